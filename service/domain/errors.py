@@ -1,0 +1,184 @@
+"""Everything that can go wrong, sorted by who can fix it.
+
+ServiceError
+├── RequestError            the caller can         → 4xx problem
+│   ├── InvalidRequest      a field is wrong       → 422, names the field
+│   ├── MalformedRequest    not readable at all    → 400
+│   ├── NotFound                                   → 404
+│   ├── Conflict            the state forbids it   → 409
+│   ├── KeyReused           other body, same key   → 422
+│   ├── TooLarge                                   → 413
+│   ├── WrongMediaType                             → 415
+│   └── Unauthenticated                            → 401
+├── TransientError          time can               → retry with backoff
+│   ├── RateLimited         upstream said when     → snooze, costs no attempt
+│   ├── UpstreamFaulty      an answer was broken or missing
+│   ├── DatabaseAway        PostgreSQL cannot be asked now
+│   └── StorageAway         files cannot be written now
+└── PermanentError          nobody can             → fails now
+    ├── UpstreamRejected    arXiv refuses the query
+    ├── UpstreamUnavailable arXiv stayed away for the whole budget
+    ├── Unavailable         withdrawn or missing at arXiv
+    ├── BadPdf              not a PDF, corrupt, encrypted, too large, over a limit
+    └── Quarantined         killed its worker too often
+
+A permanent error carries a `code`: a stable word for programs, stored with the
+job's errors. Messages are written here or by the raiser from safe words; the
+text of a foreign exception never becomes one.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+
+class ServiceError(Exception):
+    """Root of the tree; never raised itself."""
+
+    code = "internal"
+
+
+class RequestError(ServiceError):
+    """The caller can mend the request."""
+
+    code = "bad_request"
+
+
+class InvalidRequest(RequestError):
+    """One or more fields are wrong: `fields` maps dotted field names to what is wrong."""
+
+    code = "invalid_request"
+
+    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
+        super().__init__("The request is invalid: " + ", ".join(sorted(fields)))
+        self.fields = {name: list(messages) for name, messages in fields.items()}
+
+
+class MalformedRequest(RequestError):
+    """The request cannot be read (bytes, encoding, JSON, a header's form)."""
+
+    code = "malformed_request"
+
+
+class NotFound(RequestError):
+    """There is nothing of that name."""
+
+    code = "not_found"
+
+
+class Conflict(RequestError):
+    """The thing exists, but its state forbids what was asked."""
+
+    code = "conflict"
+
+
+class KeyReused(RequestError):
+    """An idempotency key came again with another body."""
+
+    code = "idempotency_key_reused"
+
+
+class TooLarge(RequestError):
+    """The body is over the limit."""
+
+    code = "too_large"
+
+
+class WrongMediaType(RequestError):
+    """The body is not JSON by its Content-Type."""
+
+    code = "unsupported_media_type"
+
+
+class Unauthenticated(RequestError):
+    """No token, or not one we accept, or of a caller who is not active."""
+
+    code = "unauthenticated"
+
+
+class TransientError(ServiceError):
+    """Time can mend it: worth another try."""
+
+    code = "transient"
+
+
+class RateLimited(TransientError):
+    """Upstream asks for silence. `delay` is how long; the silence is the fleet's."""
+
+    code = "rate_limited"
+
+    def __init__(self, delay: timedelta) -> None:
+        super().__init__(f"arXiv asked for {delay.total_seconds():.0f} s of silence")
+        self.delay = delay
+
+
+class UpstreamFaulty(TransientError):
+    """An answer of arXiv was broken, cut short, late or missing."""
+
+    code = "upstream_faulty"
+
+
+class DatabaseAway(TransientError):
+    """PostgreSQL cannot be reached or does not answer in time."""
+
+    code = "database_away"
+
+
+class StorageAway(TransientError):
+    """The PDF storage cannot be written now (full, read-only, missing)."""
+
+    code = "storage_away"
+
+
+class PermanentError(ServiceError):
+    """No later try would end differently."""
+
+    code = "permanent"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class UpstreamRejected(PermanentError):
+    """arXiv understood the query and refuses it."""
+
+    code = "upstream_rejected_query"
+
+
+class UpstreamUnavailable(PermanentError):
+    """arXiv stayed away (or answered nonsense) for `attempts` tries in a row."""
+
+    code = "upstream_unavailable"
+
+    def __init__(self, message: str, *, attempts: int) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
+
+class RedirectRefused(PermanentError):
+    """arXiv's answer points at another host; we do not follow."""
+
+    code = "redirect_refused"
+
+
+class Unavailable(PermanentError):
+    """arXiv has no such file: withdrawn, missing or never built (404, 410)."""
+
+    code = "unavailable"
+
+
+class BadPdf(PermanentError):
+    """The file came and is of no use; `code` says why.
+
+    Codes: `not_pdf`, `corrupt`, `too_large`, `encrypted`, `resource_limit`,
+    `no_text_layer` is not one of them (a scan is a good PDF with an empty text).
+    """
+
+    code = "corrupt"
+
+
+class Quarantined(PermanentError):
+    """The item was in work each time its worker died, too often to be chance."""
+
+    code = "quarantined"

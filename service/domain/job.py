@@ -1,0 +1,136 @@
+"""A job: what a caller asked for, and the durable record of how far it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from service.domain.arxiv_id import ArxivId
+
+SEARCH_WINDOW = 30_000  # start + max_results the query API accepts (arXiv API manual)
+MAX_PAGE_SIZE = 2_000  # results in one answer of the query API (arXiv API manual)
+DEFAULT_PAPERS = 100  # papers a search brings when the caller sets no bound: one page
+
+
+class JobStatus(StrEnum):
+    """The only five states of a job; the last three are final."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing will change this job again."""
+        return self not in ACTIVE_STATUSES
+
+
+ACTIVE_STATUSES = (JobStatus.PENDING, JobStatus.RUNNING)
+
+
+class Stage(StrEnum):
+    """Where an error of a job happened."""
+
+    ARXIV_FETCH = "arxiv_fetch"
+    STORE = "store"
+    PDF_DOWNLOAD = "pdf_download"
+    PDF_PROCESSING = "pdf_processing"
+    GENERAL = "general"
+
+
+class Priority(StrEnum):
+    """How urgent a job is, against the others."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criteria:
+    """What to search for. Everything given must match; `ids` narrow it further.
+
+    `from_date` and `to_date` are both inclusive, by day (GMT) of submission.
+    `page_size` (1–2,000) is how many papers one request to arXiv asks for.
+    """
+
+    query: str | None = None
+    category: str | None = None
+    author: str | None = None
+    title: str | None = None
+    abstract: str | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    ids: tuple[ArxivId, ...] = ()
+    page_size: int = 100
+    start: int = 0
+    sort_by: str = "submittedDate"
+    sort_order: str = "descending"
+
+    @property
+    def has_terms(self) -> bool:
+        """True when something besides `ids` narrows the search."""
+        terms = (self.query, self.category, self.author, self.title, self.abstract)
+        return any(terms) or self.from_date is not None or self.to_date is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestionRequest:
+    """A validated request for a job. `document` is what the caller sent, normalised, as JSON."""
+
+    criteria: Criteria
+    source: str = "search"
+    batch_size: int = 50
+    max_papers: int = DEFAULT_PAPERS
+    process_pdfs: bool = True
+    skip_duplicates: bool = True
+    priority: Priority = Priority.NORMAL
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """One thing that went wrong in a job. `message` is safe to show to any caller."""
+
+    stage: Stage
+    message: str
+    code: str
+    occurred_at: datetime | None = None  # None: the moment it is stored
+    arxiv_id: str | None = None
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One row of `jobs` with its latest errors, oldest first."""
+
+    id: UUID
+    status: JobStatus
+    request: Mapping[str, Any]
+    priority: Priority
+    requested_by: str | None
+    checkpoint: Mapping[str, Any] | None
+    papers_total: int | None
+    pages_fetched: int
+    papers_fetched: int
+    papers_created: int
+    papers_updated: int
+    papers_skipped: int
+    pdfs_downloaded: int
+    pdfs_processed: int
+    pdfs_pending: int
+    pdfs_failed: int
+    pdfs_unavailable: int
+    errors_total: int
+    resumed: int
+    created_at: datetime
+    taken_up_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    version: int
+    now: datetime  # the database clock when the row was read
+    errors: tuple[JobError, ...] = ()
