@@ -72,5 +72,5 @@ def backoff(attempt: int, jitter: float) -> timedelta:
 
     `jitter` in [0, 1) adds up to half of that again ("equal jitter").
     """
-    base = min(BACKOFF_FIRST * 2 ** min(attempt - 1, 20), BACKOFF_LONGEST)
+    base = min(BACKOFF_FIRST * float(2 ** min(attempt - 1, 20)), BACKOFF_LONGEST)
     return base + base * (jitter / 2)
