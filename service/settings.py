@@ -1,0 +1,267 @@
+"""Environment → one frozen dataclass, checked before anything starts.
+
+Every variable of the service is one field of `SettingsSchema`; its name there is
+the variable's. A wrong value is reported by name and rule, never by value: the
+value may be a secret. Only `app.py` and the command line see `Settings`; what is
+below receives plain values.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import SplitResult, urlsplit
+
+from marshmallow import (
+    EXCLUDE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates_schema,
+)
+
+MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: a key of at least the hash's size
+ARXIV_INTERVAL_SECONDS = 3.0  # info.arxiv.org/help/api/tou.html
+ARXIV_PDFS_PER_SECOND = 4.0  # info.arxiv.org/help/bulk_data.html
+HMAC_ALGORITHMS = ("HS256", "HS384", "HS512")
+KEY_ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "EdDSA")
+SECRET_NAMES = ("JWT_SECRET", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY")
+OWN_PREFIXES = ("ARXIV_", "JWT_")
+NO_URL = "must be an http:// or https:// URL"
+
+
+class SettingsError(Exception):
+    """One or more variables are wrong or missing: `problems` maps names to what is wrong."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, text in sorted(problems.items())))
+        self.problems = dict(problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that the environment decides. Durations in seconds, sizes in bytes."""
+
+    database_url: str | None
+    data_dir: Path
+    storage_url: str | None
+    host: str
+    port: int
+    api_processes: int
+    jwt_secret: str | None
+    jwt_public_key: str | None
+    jwt_jwks_url: str | None
+    jwt_algorithm: str
+    jwt_issuer: str | None
+    jwt_audience: str | None
+    jwt_leeway_seconds: int
+    jwt_max_lifetime_seconds: int
+    jwt_write_scope: str | None
+    arxiv_api_url: str
+    arxiv_oai_url: str
+    arxiv_pdf_url: str
+    arxiv_min_interval_seconds: float
+    arxiv_pdf_per_second: float
+    arxiv_contact: str | None
+    lease_seconds: float
+    pdf_concurrency: int
+    extract_processes: int
+    max_pdf_bytes: int
+    drain_seconds: float
+    log_level: str
+    log_format: str
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read and check all variables; raises SettingsError naming every wrong one."""
+        # An empty variable counts as unset, but an empty secret is a mistake worth stopping for.
+        known = {name: value for name, value in environ.items() if value or name == "JWT_SECRET"}
+        try:
+            settings: Self = SettingsSchema().load(known)
+        except ValidationError as err:
+            raise SettingsError(_first_messages(err)) from None
+        return settings
+
+    @property
+    def is_embedded(self) -> bool:
+        """True when the service runs its own PostgreSQL under `data_dir`."""
+        return self.database_url is None
+
+    @property
+    def storage_root(self) -> Path:
+        """Folder of the PDFs."""
+        if self.storage_url is None:
+            return self.data_dir / "files"
+        return Path(urlsplit(self.storage_url).path)
+
+    @property
+    def jwt_key(self) -> str | None:
+        """What tokens are verified with; None when nothing is configured."""
+        return self.jwt_public_key or self.jwt_secret
+
+    def masked(self) -> dict[str, str | int | float | None]:
+        """Variable → value as in force, secrets replaced by `***`, in the order of the spec."""
+        shown: dict[str, str | int | float | None] = {}
+        for field in dataclass_fields(self):
+            name, value = field.name.upper(), getattr(self, field.name)
+            if name in SECRET_NAMES and value is not None:
+                value = _masked_url(value) if name == "DATABASE_URL" else "***"
+            shown[name] = str(value) if isinstance(value, Path) else value
+        return shown
+
+
+def _masked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None and "password=" not in parts.query:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://***@{host}{parts.path}"
+
+
+def _first_messages(err: ValidationError) -> dict[str, str]:
+    messages: Mapping[str, Any] = err.normalized_messages()  # type: ignore[no-untyped-call]
+    return {name: str(texts[0]) for name, texts in messages.items()}
+
+
+def unknown_names(environ: Mapping[str, str] = os.environ) -> dict[str, str | None]:
+    """Variables that look like ours and are not: name → the likely meant one, or None."""
+    known = list(SettingsSchema().fields)
+    strangers = [n for n in environ if n.startswith(OWN_PREFIXES) and n not in known]
+    return {n: next(iter(difflib.get_close_matches(n, known, n=1)), None) for n in strangers}
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:  # an unclosed bracket, for one
+        raise ValidationError("is not a URL") from None
+
+
+def _http_url(text: str) -> None:
+    parts = _split(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValidationError(NO_URL)
+
+
+def _postgres_url(text: str) -> None:
+    if _split(text).scheme not in ("postgresql", "postgres", "postgresql+asyncpg"):
+        raise ValidationError("must be a postgresql:// URL")
+
+
+def _storage_url(text: str) -> None:
+    parts = _split(text)
+    if parts.scheme == "s3":
+        raise ValidationError("s3:// storage is not available in this version; use file://")
+    if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
+        raise ValidationError("must be a file:///absolute/path URL")
+
+
+def _no_jwks_yet(_: str) -> None:
+    raise ValidationError("key sets are not available in this version; use JWT_PUBLIC_KEY")
+
+
+def _contact(text: str) -> None:
+    validate.Email(error="must be an e-mail address")(text)
+
+
+def _at_least(number: float, most: float | None = None) -> validate.Range:
+    return validate.Range(min=number, max=most)
+
+
+class SettingsSchema(Schema):
+    """The variables of the service, one field each, named as in the environment."""
+
+    class Meta:
+        """The environment holds much that is not ours."""
+
+        unknown = EXCLUDE
+
+    DATABASE_URL = fields.String(load_default=None, validate=_postgres_url)
+    DATA_DIR = fields.String(load_default="./var")
+    STORAGE_URL = fields.String(load_default=None, validate=_storage_url)
+    HOST = fields.String(load_default="127.0.0.1")
+    PORT = fields.Integer(load_default=8000, validate=_at_least(0, 65535))
+    API_PROCESSES = fields.Integer(load_default=1, validate=_at_least(1, 64))
+    JWT_SECRET = fields.String(load_default=None)
+    JWT_PUBLIC_KEY = fields.String(load_default=None)
+    JWT_JWKS_URL = fields.String(load_default=None, validate=_no_jwks_yet)
+    JWT_ALGORITHM = fields.String(
+        load_default="HS256", validate=validate.OneOf(HMAC_ALGORITHMS + KEY_ALGORITHMS)
+    )
+    JWT_ISSUER = fields.String(load_default=None)
+    JWT_AUDIENCE = fields.String(load_default=None)
+    JWT_LEEWAY_SECONDS = fields.Integer(load_default=5, validate=_at_least(0, 300))
+    JWT_MAX_LIFETIME_SECONDS = fields.Integer(load_default=86_400, validate=_at_least(1))
+    JWT_WRITE_SCOPE = fields.String(load_default=None)
+    ARXIV_API_URL = fields.String(
+        load_default="https://export.arxiv.org/api/query", validate=_http_url
+    )
+    ARXIV_OAI_URL = fields.String(load_default="https://oaipmh.arxiv.org/oai", validate=_http_url)
+    ARXIV_PDF_URL = fields.String(load_default="https://export.arxiv.org/pdf", validate=_http_url)
+    ARXIV_MIN_INTERVAL_SECONDS = fields.Float(
+        load_default=ARXIV_INTERVAL_SECONDS, validate=_at_least(0, 3600)
+    )
+    ARXIV_PDF_PER_SECOND = fields.Float(
+        load_default=ARXIV_PDFS_PER_SECOND, validate=_at_least(0.01, 100_000)
+    )
+    ARXIV_CONTACT = fields.String(load_default=None, validate=_contact)
+    LEASE_SECONDS = fields.Float(load_default=15.0, validate=_at_least(1, 3600))
+    PDF_CONCURRENCY = fields.Integer(load_default=8, validate=_at_least(1, 256))
+    EXTRACT_PROCESSES = fields.Integer(load_default=None, validate=_at_least(1, 64))
+    MAX_PDF_BYTES = fields.Integer(load_default=200_000_000, validate=_at_least(1))
+    DRAIN_SECONDS = fields.Float(load_default=30.0, validate=_at_least(0, 3600))
+    LOG_LEVEL = fields.String(
+        load_default="INFO",
+        validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+    )
+    LOG_FORMAT = fields.String(load_default="json", validate=validate.OneOf(("json", "console")))
+
+    @validates_schema
+    def check_keys(self, data: dict[str, Any], **_: object) -> None:
+        """Refuse keys that are too weak or of the wrong kind for the algorithm."""
+        secret, public_key = data["JWT_SECRET"], data["JWT_PUBLIC_KEY"]
+        if secret is not None:
+            if len(secret.encode()) < MIN_SECRET_BYTES:
+                raise ValidationError(f"must have at least {MIN_SECRET_BYTES} bytes", "JWT_SECRET")
+            if secret.lstrip().startswith("-----BEGIN"):
+                raise ValidationError("is a PEM key; use JWT_PUBLIC_KEY", "JWT_SECRET")
+            if data["JWT_ALGORITHM"] not in HMAC_ALGORITHMS:
+                raise ValidationError("must be an HS algorithm with JWT_SECRET", "JWT_ALGORITHM")
+        if public_key is not None:
+            if secret is not None:
+                raise ValidationError("only one of it and JWT_SECRET may be set", "JWT_PUBLIC_KEY")
+            if not public_key.lstrip().startswith("-----BEGIN PUBLIC KEY"):
+                raise ValidationError("must be a PEM public key", "JWT_PUBLIC_KEY")
+            if data["JWT_ALGORITHM"] not in KEY_ALGORITHMS:
+                raise ValidationError("must be asymmetric with JWT_PUBLIC_KEY", "JWT_ALGORITHM")
+
+    @validates_schema
+    def check_arxiv_rules(self, data: dict[str, Any], **_: object) -> None:
+        """Keep arXiv's terms of use against arXiv itself; a stand-in may be asked faster."""
+        host = urlsplit(data["ARXIV_API_URL"]).hostname or ""
+        oai_host = urlsplit(data["ARXIV_OAI_URL"]).hostname or ""
+        interval = data["ARXIV_MIN_INTERVAL_SECONDS"]
+        if interval < ARXIV_INTERVAL_SECONDS and (_is_arxiv(host) or _is_arxiv(oai_host)):
+            message = "must be at least 3 against arXiv (its API terms of use)"
+            raise ValidationError(message, "ARXIV_MIN_INTERVAL_SECONDS")
+        pdf_host = urlsplit(data["ARXIV_PDF_URL"]).hostname or ""
+        if data["ARXIV_PDF_PER_SECOND"] > ARXIV_PDFS_PER_SECOND and _is_arxiv(pdf_host):
+            message = "must be at most 4 against arXiv (its bulk data rules)"
+            raise ValidationError(message, "ARXIV_PDF_PER_SECOND")
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Settings:
+        """Build the dataclass that the rest of the program sees."""
+        values = {name.lower(): value for name, value in data.items()}
+        values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
+        values["extract_processes"] = values["extract_processes"] or os.cpu_count() or 1
+        return Settings(**values)
+
+
+def _is_arxiv(host: str) -> bool:
+    return host == "arxiv.org" or host.endswith(".arxiv.org")

@@ -1,0 +1,103 @@
+"""The way to PostgreSQL: pool, timeouts, and what its failures mean.
+
+`Database` is what the rest of the program holds. Use cases open transactions on
+it; stores get the connection. Whatever a connection can raise because the
+server is away, overloaded or too slow leaves here as `DatabaseAway`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from service.domain.errors import DatabaseAway
+
+CONNECT_TIMEOUT_SECONDS = 3.0
+STATEMENT_TIMEOUT_SECONDS = 30
+LOCK_TIMEOUT_SECONDS = 10
+IDLE_IN_TRANSACTION_SECONDS = 30
+
+# SQLSTATEs that time can mend: class 08 connection, 53 resources, 57 intervention,
+# and serialization (40001), deadlock (40P01), lock timeout (55P03), read-only (25006).
+_PASSING_CLASSES = ("08", "53", "57")
+_PASSING_STATES = ("40001", "40P01", "55P03", "25006")
+
+
+def asyncpg_url(url: str) -> URL:
+    """`url` as SQLAlchemy wants it for asyncpg; libpq's `sslmode` becomes asyncpg's `ssl`."""
+    parsed = make_url(url).set(drivername="postgresql+asyncpg")
+    if "sslmode" in parsed.query:
+        mode = parsed.query["sslmode"]
+        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return parsed
+
+
+def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
+    """An engine whose every session has timeouts and UTC; `name` shows in pg_stat_activity."""
+    return create_async_engine(
+        asyncpg_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CONNECT_TIMEOUT_SECONDS,
+        pool_recycle=1800,
+        hide_parameters=True,  # no request data in the text of an error
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_SECONDS,
+            "command_timeout": STATEMENT_TIMEOUT_SECONDS + 5,
+            "server_settings": {
+                "application_name": name,
+                "timezone": "UTC",
+                "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
+                "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
+                "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
+            },
+        },
+    )
+
+
+def is_passing(error: BaseException) -> bool:
+    """True when `error` says that the database is away or busy, not that the statement is wrong."""
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return not state or state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
+    return isinstance(error, PoolTimeoutError | OSError | TimeoutError)
+
+
+class Database:
+    """A pool of connections with one deadline for each transaction.
+
+    `deadline_seconds` bounds a transaction from waiting for a connection to the
+    end of its commit, so that a caller gets an answer while the server hangs.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, deadline_seconds: float) -> None:
+        self.engine = engine
+        self._deadline_seconds = deadline_seconds
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction that commits at the end of the block.
+
+        Raises DatabaseAway when the server cannot be asked now; whether a
+        commit that was cut off took place is then unknown.
+        """
+        try:
+            async with asyncio.timeout(self._deadline_seconds), self.engine.begin() as conn:
+                yield conn
+        except (SQLAlchemyError, OSError, TimeoutError) as err:
+            if is_passing(err):
+                raise DatabaseAway("the database is not available") from err
+            raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
