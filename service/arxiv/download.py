@@ -1,0 +1,102 @@
+"""A PDF on its way: where its body begins, how long it should be, and its bytes as they come.
+
+What the bytes are (a PDF, a captcha page) is for others to judge; here only
+the transfer is: that the right part came, whole and in time.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Self
+
+from aiohttp import ClientResponse
+
+from service.arxiv.faults import foreign_errors_as_ours
+from service.arxiv.http import CHUNK_BYTES
+from service.domain.errors import TransientError, UpstreamFaulty
+
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(?:(\d{1,15})|\*)", re.ASCII)
+
+
+class Forbidden(TransientError):
+    """arXiv blocks us (403). Going on would count as an attack; the lane is silent for long."""
+
+    code = "forbidden"
+
+
+class PdfStream:
+    """The body of one PDF answer, to be read once.
+
+    `offset` is where the body begins in the file: 0 when the whole file comes,
+    though a part was asked for. `etag` is a strong validator to resume with,
+    `total_bytes` the length of the whole file; None where arXiv gives none.
+    """
+
+    def __init__(
+        self, response: ClientResponse, *, offset: int, total: int | None, deadline: float
+    ) -> None:
+        self.offset = offset
+        self.total_bytes = total
+        self.etag = strong(response.headers.get("ETag"))
+        self.content_type = response.content_type
+        self.is_complete = False
+        self._content = response.content
+        self._deadline = deadline
+
+    @classmethod
+    def of(cls, response: ClientResponse, *, asked: int, etag: str | None, deadline: float) -> Self:
+        """The stream of a 200 or 206 answer to a request for the bytes from `asked` on.
+
+        Raises UpstreamFaulty when it is another part, another file or packed.
+        """
+        headers = response.headers
+        if headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise UpstreamFaulty("arXiv packed a PDF though not asked to")
+        if response.status == 200:
+            return cls(response, offset=0, total=response.content_length, deadline=deadline)
+        match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+        if response.status != 206 or not asked or not match or int(match[1]) != asked:
+            raise UpstreamFaulty("arXiv sent another part of the PDF than was asked for")
+        if headers.get("ETag", etag) != etag:
+            raise UpstreamFaulty("arXiv sent a part of another PDF")
+        total = int(match[3]) if match[3] else None
+        return cls(response, offset=asked, total=total, deadline=deadline)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes as they come, at most 64 KiB at a time.
+
+        Ends only when the whole body has come; raises UpstreamFaulty when it is
+        cut short, too long or late.
+        """
+        position = self.offset
+        while chunk := await self._next():
+            position += len(chunk)
+            yield chunk
+        if self.total_bytes is not None and position != self.total_bytes:
+            raise UpstreamFaulty("the PDF has not the length that arXiv announced")
+        self.is_complete = True
+
+    async def _next(self) -> bytes:
+        with foreign_errors_as_ours():
+            async with asyncio.timeout_at(self._deadline):
+                if asyncio.get_running_loop().time() >= self._deadline:
+                    raise TimeoutError  # a full buffer never waits, so never times out
+                return await self._content.read(CHUNK_BYTES)
+
+
+def strong(etag: str | None) -> str | None:
+    """`etag` if it can resume a download: only a strong one may (RFC 9110, 13.1.5)."""
+    return etag if etag and _STRONG_ETAG.fullmatch(etag) else None
+
+
+def range_headers(offset: int, etag: str | None) -> dict[str, str]:
+    """The headers that ask for the bytes from `offset` on, if the file still is that of `etag`.
+
+    The whole file without a strong `etag`: a part of one file put behind a part
+    of another would be a broken PDF that has the right length.
+    """
+    headers = {"Accept-Encoding": "identity"}
+    if offset and strong(etag):
+        headers |= {"Range": f"bytes={offset}-", "If-Range": str(etag)}
+    return headers

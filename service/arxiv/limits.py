@@ -1,0 +1,22 @@
+"""How long and how much one exchange with arXiv may take: all bounds, as plain numbers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLimits:
+    """Bounds of the client. The defaults suit arXiv; tests make them short.
+
+    `api_total` and `pdf_total` bound a whole exchange, from connecting to the
+    last byte: a server that sends one byte a second never trips `sock_read`.
+    """
+
+    api_total: timedelta = timedelta(seconds=60)
+    pdf_total: timedelta = timedelta(seconds=300)
+    connect: timedelta = timedelta(seconds=10)
+    sock_read: timedelta = timedelta(seconds=30)
+    api_bytes: int = 16 * 1024 * 1024  # of an API answer, as sent and once decompressed
+    attempts: int = 5  # tries of one API request before arXiv counts as away
+    retry_first: timedelta = timedelta(seconds=3)  # doubled each time; jitter adds up to this much
+    retry_longest: timedelta = timedelta(seconds=60)
