@@ -59,7 +59,8 @@ class Root:
 
     def create(self) -> None:
         """Make the folder, its parents and the marker, as far as they are missing."""
-        self.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        for folder in (*reversed(self.path.parents), self.path):
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
         os.close(self.open_for_writing())
 
     def open(self, *names: str) -> int:

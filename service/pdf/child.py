@@ -1,0 +1,189 @@
+"""The process that reads PDFs, because a hostile file may kill whoever reads it.
+
+Run by file path under `python -I` with an empty environment; it imports only the
+standard library and pypdfium2, and nothing of the service imports it. Requests
+come on standard input: a length (4 bytes, big-endian), then an absolute path.
+Each is answered on standard output by two lengths, a JSON head of that many
+bytes, and a UTF-8 text. The first answer comes unasked: "ready".
+
+What holds for this process, on Linux: it dies with its parent; memory, CPU time
+and open files are limited; it cannot write a file, nor leave a core; it is the
+first that the kernel sacrifices when memory is short. It has no socket in its
+hands and imports no network module; where the kernel lets it (as root, or with
+user namespaces) it also has a network of its own with nothing in it, and says
+so in "ready". PDFium as built here runs no JavaScript and fetches nothing. What
+does *not* hold: it can read every file that the service's user can read.
+"""
+
+import ctypes
+import json
+import math
+import os
+import resource
+import signal
+import struct
+import sys
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pypdfium2
+from pypdfium2 import raw
+
+REQUEST = struct.Struct(">I")
+ANSWER = struct.Struct(">II")
+MAX_PATH_BYTES = 4096
+MAX_OPEN_FILES = 16
+PAGE_BREAK = "\n\n"
+BROKEN_WORD = "\ufffe"  # PDFium's mark where a hyphen broke a word at the end of a line
+
+_CLONE_NEWUSER = 0x10000000  # linux/sched.h
+_CLONE_NEWNET = 0x40000000
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_NO_NEW_PRIVS = 38
+
+_REFUSALS = {
+    raw.FPDF_ERR_FILE: "missing",
+    raw.FPDF_ERR_PASSWORD: "encrypted",
+    raw.FPDF_ERR_SECURITY: "encrypted",
+}
+
+
+def main(parent: int, limits: dict[str, Any]) -> None:
+    """Answer requests until standard input ends. `limits` are those of `ExtractLimits`."""
+    requests, answers = sys.stdin.buffer, _private_answers()
+    has_network = not lock_down(parent, limits["memory_bytes"])
+    _send(answers, {"state": "ready", "has_network": has_network}, "")
+    while path := _next_path(requests):
+        _renew_cpu_limit(limits["cpu_seconds"])
+        _send(answers, *read(path, limits))
+
+
+def read(path: Path, limits: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The head of the answer, and the text: empty unless the state is "text"."""
+    try:
+        document = pypdfium2.PdfDocument(path)
+        try:
+            return _read_pages(document, limits)
+        finally:
+            document.close()
+    except pypdfium2.PdfiumError as err:
+        return {"state": _REFUSALS.get(err.err_code, "corrupt")}, ""
+    except OSError:
+        return {"state": "missing"}, ""
+    except MemoryError:
+        return {"state": "resource_limit"}, ""
+
+
+def _read_pages(
+    document: "pypdfium2.PdfDocument", limits: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """The text page by page, as far as the limits allow; "corrupt" when no page can be read.
+
+    A page that cannot be read is left out, and the text counts as truncated.
+    """
+    deadline = time.monotonic() + limits["reading_seconds"]
+    count, room = len(document), limits["max_characters"]
+    texts: list[str] = []
+    unreadable = index = 0
+    while index < min(count, limits["max_pages"]) and room > 0 and time.monotonic() < deadline:
+        text = _page_text(document, index)
+        index += 1
+        if text is None:
+            unreadable += 1
+        elif text:
+            texts.append(text)
+            room -= len(text) + len(PAGE_BREAK)
+    if count == 0 or 0 < index == unreadable:
+        return {"state": "corrupt"}, ""
+    whole = PAGE_BREAK.join(texts)
+    is_whole = index == count and not unreadable and len(whole) <= limits["max_characters"]
+    head = {"state": "text", "page_count": count, "truncated": not is_whole}
+    return head, whole[: limits["max_characters"]]
+
+
+def _page_text(document: "pypdfium2.PdfDocument", index: int) -> str | None:
+    """The text of one page, line feeds at line ends; None when it cannot be read."""
+    try:
+        page = document[index]
+        try:
+            text = page.get_textpage().get_text_range(errors="ignore")
+        finally:
+            page.close()  # and its text page
+    except (pypdfium2.PdfiumError, AssertionError):  # pypdfium2 asserts what PDFium returns
+        return None
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
+    return str(lines.replace(BROKEN_WORD, "").strip())
+
+
+def lock_down(parent: int, memory_bytes: int) -> bool:
+    """Give up what reading a PDF does not need; True when the network is gone too."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # a drain lets us finish; the parent ends us
+    is_cut_off = False
+    if sys.platform == "linux":
+        Path("/proc/self/oom_score_adj").write_text("1000")
+        libc = ctypes.CDLL(None, use_errno=True)
+        is_cut_off = any(
+            libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET)
+        )
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the kernel knew that we want to follow
+        raise SystemExit(1)
+    _limit(resource.RLIMIT_AS, memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NPROC, 0)
+    _limit(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
+    return is_cut_off
+
+
+def _limit(kind: int, value: int) -> None:
+    """Set a limit for good, never above the one that is there."""
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    try:
+        resource.setrlimit(kind, (value, value))
+    except (OSError, ValueError):
+        if sys.platform == "linux":  # elsewhere some limits do not exist
+            raise
+
+
+def _renew_cpu_limit(seconds: float) -> None:
+    """Allow this many seconds from now on; the limit itself counts from the process's start."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = math.ceil(used.ru_utime + used.ru_stime + seconds)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def _private_answers() -> BinaryIO:
+    """Standard output for answers alone; what a library prints goes nowhere."""
+    private = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return private
+
+
+def _next_path(requests: BinaryIO) -> Path | None:
+    """The path asked for; None at the end of input (the parent closed it, or is gone)."""
+    head = requests.read(REQUEST.size)
+    if len(head) < REQUEST.size:
+        return None
+    (length,) = REQUEST.unpack(head)
+    return Path(os.fsdecode(requests.read(min(length, MAX_PATH_BYTES))))
+
+
+def _send(answers: BinaryIO, head: dict[str, Any], text: str) -> None:
+    head_bytes, text_bytes = json.dumps(head).encode(), text.encode(errors="replace")
+    answers.write(ANSWER.pack(len(head_bytes), len(text_bytes)) + head_bytes)
+    answers.write(text_bytes)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), json.loads(sys.argv[2]))
