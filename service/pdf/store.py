@@ -71,7 +71,7 @@ class PdfStore(Protocol):
         ...
 
 
-class LocalStore:
+class LocalStore(PdfStore):
     """PDFs below a folder `root` that all replicas share; see `PdfStore` for the methods.
 
     No file grows over `max_bytes`. The folder must exist, or be made with

@@ -1,0 +1,56 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.arxiv_id import ArxivId
+from service.pdf.naming import path_for
+
+VERSIONS = st.integers(1, 9999)
+MONTHS = st.from_regex(r"[0-9]{2}(0[1-9]|1[0-2])", fullmatch=True)
+NEW = st.builds("{}.{}".format, MONTHS, st.from_regex(r"[0-9]{4,5}", fullmatch=True))
+ARCHIVES = st.sampled_from(
+    ["hep-th", "math", "math.GT", "math.AG", "solv-int", "cs", "astro-ph.CO"]
+)
+OLD = st.builds("{}/{}{}".format, ARCHIVES, MONTHS, st.from_regex(r"[0-9]{3}", fullmatch=True))
+IDS = st.builds("{}v{}".format, NEW | OLD, VERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("2301.00001v3", "2301/2301.00001v3.pdf"),
+        ("0704.0001v1", "0704/0704.0001v1.pdf"),
+        ("hep-th/9901001v1", "hep-th/9901/hep-th_9901001v1.pdf"),
+        ("math/0309136v2", "math/0309/math_0309136v2.pdf"),
+        ("math.GT/0309136v2", "math.GT/0309/math.GT_0309136v2.pdf"),
+    ],
+)
+def test_the_id_alone_names_the_file(text, path):
+    assert path_for(ArxivId.parse(text)) == path
+
+
+@given(IDS, IDS)
+def test_two_ids_share_a_name_only_when_they_are_one(one, other):
+    paths = {path_for(ArxivId.parse(one)).casefold(), path_for(ArxivId.parse(other)).casefold()}
+
+    assert len(paths) == len({one.casefold(), other.casefold()})
+
+
+@given(IDS)
+def test_a_name_stays_inside_the_root_and_short(text):
+    path = path_for(ArxivId.parse(text))
+
+    assert all(re.fullmatch(r"[A-Za-z0-9][\w.-]*", part) for part in path.split("/"))
+    assert ".." not in path
+    assert len(path) <= 255
+
+
+@pytest.mark.parametrize(
+    "arxiv_id",
+    [ArxivId("2301.00001"), ArxivId("../../etc/passwd", 1), ArxivId("", 1), ArxivId("a/../b", 1)],
+)
+def test_what_names_no_version_of_a_paper_names_no_file(arxiv_id):
+    with pytest.raises(ValueError, match=r"id|version"):
+        path_for(arxiv_id)

@@ -1,0 +1,255 @@
+import asyncio
+import hashlib
+import os
+import stat
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from service.domain.arxiv_id import ArxivId
+from service.domain.errors import BadPdf, NotFound, StorageAway
+from service.pdf.store import LocalStore
+
+CONTENT = b"%PDF-1.4 content %%EOF"
+
+
+@pytest.fixture
+def umask_zero():
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+async def test_a_committed_file_is_what_the_result_says(store, root, keep, arxiv_id):
+    stored = await keep(arxiv_id, CONTENT)
+
+    assert stored.path == store.path_for(arxiv_id)
+    assert (root / stored.path).read_bytes() == CONTENT
+    assert stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert stored.size_bytes == len(CONTENT)
+    assert list((root / ".partial").iterdir()) == []
+
+
+async def test_the_file_is_on_disk_before_its_name_and_its_name_before_the_answer(root, arxiv_id):
+    steps: list[str] = []
+
+    def watch(fd: int) -> None:
+        kind = "file" if stat.S_ISREG(os.fstat(fd).st_mode) else "folder"
+        steps.append(f"fsync {kind}, {'named' if target.exists() else 'not named'}")
+        if kind == "folder":
+            assert os.path.samestat(os.fstat(fd), target.parent.stat())
+        os.fsync(fd)
+
+    store = LocalStore(root, max_bytes=1000, fsync=watch)
+    target = root / store.path_for(arxiv_id)
+
+    async with store.partial(arxiv_id) as part:
+        await part.write(CONTENT)
+        await store.commit(part, arxiv_id)
+
+    assert steps == ["fsync file, not named", "fsync folder, named"]
+
+
+async def test_a_failed_sync_leaves_no_file_under_the_final_name(root, arxiv_id):
+    def fail(fd: int) -> None:
+        raise OSError(5, "I/O error")
+
+    store = LocalStore(root, max_bytes=1000, fsync=fail)
+
+    async def download() -> None:
+        async with store.partial(arxiv_id) as part:
+            await part.write(CONTENT)
+            await store.commit(part, arxiv_id)
+
+    with pytest.raises(StorageAway):
+        await download()
+
+    assert not (root / store.path_for(arxiv_id)).exists()
+    assert list((root / ".partial").iterdir()) == []
+
+
+async def test_an_empty_file_is_never_committed(store, root, keep, arxiv_id):
+    with pytest.raises(BadPdf) as caught:
+        await keep(arxiv_id, b"")
+
+    assert caught.value.code == "corrupt"
+    assert not (root / store.path_for(arxiv_id)).exists()
+
+
+async def test_the_world_has_no_access_whatever_the_umask(umask_zero, tmp_path, arxiv_id):
+    store = LocalStore(tmp_path / "deep" / "root", max_bytes=1000)
+    await store.prepare()
+
+    async with store.partial(arxiv_id) as part:
+        await part.write(CONTENT)
+        partial_mode = stat.S_IMODE(part.path.stat().st_mode)
+        await store.commit(part, arxiv_id)
+
+    made = (tmp_path / "deep", *(tmp_path / "deep").rglob("*"))
+    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in made}
+    assert partial_mode == 0o640
+    assert modes == {(True, 0o750), (False, 0o640)}
+
+
+@pytest.mark.parametrize("level", ["target", "parent", "archive"])
+async def test_a_symbolic_link_is_refused_and_its_target_untouched(store, root, keep, level):
+    arxiv_id = ArxivId.parse("hep-th/9901001v1")
+    target = root / store.path_for(arxiv_id)
+    outside = root.parent / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("untouched")
+    link = {"target": target, "parent": target.parent, "archive": target.parent.parent}[level]
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside / "file" if level == "target" else outside)
+
+    with pytest.raises(StorageAway):
+        await keep(arxiv_id, CONTENT)
+
+    assert link.is_symlink()
+    assert [path.name for path in outside.iterdir()] == ["file"]
+    assert (outside / "file").read_text() == "untouched"
+    assert list((root / ".partial").iterdir()) == []
+
+
+async def test_a_stored_file_that_became_a_link_is_neither_served_nor_verified(
+    store, root, keep, arxiv_id
+):
+    stored = await keep(arxiv_id, CONTENT)
+    elsewhere = root.parent / "elsewhere.pdf"
+    (root / stored.path).rename(elsewhere)
+    (root / stored.path).symlink_to(elsewhere)
+
+    is_whole = await store.verify(stored.path, stored.sha256, stored.size_bytes)
+
+    assert not is_whole
+    with pytest.raises(NotFound):
+        await store.local_path(stored.path)
+
+
+async def test_two_commits_of_one_paper_leave_one_whole_file(store, root, arxiv_id):
+    both_written = asyncio.Barrier(2)
+
+    async def download(letter: bytes):
+        async with store.partial(arxiv_id) as part:
+            await part.record_etag('"same"')
+            await part.write(letter * (1 << 20))
+            await asyncio.wait_for(both_written.wait(), 10)
+            return await store.commit(part, arxiv_id)
+
+    first, second = await asyncio.gather(download(b"a"), download(b"b"))
+
+    assert first.path == second.path
+    content = (root / first.path).read_bytes()
+    assert hashlib.sha256(content).hexdigest() in {first.sha256, second.sha256}
+    assert len(content) == 1 << 20
+    assert len(list((root / first.path).parent.iterdir())) == 1
+    assert list((root / ".partial").iterdir()) == []
+
+
+async def test_no_reader_ever_sees_a_short_file(store, root, keep, arxiv_id):
+    target = root / store.path_for(arxiv_id)
+    sizes: set[int] = set()
+    looks, stop = 0, threading.Event()
+
+    def poll() -> None:
+        nonlocal looks
+        while not stop.is_set():
+            looks += 1
+            if target.exists():
+                sizes.add(len(target.read_bytes()))
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        for round_ in range(20):
+            await keep(arxiv_id, bytes([round_]) * (1 << 20))
+    finally:
+        stop.set()
+        reader.join(10)
+
+    assert sizes == {1 << 20}
+    assert looks > 100
+
+
+async def test_a_stored_file_is_verified_by_size_and_content(store, root, keep, arxiv_id):
+    stored = await keep(arxiv_id, CONTENT)
+
+    assert await store.verify(stored.path, stored.sha256, stored.size_bytes)
+    assert not await store.verify(stored.path, stored.sha256, stored.size_bytes + 1)
+    assert not await store.verify(stored.path, "0" * 64, stored.size_bytes)
+    (root / stored.path).write_bytes(CONTENT[::-1])
+    assert not await store.verify(stored.path, stored.sha256, stored.size_bytes)
+    (root / stored.path).unlink()
+    assert not await store.verify(stored.path, stored.sha256, stored.size_bytes)
+
+
+async def test_the_local_path_of_a_stored_file_is_absolute(store, root, keep, arxiv_id):
+    stored = await keep(arxiv_id, CONTENT)
+
+    path = await store.local_path(stored.path)
+
+    assert path.is_absolute()
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "2301/2301.00002v1.pdf",
+        "2301",
+        "",
+        "/etc/passwd",
+        "../outside",
+        "2301/../../outside",
+        "2301/./2301.00001v3.pdf",
+        "2301//2301.00001v3.pdf",
+        ".arxiv-pdf-store",
+        "2301/2301.00001v3.pdf/x",
+        "2301/\0",
+        "x" * 300,
+    ],
+)
+async def test_any_other_path_is_not_found(store, root, keep, arxiv_id, path):
+    await keep(arxiv_id, CONTENT)
+    (root.parent / "outside").write_text("outside")
+
+    with pytest.raises(NotFound):
+        await store.local_path(path)
+    assert not await store.verify(path, "0" * 64, 7)
+
+
+async def test_a_named_pipe_is_no_stored_file_and_blocks_nobody(store, root, keep, arxiv_id):
+    stored = await keep(arxiv_id, CONTENT)
+    (root / stored.path).unlink()
+    os.mkfifo(root / stored.path)
+
+    async with asyncio.timeout(10):
+        assert not await store.verify(stored.path, stored.sha256, stored.size_bytes)
+        with pytest.raises(StorageAway):
+            await keep(arxiv_id, CONTENT)
+
+
+async def test_no_descriptor_is_left_open(store, keep, arxiv_id):
+    stored = await keep(arxiv_id, CONTENT)
+    before = psutil.Process().num_fds()
+
+    for _ in range(3):
+        await keep(arxiv_id, CONTENT)
+        await store.verify(stored.path, stored.sha256, stored.size_bytes)
+        await store.local_path(stored.path)
+        await store.check_writable()
+        with pytest.raises(NotFound):
+            await store.local_path("2301/no.pdf")
+
+    assert psutil.Process().num_fds() == before
+
+
+async def test_preparing_twice_or_together_is_preparing_once(tmp_path: Path, arxiv_id):
+    stores = [LocalStore(tmp_path / "a" / "b", max_bytes=1000) for _ in range(4)]
+
+    await asyncio.gather(*(store.prepare() for store in stores))
+    await stores[0].prepare()
+
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == [".arxiv-pdf-store"]
