@@ -19,10 +19,10 @@ class AddressRefused(OSError):
 
 
 class PublicResolver(AbstractResolver):
-    """The system's resolver, without private, loopback, link-local and other special addresses."""
+    """A resolver (the system's), less private, loopback, link-local and other special addresses."""
 
-    def __init__(self) -> None:
-        self._system = ThreadedResolver()
+    def __init__(self, system: AbstractResolver | None = None) -> None:
+        self._system = system or ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

@@ -24,7 +24,7 @@ from yarl import URL
 
 from service.arxiv import atom
 from service.arxiv.download import Forbidden, PdfStream, range_headers
-from service.arxiv.http import Answer, Exchange, answered_at, user_agent
+from service.arxiv.http import Answer, Exchange, answered_at, user_agent, within
 from service.arxiv.limits import ClientLimits
 from service.arxiv.pace import Lane, Pace
 from service.arxiv.query import ApiRequest, api_request, ids_asked
@@ -109,7 +109,7 @@ class ArxivClient:
         return AsyncRetrying(
             stop=stop_after_attempt(self._limits.attempts),
             wait=wait_exponential_jitter(
-                initial=first.total_seconds(),
+                multiplier=first.total_seconds(),
                 max=longest.total_seconds(),
                 jitter=first.total_seconds(),
             ),
@@ -142,13 +142,14 @@ class ArxivClient:
         headers = range_headers(offset, etag)
         for _ in range(MAX_HOPS + 1):
             await self._pace.pdf_turn()
-            deadline = asyncio.get_running_loop().time() + self._limits.pdf_total.total_seconds()
+            deadline = within(self._limits.pdf_total)
             response = await self._exchange.start(url, headers, deadline=deadline)
             try:
                 target = next_hop(url, response.status, response.headers.get("Location"))
                 if target is None:
                     await self._check_pdf_answer(response)
-                    stream = PdfStream.of(response, asked=offset, etag=etag, deadline=deadline)
+                    body = self._exchange.body(response, deadline)
+                    stream = PdfStream.of(response, body, asked=offset, etag=etag)
                     yield stream
                     if stream.is_complete:
                         await self._pace.cleared(Lane.PDF)

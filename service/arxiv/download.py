@@ -4,15 +4,13 @@ What the bytes are (a PDF, a captcha page) is for others to judge; here only
 the transfer is: that the right part came, whole and in time.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Self
 
 from aiohttp import ClientResponse
 
-from service.arxiv.faults import foreign_errors_as_ours
-from service.arxiv.http import CHUNK_BYTES
+from service.arxiv.http import Body
 from service.domain.errors import TransientError, UpstreamFaulty
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
@@ -34,18 +32,17 @@ class PdfStream:
     """
 
     def __init__(
-        self, response: ClientResponse, *, offset: int, total: int | None, deadline: float
+        self, response: ClientResponse, body: Body, *, offset: int, total: int | None
     ) -> None:
         self.offset = offset
         self.total_bytes = total
         self.etag = strong(response.headers.get("ETag"))
         self.content_type = response.content_type
         self.is_complete = False
-        self._content = response.content
-        self._deadline = deadline
+        self._body = body
 
     @classmethod
-    def of(cls, response: ClientResponse, *, asked: int, etag: str | None, deadline: float) -> Self:
+    def of(cls, response: ClientResponse, body: Body, *, asked: int, etag: str | None) -> Self:
         """The stream of a 200 or 206 answer to a request for the bytes from `asked` on.
 
         Raises UpstreamFaulty when it is another part, another file or packed.
@@ -54,14 +51,14 @@ class PdfStream:
         if headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise UpstreamFaulty("arXiv packed a PDF though not asked to")
         if response.status == 200:
-            return cls(response, offset=0, total=response.content_length, deadline=deadline)
+            return cls(response, body, offset=0, total=response.content_length)
         match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
         if response.status != 206 or not asked or not match or int(match[1]) != asked:
             raise UpstreamFaulty("arXiv sent another part of the PDF than was asked for")
         if headers.get("ETag", etag) != etag:
             raise UpstreamFaulty("arXiv sent a part of another PDF")
         total = int(match[3]) if match[3] else None
-        return cls(response, offset=asked, total=total, deadline=deadline)
+        return cls(response, body, offset=asked, total=total)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes as they come, at most 64 KiB at a time.
@@ -70,19 +67,12 @@ class PdfStream:
         cut short, too long or late.
         """
         position = self.offset
-        while chunk := await self._next():
-            position += len(chunk)
-            yield chunk
+        while piece := await self._body.piece():
+            position += len(piece)
+            yield piece
         if self.total_bytes is not None and position != self.total_bytes:
             raise UpstreamFaulty("the PDF has not the length that arXiv announced")
         self.is_complete = True
-
-    async def _next(self) -> bytes:
-        with foreign_errors_as_ours():
-            async with asyncio.timeout_at(self._deadline):
-                if asyncio.get_running_loop().time() >= self._deadline:
-                    raise TimeoutError  # a full buffer never waits, so never times out
-                return await self._content.read(CHUNK_BYTES)
 
 
 def strong(etag: str | None) -> str | None:

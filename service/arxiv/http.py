@@ -8,10 +8,16 @@ fleet's pace and the caps, so all of it is off or done here.
 import asyncio
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+from aiohttp import (
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    StreamReader,
+)
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -76,6 +82,28 @@ async def ask_once(request: ClientRequest, handler: ClientHandlerType) -> Client
         raise ConnectionLost from err
 
 
+class Body:
+    """The body of an answer in pieces, each within its own deadline and all within one.
+
+    `deadline` is a time of the running loop, `idle` the longest wait for more.
+    aiohttp has such a limit too, but forgets it, and the reader, when the
+    framing breaks in mid-body: the reader would wait for ever.
+    """
+
+    def __init__(self, content: StreamReader, *, deadline: float, idle: timedelta) -> None:
+        self._content = content
+        self._deadline = deadline
+        self._idle = idle
+
+    async def piece(self) -> bytes:
+        """The next bytes, at most 64 KiB; b"" at the proper end. Raises UpstreamFaulty."""
+        with foreign_errors_as_ours():
+            if within(timedelta(0)) >= self._deadline:
+                raise TimeoutError  # a full buffer never waits, so never times out
+            async with asyncio.timeout_at(min(self._deadline, within(self._idle))):
+                return await self._content.read(CHUNK_BYTES)
+
+
 class Exchange:
     """Single requests through one session: deadlines and headers on, everything automatic off."""
 
@@ -84,45 +112,54 @@ class Exchange:
         self._agent = agent
         self._limits = limits
         self._timeout = aiohttp.ClientTimeout(
-            total=None,  # the callers' deadlines cover more than the library's would
+            total=None,  # our own deadlines cover more than the library's would
             connect=limits.connect.total_seconds(),
             sock_read=limits.sock_read.total_seconds(),
         )
 
-    async def start(self, url: URL, headers: dict[str, str], *, deadline: float) -> ClientResponse:
-        """The answer to a GET as soon as its headers are there; the caller closes it.
+    async def start(
+        self, url: URL, headers: dict[str, str], *, deadline: float, form: bytes | None = None
+    ) -> ClientResponse:
+        """The answer to a GET (a POST of `form`) once its headers are there; the caller closes it.
 
         `deadline` is a time of the running loop. Raises UpstreamFaulty.
         """
         with foreign_errors_as_ours():
             async with asyncio.timeout_at(deadline):
-                return await self._send(url, None, headers)
+                return await self._session.request(
+                    "GET" if form is None else "POST",
+                    url,
+                    data=form,
+                    headers={"User-Agent": self._agent, **headers},
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    auto_decompress=False,
+                    middlewares=(ask_once,),
+                )
+
+    def body(self, response: ClientResponse, deadline: float) -> Body:
+        """The body of an answer of `start`."""
+        return Body(response.content, deadline=deadline, idle=self._limits.sock_read)
 
     async def whole(self, url: URL, form: bytes | None = None) -> Answer:
         """The whole answer to a GET, or to a POST of `form`; raises UpstreamFaulty."""
         headers = {"Accept-Encoding": "gzip"}
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        with foreign_errors_as_ours():
-            async with asyncio.timeout(self._limits.api_total.total_seconds()):
-                response = await self._send(url, form, headers)
-                try:
-                    body = await _read(response, self._limits.api_bytes)
-                finally:
-                    response.close()
+        deadline = within(self._limits.api_total)
+        response = await self.start(url, headers, deadline=deadline, form=form)
+        try:
+            packed = await _whole(self.body(response, deadline), self._limits.api_bytes)
+        finally:
+            response.close()
+        encoding = response.headers.get("Content-Encoding", "identity")
+        body = _unpacked(packed, encoding.strip().lower(), self._limits.api_bytes)
         return Answer(url, response.status, response.headers, body)
 
-    async def _send(self, url: URL, form: bytes | None, headers: dict[str, str]) -> ClientResponse:
-        return await self._session.request(
-            "GET" if form is None else "POST",
-            url,
-            data=form,
-            headers={"User-Agent": self._agent, **headers},
-            timeout=self._timeout,
-            allow_redirects=False,
-            auto_decompress=False,
-            middlewares=(ask_once,),
-        )
+
+def within(delay: timedelta) -> float:
+    """The deadline `delay` from now, as a time of the running loop."""
+    return asyncio.get_running_loop().time() + delay.total_seconds()
 
 
 def answered_at(headers: CIMultiDictProxy[str]) -> datetime:
@@ -130,24 +167,30 @@ def answered_at(headers: CIMultiDictProxy[str]) -> datetime:
     return http_date(headers.get("Date")) or datetime.now(UTC)
 
 
-async def _read(response: ClientResponse, cap: int) -> bytes:
-    """The body, unpacked; UpstreamFaulty once it is over `cap` bytes, packed or not."""
-    packed = bytearray()
-    while chunk := await response.content.read(CHUNK_BYTES):
-        packed += chunk
-        if len(packed) > cap:
+async def _whole(body: Body, cap: int) -> bytes:
+    """All of `body` as it was sent; UpstreamFaulty once it is over `cap` bytes."""
+    received = bytearray()
+    while piece := await body.piece():
+        received += piece
+        if len(received) > cap:
             raise UpstreamFaulty(_too_long(cap))
-    match response.headers.get("Content-Encoding", "identity").strip().lower():
+    return bytes(received)
+
+
+def _unpacked(packed: bytes, encoding: str, cap: int) -> bytes:
+    """`packed` without its content encoding; UpstreamFaulty if that is broken or not ours."""
+    match encoding:
         case "identity" | "":
-            return bytes(packed)
+            return packed
         case "gzip" | "x-gzip":
-            return _unpack(packed, cap)
+            with foreign_errors_as_ours():
+                return _gunzipped(packed, cap)
         case _:
             raise UpstreamFaulty("arXiv's answer is packed in a way that we did not ask for")
 
 
-def _unpack(packed: bytearray, cap: int) -> bytes:
-    """Gunzip, stopping one byte after `cap`: what a bomb would have become is never held."""
+def _gunzipped(packed: bytes, cap: int) -> bytes:
+    """Stops one byte after `cap`: what a bomb would have become is never held."""
     inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     body = inflate.decompress(packed, cap + 1)
     if len(body) > cap:

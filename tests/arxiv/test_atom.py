@@ -1,0 +1,228 @@
+import asyncio
+import resource
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from service.arxiv.atom import parse
+from service.domain.arxiv_id import ArxivId
+from service.domain.errors import UpstreamFaulty, UpstreamRejected
+from service.domain.paper import EntryError
+
+HEAD = (
+    b'<feed xmlns="http://www.w3.org/2005/Atom"'
+    b' xmlns:o="http://a9.com/-/spec/opensearch/1.1/"><o:totalResults>1</o:totalResults>'
+)
+
+
+def test_an_entry_becomes_a_paper_field_by_field(http):
+    more = (
+        '<category term="stat.ML"/><category term="cs.AI"/>'
+        "<author><name> Q.  Public </name></author>"
+        "<arxiv:doi>10.1/x</arxiv:doi><arxiv:journal_ref>J. 1\n (2)</arxiv:journal_ref>"
+        "<arxiv:comment>3 pages</arxiv:comment>"
+        '<link rel="license" href="http://creativecommons.org/licenses/by/4.0/"/>'
+    )
+    entry = http.entry("math.GT/0309136v2", title="\n A\t  title \x7f", more=more)
+
+    (paper,) = parse(http.feed(entry)).papers
+
+    assert paper.arxiv_id == ArxivId("math.GT/0309136", 2)
+    assert (paper.title, paper.abstract) == ("A title", "About it.")
+    assert paper.authors == ("Ada Lovelace", "Q. Public")
+    assert paper.categories == ("cs.AI", "stat.ML")
+    assert paper.primary_category == "cs.AI"
+    assert paper.published_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert paper.updated_at.tzinfo is UTC
+    assert (paper.doi, paper.journal_ref, paper.comments) == ("10.1/x", "J. 1 (2)", "3 pages")
+    assert paper.license == "http://creativecommons.org/licenses/by/4.0/"
+    assert not paper.withdrawn
+
+
+def test_what_arxiv_leaves_out_is_none(http):
+    (paper,) = parse(http.feed(http.entry())).papers
+
+    assert (paper.doi, paper.journal_ref, paper.comments, paper.license) == (None,) * 4
+
+
+def test_a_withdrawn_paper_is_marked(http):
+    more = "<arxiv:comment>This paper has been withdrawn by the author</arxiv:comment>"
+
+    (paper,) = parse(http.feed(http.entry(more=more))).papers
+
+    assert paper.withdrawn
+
+
+def test_a_moment_with_an_offset_is_told_in_utc(http):
+    (paper,) = parse(http.feed(http.entry(published="2024-01-01T23:00:00-05:00"))).papers
+
+    assert paper.published_at == datetime(2024, 1, 2, 4, tzinfo=UTC)
+    assert paper.published_at.tzinfo is UTC
+
+
+def test_markup_and_comments_inside_a_text_do_not_cut_it(http):
+    (paper,) = parse(http.feed(http.entry(title="a <b>bold</b><!-- x --> claim &lt;3"))).papers
+
+    assert paper.title == "a bold claim <3"
+
+
+GHOST = '<entry><category term=""/></entry>'
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (GHOST, EntryError("the entry has no id")),
+        ({"title": " "}, EntryError("the entry has no title", "2401.00001")),
+        ({"arxiv_id": "../../etc/passwd"}, EntryError("the entry's id is no arXiv id")),
+        ({"arxiv_id": "２４０１.00001v1"}, EntryError("the entry's id is no arXiv id")),
+        ({"arxiv_id": "2401.00001"}, EntryError("the entry's id has no version", "2401.00001")),
+        (
+            {"published": "yesterday"},
+            EntryError("the entry's `published` is no moment", "2401.00001"),
+        ),
+        (
+            {"published": "2024-01-02T03:04:05"},
+            EntryError("the entry's `published` is no moment", "2401.00001"),
+        ),
+        (
+            {"published": "0001-01-01T00:00:00+10:00"},
+            EntryError("the entry's `published` is no moment", "2401.00001"),
+        ),
+    ],
+)
+def test_a_bad_entry_is_an_error_of_that_entry_only(http, bad, error):
+    broken = bad if isinstance(bad, str) else http.entry(**bad)
+
+    page = parse(http.feed(http.entry("2401.00002v1"), broken, http.entry("2401.00003v1")))
+
+    assert [str(paper.arxiv_id) for paper in page.papers] == ["2401.00002v1", "2401.00003v1"]
+    assert page.errors == (error,)
+    assert page.entries == 3
+
+
+def test_an_entry_without_any_category_is_an_error(http):
+    entry = http.entry().replace('term="cs.AI"', 'term=""')
+
+    page = parse(http.feed(entry))
+
+    assert page.errors == (EntryError("the entry has no category", "2401.00001"),)
+
+
+def test_the_total_is_what_arxiv_says_not_what_came(http):
+    assert parse(http.feed(total=7)).total == 7
+    assert parse(http.feed(total=7)).entries == 0
+
+
+def error_entry(error_id, title):
+    reason = "<summary>start\n too big</summary>"
+    return f"<entry><id>{error_id}</id><title>{title}</title>{reason}</entry>"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        error_entry("https://arxiv.org/api/errors#start_too_big", "Error"),
+        error_entry("http://arxiv.org/api/errors#start_too_big", "Oops"),
+        error_entry("http://elsewhere/", "Error"),
+    ],
+)
+def test_the_error_feed_is_a_refusal_with_its_reason(http, entry):
+    with pytest.raises(UpstreamRejected, match=r"start too big$"):
+        parse(http.feed(entry))
+
+
+def test_an_endless_reason_is_cut(http):
+    entry = error_entry("http://arxiv.org/api/errors", "Error").replace("start", "x" * 10_000)
+
+    with pytest.raises(UpstreamRejected) as caught:
+        parse(http.feed(entry))
+
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"Rate exceeded.",
+        b"<html><body>503</body></html>",
+        b'<feed xmlns="http://example.org/"/>',
+        b'<feed xmlns="http://www.w3.org/2005/Atom"/>',
+        HEAD.replace(b">1<", b">-1<") + b"</feed>",
+        HEAD.replace(b">1<", b">" + b"9" * 5000 + b"<") + b"</feed>",
+        HEAD,
+        HEAD + b"<entry></feed>",
+        HEAD + b"\xff</feed>",
+        HEAD + b"\x00</feed>",
+        HEAD + b"&nbsp;</feed>",
+        (HEAD + b"</feed>").decode().encode("utf-16"),
+    ],
+)
+def test_what_is_no_atom_feed_is_a_fault_of_the_answer(body):
+    with pytest.raises(UpstreamFaulty):
+        parse(body)
+
+
+def test_more_entries_than_a_page_has_are_refused(http):
+    with pytest.raises(UpstreamFaulty):
+        parse(http.feed(*[http.entry()] * 2001))
+
+
+LAUGHS = b"<!DOCTYPE feed [<!ENTITY a0 'ha'>%s]>" % b"".join(
+    b"<!ENTITY a%d '%s'>" % (n, b"&a%d;" % (n - 1) * 10) for n in range(1, 12)
+)
+QUADRATIC = b"<!DOCTYPE feed [<!ENTITY a '%s'>]>" % (b"x" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LAUGHS + HEAD + b"<entry><title>&a11;</title></entry></feed>",
+        QUADRATIC + HEAD + b"<entry><title>%s</title></entry></feed>" % (b"&a;" * 100_000),
+        b'<?xml version="1.0" encoding="UTF-7"?>+ADw-!DOCTYPE feed+AD4-' + HEAD + b"</feed>",
+        HEAD + b"<a>" * 200_000 + b"</a>" * 200_000 + b"</feed>",
+        HEAD + b"<entry><title>%s</title></entry></feed>" % (b"x" * 11_000_000),
+        HEAD + b"<a/>" * 4_000_000 + b"</feed>",
+    ],
+    ids=["billion laughs", "quadratic", "utf-7", "nested", "11 MB of text", "4 million tags"],
+)
+def test_a_hostile_feed_is_refused_at_once(body):
+    began, held = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(UpstreamFaulty):
+        parse(body)
+
+    assert time.process_time() - began < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 50 * 1024  # KiB
+
+
+def test_a_huge_attribute_is_no_trouble():
+    body = HEAD + b'<entry a="%s"/></feed>' % (b"x" * 4 * 1024 * 1024)
+    began = time.process_time()
+
+    page = parse(body)
+
+    assert time.process_time() - began < 1
+    assert page.errors == (EntryError("the entry has no id"),)
+
+
+async def test_an_external_dtd_is_refused_and_not_fetched(other_host):
+    prologue = f"<!DOCTYPE feed SYSTEM '{other_host.origin}/x.dtd'>".encode()
+
+    with pytest.raises(UpstreamFaulty):
+        await asyncio.to_thread(parse, prologue + HEAD + b"</feed>")
+
+    assert other_host.asked == []
+
+
+def test_a_file_named_by_an_entity_is_not_read(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("the secret")
+    prologue = f"<!DOCTYPE feed [<!ENTITY s SYSTEM 'file://{secret}'>]>".encode()
+
+    with pytest.raises(UpstreamFaulty) as caught:
+        parse(prologue + HEAD + b"<entry><title>&s;</title></entry></feed>")
+
+    assert "the secret" not in repr(caught.value)

@@ -1,0 +1,218 @@
+import re
+from dataclasses import replace
+from datetime import date
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.arxiv.query import MAX_URL_BYTES, api_request, ids_asked, request_params, search_query
+from service.domain.arxiv_id import ArxivId
+from service.domain.errors import UpstreamRejected
+from service.domain.job import Criteria
+
+API = "https://export.arxiv.org/api/query"
+PREFIXES = {"category": "cat", "author": "au", "title": "ti", "abstract": "abs"}
+TERM = r'(?:cat|au|ti|abs|all):(?:"[^"\\]+"|\w[\w.-]*)'
+CHAIN = re.compile(rf"{TERM}(?: AND {TERM})*")
+
+
+def criteria(**fields):
+    return Criteria(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ""),
+        ({"category": "cs.AI"}, "cat:cs.AI"),
+        ({"category": "q-bio"}, "cat:q-bio"),
+        ({"category": "cs.*"}, 'cat:"cs.*"'),
+        ({"author": "Lovelace"}, "au:Lovelace"),
+        ({"author": "Ada Lovelace"}, 'au:"Ada Lovelace"'),
+        ({"author": "O'Brien"}, 'au:"O\'Brien"'),
+        ({"title": "AND"}, 'ti:"AND"'),
+        ({"title": "  heat \n bath\x00 "}, 'ti:"heat bath"'),
+        ({"title": 'x" OR all:y'}, 'ti:"x OR all:y"'),
+        ({"title": 'trailing\\"'}, "ti:trailing"),
+        ({"abstract": "größer als"}, 'abs:"größer als"'),
+        ({"query": "electron"}, "all:electron"),
+        ({"query": "electron proton"}, "all:electron AND all:proton"),
+        ({"query": "C++ & graphs"}, 'all:"C++" AND all:graphs'),
+        ({"query": "this AND"}, 'all:this AND all:"AND"'),
+        ({"query": "'; DROP TABLE papers;--"}, 'all:DROP AND all:TABLE AND all:"papers;--"'),
+        ({"query": "time: a history"}, 'all:"time:" AND all:a AND all:history'),
+        ({"query": "ti:electron"}, "(ti:electron)"),
+        ({"query": "electron AND proton"}, "(electron AND proton)"),
+        ({"query": "a ANDNOT b"}, "(a ANDNOT b)"),
+        ({"query": '"heat bath"'}, '("heat bath")'),
+        ({"query": "(a OR b) AND c"}, "((a OR b) AND c)"),
+        ({"query": 'all:":-)" AND x'}, '(all:":-)" AND x)'),
+        ({"query": "an (open"}, 'all:an AND all:"(open"'),
+        ({"query": "x) OR (y"}, 'all:"x)" AND all:"OR" AND all:"(y"'),
+        ({"query": 'an "open'}, "all:an AND all:open"),
+        ({"query": '("a\\")'}, "all:a"),
+        (
+            {"from_date": date(2024, 1, 2), "to_date": date(2024, 2, 3)},
+            "submittedDate:[202401020000 TO 202402032359]",
+        ),
+        ({"from_date": date(2024, 1, 2)}, "submittedDate:[202401020000 TO 209912312359]"),
+        ({"to_date": date(2024, 1, 2)}, "submittedDate:[199101010000 TO 202401022359]"),
+        (
+            {"query": "a b", "category": "cs.AI", "author": "X Y", "title": "T", "abstract": "S"},
+            'all:a AND all:b AND cat:cs.AI AND au:"X Y" AND ti:T AND abs:S',
+        ),
+    ],
+)
+def test_criteria_become_one_query(fields, expected):
+    query = search_query(criteria(**fields))
+
+    assert query == expected
+
+
+@pytest.mark.parametrize("field", ["query", *PREFIXES])
+@pytest.mark.parametrize("text", ["   ", '"""', "\\", "?!", "\x00"])
+def test_a_field_that_searches_for_nothing_is_refused_rather_than_left_out(field, text):
+    with pytest.raises(UpstreamRejected):
+        search_query(criteria(**({"category": "cs.AI"} | {field: text})))
+
+
+@given(st.sampled_from(list(PREFIXES)), st.text(max_size=200))
+def test_no_text_gets_out_of_its_phrase(field, text):
+    try:
+        query = search_query(criteria(**{field: text or "x"}))
+    except UpstreamRejected:
+        return
+
+    assert re.fullmatch(TERM, query)
+    assert query.startswith(f"{PREFIXES[field]}:")
+
+
+HOSTILE = st.text(st.sampled_from('ab "\\():[]AND OR\n\x00 '), max_size=40)
+
+
+@given(HOSTILE, HOSTILE)
+def test_a_query_never_swallows_the_term_beside_it(query, title):
+    try:
+        text = search_query(criteria(query=query or "x", title=title or "x"))
+    except UpstreamRejected:
+        return
+
+    own, _, beside = text.rpartition(" AND ti:")
+    assert re.fullmatch(TERM, f"ti:{beside}")
+    assert CHAIN.fullmatch(own) or is_closed(own)
+
+
+def is_closed(text):
+    """True when `text` is one pair of parentheses around balanced text (read char by char)."""
+    depth, quoted, closed_at = 0, False, None
+    for index, character in enumerate(text):
+        if character == '"':
+            quoted = not quoted
+        elif not quoted and character in "()":
+            depth += 1 if character == "(" else -1
+            if depth == 0 and closed_at is None:
+                closed_at = index
+    return text[0] == "(" and depth == 0 and not quoted and closed_at == len(text) - 1
+
+
+def test_a_search_asks_for_a_slice_in_the_order_wished():
+    params = request_params(
+        criteria(category="cs.AI", sort_by="lastUpdatedDate", sort_order="ascending"),
+        offset=200,
+        size=100,
+    )
+
+    assert params == {
+        "search_query": "cat:cs.AI",
+        "start": "200",
+        "max_results": "100",
+        "sortBy": "lastUpdatedDate",
+        "sortOrder": "ascending",
+    }
+
+
+def test_a_list_of_ids_is_sliced_by_us_and_asked_for_from_its_start():
+    ids = tuple(ArxivId.parse(text) for text in ("2401.00001", "hep-th/9901001", "2401.00003v2"))
+
+    params = request_params(criteria(ids=ids), offset=1, size=2)
+
+    assert params["id_list"] == "hep-th/9901001,2401.00003v2"
+    assert (params["start"], params["max_results"]) == ("0", "2")
+    assert "search_query" not in params
+
+
+def test_terms_narrow_a_list_of_ids():
+    params = request_params(criteria(ids=(ArxivId("2401.00001"),), title="x"), offset=0, size=10)
+
+    assert (params["id_list"], params["search_query"]) == ("2401.00001", "ti:x")
+
+
+SEARCH = Criteria(category="cs.AI")
+IDS = Criteria(ids=tuple(ArxivId(f"2401.{n:05}") for n in range(300)))
+
+
+@pytest.mark.parametrize(
+    ("what", "offset", "size"),
+    [
+        (SEARCH, 0, 0),
+        (SEARCH, 0, 2001),
+        (SEARCH, -1, 10),
+        (SEARCH, 29_901, 100),
+        (IDS, 0, 101),
+        (IDS, 300, 10),
+        (Criteria(), 0, 10),
+        (replace(SEARCH, from_date=date(2024, 1, 2), to_date=date(2024, 1, 1)), 0, 10),
+    ],
+)
+def test_what_must_never_be_asked_is_a_programming_error(what, offset, size):
+    with pytest.raises(ValueError, match=r"."):
+        request_params(what, offset=offset, size=size)
+
+
+def test_the_last_slices_that_may_be_asked_are():
+    assert request_params(SEARCH, offset=28_000, size=2000)["start"] == "28000"
+    assert len(ids_asked(IDS, offset=250, size=100)) == 50
+
+
+LONGEST_ID = ArxivId.parse("a" * 15 + "-" + "b" * 8 + ".CO/9901001v9999")
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+
+
+@given(st.text(max_size=1000), TEXT, TEXT, TEXT, st.integers(0, 100))
+def test_no_valid_request_has_a_url_of_8_kb(query, author, title, abstract, ids):
+    what = criteria(
+        query=query, author=author, title=title, abstract=abstract, ids=(LONGEST_ID,) * ids
+    )
+    try:
+        request = api_request(API, what, offset=0, size=100)
+    except (UpstreamRejected, ValueError):
+        return
+
+    assert len(request.url.encode()) < MAX_URL_BYTES
+
+
+@pytest.mark.parametrize("letter", ["a", "a ", "é", "漢", "𝔸", '"a" ', "é "])
+def test_the_longest_request_of_any_script_keeps_all_that_was_asked(letter):
+    what = criteria(
+        query=(letter * 1000)[:1000],
+        author=(letter * 200)[:200],
+        title=(letter * 200)[:200],
+        abstract=(letter * 200)[:200],
+        ids=(LONGEST_ID,) * 100,
+    )
+
+    request = api_request(API, what, offset=0, size=100)
+
+    sent = request.form.decode() if request.form else urlsplit(request.url).query
+    expected = request_params(what, offset=0, size=100)
+    assert len(request.url.encode()) < MAX_URL_BYTES
+    assert {name: values[0] for name, values in parse_qs(sent).items()} == expected
+
+
+def test_an_ordinary_request_is_a_get():
+    request = api_request(API, IDS, offset=0, size=100)
+
+    assert request.form is None
+    assert request.url.startswith(f"{API}?id_list=2401.00000,2401.00001,")
