@@ -246,11 +246,11 @@ class SettingsSchema(Schema):
         host = urlsplit(data["ARXIV_API_URL"]).hostname or ""
         oai_host = urlsplit(data["ARXIV_OAI_URL"]).hostname or ""
         interval = data["ARXIV_MIN_INTERVAL_SECONDS"]
-        if interval < ARXIV_INTERVAL_SECONDS and (_is_arxiv(host) or _is_arxiv(oai_host)):
+        if interval < ARXIV_INTERVAL_SECONDS and (is_arxiv(host) or is_arxiv(oai_host)):
             message = "must be at least 3 against arXiv (its API terms of use)"
             raise ValidationError(message, "ARXIV_MIN_INTERVAL_SECONDS")
         pdf_host = urlsplit(data["ARXIV_PDF_URL"]).hostname or ""
-        if data["ARXIV_PDF_PER_SECOND"] > ARXIV_PDFS_PER_SECOND and _is_arxiv(pdf_host):
+        if data["ARXIV_PDF_PER_SECOND"] > ARXIV_PDFS_PER_SECOND and is_arxiv(pdf_host):
             message = "must be at most 4 against arXiv (its bulk data rules)"
             raise ValidationError(message, "ARXIV_PDF_PER_SECOND")
 
@@ -263,5 +263,6 @@ class SettingsSchema(Schema):
         return Settings(**values)
 
 
-def _is_arxiv(host: str) -> bool:
+def is_arxiv(host: str) -> bool:
+    """True for arXiv's own hosts, to whom its rules apply; others are stand-ins or mirrors."""
     return host == "arxiv.org" or host.endswith(".arxiv.org")

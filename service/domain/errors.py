@@ -13,6 +13,8 @@ ServiceError
 ├── TransientError          time can               → retry with backoff
 │   ├── RateLimited         upstream said when     → snooze, costs no attempt
 │   ├── UpstreamFaulty      an answer was broken or missing
+│   ├── NotPdf              a page came in place of the PDF
+│   ├── ExtractorCrashed    the process that read the PDF died
 │   ├── DatabaseAway        PostgreSQL cannot be asked now
 │   └── StorageAway         files cannot be written now
 └── PermanentError          nobody can             → fails now
@@ -96,9 +98,10 @@ class Unauthenticated(RequestError):
 
 
 class TransientError(ServiceError):
-    """Time can mend it: worth another try."""
+    """Time can mend it: worth another try. `limit`: attempts this kind is worth, if fewer."""
 
     code = "transient"
+    limit: int | None = None
 
 
 class RateLimited(TransientError):
@@ -115,6 +118,20 @@ class UpstreamFaulty(TransientError):
     """An answer of arXiv was broken, cut short, late or missing."""
 
     code = "upstream_faulty"
+
+
+class NotPdf(TransientError):
+    """Something else came with status 200, a captcha page for one."""
+
+    code = "not_pdf"
+    limit = 3
+
+
+class ExtractorCrashed(TransientError):
+    """The child process that was reading the PDF died, of no limit that we set."""
+
+    code = "quarantined"
+    limit = 3
 
 
 class DatabaseAway(TransientError):

@@ -1,10 +1,10 @@
 """A job: what a caller asked for, and the durable record of how far it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from service.domain.arxiv_id import ArxivId
@@ -80,7 +80,11 @@ class Criteria:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestionRequest:
-    """A validated request for a job. `document` is what the caller sent, normalised, as JSON."""
+    """A validated request for a job.
+
+    `batch_size` (1–200) papers commit at once; at most `max_papers` are brought
+    in. With `skip_duplicates` a paper held in the same version is left alone.
+    """
 
     criteria: Criteria
     source: str = "search"
@@ -89,7 +93,73 @@ class IngestionRequest:
     process_pdfs: bool = True
     skip_duplicates: bool = True
     priority: Priority = Priority.NORMAL
-    document: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def estimated_papers(self) -> int:
+        """The most papers that the job can bring in, as far as known before asking arXiv."""
+        ids = self.criteria.ids
+        return min(len(ids), self.max_papers) if ids else self.max_papers
+
+    def total_of(self, matches: int) -> int:
+        """How many papers the job will bring in when its query matches `matches`."""
+        if self.criteria.ids:
+            return self.estimated_papers
+        reachable = min(matches, SEARCH_WINDOW) - self.criteria.start
+        return max(0, min(reachable, self.max_papers))
+
+    def dump(self) -> dict[str, Any]:
+        """The request as stored and shown: JSON, in the caller's words, defaults filled in."""
+        criteria = {
+            name: value
+            for name, value in _criteria_document(self.criteria).items()
+            if value not in (None, [])
+        }
+        return {
+            "search_query": criteria,
+            "source": self.source,
+            "batch_size": self.batch_size,
+            "max_papers": self.max_papers,
+            "process_pdfs": self.process_pdfs,
+            "skip_duplicates": self.skip_duplicates,
+            "priority": str(self.priority),
+        }
+
+    @classmethod
+    def load(cls, document: Mapping[str, Any]) -> Self:
+        """The request that `dump` wrote; raises KeyError or ValueError for anything else."""
+        criteria: dict[str, Any] = dict(document["search_query"])
+        page_size = criteria.pop("max_results")
+        ids = tuple(ArxivId.parse(text) for text in criteria.pop("ids", ()))
+        for name in ("from_date", "to_date"):
+            if name in criteria:
+                criteria[name] = datetime.strptime(criteria[name], DAY_FORMAT).date()
+        settings = {name: document[name] for name in _PLAIN_SETTINGS}
+        return cls(
+            criteria=Criteria(page_size=page_size, ids=ids, **criteria),
+            priority=Priority(document["priority"]),
+            **settings,
+        )
+
+
+DAY_FORMAT = "%Y%m%d"
+_PLAIN_SETTINGS = ("source", "batch_size", "max_papers", "process_pdfs", "skip_duplicates")
+
+
+def _criteria_document(criteria: Criteria) -> dict[str, Any]:
+    return {
+        "query": criteria.query,
+        "category": criteria.category,
+        "author": criteria.author,
+        "title": criteria.title,
+        "abstract": criteria.abstract,
+        "from_date": criteria.from_date and criteria.from_date.strftime(DAY_FORMAT),
+        "to_date": criteria.to_date and criteria.to_date.strftime(DAY_FORMAT),
+        "ids": [str(arxiv_id) for arxiv_id in criteria.ids],
+        "max_results": criteria.page_size,
+        "start": criteria.start,
+        "sort_by": criteria.sort_by,
+        "sort_order": criteria.sort_order,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +168,7 @@ class JobError:
 
     stage: Stage
     message: str
-    code: str
+    code: str | None
     occurred_at: datetime | None = None  # None: the moment it is stored
     arxiv_id: str | None = None
     attempt: int | None = None
@@ -131,6 +201,6 @@ class Job:
     taken_up_at: datetime | None
     started_at: datetime | None
     completed_at: datetime | None
+    updated_at: datetime
     version: int
-    now: datetime  # the database clock when the row was read
     errors: tuple[JobError, ...] = ()

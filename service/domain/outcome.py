@@ -7,11 +7,18 @@ to do about it.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from service.domain.errors import PermanentError, RateLimited, TransientError
+from service.domain.errors import (
+    DatabaseAway,
+    PermanentError,
+    RateLimited,
+    StorageAway,
+    TransientError,
+)
 
 BACKOFF_FIRST = timedelta(seconds=1)
 BACKOFF_LONGEST = timedelta(minutes=10)
 SNOOZE_LONGEST = timedelta(minutes=10)
+OUTAGE_DELAY = timedelta(seconds=2)  # between looks whether database or storage is back
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,9 @@ def decide(error: Exception | None, *, attempt: int, limit: int, jitter: float) 
             return Snooze(min(delay, SNOOZE_LONGEST) + timedelta(seconds=jitter))
         case PermanentError(code=code):
             return Fail(code, str(error))
-        case TransientError(code=code) if attempt >= limit:
+        case DatabaseAway() | StorageAway():  # ours to mend: no item is to blame
+            return Snooze(OUTAGE_DELAY + OUTAGE_DELAY * jitter)
+        case TransientError(code=code, limit=own) if attempt >= min(limit, own or limit):
             return Fail(code, f"gave up after {attempt} attempts: {error}")
         case TransientError():
             return Retry(backoff(attempt, jitter))

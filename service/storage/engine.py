@@ -37,6 +37,11 @@ def asyncpg_url(url: str) -> URL:
     return parsed
 
 
+def libpq_url(url: str) -> str:
+    """`url` as libpq, psql and asyncpg itself want it: without SQLAlchemy's driver name."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
     """An engine whose every session has timeouts and UTC; `name` shows in pg_stat_activity."""
     return create_async_engine(

@@ -1,0 +1,100 @@
+"""Jobs over HTTP: submit, look, list, cancel. Thin: load, one call, dump."""
+
+import re
+from collections.abc import Mapping
+from uuid import UUID
+
+import orjson
+from aiohttp import web
+
+from service.api.auth import CALLER
+from service.api.body import read_json
+from service.api.schemas import load_request
+from service.api.status import entity_tag, status_document
+from service.domain.errors import Conflict, MalformedRequest, NotFound
+from service.ingest.submit import submit
+from service.storage.engine import Database
+from service.storage.jobs import JobStore
+
+DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
+MAX_LISTED = 1000
+MAX_KEY_LENGTH = 255
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
+
+
+async def create_job(request: web.Request) -> web.Response:
+    """POST /arxiv → 202. Only records the job; a worker does the work."""
+    wanted = load_request(await read_json(request))
+    key = _idempotency_key(request)
+    job = await submit(request.app[DATABASE], wanted, caller=request[CALLER], key=key)
+    location = request.app.router["job"].url_for(job_id=str(job.id))
+    body = {
+        "job_id": str(job.id),
+        "status": "pending",
+        "message": "The ingestion job is recorded; follow it at its Location",
+        "estimated_papers": wanted.estimated_papers,
+        "search_criteria": wanted.dump()["search_query"],
+    }
+    return json_response(body, status=202, headers={"Location": str(location)})
+
+
+async def get_job(request: web.Request) -> web.Response:
+    """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it."""
+    async with request.app[DATABASE].transaction() as conn:
+        job = await JobStore(conn).get(job_id_of(request))
+    tag = entity_tag(job)
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    if any(seen.value in (tag, "*") for seen in request.if_none_match or ()):
+        return web.Response(status=304, headers=headers)
+    return json_response(status_document(job), headers=headers)
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """GET /jobs → 200 with the active jobs, newest first."""
+    async with request.app[DATABASE].transaction() as conn:
+        jobs = await JobStore(conn).list_active(limit=MAX_LISTED)
+    return json_response([status_document(job) for job in jobs])
+
+
+async def cancel_job(request: web.Request) -> web.Response:
+    """DELETE /job/{job_id} → 200; the workers stop within seconds."""
+    job_id = job_id_of(request)
+    async with request.app[DATABASE].transaction() as conn:
+        outcome = await JobStore(conn).cancel(job_id)
+    if outcome == "not found":
+        raise NotFound("Job not found")
+    if outcome != "cancelled":
+        raise Conflict(f"The job is {outcome}")
+    return json_response({"message": f"Job {job_id} cancelled successfully"})
+
+
+def job_id_of(request: web.Request) -> UUID:
+    """The job id in the path, in its usual form only; raises NotFound for any other text."""
+    text = request.match_info["job_id"]
+    if _UUID.fullmatch(text) is None:
+        raise NotFound("Job not found")
+    return UUID(text)
+
+
+def json_response(
+    body: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """`body` as compact JSON, keys in the order given."""
+    extra = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
+    return web.Response(
+        status=status,
+        body=orjson.dumps(body),
+        headers={"Content-Type": "application/json", **extra},
+    )
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    values = request.headers.getall("Idempotency-Key", [])
+    if not values:
+        return None
+    key = values[0]
+    if len(values) > 1 or len(key) > MAX_KEY_LENGTH or _KEY.fullmatch(key) is None:
+        raise MalformedRequest("Idempotency-Key must be 1 to 255 visible ASCII characters, once")
+    return key

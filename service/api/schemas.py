@@ -1,0 +1,123 @@
+"""JSON ↔ domain: what a request may contain, field by field, and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from service.api.fields import Day, Id, Line, StrictBoolean, StrictInteger
+from service.domain.errors import InvalidRequest
+from service.domain.job import (
+    DEFAULT_PAPERS,
+    MAX_PAGE_SIZE,
+    SEARCH_WINDOW,
+    Criteria,
+    IngestionRequest,
+    Priority,
+)
+
+MAX_QUERY_LENGTH = 1000
+MAX_TERM_LENGTH = 200
+MAX_IDS = 2000
+MAX_SEARCH_PAPERS = 10_000
+MAX_BATCH = 200
+
+
+class SearchQuerySchema(Schema):
+    """What to search for."""
+
+    query = Line(MAX_QUERY_LENGTH)
+    category = Line(MAX_TERM_LENGTH)
+    author = Line(MAX_TERM_LENGTH)
+    title = Line(MAX_TERM_LENGTH)
+    abstract = Line(MAX_TERM_LENGTH)
+    from_date = Day()
+    to_date = Day()
+    ids = fields.List(Id(), validate=validate.Length(min=1, max=MAX_IDS))
+    max_results = StrictInteger(load_default=100, validate=validate.Range(1, MAX_PAGE_SIZE))
+    start = StrictInteger(load_default=0, validate=validate.Range(0, SEARCH_WINDOW - 1))
+    sort_by = fields.String(
+        load_default="submittedDate",
+        validate=validate.OneOf(("submittedDate", "lastUpdatedDate", "relevance")),
+    )
+    sort_order = fields.String(
+        load_default="descending", validate=validate.OneOf(("descending", "ascending"))
+    )
+
+    @validates_schema
+    def check_category(self, data: Mapping[str, Any], **_: object) -> None:
+        """A category is one word: `cs.AI`, `hep-th`, `astro-ph.*`."""
+        if not all(mark.isalnum() or mark in ".-*" for mark in data.get("category", "")):
+            raise ValidationError("Not an arXiv category.", "category")
+
+    @validates_schema
+    def check_days(self, data: Mapping[str, Any], **_: object) -> None:
+        """Days must be in order."""
+        first, last = data.get("from_date"), data.get("to_date")
+        if first and last and first > last:
+            raise ValidationError("Must not be after to_date.", "from_date")
+
+    @validates_schema
+    def check_not_empty(self, data: Mapping[str, Any], **_: object) -> None:
+        """Nothing asked for would be all of arXiv."""
+        if not self.make(dict(data)).has_terms and not data.get("ids"):
+            raise ValidationError(
+                "At least one of query, category, author, title, abstract, from_date, to_date"
+                " or ids is needed."
+            )
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Criteria:
+        """Build the value."""
+        ids = tuple(dict.fromkeys(data.get("ids", ())))
+        known = {name: value for name, value in data.items() if name not in ("max_results", "ids")}
+        return Criteria(page_size=data["max_results"], ids=ids, **known)
+
+
+class IngestionRequestSchema(Schema):
+    """The body of POST /api/v1/ingestion/arxiv."""
+
+    search_query = fields.Nested(SearchQuerySchema, required=True)
+    source = fields.String(
+        load_default="search",
+        validate=validate.OneOf(
+            ("search",), error="Must be search; oai and snapshot are not available in this version."
+        ),
+    )
+    batch_size = StrictInteger(load_default=50, validate=validate.Range(1, MAX_BATCH))
+    max_papers = StrictInteger(validate=validate.Range(1, MAX_SEARCH_PAPERS))
+    process_pdfs = StrictBoolean(load_default=True)
+    skip_duplicates = StrictBoolean(load_default=True)
+    priority = fields.Enum(Priority, by_value=True, load_default=Priority.NORMAL)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> IngestionRequest:
+        """Build the value; without max_papers it is all ids, or one page."""
+        ids = data["search_query"].ids
+        data.setdefault("max_papers", len(ids) or DEFAULT_PAPERS)
+        request = IngestionRequest(criteria=data.pop("search_query"), **data)
+        if not ids and request.criteria.start + request.max_papers > SEARCH_WINDOW:
+            message = f"start + max_papers must not exceed {SEARCH_WINDOW} (arXiv's limit)."
+            raise ValidationError(message, "max_papers")
+        return request
+
+
+def load_request(document: Any) -> IngestionRequest:  # noqa: ANN401 - any JSON
+    """The request in `document`; raises InvalidRequest naming every wrong field."""
+    try:
+        request: IngestionRequest = IngestionRequestSchema().load(document)
+    except ValidationError as err:
+        raise InvalidRequest(_flat(err.normalized_messages())) from None  # type: ignore[no-untyped-call]
+    return request
+
+
+def _flat(messages: Mapping[Any, Any], prefix: str = "") -> dict[str, list[str]]:
+    """Nested messages with dotted names: `search_query.from_date`, `search_query.ids.3`."""
+    found: dict[str, list[str]] = {}
+    for name, value in messages.items():
+        path = prefix if name == "_schema" else f"{prefix}.{name}" if prefix else str(name)
+        if isinstance(value, Mapping):
+            found |= _flat(value, path)
+        else:
+            found.setdefault(path or "body", []).extend(str(text) for text in value)
+    return found

@@ -1,0 +1,197 @@
+"""The one place where parts are built and joined, and where all settings are seen.
+
+A process is an API, a worker, or both. They share nothing but the database, so
+each is built here as if the other did not exist.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from aiohttp import web
+
+from service.api.auth import TokenRules, authentication
+from service.api.body import MAX_BODY_BYTES
+from service.api.callers import ActiveCallers
+from service.api.health import READINESS, Readiness
+from service.api.jobs import DATABASE
+from service.api.problems import problems
+from service.api.routes import PUBLIC_PATHS, add_routes
+from service.arxiv.client import ArxivClient
+from service.arxiv.http import client_session
+from service.arxiv.pacing import FleetPace
+from service.domain.outcome import Outcome
+from service.ingest.fulltext import FetchPdf, PdfTools
+from service.ingest.harvest import HarvestPage
+from service.ingest.progress import Recorder
+from service.ingest.tasks import HARVEST, PDF
+from service.pdf.extract import ExtractLimits, Extractor
+from service.pdf.store import LocalStore, PdfStore
+from service.settings import Settings, is_arxiv
+from service.storage.engine import Database, create_engine, libpq_url
+from service.worker.boundary import run_work
+from service.worker.engine import Engine, Kind
+from service.worker.watch import stop_final_jobs
+
+API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
+WORKER_DEADLINE_SECONDS = 30.0
+HARVEST_CONCURRENCY = 4  # one asks arXiv at a time; the others store, or wait for their turn
+LONGEST_POLL = timedelta(seconds=2)
+
+
+def token_rules(settings: Settings, key: str) -> TokenRules:
+    """What tokens must fulfil, with the key that is in force."""
+    return TokenRules(
+        key=key,
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        leeway=settings.jwt_leeway_seconds,
+        max_lifetime=settings.jwt_max_lifetime_seconds,
+    )
+
+
+def pdf_store(settings: Settings) -> PdfStore:
+    """The storage of the PDFs."""
+    return LocalStore(settings.storage_root, max_bytes=settings.max_pdf_bytes)
+
+
+def build_api(rules: TokenRules, database: Database, store: PdfStore) -> web.Application:
+    """The HTTP application; its background work starts and ends with it."""
+    callers = ActiveCallers(database)
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[
+            problems,
+            authentication(rules, public=PUBLIC_PATHS, is_active=callers.is_active),
+        ],
+    )
+    app[DATABASE] = database
+    app[READINESS] = Readiness(database, store)
+    app.on_response_prepare.append(_hide_versions)
+    app.cleanup_ctx.append(_watching(callers))
+    add_routes(app)
+    return app
+
+
+async def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "arxiv-ingestion"
+
+
+def _watching(callers: ActiveCallers) -> Any:  # noqa: ANN401 - aiohttp's cleanup context
+    async def watching(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(callers.watch(), name="blocked callers")
+        yield
+        task.cancel()
+        await asyncio.wait({task})
+
+    return watching
+
+
+@asynccontextmanager
+async def database_of(
+    url: str, *, name: str, deadline_seconds: float, pool_size: int
+) -> AsyncIterator[Database]:
+    """A database pool, closed at the end."""
+    engine = create_engine(url, name=f"arxiv-ingestion {name}", pool_size=pool_size)
+    database = Database(engine, deadline_seconds=deadline_seconds)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@dataclass(slots=True)
+class Worker:
+    """A running worker: `drain` it to stop."""
+
+    engine: Engine
+    running: asyncio.Task[None]
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new, let work end for up to `seconds`, hand back the rest."""
+        self.engine.stop_taking()
+        done, _ = await asyncio.wait({self.running}, timeout=seconds)
+        if not done:
+            self.engine.hand_back()
+            await asyncio.wait({self.running}, timeout=10)
+
+
+@asynccontextmanager
+async def running_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
+    """A worker with all it needs, at work until drained; then everything is closed."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            database_of(url, name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
+        )
+        arxiv = await stack.enter_async_context(_arxiv_client(settings, database))
+        store = pdf_store(settings)
+        extractor = Extractor(settings.extract_processes, ExtractLimits())
+        stack.push_async_callback(extractor.close)
+        recorder = Recorder(database)
+        tools = PdfTools(
+            database=database, arxiv=arxiv, store=store, extractor=extractor, recorder=recorder
+        )
+        engine = _engine(settings, url, tools, arxiv)
+        await stack.enter_async_context(_beside(recorder.run()))
+        await stack.enter_async_context(_beside(stop_final_jobs(engine, database)))
+        running = await stack.enter_async_context(_beside(engine.run()))
+        yield Worker(engine, running)
+
+
+@asynccontextmanager
+async def _arxiv_client(settings: Settings, database: Database) -> AsyncIterator[ArxivClient]:
+    pace = FleetPace(
+        database=database,
+        api_interval=timedelta(seconds=settings.arxiv_min_interval_seconds),
+        pdf_interval=timedelta(seconds=1 / settings.arxiv_pdf_per_second),
+        lease=timedelta(seconds=settings.lease_seconds),
+    )
+    hosts = {
+        urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
+    }
+    is_stand_in = not all(is_arxiv(host) for host in hosts)
+    async with client_session(allow_private=is_stand_in) as session:
+        yield ArxivClient(
+            session,
+            api_url=settings.arxiv_api_url,
+            pdf_url=settings.arxiv_pdf_url,
+            contact=settings.arxiv_contact,
+            pace=pace,
+        )
+
+
+def _engine(settings: Settings, url: str, tools: PdfTools, arxiv: ArxivClient) -> Engine:
+    async def harvest(job_id: UUID, _: Mapping[str, Any]) -> Outcome:
+        return await run_work(HarvestPage(job_id, tools.database, arxiv), jitter=random.random)
+
+    async def pdf(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+        work = FetchPdf(job_id, payload["paper"], payload["again"], tools)
+        return await run_work(work, jitter=random.random)
+
+    lease = timedelta(seconds=settings.lease_seconds)
+    return Engine(
+        dsn=libpq_url(url),
+        kinds=[
+            Kind(name=HARVEST, handler=harvest, concurrency=HARVEST_CONCURRENCY),
+            Kind(name=PDF, handler=pdf, concurrency=settings.pdf_concurrency),
+        ],
+        lease=lease,
+        poll=min(LONGEST_POLL, lease / 3),
+    )
+
+
+@asynccontextmanager
+async def _beside(work: Any) -> AsyncIterator[asyncio.Task[None]]:  # noqa: ANN401 - a coroutine
+    task: asyncio.Task[None] = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

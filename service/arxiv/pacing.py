@@ -1,0 +1,133 @@
+"""arXiv's rules, kept by the whole fleet: one clock in PostgreSQL for all replicas.
+
+arXiv allows one request every three seconds and one connection at a time over
+its query API and OAI-PMH together, "across all machines under your control"
+(info.arxiv.org/help/api/tou.html), and PDFs at up to four a second
+(info.arxiv.org/help/bulk_data.html). `FleetPace` implements `Pace` over a row
+for each lane. A replica that dies with the turn blocks the others for one lease.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import structlog
+
+from service.arxiv.pace import Lane
+from service.domain.errors import DatabaseAway, UpstreamFaulty
+from service.storage.engine import Database
+from service.storage.pace import PaceStore
+
+# The gap is measured where requests arrive: a slow packet must not shrink it.
+API_MARGIN = timedelta(milliseconds=50)
+PDF_MARGIN = timedelta(milliseconds=5)
+SHORTEST_LOOK = timedelta(milliseconds=20)
+LONGEST_LOOK = timedelta(seconds=1)  # a turn may come free earlier than its lease says
+FIRST_SILENCE = {Lane.API: timedelta(seconds=10), Lane.PDF: timedelta(seconds=60)}
+LONGEST_SILENCE = {Lane.API: timedelta(minutes=10), Lane.PDF: timedelta(hours=1)}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetPace:
+    """The pace of the fleet that shares `database`.
+
+    `api_interval` lies between two starts on the API lane, `pdf_interval` on the
+    PDF lane; `lease` is how long a replica that died keeps the others waiting.
+    """
+
+    database: Database
+    api_interval: timedelta
+    pdf_interval: timedelta
+    lease: timedelta
+
+    @asynccontextmanager
+    async def api_turn(self) -> AsyncIterator[None]:
+        """Hold the fleet's only turn on the API lane for the block.
+
+        Raises UpstreamFaulty if the turn was lost meanwhile (the database was
+        away for a lease): the block is cancelled then, before another may start.
+        """
+        holder = uuid4()
+        await self._take(holder)
+        body = asyncio.current_task()
+        lost = asyncio.Event()
+        keeper = asyncio.create_task(self._keep(holder, body, lost))
+        try:
+            yield
+        except asyncio.CancelledError:
+            if lost.is_set() and body is not None and body.uncancel() == 0:
+                raise UpstreamFaulty("the turn to ask arXiv was lost") from None
+            raise
+        finally:
+            keeper.cancel()
+            await asyncio.wait({keeper})
+            await asyncio.shield(self._give_back(holder))
+
+    async def pdf_turn(self) -> None:
+        """Return when a PDF request may start."""
+        async with self.database.transaction() as conn:
+            delay = await PaceStore(conn).book(Lane.PDF, interval=self.pdf_interval + PDF_MARGIN)
+        while delay > timedelta(0):
+            await asyncio.sleep(delay.total_seconds())
+            # a silence may have been asked for while we slept
+            async with self.database.transaction() as conn:
+                delay = await PaceStore(conn).silence_left(Lane.PDF)
+
+    async def silence(self, lane: Lane, delay: timedelta | None) -> timedelta:
+        """Let nobody of the fleet ask on `lane` for `delay` (None: longer each time in a row)."""
+        first, longest = FIRST_SILENCE[lane], LONGEST_SILENCE[lane]
+        async with self.database.transaction() as conn:
+            left = await PaceStore(conn).silence(lane, delay, first=first, longest=longest)
+        _log.warning("arXiv asked for silence", lane=lane, seconds=round(left.total_seconds(), 1))
+        return left
+
+    async def cleared(self, lane: Lane) -> None:
+        """Note that arXiv answers again on `lane`."""
+        async with self.database.transaction() as conn:
+            await PaceStore(conn).forget_strikes(lane)
+
+    async def _take(self, holder: UUID) -> None:
+        interval = self.api_interval + API_MARGIN if self.api_interval else timedelta(0)
+        while True:
+            async with self.database.transaction() as conn:
+                wait = await PaceStore(conn).take(
+                    Lane.API, holder, interval=interval, lease=self.lease
+                )
+            if wait is None:
+                return
+            look = min(max(wait.delay, SHORTEST_LOOK), LONGEST_LOOK).total_seconds()
+            await asyncio.sleep(look * random.uniform(1.0, 1.2))  # noqa: S311 - spreads replicas
+
+    async def _keep(
+        self, holder: UUID, body: asyncio.Task[object] | None, lost: asyncio.Event
+    ) -> None:
+        """Renew the turn; cancel the block before the lease lapses if that fails."""
+        while await self._renewed(holder):
+            pass
+        lost.set()
+        if body is not None:
+            body.cancel()
+
+    async def _renewed(self, holder: UUID) -> bool:
+        await asyncio.sleep(self.lease.total_seconds() / 3)
+        try:
+            async with (
+                asyncio.timeout(self.lease.total_seconds() / 3),
+                self.database.transaction() as conn,
+            ):
+                return await PaceStore(conn).renew(Lane.API, holder, lease=self.lease)
+        except (DatabaseAway, TimeoutError):
+            return False
+
+    async def _give_back(self, holder: UUID) -> None:
+        try:
+            async with self.database.transaction() as conn:
+                await PaceStore(conn).give_back(Lane.API, holder)
+        except DatabaseAway:
+            _log.warning("turn not given back", lane=Lane.API)  # its lease will lapse

@@ -1,0 +1,182 @@
+"""Walking a result list: each page becomes papers, tasks for their PDFs, and a checkpoint.
+
+One task brings one page, and queues the next in the transaction that stores the
+last batch of it. Restart-safe: a batch's papers, its tasks, the counters and the
+cursor behind them commit together, and only if the checkpoint still is the one
+that was read. A crash repeats at most the page in flight, and a worker that was
+thought dead changes nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from service.domain.cursor import Cursor
+from service.domain.errors import UpstreamUnavailable
+from service.domain.job import Criteria, IngestionRequest, JobError, Stage
+from service.domain.outcome import Fail, Outcome, Snooze, Succeed
+from service.domain.paper import Page, Paper
+from service.ingest.page import PageStorer
+from service.storage.engine import Database
+from service.storage.jobs import JobStore
+
+MAX_EMPTY_PAGES = 2  # times an empty answer is asked again before it is believed (arXiv #43, #129)
+
+_log = structlog.get_logger(__name__)
+
+
+class PageSource(Protocol):
+    """Where pages come from."""
+
+    async def page(self, criteria: Criteria, *, offset: int, size: int) -> Page:
+        """`size` results from `offset` on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarvestAttempt:
+    """One try at the page behind `checkpoint`."""
+
+    number: int
+    crashes: int
+    request: IngestionRequest
+    checkpoint: Cursor | None
+    position: int  # papers the job has brought in so far
+
+    @property
+    def cursor(self) -> Cursor:
+        """What to do next."""
+        return self.checkpoint or Cursor.first(self.request)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From one checkpoint to the next; `ends_page` when a whole page is stored with it."""
+
+    before: Cursor | None
+    after: Cursor
+    ends_page: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestPage:
+    """The work of a harvest task: the next page of one job."""
+
+    job_id: UUID
+    database: Database
+    arxiv: PageSource
+    max_attempts: int = 5
+
+    async def begin(self) -> HarvestAttempt | None:
+        """Take the job up; None when it has nothing left to harvest."""
+        async with self.database.transaction() as conn:
+            row = await JobStore(conn).take_up(self.job_id)
+        if row is None:
+            return None
+        return HarvestAttempt(
+            number=row.harvest_attempts + 1,
+            crashes=row.harvest_starts - 1,
+            request=IngestionRequest.load(row.request),
+            checkpoint=None if row.checkpoint is None else Cursor.load(row.checkpoint),
+            position=row.papers_fetched,
+        )
+
+    async def run(self, attempt: HarvestAttempt) -> None:
+        """Fetch the page, then store it batch by batch; no transaction is open meanwhile."""
+        cursor, request = attempt.cursor, attempt.request
+        size = cursor.page_size(request)
+        page = await self.arxiv.page(request.criteria, offset=cursor.offset, size=size)
+        if not page.entries and _is_doubtful(page, cursor):
+            await self._ask_again(attempt)
+            return
+        await self._store(attempt, page)
+
+    async def conclude(
+        self, _attempt: HarvestAttempt, outcome: Outcome, error: Exception | None
+    ) -> None:
+        """Give the start back, or fail the job with what went wrong."""
+        async with self.database.transaction() as conn:
+            store = JobStore(conn)
+            match outcome:
+                case Succeed():
+                    pass  # the last batch has set it all
+                case Fail(code=code, message=message):
+                    if await store.fail(self.job_id):
+                        tries = error.attempts if isinstance(error, UpstreamUnavailable) else None
+                        what = JobError(
+                            stage=Stage.ARXIV_FETCH, message=message, code=code, attempt=tries
+                        )
+                        await store.add_errors(self.job_id, [what])
+                case _:
+                    await store.release(self.job_id, failed=not isinstance(outcome, Snooze))
+
+    async def _ask_again(self, attempt: HarvestAttempt) -> None:
+        """Queue the same page once more: an empty answer is not believed at first."""
+        again = attempt.cursor.asked_again()
+        async with self.database.transaction() as conn:
+            if not await JobStore(conn).lock_at(self.job_id, attempt.checkpoint):
+                return
+            await JobStore(conn).advance(self.job_id, again, counters={}, total=None)
+            pages = PageStorer(conn, self.job_id, attempt.request)
+            await pages.queue_page(again, position=attempt.position)
+        _log.info("empty page asked again", job_id=str(self.job_id), offset=again.offset)
+
+    async def _store(self, attempt: HarvestAttempt, page: Page) -> None:
+        checkpoint, cursor = attempt.checkpoint, attempt.cursor
+        batches = list(_batches(page.papers, attempt.request.batch_size))
+        for number, batch in enumerate(batches, start=1):
+            if number <= cursor.batches_done:
+                continue
+            is_last = number == len(batches)
+            following = cursor.next_batch()
+            if is_last:
+                following = cursor.next_page(
+                    entries=page.entries, total=page.total, request=attempt.request
+                )
+            step = Step(checkpoint, following, is_last)
+            if not await self._commit(attempt, page, batch, step):
+                _log.info("page was stored by another worker", job_id=str(self.job_id))
+                return
+            checkpoint = cursor = following
+
+    async def _commit(
+        self, attempt: HarvestAttempt, page: Page, batch: Sequence[Paper], step: Step
+    ) -> bool:
+        """Store `batch` and move the checkpoint; False, and nothing stored, if it had moved."""
+        async with self.database.transaction() as conn:
+            jobs = JobStore(conn)
+            if not await jobs.lock_at(self.job_id, step.before):
+                return False
+            pages = PageStorer(conn, self.job_id, attempt.request)
+            counters = await pages.store_papers(batch, position=attempt.position)
+            if step.ends_page:
+                counters["pages_fetched"] = 1
+                counters["pdfs_unavailable"] = await pages.note_oddities(page)
+            total = attempt.request.total_of(page.total)
+            await jobs.advance(self.job_id, step.after, counters=counters, total=total)
+            if step.after.done:
+                await jobs.complete_finished([self.job_id])
+            elif step.ends_page:
+                await pages.queue_page(step.after, position=attempt.position + page.entries)
+        return True
+
+
+def _is_doubtful(page: Page, cursor: Cursor) -> bool:
+    """True for an empty answer that is worth asking again.
+
+    Nothing at all may be true, so once is enough; an empty page in the middle of
+    more (`total` says so) is asked again as often as we ever do.
+    """
+    if page.total > cursor.offset:
+        return cursor.empty_pages < MAX_EMPTY_PAGES
+    return cursor.empty_pages < 1 and cursor.taken == 0
+
+
+def _batches(papers: Sequence[Paper], size: int) -> Iterator[Sequence[Paper]]:
+    """`papers` in runs of `size`; one empty run where there are none, for the checkpoint."""
+    yield papers[:size]
+    for start in range(size, len(papers), size):
+        yield papers[start : start + size]

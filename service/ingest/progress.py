@@ -1,0 +1,150 @@
+"""Results of PDF work become rows, in batches, and each counts exactly once.
+
+Many papers of a job end at nearly the same moment, and each moves a counter of
+the same row. So results wait a moment for company, and one transaction records
+them all: the job rows first (that order keeps it clear of the harvest), then
+papers, then states. A counter moves by the states that really changed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.domain.arxiv_id import ArxivId
+from service.domain.errors import DatabaseAway
+from service.domain.job import JobError
+from service.domain.paper import ExtractedText, PaperState, PdfState, StoredPdf
+from service.storage.engine import Database
+from service.storage.job_papers import JobPaperStore, Move
+from service.storage.jobs import JobStore
+from service.storage.papers import PaperStore
+from service.storage.patience import patiently
+
+MAX_BATCH = 100
+GATHERING = timedelta(milliseconds=50)  # what a result waits for company
+
+_COUNTER_OF = {
+    PaperState.DOWNLOADED: "pdfs_downloaded",
+    PaperState.PROCESSED: "pdfs_processed",
+    PaperState.FAILED: "pdfs_failed",
+    PaperState.UNAVAILABLE: "pdfs_unavailable",
+}
+_NO_FILE = {PaperState.FAILED: PdfState.FAILED, PaperState.UNAVAILABLE: PdfState.UNAVAILABLE}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One paper of one job has reached `state`.
+
+    `pdf` comes with `downloaded`, `text` with `processed` (None: another job
+    stored it already); `error` and `reason` with `failed` and `unavailable`.
+    """
+
+    job_id: UUID
+    arxiv_id: ArxivId
+    state: PaperState
+    pdf: StoredPdf | None = None
+    text: ExtractedText | None = None
+    reason: str | None = None
+    error: JobError | None = None
+    was_interrupted: bool = False
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Records results in batches; `run` it beside the work that calls `record`.
+
+    At most one batch is being written at a time; what comes meanwhile waits, and
+    its senders with it, so the buffer is bounded by their number.
+    """
+
+    database: Database
+    gathering: timedelta = GATHERING
+    _waiting: list[tuple[Result, asyncio.Future[None]]] = field(default_factory=list)
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def record(self, result: Result) -> None:
+        """Return when `result` is committed. Raises DatabaseAway when that took too long."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((result, done))
+        self._came.set()
+        await done
+
+    async def run(self) -> None:
+        """Write batches until cancelled."""
+        while True:
+            await self._came.wait()
+            await asyncio.sleep(self.gathering.total_seconds())
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            if not self._waiting:
+                self._came.clear()
+            await self._write([entry for entry in batch if not entry[1].cancelled()])
+
+    async def _write(self, batch: Sequence[tuple[Result, asyncio.Future[None]]]) -> None:
+        error: DatabaseAway | None = None
+        try:
+            await patiently(partial(self._commit, [result for result, _ in batch]))
+        except DatabaseAway as err:
+            error = err
+        for _, done in batch:
+            if done.done():
+                continue
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+    async def _commit(self, results: Sequence[Result]) -> None:
+        async with self.database.transaction() as conn:
+            await _record(conn, results)
+
+
+async def _record(conn: AsyncConnection, results: Sequence[Result]) -> None:
+    """Write `results` in the transaction of `conn`."""
+    jobs = JobStore(conn)
+    running = await jobs.lock(sorted({result.job_id for result in results}))
+    await _save_files(conn, results)
+    counters: dict[UUID, Counter[str]] = {}
+    for state in _COUNTER_OF:
+        of_state = [r for r in results if r.state is state and r.job_id in running]
+        moved = await JobPaperStore(conn).move(
+            [Move(r.job_id, r.arxiv_id.paper, state, r.reason) for r in of_state]
+        )
+        changed = [r for r in of_state if (r.job_id, r.arxiv_id.paper) in moved]
+        for result in changed:
+            counters.setdefault(result.job_id, Counter()).update(_steps(result))
+        for result in changed:
+            if result.error is not None:
+                await jobs.add_errors(result.job_id, [result.error])
+    for job_id, steps in sorted(counters.items()):
+        await jobs.move_counters(job_id, steps)
+    await jobs.complete_finished(list(counters))
+
+
+def _steps(result: Result) -> dict[str, int]:
+    steps = {_COUNTER_OF[result.state]: 1, "resumed": int(result.was_interrupted)}
+    if result.state is not PaperState.DOWNLOADED:
+        steps["pdfs_pending"] = -1
+    return steps
+
+
+async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> None:
+    """Record what is true of the papers themselves, whatever became of the jobs."""
+    papers = PaperStore(conn)
+    await papers.lock({result.arxiv_id.paper for result in results})
+    for result in results:
+        if result.pdf is not None:
+            await papers.save_file(result.arxiv_id, result.pdf)
+        elif result.text is not None:
+            await papers.save_text(result.arxiv_id, result.text)
+        elif result.state in _NO_FILE:
+            await papers.save_no_file(result.arxiv_id, _NO_FILE[result.state])

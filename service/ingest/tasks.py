@@ -1,0 +1,46 @@
+"""The tasks a job consists of, and in which order the fleet takes them.
+
+The priority of a task falls along its job: the k-th paper of every job comes
+before the (k+1)-th of any, so that jobs of the same urgency take turns and a
+large one does not hold up a small one.
+"""
+
+from uuid import UUID
+
+from service.domain.cursor import Cursor
+from service.domain.job import Priority
+from service.worker.engine import Task
+
+HARVEST = "harvest"
+PDF = "pdf"
+
+_STEP = 10_000_000  # positions within one level; three levels fit into an int4
+_LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}
+
+
+def harvest_task(job_id: UUID, priority: Priority, cursor: Cursor, *, position: int) -> Task:
+    """The next page of a job that has brought in `position` papers."""
+    return Task(
+        kind=HARVEST,
+        job_id=job_id,
+        key=f"{cursor.offset}.{cursor.empty_pages}",
+        payload={},
+        priority=_ranked(priority, position),
+    )
+
+
+def pdf_task(
+    job_id: UUID, priority: Priority, arxiv_id: str, *, position: int, again: bool
+) -> Task:
+    """The PDF of the paper that is number `position` of its job; `again`: even if we hold it."""
+    return Task(
+        kind=PDF,
+        job_id=job_id,
+        key=arxiv_id,
+        payload={"paper": arxiv_id, "again": again},
+        priority=_ranked(priority, position),
+    )
+
+
+def _ranked(priority: Priority, position: int) -> int:
+    return _LEVEL[priority] + _STEP - 1 - min(position, _STEP - 1)

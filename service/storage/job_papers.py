@@ -1,0 +1,153 @@
+"""The papers of a job, each with its own state. A state only moves forward, once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Text, Uuid, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.domain.job import JobStatus
+from service.domain.paper import PaperState
+from service.storage.tables import job_papers, jobs, papers
+
+OPEN_STATES = (PaperState.PENDING, PaperState.DOWNLOADED)
+
+# which states a paper may come from; every other change is somebody's late news
+_BEFORE = {
+    PaperState.DOWNLOADED: (PaperState.PENDING,),
+    PaperState.PROCESSED: (PaperState.DOWNLOADED,),
+    PaperState.FAILED: OPEN_STATES,
+    PaperState.UNAVAILABLE: OPEN_STATES,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJobPaper:
+    """A paper that a job touches for the first time."""
+
+    arxiv_id: str
+    version: int | None
+    state: PaperState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A paper of a job reaching `state`; `reason` is a stable word, or None."""
+
+    job_id: UUID
+    arxiv_id: str
+    state: PaperState
+    reason: str | None = None
+
+
+class JobPaperStore:
+    """All SQL on `job_papers`, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def known(self, job_id: UUID, arxiv_ids: Iterable[str]) -> set[str]:
+        """Those of `arxiv_ids` that the job has met before."""
+        statement = select(job_papers.c.arxiv_id).where(
+            job_papers.c.job_id == job_id,
+            job_papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
+        )
+        return set((await self._conn.execute(statement)).scalars())
+
+    async def add(self, job_id: UUID, batch: Sequence[NewJobPaper]) -> None:
+        """Record papers that the job has not met before (see `known`, with the job locked)."""
+        if not batch:
+            return
+        await self._conn.execute(
+            insert(job_papers),
+            [
+                {
+                    "job_id": job_id,
+                    "arxiv_id": paper.arxiv_id,
+                    "version": paper.version,
+                    "state": paper.state,
+                    "reason": paper.reason,
+                }
+                for paper in batch
+            ],
+        )
+
+    async def begin(self, job_id: UUID, arxiv_id: str) -> Row[Any] | None:
+        """Count a start on the paper before any work is done on it.
+
+        Returns version, state, attempts and starts (this one included) with what
+        is held of the file: pdf_state, pdf_path, pdf_sha256, pdf_bytes. None when
+        there is nothing to do: the paper has its final state, or the job has.
+        """
+        statement = (
+            update(job_papers)
+            .where(
+                job_papers.c.job_id == job_id,
+                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.state.in_(OPEN_STATES),
+                papers.c.arxiv_id == job_papers.c.arxiv_id,
+                select(jobs.c.id)
+                .where(jobs.c.id == job_papers.c.job_id, jobs.c.status == JobStatus.RUNNING)
+                .exists(),
+            )
+            .values(attempts=job_papers.c.attempts + 1, starts=job_papers.c.starts + 1)
+            .returning(
+                papers.c.version,
+                job_papers.c.state,
+                job_papers.c.attempts,
+                job_papers.c.starts,
+                papers.c.pdf_state,
+                papers.c.pdf_path,
+                papers.c.pdf_sha256,
+                papers.c.pdf_bytes,
+            )
+        )
+        return (await self._conn.execute(statement)).first()
+
+    async def release(self, job_id: UUID, arxiv_id: str, *, counts: bool) -> None:
+        """Note that a start ended in order; with `counts` false it was no attempt either."""
+        await self._conn.execute(
+            update(job_papers)
+            .where(
+                job_papers.c.job_id == job_id,
+                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.state.in_(OPEN_STATES),
+            )
+            .values(
+                starts=0, attempts=job_papers.c.attempts if counts else job_papers.c.attempts - 1
+            )
+        )
+
+    async def move(self, moves: Sequence[Move]) -> set[tuple[UUID, str]]:
+        """Apply the moves that still apply; returns the (job, paper) pairs that changed.
+
+        All moves must be to one state. A paper that is there already, or past
+        it, does not match: a task that runs twice counts once.
+        """
+        if not moves:
+            return set()
+        (state,) = {move.state for move in moves}
+        given = _unnested(moves)
+        statement = (
+            update(job_papers)
+            .where(
+                job_papers.c.job_id == given.c.job_id,
+                job_papers.c.arxiv_id == given.c.arxiv_id,
+                job_papers.c.state.in_(_BEFORE[state]),
+            )
+            .values(state=state, reason=given.c.reason, starts=0, updated_at=func.clock_timestamp())
+            .returning(job_papers.c.job_id, job_papers.c.arxiv_id)
+        )
+        return {(row.job_id, row.arxiv_id) for row in await self._conn.execute(statement)}
+
+
+def _unnested(moves: Sequence[Move]) -> Any:  # noqa: ANN401 - a FROM clause
+    job_ids = bindparam("job_ids", [move.job_id for move in moves], type_=ARRAY(Uuid()))
+    arxiv_ids = bindparam("arxiv_ids", [move.arxiv_id for move in moves], type_=ARRAY(Text()))
+    reasons = bindparam("reasons", [move.reason for move in moves], type_=ARRAY(Text()))
+    given = func.unnest(job_ids, arxiv_ids, reasons)
+    return given.table_valued("job_id", "arxiv_id", "reason", name="given").render_derived()

@@ -1,0 +1,32 @@
+"""Waiting for a database that is away, within a limit."""
+
+from collections.abc import Awaitable, Callable
+
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
+
+from service.domain.errors import DatabaseAway
+
+PATIENCE_SECONDS = 900.0  # longer than any restart; then somebody should look
+
+
+async def patiently(
+    action: Callable[[], Awaitable[None]], *, seconds: float = PATIENCE_SECONDS
+) -> None:
+    """Run `action`, again and again while it raises DatabaseAway; raises it after `seconds`.
+
+    The action must not mind running twice: a commit that was cut off may have
+    taken place.
+    """
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(DatabaseAway),
+        stop=stop_after_delay(seconds),
+        wait=wait_exponential_jitter(initial=0.1, max=5),
+        reraise=True,
+    ):
+        with attempt:
+            await action()
