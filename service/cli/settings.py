@@ -1,0 +1,19 @@
+"""Settings for a command: read, checked, logging set up."""
+
+import click
+
+from service import logs
+from service.settings import Settings, unknown_names
+
+
+def load_settings(*, quiet: bool = False) -> Settings:
+    """The settings in force; raises SettingsError. Likely typos are pointed out on stderr.
+
+    `quiet` keeps the log to warnings, for commands whose output is for people.
+    """
+    settings = Settings.from_environ()
+    for name, meant in unknown_names().items():
+        hint = f"; did you mean {meant}?" if meant else ""
+        click.echo(f"warning: {name} is not a setting of this service{hint}", err=True)
+    logs.configure("WARNING" if quiet else settings.log_level, settings.log_format)
+    return settings

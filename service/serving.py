@@ -1,0 +1,205 @@
+"""How a process lives: reach the database, migrate, serve, work, drain, exit.
+
+The listener opens first and answers probes from then on; the database may come
+later, or come back. Work begins once the schema is the one this code is for.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.api.health import READINESS
+from service.app import (
+    API_DEADLINE_SECONDS,
+    Worker,
+    build_api,
+    database_of,
+    pdf_store,
+    running_worker,
+    token_rules,
+)
+from service.domain.errors import StorageAway
+from service.secrets import signing_key
+from service.settings import Settings
+from service.storage import migrate
+from service.storage.embedded import EmbeddedPostgres
+from service.storage.engine import create_engine, is_passing
+
+START_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+STOP_SECONDS = 5.0  # for requests in flight, after the drain of the worker
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What one process does."""
+
+    api: bool
+    worker: bool
+    reuse_port: bool = False  # several processes share the port
+
+
+@contextmanager
+def database_url(settings: Settings) -> Iterator[str]:
+    """Where the database is; an embedded one runs until the end of the block."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    postgres = EmbeddedPostgres.under(settings.data_dir)
+    postgres.start()
+    try:
+        yield postgres.url
+    finally:
+        postgres.stop()
+
+
+def run(settings: Settings, role: Role, *, announce: Callable[[str], None] | None = None) -> None:
+    """Run the process until SIGTERM or SIGINT; returns when it has drained.
+
+    `announce` is called with the base URL once the listener is open.
+    """
+    key, _ = signing_key(settings) if role.api else ("", None)
+    with database_url(settings) as url, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_live(settings, role, url=url, key=key, announce=announce))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with contextlib.suppress(ImportError):  # not on every platform
+        import uvloop  # noqa: PLC0415
+
+        return uvloop.new_event_loop
+    return None
+
+
+async def _live(
+    settings: Settings,
+    role: Role,
+    *,
+    url: str,
+    key: str,
+    announce: Callable[[str], None] | None,
+) -> None:
+    stopping = _stop_signals()
+    async with AsyncExitStack() as stack:
+        app = None
+        if role.api:
+            app = await stack.enter_async_context(_listening(settings, role, url, key, announce))
+        if not await _prepared(settings, url, stopping):
+            return
+        _log.info("database ready")
+        worker: Worker | None = None
+        if role.worker:
+            worker = await stack.enter_async_context(running_worker(settings, url))
+            _log.info("worker started", pdf_concurrency=settings.pdf_concurrency)
+        await _until_stopped(stopping, worker)
+        _log.info("draining")
+        if app is not None:
+            app[READINESS].is_stopping = True
+        if worker is not None:
+            await worker.drain(settings.drain_seconds)
+    _log.info("stopped")
+
+
+def _stop_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def _until_stopped(stopping: asyncio.Event, worker: Worker | None) -> None:
+    """Wait for a signal, or for the worker to end, which it must not do by itself."""
+    stop = asyncio.create_task(stopping.wait())
+    waited = {stop} if worker is None else {stop, worker.running}
+    done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    for task in done - {stop}:
+        task.result()
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings,
+    role: Role,
+    url: str,
+    key: str,
+    announce: Callable[[str], None] | None,
+) -> AsyncIterator[web.Application]:
+    async with database_of(
+        url, name="api", deadline_seconds=API_DEADLINE_SECONDS, pool_size=10
+    ) as database:
+        app = build_api(token_rules(settings, key), database, pdf_store(settings))
+        runner = web.AppRunner(
+            app, access_log_class=AccessLog, keepalive_timeout=30, shutdown_timeout=STOP_SECONDS
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(
+                runner, settings.host, settings.port, reuse_port=role.reuse_port or None
+            )
+            await site.start()
+            base = _base_url(runner)
+            _log.info("listening", url=base)
+            if announce is not None:
+                announce(base)
+            yield app
+        finally:
+            await runner.cleanup()
+
+
+def _base_url(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _prepared(settings: Settings, url: str, stopping: asyncio.Event) -> bool:
+    """Migrate the schema and make the storage, however long it takes; False: told to stop."""
+    engine = create_engine(url, name="arxiv-ingestion migrate", pool_size=1)
+    try:
+        for number in range(10**9):
+            if stopping.is_set():
+                return False
+            try:
+                await migrate.upgrade(engine)
+                await pdf_store(settings).prepare()
+            except (SQLAlchemyError, OSError, TimeoutError, StorageAway) as err:
+                if not isinstance(err, StorageAway) and not is_passing(err):
+                    raise
+                _log.warning("not ready to work yet", error=type(err).__name__)
+            else:
+                return True
+            delay = START_DELAYS_SECONDS[min(number, len(START_DELAYS_SECONDS) - 1)]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await stopping.wait()
+        return False
+    finally:
+        await engine.dispose()
+
+
+class AccessLog(AbstractAccessLogger):
+    """One line for each request: no query string, no headers, so no token."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Log a request that took `time` seconds."""
+        _log.info(
+            "request answered",
+            method=request.method,
+            path=request.path[:200],
+            status=response.status,
+            milliseconds=round(time * 1000, 1),
+        )
