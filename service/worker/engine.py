@@ -128,7 +128,7 @@ class Engine:
     lease: timedelta
     poll: timedelta
     _running: dict[int, _Running] = field(default_factory=dict)
-    _managers: set[QueueManager] = field(default_factory=set)
+    _managers: list[QueueManager] = field(default_factory=list)
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
     _handing_back: bool = False
 
@@ -185,7 +185,7 @@ class Engine:
             async def run(row: QueueRow) -> None:
                 await self._execute(kind, row)
 
-            self._managers.add(manager)
+            self._managers.append(manager)
             try:
                 if not self._draining.is_set():
                     await manager.run(
@@ -197,7 +197,7 @@ class Engine:
                         log_aggregation_interval=timedelta(0),
                     )
             finally:
-                self._managers.discard(manager)
+                self._managers.remove(manager)
 
     async def _execute(self, kind: Kind, row: QueueRow) -> None:
         job_id, payload = _decoded(row)

@@ -1,0 +1,57 @@
+# `make` alone lists the targets. Each does its own set-up in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check lint types imports migrations faults lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+$(VENV)/.python: 
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements.lock setup.cfg pyproject.toml | $(VENV)/.python
+	@echo "Installing what is needed to run into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "Installing what is needed to develop into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.run ## serve on :8000, bring one ingestion to its end, stay up
+	@$(BIN)/python -m service demo --stay
+
+demo: $(VENV)/.run ## the same, and exit when the ingestion has completed
+	@$(BIN)/python -m service demo
+
+test: $(VENV)/.dev ## the whole test suite, with coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+check: lint types imports migrations test ## all that CI runs
+
+lint: $(VENV)/.dev ## format and lint
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(VENV)/.dev ## mypy --strict
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev ## layers: imports go down only
+	@$(BIN)/lint-imports --config setup.cfg
+
+migrations: $(VENV)/.dev ## models and migrations agree, on a database of its own
+	@DATA_DIR=$$(mktemp -d) sh -c '$(BIN)/python -m service db upgrade && $(BIN)/python -m service db check; code=$$?; rm -rf "$$DATA_DIR"; exit $$code'
+
+lock: $(VENV)/.dev ## refresh the pinned versions
+	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 setup.cfg -o requirements.lock
+	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 --extra dev -c requirements.lock setup.cfg -o requirements-dev.lock
+
+clean: ## remove .venv, caches and local data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var

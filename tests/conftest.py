@@ -1,0 +1,82 @@
+"""What every test may use: a real PostgreSQL, a clean database, requests to submit."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from service.domain.arxiv_id import ArxivId
+from service.domain.job import Criteria, IngestionRequest
+from service.domain.paper import Paper
+from service.storage import migrate
+from service.storage.embedded import EmbeddedPostgres
+from service.storage.engine import Database, create_engine
+
+TRUNCATE = (
+    "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, callers, schedules,"
+    " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
+)
+RESET_PACE = (
+    "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"
+    " held_until = NULL, strikes = 0"
+)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a PostgreSQL server for this run: TEST_DATABASE_URL, or an embedded one."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+        return
+    server = EmbeddedPostgres.under(tmp_path_factory.mktemp("data"))
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: str) -> str:
+    """URL of a database at the newest revision; tests share it, each finds it empty."""
+
+    async def prepare() -> None:
+        engine = create_engine(postgres, name="tests", pool_size=1)
+        await migrate.upgrade(engine)
+        await engine.dispose()
+
+    asyncio.run(prepare())
+    return postgres
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on the empty database."""
+    engine = create_engine(database_url, name="tests", pool_size=10)
+    async with engine.begin() as conn:
+        await conn.execute(text(TRUNCATE))
+        await conn.execute(text(RESET_PACE))
+    yield Database(engine, deadline_seconds=20)
+    await engine.dispose()
+
+
+def make_request(**changes: object) -> IngestionRequest:
+    """A request for ten papers of cs.AI, changed as the test wants it."""
+    criteria = changes.pop("criteria", None) or Criteria(category="cs.AI", page_size=5)
+    return IngestionRequest(**{"criteria": criteria, "max_papers": 10, **changes})  # type: ignore[arg-type]
+
+
+def make_paper(arxiv_id: str = "2301.00001v1", **changes: object) -> Paper:
+    """A paper with plain metadata, changed as the test wants it."""
+    values = {
+        "arxiv_id": ArxivId.parse(arxiv_id),
+        "title": "A title",
+        "abstract": "An abstract.",
+        "authors": ("Ada Lovelace", "Alan Turing"),
+        "categories": ("cs.AI", "cs.LG"),
+        "primary_category": "cs.AI",
+        "published_at": datetime(2023, 1, 1, tzinfo=UTC),
+        "updated_at": datetime(2023, 1, 2, tzinfo=UTC),
+    }
+    return Paper(**{**values, **changes})  # type: ignore[arg-type]
