@@ -6,8 +6,8 @@ the one before it left: a partial file to go on with, or a file that only wants
 its text.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,11 +16,12 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from service.domain.arxiv_id import ArxivId
-from service.domain.errors import BadPdf, NotPdf, Unavailable, UpstreamFaulty
+from service.domain.errors import BadPdf, ExtractorCrashed, NotPdf, Unavailable, UpstreamFaulty
 from service.domain.job import JobError, Stage
 from service.domain.outcome import Fail, Outcome, Snooze, Succeed
 from service.domain.paper import ExtractedText, PaperState, StoredPdf
 from service.ingest.progress import Recorder, Result
+from service.pdf.extract import ChildDied
 from service.pdf.part import Part
 from service.pdf.store import PdfStore
 from service.storage.engine import Database
@@ -128,7 +129,9 @@ class FetchPdf:
         if attempt.row.state == PaperState.PENDING or pdf != attempt.held:
             await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf)
         self._stage = Stage.PDF_PROCESSING
-        text = await self.tools.extractor.text_of(await self.tools.store.local_path(pdf.path))
+        path = await self.tools.store.local_path(pdf.path)
+        with _crash_as_ours():
+            text = await self.tools.extractor.text_of(path)
         await self._record(attempt, PaperState.PROCESSED, text=text)
 
     async def conclude(
@@ -191,7 +194,8 @@ class FetchPdf:
         try:
             if not await part.looks_like_pdf():
                 raise BadPdf("what came is no PDF", code="corrupt")
-            await self.tools.extractor.check(part.path)
+            with _crash_as_ours():
+                await self.tools.extractor.check(part.path)
         except BadPdf as err:
             if err.code != ENCRYPTED:
                 await part.discard()
@@ -208,3 +212,12 @@ class FetchPdf:
                 **what,
             )
         )
+
+
+@contextmanager
+def _crash_as_ours() -> Iterator[None]:
+    """A child that died may have been bad luck: worth another try, twice."""
+    try:
+        yield
+    except ChildDied as err:
+        raise ExtractorCrashed("the process that read the PDF died") from err

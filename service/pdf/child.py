@@ -2,7 +2,8 @@
 
 Run by file path under `python -I` with an empty environment; it imports only the
 standard library and pypdfium2, and nothing of the service imports it. Requests
-come on standard input: a length (4 bytes, big-endian), then an absolute path.
+come on standard input: whether the text is wanted (1 byte) or only whether the
+file opens, a length (4 bytes, big-endian), then an absolute path.
 Each is answered on standard output by two lengths, a JSON head of that many
 bytes, and a UTF-8 text. The first answer comes unasked: "ready".
 
@@ -24,13 +25,14 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pypdfium2
 from pypdfium2 import raw
 
-REQUEST = struct.Struct(">I")
+REQUEST = struct.Struct(">?I")
 ANSWER = struct.Struct(">II")
 MAX_PATH_BYTES = 4096
 MAX_OPEN_FILES = 16
@@ -54,17 +56,30 @@ def main(parent: int, limits: dict[str, Any]) -> None:
     requests, answers = sys.stdin.buffer, _private_answers()
     has_network = not lock_down(parent, limits["memory_bytes"])
     _send(answers, {"state": "ready", "has_network": has_network}, "")
-    while path := _next_path(requests):
+    while request := _next_request(requests):
+        wants_text, path = request
         _renew_cpu_limit(limits["cpu_seconds"])
-        _send(answers, *read(path, limits))
+        _send(answers, *(read(path, limits) if wants_text else check(path)))
 
 
 def read(path: Path, limits: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The head of the answer, and the text: empty unless the state is "text"."""
+    return _opened(path, lambda document: _read_pages(document, limits))
+
+
+def check(path: Path) -> tuple[dict[str, Any], str]:
+    """The head of the answer to whether the file opens as a PDF with pages."""
+    return _opened(path, _count_pages)
+
+
+def _opened(
+    path: Path, use: "Callable[[pypdfium2.PdfDocument], tuple[dict[str, Any], str]]"
+) -> tuple[dict[str, Any], str]:
+    """What `use` makes of the document, or the refusal to open it."""
     try:
         document = pypdfium2.PdfDocument(path)
         try:
-            return _read_pages(document, limits)
+            return use(document)
         finally:
             document.close()
     except pypdfium2.PdfiumError as err:
@@ -73,6 +88,12 @@ def read(path: Path, limits: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return {"state": "missing"}, ""
     except MemoryError:
         return {"state": "resource_limit"}, ""
+
+
+def _count_pages(document: "pypdfium2.PdfDocument") -> tuple[dict[str, Any], str]:
+    count = len(document)
+    state = "text" if count else "corrupt"
+    return {"state": state, "page_count": count, "truncated": False}, ""
 
 
 def _read_pages(
@@ -169,13 +190,13 @@ def _private_answers() -> BinaryIO:
     return private
 
 
-def _next_path(requests: BinaryIO) -> Path | None:
-    """The path asked for; None at the end of input (the parent closed it, or is gone)."""
+def _next_request(requests: BinaryIO) -> tuple[bool, Path] | None:
+    """What is wanted of which file; None at the end of input (the parent closed it, or is gone)."""
     head = requests.read(REQUEST.size)
     if len(head) < REQUEST.size:
         return None
-    (length,) = REQUEST.unpack(head)
-    return Path(os.fsdecode(requests.read(min(length, MAX_PATH_BYTES))))
+    wants_text, length = REQUEST.unpack(head)
+    return wants_text, Path(os.fsdecode(requests.read(min(length, MAX_PATH_BYTES))))
 
 
 def _send(answers: BinaryIO, head: dict[str, Any], text: str) -> None:

@@ -29,7 +29,7 @@ END_DEADLINE = timedelta(seconds=2)  # from SIGKILL until the process is reaped
 MAX_HEAD_BYTES = 1024
 BYTES_PER_CHARACTER = 4  # the most that UTF-8 needs
 
-_REQUEST = struct.Struct(">I")
+_REQUEST = struct.Struct(">?I")
 _ANSWER = struct.Struct(">II")
 _PIPE_BYTES = 1 << 20
 
@@ -111,8 +111,8 @@ class Child:
         is_alive = self._process.returncode is None and not self._answers.at_eof()
         return is_alive and not self._is_busy
 
-    async def ask(self, path: Path, within: timedelta) -> Answer:
-        """The child's answer about the PDF at `path` (absolute).
+    async def ask(self, path: Path, within: timedelta, *, wants_text: bool) -> Answer:
+        """The child's answer about the PDF at `path` (absolute): its text, or whether it opens.
 
         Raises BadPdf (`resource_limit`) when it takes longer than `within` or
         dies of its limits, ChildDied when it dies otherwise. After any
@@ -122,7 +122,7 @@ class Child:
         self.asked += 1
         try:
             async with asyncio.timeout(within.total_seconds()):
-                answer = await self._exchange(os.fsencode(path))
+                answer = await self._exchange(os.fsencode(path), wants_text)
         except TimeoutError as err:
             raise BadPdf("The PDF takes too long to read", code="resource_limit") from err
         except (EOFError, OSError, ValueError) as err:  # died, closed its pipe, talks nonsense
@@ -150,8 +150,8 @@ class Child:
             raise ExtractorAway("A process to read PDFs did not come up") from err
         self.has_network = bool(ready.head.get("has_network"))
 
-    async def _exchange(self, path: bytes) -> Answer:
-        self._requests.write(_REQUEST.pack(len(path)) + path)
+    async def _exchange(self, path: bytes, wants_text: bool) -> Answer:
+        self._requests.write(_REQUEST.pack(wants_text, len(path)) + path)
         await self._requests.drain()
         return await self._receive()
 

@@ -94,18 +94,11 @@ class Extractor:
         of no limit; StorageAway when the file cannot be opened; ExtractorAway
         when no child can be had. Cancelling kills the child at work.
         """
-        if not path.is_absolute():  # the children live in "/"
-            raise ValueError("the path must be absolute")
-        async with self._free:
-            child = await self._take()
-            try:
-                answer = await child.ask(path, self._limits.wall)
-            except ChildDied:
-                self._require_open()  # or we killed it ourselves
-                raise
-            finally:
-                await self._give_back(child)
-        return await _judged(answer)
+        return await _judged(await self._asked(path, wants_text=True))
+
+    async def check(self, path: Path) -> None:
+        """Return if the file at `path` opens as a PDF with pages; raises as `text_of` does."""
+        await _judged(await self._asked(path, wants_text=False))
 
     async def close(self) -> None:
         """Kill all children and wait for their end, usually at once, at most some seconds.
@@ -120,6 +113,19 @@ class Extractor:
         with suppress(TimeoutError):
             async with asyncio.timeout(2 * END_DEADLINE.total_seconds()):
                 await self._all_free()
+
+    async def _asked(self, path: Path, *, wants_text: bool) -> Answer:
+        if not path.is_absolute():  # the children live in "/"
+            raise ValueError("the path must be absolute")
+        async with self._free:
+            child = await self._take()
+            try:
+                return await child.ask(path, self._limits.wall, wants_text=wants_text)
+            except ChildDied:
+                self._require_open()  # or we killed it ourselves
+                raise
+            finally:
+                await self._give_back(child)
 
     async def _take(self) -> Child:
         while self._idle:
