@@ -72,30 +72,44 @@ def _decoder(rules: TokenRules) -> Callable[[web.Request], Awaitable[Mapping[str
     library = JWTMiddleware(
         rules.key,
         request_property=CLAIMS,
-        token_getter=_token,
+        token_getter=_shown_token,
         algorithms=[rules.algorithm],
         audience=rules.audience,
         issuer=rules.issuer,
     )
 
     async def decode(request: web.Request) -> Mapping[str, Any]:
+        shown = _Shown(_header_token(request))
         try:
-            await library(request, _nothing)
-            claims: Mapping[str, Any] = request[CLAIMS]
+            await library(shown, _nothing)
+            claims: Mapping[str, Any] = shown[CLAIMS]
         except Exception as err:
             # Not only its own errors: hostile headers make it raise others.
-            claims = _within_leeway(err, request, rules)
+            claims = _within_leeway(err, shown.token, rules)
         return claims
 
     return decode
 
 
-async def _nothing(_: web.Request) -> web.StreamResponse:
+class _Shown(dict[str, Any]):
+    """What the library sees of a request: a token, and a place for the claims.
+
+    It writes them under a plain string, which aiohttp's own requests warn about.
+    """
+
+    method, path = hdrs.METH_GET, ""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self.token = token
+
+
+async def _nothing(_: _Shown) -> web.StreamResponse:
     """What the library's middleware believes to be the handler."""
     return web.Response()
 
 
-def _within_leeway(err: Exception, request: web.Request, rules: TokenRules) -> Mapping[str, Any]:
+def _within_leeway(err: Exception, token: str, rules: TokenRules) -> Mapping[str, Any]:
     """The claims, if being a few seconds late or early is all that is wrong.
 
     The library cannot pass a leeway on; the signature is checked again.
@@ -105,7 +119,7 @@ def _within_leeway(err: Exception, request: web.Request, rules: TokenRules) -> M
     ):
         try:
             claims: Mapping[str, Any] = jwt.decode(
-                _header_token(request),
+                token,
                 rules.key,
                 algorithms=[rules.algorithm],
                 audience=rules.audience,
@@ -119,8 +133,8 @@ def _within_leeway(err: Exception, request: web.Request, rules: TokenRules) -> M
     raise Unauthenticated("Not authenticated") from None
 
 
-async def _token(request: web.Request) -> str:
-    return _header_token(request)
+async def _shown_token(shown: _Shown) -> str:
+    return shown.token
 
 
 def _header_token(request: web.Request) -> str:
