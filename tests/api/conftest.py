@@ -1,0 +1,165 @@
+"""The whole application over HTTP, on a real database and a real folder of PDFs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time
+from typing import Any
+
+import jwt
+import pytest
+from aiohttp.test_utils import TestClient
+from sqlalchemy import make_url, text
+
+from service.api.auth import TokenRules
+from service.app import API_DEADLINE_SECONDS, build_api
+from service.pdf.store import LocalStore
+from service.storage.engine import Database, create_engine
+
+RULES = TokenRules(key="a secret of the tests, longer than 32 bytes", algorithm="HS256")
+PREFIX = "/api/v1/ingestion"
+GOOD_BODY = {"search_query": {"category": "cs.AI"}}
+
+
+def token(*, key: str = RULES.key, algorithm: str = "HS256", **claims: Any) -> str:
+    """A token that is good unless `claims` (None: leave it out) make it bad."""
+    known = {"sub": "alice", "exp": int(time()) + 600, **claims}
+    wanted = {name: value for name, value in known.items() if value is not None}
+    return jwt.encode(wanted, key, algorithm=algorithm)
+
+
+def bearer(text: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {text}"}
+
+
+def is_problem(response: Any, document: dict[str, Any]) -> bool:
+    """Whether an answer is a problem as RFC 9457 has it, agreeing with its status line."""
+    return (
+        response.content_type == "application/problem+json"
+        and {"type", "title", "status", "detail"} <= document.keys()
+        and document["status"] == response.status
+    )
+
+
+Sql = Callable[..., Awaitable[list[Any]]]
+Serve = Callable[..., Awaitable[TestClient]]
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> LocalStore:
+    store = LocalStore(tmp_path / "files", max_bytes=1_000_000)
+    await store.prepare()
+    return store
+
+
+@pytest.fixture
+async def api_database(database: Database, database_url: str) -> AsyncIterator[Database]:
+    """The pool of an API process, on the empty database."""
+    engine = create_engine(database_url, name="tests api", pool_size=10)
+    async with engine.connect():  # a connection cut off in the making would be left to the GC
+        pass
+    yield Database(engine, deadline_seconds=API_DEADLINE_SECONDS)
+    await engine.dispose()
+
+
+@pytest.fixture
+def serve(aiohttp_client: Any, api_database: Database, store: LocalStore) -> Serve:
+    """Start an application; requests carry a token of `sub` unless that is None."""
+
+    async def serve(
+        rules: TokenRules = RULES,
+        *,
+        sub: str | None = "alice",
+        database: Database | None = None,
+        store: LocalStore = store,
+    ) -> TestClient:
+        app = build_api(rules, database or api_database, store)
+        headers = {} if sub is None else bearer(token(sub=sub))
+        return await aiohttp_client(app, headers=headers)
+
+    return serve
+
+
+@pytest.fixture
+async def api(serve: Serve) -> TestClient:
+    return await serve()
+
+
+@pytest.fixture
+def sql(database: Database) -> Sql:
+    """Run one statement, committed, as an operator would; returns its rows, if any."""
+
+    async def run(statement: str, **parameters: object) -> list[Any]:
+        async with database.engine.begin() as conn:
+            result = await conn.execute(text(statement), parameters)
+            return list(result.all()) if result.returns_rows else []
+
+    return run
+
+
+@dataclass
+class Link:
+    """A TCP way to PostgreSQL that can be frozen or cut, as a network can."""
+
+    url: str
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def freeze(self) -> None:
+        """Nothing comes through any more; no connection is closed."""
+        self.open.clear()
+
+    def thaw(self) -> None:
+        self.open.set()
+
+    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                await self.open.wait()
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+async def _connect_upstream(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    parsed = make_url(url)
+    folder = parsed.query.get("host")
+    if isinstance(folder, str) and folder.startswith("/"):
+        return await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{parsed.port or 5432}")
+    return await asyncio.open_connection(parsed.host or "127.0.0.1", parsed.port or 5432)
+
+
+@asynccontextmanager
+async def _running_link(upstream: str) -> AsyncIterator[Link]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await _connect_upstream(upstream)
+        link.writers |= {writer, there_writer}
+        async with asyncio.TaskGroup() as group:
+            group.create_task(link.pump(reader, there_writer))
+            group.create_task(link.pump(there_reader, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    plain = make_url(upstream).set(host="127.0.0.1", port=port, query={})
+    link = Link(plain.render_as_string(hide_password=False))
+    link.thaw()
+    try:
+        yield link
+    finally:
+        link.thaw()
+        server.close()
+        for writer in link.writers:
+            writer.transport.abort()
+        await server.wait_closed()
+
+
+@pytest.fixture
+async def link(database: Database, database_url: str) -> AsyncIterator[Link]:
+    """A way to the database that the test can freeze."""
+    async with _running_link(database_url) as link:
+        yield link
