@@ -25,6 +25,7 @@ from service.api.problems import problems
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
+from service.arxiv.limits import ClientLimits
 from service.arxiv.pacing import FleetPace
 from service.domain.outcome import Outcome
 from service.ingest.fulltext import FetchPdf, PdfTools
@@ -124,13 +125,18 @@ class Worker:
 
 
 @asynccontextmanager
-async def running_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
-    """A worker with all it needs, at work until drained; then everything is closed."""
+async def running_worker(
+    settings: Settings, url: str, *, limits: ClientLimits | None = None
+) -> AsyncIterator[Worker]:
+    """A worker with all it needs, at work until drained; then everything is closed.
+
+    `limits`: deadlines and tries towards arXiv, if not the usual ones.
+    """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             database_of(url, name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
         )
-        arxiv = await stack.enter_async_context(_arxiv_client(settings, database))
+        arxiv = await stack.enter_async_context(_arxiv_client(settings, database, limits))
         store = pdf_store(settings)
         extractor = Extractor(settings.extract_processes, ExtractLimits())
         stack.push_async_callback(extractor.close)
@@ -146,7 +152,9 @@ async def running_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
 
 
 @asynccontextmanager
-async def _arxiv_client(settings: Settings, database: Database) -> AsyncIterator[ArxivClient]:
+async def _arxiv_client(
+    settings: Settings, database: Database, limits: ClientLimits | None
+) -> AsyncIterator[ArxivClient]:
     pace = FleetPace(
         database=database,
         api_interval=timedelta(seconds=settings.arxiv_min_interval_seconds),
@@ -164,6 +172,7 @@ async def _arxiv_client(settings: Settings, database: Database) -> AsyncIterator
             pdf_url=settings.arxiv_pdf_url,
             contact=settings.arxiv_contact,
             pace=pace,
+            limits=limits,
         )
 
 

@@ -25,7 +25,7 @@ async def patiently(
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(DatabaseAway),
         stop=stop_after_delay(seconds),
-        wait=wait_exponential_jitter(initial=0.1, max=5),
+        wait=wait_exponential_jitter(multiplier=0.1, max=5),
         reraise=True,
     ):
         with attempt:
