@@ -2,7 +2,7 @@
 
 | request | does |
 | --- | --- |
-| `GET /_replica/health?held=N&wait=S` | what is under way; waits up to S (≤ 60) s until N are held |
+| `GET /_replica/health?held=N&wait=S` | what is under way; waits up to S s until N are held |
 | `GET /_replica/log?since=N&lane=L` | the records after serial N, as a JSON array |
 | `DELETE /_replica/log` | forgets them; lanes count from 1 again |
 | `POST /_replica/script` | appends a JSON array of steps (see `faults`) to the script |

@@ -72,6 +72,8 @@ class Step:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise BadFault(f"unknown fault field {unknown[0]}")
+        if "kind" not in values:
+            raise BadFault("a fault needs a kind")
         step = cls(**{name: _read_field(name, value) for name, value in values.items()})
         if step.kind in API_KINDS and step.lane is None:
             step = replace(step, lane="api")
@@ -86,7 +88,8 @@ class Step:
             f"kind {self.kind} is for the lane api": self.kind not in API_KINDS
             or self.lane == "api",
             "redirect needs a location": self.kind != "redirect" or self.location is not None,
-            "number and times must be at least 1": (self.number or 1) >= 1 and self.times >= 1,
+            "number and times must be at least 1": (self.number is None or self.number >= 1)
+            and self.times >= 1,
             f"seconds must be 0 to {MAX_SECONDS:g}": 0 <= self.seconds <= MAX_SECONDS,
             "after_bytes must not be negative": (self.after_bytes or 0) >= 0,
             "status must be 200 to 599": 200 <= self.status <= 599,
@@ -127,8 +130,6 @@ class RateFault:
             raise BadFault("rate must be a number") from None
         if not 0 <= rate <= 1:
             raise BadFault("rate must be 0 to 1")
-        if "kind" not in values:
-            raise BadFault("a fault needs a kind")
         return cls(rate, Step.read(values))
 
 

@@ -113,6 +113,7 @@ class RequestLog:
         self._serial += 1
         self._numbers[lane] += 1
         self.open[lane] += 1
+        self._tell()
         return Record(
             serial=self._serial,
             lane=lane,
@@ -135,8 +136,7 @@ class RequestLog:
         if self._file:
             self._file.write(json.dumps(dataclasses.asdict(record)) + "\n")
             self._file.flush()
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._tell()
 
     def since(self, serial: int = 0, *, lane: str | None = None) -> list[Record]:
         """The records after `serial`, of one lane or of all, in the order of their ends."""
@@ -150,13 +150,17 @@ class RequestLog:
     async def wait_for(
         self, wanted: Callable[["RequestLog"], bool], *, timeout: float = 10.0
     ) -> None:
-        """Return once `wanted(log)` holds, which is tried whenever a request has ended.
+        """Return once `wanted(log)` holds, tried whenever a request begins or ends.
 
         Raises TimeoutError after `timeout` seconds.
         """
         async with asyncio.timeout(timeout):
             while not wanted(self):
                 await self._changed.wait()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _count_connection(self, request: web.Request, lane: str) -> int:
         connections = self._connections.setdefault(lane, set())

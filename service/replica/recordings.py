@@ -122,7 +122,7 @@ class Recorded:
         """The file that the folder has for this paper, else one made from its metadata."""
         paper = self._paper(arxiv_id)
         shown = paper.arxiv_id if paper else arxiv_id
-        if path := self._file(shown):
+        if path := self._file(shown, is_known=paper is not None):
             body = await asyncio.to_thread(path.read_bytes)
             return wrapped(body, shown, datetime.fromtimestamp(path.stat().st_mtime, UTC))
         if paper is None:
@@ -137,9 +137,10 @@ class Recorded:
         paper = versions.get(arxiv_id.version or max(versions)) or versions[max(versions)]
         return replace(paper, arxiv_id=ArxivId(arxiv_id.paper, arxiv_id.version or max(versions)))
 
-    def _file(self, arxiv_id: ArxivId) -> Path | None:
+    def _file(self, arxiv_id: ArxivId, *, is_known: bool) -> Path | None:
+        """The file named for this paper, or for a recording that it is known from."""
         flat = arxiv_id.paper.replace("/", "_")
-        stems = [one.stem for one in self._recordings if _has(one, arxiv_id.paper)]
+        stems = [one.stem for one in self._recordings if is_known and _has(one, arxiv_id.paper)]
         names = (f"{flat}v{arxiv_id.version or 1}", flat, *stems)
         return next((self._pdfs[name] for name in names if name in self._pdfs), None)
 
