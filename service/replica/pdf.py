@@ -61,8 +61,8 @@ def _skeleton(pages: int) -> tuple[bytes, ...]:
 
 
 @lru_cache(maxsize=4)
-def _filler(seed: int) -> tuple[str, ...]:
-    """Lines of running text, each no longer than a line of a page."""
+def _filler(seed: int) -> tuple[bytes, ...]:
+    """Lines of running text, ready to be put in: most of a document is made of them."""
     wheels = slots(seed)
     sentences = (
         vocabulary.FILLER[mix(seed, "filler", number) % len(vocabulary.FILLER)].format_map(
@@ -70,7 +70,8 @@ def _filler(seed: int) -> tuple[str, ...]:
         )
         for number in range(_FILLER_LINES)
     )
-    return tuple(textwrap.wrap(" ".join(sentences), _WRAP)[:_FILLER_LINES])
+    lines = textwrap.wrap(" ".join(sentences), _WRAP)[:_FILLER_LINES]
+    return tuple(_field(line) for line in lines)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -81,8 +82,7 @@ def render(paper: Paper, pages: int, seed: int) -> bytes:
     """
     if not 1 <= pages <= MAX_PAGES:
         raise ValueError(f"a PDF has 1 to {MAX_PAGES} pages")
-    lines = _lines(paper, pages, seed)
-    fields = [_field(line) for line in lines]
+    fields = _lines(paper, pages, seed)
     moment = f"D:{paper.updated_at:%Y%m%d%H%M%S}Z".encode()
     digest = hashlib.blake2b(b"".join([*fields, moment]), digest_size=16).hexdigest().upper()
     identifier = f"<{digest}><{digest}>".encode()
@@ -93,7 +93,7 @@ def render(paper: Paper, pages: int, seed: int) -> bytes:
     return b"".join([*joined, pieces[-1]])
 
 
-def _lines(paper: Paper, pages: int, seed: int) -> list[str]:
+def _lines(paper: Paper, pages: int, seed: int) -> list[bytes]:
     """What stands on the lines of all pages, in order."""
     title = textwrap.wrap(paper.title, 58)[:2]
     head = [
@@ -111,7 +111,8 @@ def _lines(paper: Paper, pages: int, seed: int) -> list[str]:
     filler = _filler(seed)
     offset = mix(seed, paper.arxiv_id)
     wanted = pages * LINES - len(head)
-    return [*head, *(filler[(offset + line) % len(filler)] for line in range(wanted))]
+    running = (filler[(offset + line) % len(filler)] for line in range(wanted))
+    return [*map(_field, head), *running]
 
 
 def _field(line: str) -> bytes:
