@@ -3,18 +3,27 @@
 import sys
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from service import __version__
+from service.cli.caller import caller
 from service.cli.config import config
 from service.cli.db import db
+from service.cli.demo import demo
+from service.cli.ingest import ingest
+from service.cli.job import job
+from service.cli.output import safe
+from service.cli.replica import replica
 from service.cli.serve import serve, worker
 from service.cli.token import token
+from service.client import ClientError, ProblemError
 from service.domain.errors import ServiceError
 from service.settings import SettingsError
 from service.storage.embedded import EmbeddedPostgresError
 
 USAGE_ERROR = 2  # also: a setting is wrong
 FAILURE = 1
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,24 +36,52 @@ def cli() -> None:
     """
 
 
-for command in (serve, worker, token, db, config):
+for command in (serve, worker, ingest, job, caller, token, db, replica, demo, config):
     cli.add_command(command)
 
 
 def main() -> None:
-    """Run the command line; errors of ours become one line and an exit code."""
+    """Run the command line; an error becomes one line on standard error and an exit code."""
     try:
-        cli(prog_name="arxiv-ingestion")
+        code = cli.main(prog_name="arxiv-ingestion", standalone_mode=False)
     except SettingsError as err:
         for name, text in sorted(err.problems.items()):
-            click.echo(
-                f"error: {name} {text}" if _is_sentence(text) else f"error: {name}: {text}",
-                err=True,
-            )
+            _say(f"{name} {text}" if _is_sentence(text) else f"{name}: {text}")
         sys.exit(USAGE_ERROR)
-    except (ServiceError, EmbeddedPostgresError) as err:
-        click.echo(f"error: {err}", err=True)
+    except NoArgsIsHelpError as err:
+        err.show()
+        sys.exit(USAGE_ERROR)
+    except click.ClickException as err:
+        _say(err.format_message() + _hint(err))
+        sys.exit(err.exit_code)
+    except click.Abort:
+        _say("interrupted")
+        sys.exit(INTERRUPTED)
+    except ProblemError as err:
+        _say(explain_problem(err))
         sys.exit(FAILURE)
+    except (ServiceError, ClientError, EmbeddedPostgresError) as err:
+        _say(str(err))
+        sys.exit(FAILURE)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def explain_problem(problem: ProblemError) -> str:
+    """What the service said, with what to do where that is known."""
+    if problem.status == 401:
+        return f"{problem} (the service does not accept this token)"
+    fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in problem.errors.items())
+    return f"{problem} ({fields})" if fields else str(problem)
+
+
+def _say(text: str) -> None:
+    click.echo(f"error: {safe(text)}".replace("\n", " "), err=True)
+
+
+def _hint(err: click.ClickException) -> str:
+    if isinstance(err, click.UsageError) and err.ctx is not None:
+        return f" (see {err.ctx.command_path} --help)"
+    return ""
 
 
 def _is_sentence(text: str) -> bool:

@@ -1,9 +1,13 @@
 """Settings for a command: read, checked, logging set up."""
 
+import os
+
 import click
 
 from service import logs
 from service.settings import Settings, unknown_names
+
+TOKEN_VARIABLE = "ARXIV_INGESTION_TOKEN"  # noqa: S105 - of the client commands, not of the service
 
 
 def load_settings(*, quiet: bool = False) -> Settings:
@@ -12,7 +16,8 @@ def load_settings(*, quiet: bool = False) -> Settings:
     `quiet` keeps the log to warnings, for commands whose output is for people.
     """
     settings = Settings.from_environ()
-    for name, meant in unknown_names().items():
+    service_variables = {name: os.environ[name] for name in os.environ if name != TOKEN_VARIABLE}
+    for name, meant in unknown_names(service_variables).items():
         hint = f"; did you mean {meant}?" if meant else ""
         click.echo(f"warning: {name} is not a setting of this service{hint}", err=True)
     logs.configure("WARNING" if quiet else settings.log_level, settings.log_format)

@@ -1,0 +1,95 @@
+"""How a command reaches the service: which URL, which token, what an error becomes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from service.api.auth import issue
+from service.app import token_rules
+from service.cli.settings import TOKEN_VARIABLE, load_settings
+from service.client import IngestionClient
+from service.secrets import signing_key
+from service.settings import Settings, SettingsError
+
+SUBJECT = "cli"
+TOKEN_LIFETIME_SECONDS = 86_400  # a watch may last as long; JWT_MAX_LIFETIME_SECONDS cuts it
+SHORT_PATIENCE = timedelta(seconds=2)  # somebody waits at the keyboard
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+_Result = TypeVar("_Result")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def connected(command: _Command) -> _Command:
+    """Give `command` the options `--url` and `--token`."""
+    url = click.option("--url", callback=_http_url, help="Base URL [default: from HOST and PORT].")
+    token = click.option(
+        "--token",
+        envvar=TOKEN_VARIABLE,
+        show_envvar=True,
+        help="Bearer token [default: made on the spot where the signing secret is at hand].",
+    )
+    return url(token(command))
+
+
+def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise click.BadParameter("must be an http:// or https:// URL")
+    return value
+
+
+def client_for(
+    url: str | None, token: str | None, *, patience: timedelta = SHORT_PATIENCE
+) -> IngestionClient:
+    """A client with what was given, the rest from the settings."""
+    settings = load_settings(quiet=True)
+    return IngestionClient(
+        url or base_url(settings), token or make_token(settings), patience=patience
+    )
+
+
+def base_url(settings: Settings) -> str:
+    """Where the service of this environment listens, seen from this machine."""
+    if settings.port == 0:
+        raise click.UsageError("PORT is 0, so nobody knows where the service listens; give --url")
+    host = settings.host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def make_token(settings: Settings, subject: str = SUBJECT) -> str:
+    """A token signed with the secret of this environment; a usage error where there is none."""
+    missing = f"no token: give --token or set {TOKEN_VARIABLE}"
+    if settings.jwt_public_key is not None:
+        raise click.UsageError(f"{missing} (JWT_PUBLIC_KEY is set: tokens come from elsewhere)")
+    try:
+        key, _ = signing_key(settings)
+    except SettingsError:
+        raise click.UsageError(f"{missing} (JWT_SECRET is not set here)") from None
+    ttl = min(TOKEN_LIFETIME_SECONDS, settings.jwt_max_lifetime_seconds)
+    rules = token_rules(settings, key)
+    return issue(rules, sub=subject, ttl_seconds=ttl, scope=settings.jwt_write_scope)
+
+
+def run(
+    client: IngestionClient, action: Callable[[IngestionClient], Awaitable[_Result]]
+) -> _Result:
+    """What `action` returns, run with `client` open."""
+
+    async def opened() -> _Result:
+        async with client:
+            return await action(client)
+
+    return asyncio.run(opened())

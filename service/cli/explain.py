@@ -1,0 +1,119 @@
+"""The demo's last word: what just happened, where to see it, how to go on."""
+
+import asyncio
+import json
+import os
+import shlex
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+
+from service.cli.connection import base_url
+from service.cli.output import duration, print_facts, safe
+from service.client import INGESTION, JobReport
+from service.settings import Settings
+
+PSQL_WITHIN = timedelta(seconds=20)
+SHOWN_VARIABLES = ("DATA_DIR", "HOST", "PORT")  # no secret among them
+ROWS = """\
+SELECT status, percent, papers_fetched, pdfs_processed, pdfs_pending, errors_total,
+       pdfs_per_second, age FROM job_overview WHERE id = '{job_id}'"""
+PAPERS = """\
+SELECT arxiv_id, left(title, 48) AS title, page_count AS pages, pdf_bytes, pdf_path
+FROM job_papers JOIN papers USING (arxiv_id) WHERE job_id = '{job_id}' ORDER BY 1 LIMIT 3"""
+
+
+async def explain(job: JobReport, settings: Settings, *, say: Console, token: str) -> None:
+    """Tell what the job has done, with its rows, and the request that shows its status."""
+    say.print()
+    say.print(Rule("What just happened", align="left"))
+    if job.count("papers_updated"):
+        _line(
+            say,
+            "Papers of an earlier run were held already; the demo asked for them once more"
+            " (skip_duplicates: false), so metadata and PDFs were brought in again.",
+        )
+    print_facts(_facts(job, settings), to=say)
+    for statement in (ROWS, PAPERS):
+        await _show_rows(statement.format(job_id=job.job_id), say)
+    say.print(Rule("Its status, as any caller sees it", align="left"))
+    url = f"{base_url(settings)}{INGESTION}/job/{job.job_id}"
+    _line(say, f"curl -s {shlex.quote(url)} -H {shlex.quote(f'Authorization: Bearer {token}')}")
+    _line(say, json.dumps(job.document, separators=(",", ":")))
+
+
+def how_to_go_on(settings: Settings, *, say: Console) -> None:
+    """Tell what can be done while the service stays up."""
+    say.print()
+    say.print(Rule(f"Up on {base_url(settings)} until Ctrl-C", align="left"))
+    print_facts(
+        {
+            "another one": _command("ingest", "--category", "math.CO", "--max-papers", "10"),
+            "active jobs": _command("job", "list"),
+            "a token": _command("token", "--sub", "me"),
+            "the tables": _command("db", "psql"),
+        },
+        to=say,
+    )
+
+
+def _facts(job: JobReport, settings: Settings) -> dict[str, object]:
+    lost = f"{job.count('pdfs_failed')} failed, {job.count('pdfs_unavailable')} not at arXiv"
+    return {
+        "metadata": f"{job.count('papers_fetched')} papers in {job.count('pages_fetched')} pages"
+        f" ({job.count('papers_created')} new, {job.count('papers_updated')} brought in again),"
+        " in the table papers",
+        "PDFs": f"{job.count('pdfs_downloaded')} downloaded, {lost},"
+        f" in {_near(settings.storage_root)}",
+        "text": f"{job.count('pdfs_processed')} extracted, in the table paper_texts",
+        "errors": f"{job.count('errors_total')}, in the table job_errors",
+        "time": duration(job.stats.get("elapsed_seconds")),
+    }
+
+
+async def _show_rows(statement: str, say: Console) -> None:
+    """What psql answers to `statement`; nothing where there is no psql."""
+    arguments = ("db", "psql", "-X", "-c", statement)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(PSQL_WITHIN.total_seconds()):
+            rows, _ = await process.communicate()
+    except TimeoutError:
+        rows = b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode == 0:
+        say.print()
+        _line(say, _command("db", "psql", "-c", " ".join(statement.split())))
+        _line(say, "\n".join(map(safe, rows.decode(errors="replace").rstrip().split("\n"))))
+        say.print()
+
+
+def _line(say: Console, text: str) -> None:
+    say.print(Text(text), soft_wrap=True)
+
+
+def _command(*arguments: str) -> str:
+    """A command of ours as one would type it here, with the variables that matter."""
+    given = [f"{name}={os.environ[name]}" for name in SHOWN_VARIABLES if os.environ.get(name)]
+    return (
+        shlex.join(["env", *given] if given else [])
+        + (" " if given else "")
+        + shlex.join([str(_near(Path(sys.executable))), "-m", "service", *arguments])
+    )
+
+
+def _near(path: Path) -> Path:
+    """`path` from the working directory, if it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,152 @@
+"""`ingest`: submit a request and show its job until it is final.
+
+Only what the options say is put into the request; what they may be, and what
+holds where they say nothing, is the service's to decide.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+import click
+
+from service.cli import connection
+from service.cli.connection import client_for, connected
+from service.cli.job import watch_to_end
+from service.cli.output import print_json, safe
+from service.client import PATIENCE, IngestionClient, JobReport, ProblemError
+from service.domain.job import Priority
+
+# option → where its value goes in the request
+SEARCH_FIELDS = {
+    "query": "query",
+    "category": "category",
+    "author": "author",
+    "title": "title",
+    "abstract": "abstract",
+    "from_date": "from_date",
+    "to_date": "to_date",
+    "ids": "ids",
+    "max_results": "max_results",
+    "start": "start",
+    "sort_by": "sort_by",
+    "sort_order": "sort_order",
+}
+JOB_FIELDS = ("max_papers", "batch_size", "priority")
+OPTION_OF = {"ids": "--id"}  # the others are named as their field
+
+_OPTIONS = (
+    click.option(
+        "--query", metavar="TEXT", help="In arXiv's own syntax: ti:electron AND cat:cs.AI."
+    ),
+    click.option("--category", metavar="NAME", help="cs.AI, hep-th, astro-ph.*"),
+    click.option("--author", metavar="NAME"),
+    click.option("--title", metavar="TEXT"),
+    click.option("--abstract", metavar="TEXT"),
+    click.option("--from-date", metavar="YYYYMMDD", help="First day of submission (GMT)."),
+    click.option("--to-date", metavar="YYYYMMDD", help="Last day of submission (GMT)."),
+    click.option("--id", "ids", metavar="ARXIV_ID", multiple=True, help="May be repeated."),
+    click.option("--max-papers", type=int, metavar="N", help="Bring in at most so many."),
+    click.option("--max-results", type=int, metavar="N", help="Papers in one request to arXiv."),
+    click.option("--start", type=int, metavar="N", help="Leave out so many results."),
+    click.option("--batch-size", type=int, metavar="N", help="Papers committed at once."),
+    click.option("--priority", type=click.Choice([str(one) for one in Priority])),
+    click.option("--sort-by", metavar="KEY", help="submittedDate, lastUpdatedDate or relevance."),
+    click.option("--sort-order", type=click.Choice(["descending", "ascending"])),
+    click.option("--no-pdfs", is_flag=True, help="Metadata only."),
+    click.option("--rewrite-duplicates", is_flag=True, help="Bring in again what is held already."),
+    click.option(
+        "--request", "file", type=click.File(), help="Take the JSON request from here (- is stdin)."
+    ),
+)
+
+
+def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_request_options
+@connected
+@click.option("--idempotency-key", metavar="KEY", help="Same key, same job [default: a new one].")
+@click.option("--detach", is_flag=True, help="Print the job's id and do not watch it.")
+@click.option("--json", "as_json", is_flag=True, help="Only the last status object.")
+def ingest(
+    *,
+    url: str | None,
+    token: str | None,
+    idempotency_key: str | None,
+    detach: bool,
+    as_json: bool,
+    file: IO[str] | None,
+    **options: Any,  # noqa: ANN401 - click's border
+) -> None:
+    """Bring a slice of arXiv in, and show how far it is until it is done.
+
+    Options given beside --request replace its fields. Ctrl-C ends the watching
+    and leaves the job running.
+    """
+    request = build_request(_read(file), options)
+    client = client_for(url, token, patience=PATIENCE)
+    job = _submit(client, request, idempotency_key or str(uuid.uuid4()))
+    if detach:
+        print_json(job.document) if as_json else click.echo(safe(job.job_id))
+        return
+    click.echo(f"Job {safe(job.job_id)}", err=as_json)
+    watch_to_end(client, job.job_id, as_json=as_json)
+
+
+def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The request that `options` (by parameter name) describe, on top of `base`."""
+    given = {name: value for name, value in options.items() if value not in (None, (), False)}
+    search = dict(base.get("search_query") or {})
+    search |= {SEARCH_FIELDS[name]: given[name] for name in SEARCH_FIELDS if name in given}
+    request = {**base, "search_query": search}
+    request |= {name: given[name] for name in JOB_FIELDS if name in given}
+    if "no_pdfs" in given:
+        request["process_pdfs"] = False
+    if "rewrite_duplicates" in given:
+        request["skip_duplicates"] = False
+    return request
+
+
+def _read(file: IO[str] | None) -> Mapping[str, Any]:
+    """The JSON object in `file`; empty when there is no file."""
+    if file is None:
+        return {}
+    try:
+        document = json.load(file)
+    except (ValueError, RecursionError):
+        raise click.UsageError("--request: this is not JSON") from None
+    if not isinstance(document, dict) or not isinstance(document.get("search_query", {}), dict):
+        raise click.UsageError("--request: a JSON object with an object search_query is needed")
+    return document
+
+
+def _submit(client: IngestionClient, request: Mapping[str, Any], key: str) -> JobReport:
+    """The recorded job; a usage error when the service finds the request wrong."""
+    try:
+        return connection.run(client, lambda c: c.submit(request, idempotency_key=key))
+    except ProblemError as err:
+        if err.status not in (400, 422):
+            raise
+        raise click.UsageError(explain(err)) from None
+
+
+def explain(problem: ProblemError) -> str:
+    """What is wrong with a request, in the names of the options."""
+    told = [
+        f"{_option(field)}: {' '.join(texts)}" for field, texts in sorted(problem.errors.items())
+    ]
+    return safe("; ".join(told) or problem.detail or problem.title)
+
+
+def _option(field: str) -> str:
+    """`--from-date` for `search_query.from_date`; the field itself if no option sets it."""
+    name = field.removeprefix("search_query.").partition(".")[0]
+    if name in SEARCH_FIELDS or name in JOB_FIELDS:
+        return OPTION_OF.get(name, "--" + name.replace("_", "-"))
+    return field

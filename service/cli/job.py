@@ -1,0 +1,121 @@
+"""`job`: list, show, watch and cancel jobs of a running service."""
+
+import sys
+
+import click
+
+from service.cli import connection
+from service.cli.connection import client_for, connected
+from service.cli.output import console, facts_of, out_of, print_facts, print_json, print_table, safe
+from service.cli.watching import display_for, watch
+from service.client import PATIENCE, IngestionClient, JobReport
+from service.domain.job import JobStatus
+
+FAILURE = 1
+SHOWN_ERRORS = 10
+
+
+@click.group()
+def job() -> None:
+    """List, show, watch and cancel jobs."""
+
+
+@job.command("list")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="An array of status objects.")
+def list_jobs(*, url: str | None, token: str | None, as_json: bool) -> None:
+    """List the active jobs, newest first."""
+    jobs = connection.run(client_for(url, token), IngestionClient.jobs)
+    if as_json:
+        print_json([one.document for one in jobs])
+    elif not jobs:
+        click.echo("No job is pending or running.")
+    else:
+        columns = ("Job", "Status", "Papers", "PDFs", "Text", "Errors", "Created")
+        print_table(columns, [_row(one) for one in jobs])
+
+
+def _row(one: JobReport) -> tuple[object, ...]:
+    return (
+        one.job_id,
+        one.status,
+        out_of(one.count("papers_fetched"), one.find("papers_total")),
+        one.count("pdfs_downloaded"),
+        one.count("pdfs_processed"),
+        one.count("errors_total"),
+        one.document.get("created_at"),
+    )
+
+
+@job.command()
+@click.argument("job_id")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="The status object.")
+def show(*, job_id: str, url: str | None, token: str | None, as_json: bool) -> None:
+    """Show how far JOB_ID is."""
+    found = connection.run(client_for(url, token), lambda client: client.job(job_id))
+    if as_json:
+        print_json(found.document)
+        return
+    print_facts(facts_of(found))
+    if found.errors:
+        click.echo("Latest errors:")
+        print_errors(found)
+
+
+def print_errors(found: JobReport) -> None:
+    """The latest few errors of a job, one a line."""
+    for error in found.errors[-SHOWN_ERRORS:]:
+        told = [error.get(name) for name in ("timestamp", "stage", "arxiv_id", "error")]
+        console().print(
+            "  " + " ".join(safe(one) for one in told if one is not None),
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@job.command("watch")
+@click.argument("job_id")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="Only the final status object.")
+def watch_job(*, job_id: str, url: str | None, token: str | None, as_json: bool) -> None:
+    """Show JOB_ID until it is final; exit code 0 only if it completed."""
+    client = client_for(url, token, patience=PATIENCE)
+    watch_to_end(client, job_id, as_json=as_json)
+
+
+def watch_to_end(client: IngestionClient, job_id: str, *, as_json: bool) -> None:
+    """Show the job until it is final, then exit with what became of it.
+
+    Ctrl-C ends the watching, not the job.
+    """
+    display = display_for(quiet=as_json)
+    try:
+        last = connection.run(client, lambda opened: watch(opened, job_id, display=display))
+    except KeyboardInterrupt:
+        click.echo(
+            f"The job goes on. To watch it again: arxiv-ingestion job watch {job_id}", err=True
+        )
+        sys.exit(connection.INTERRUPTED)
+    except TimeoutError:
+        raise click.ClickException("the job is not final after a day of watching") from None
+    if as_json:
+        print_json(last.document)
+    elif last.errors:
+        print_errors(last)
+    if last.status != JobStatus.COMPLETED:
+        click.echo(f"error: the job is {safe(last.status)}", err=True)
+        sys.exit(FAILURE)
+
+
+@job.command()
+@click.argument("job_id")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+def cancel(*, job_id: str, url: str | None, token: str | None, as_json: bool) -> None:
+    """Cancel JOB_ID; work on it stops within seconds."""
+    message = connection.run(client_for(url, token), lambda client: client.cancel(job_id))
+    if as_json:
+        print_json({"message": message})
+    else:
+        click.echo(safe(message))

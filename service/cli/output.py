@@ -1,0 +1,92 @@
+"""Everything printed for people or programs: tables, JSON, safe text.
+
+On a terminal there is colour; anywhere else plain text, without a control
+character even when a title or an error brings one.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from service.client import JobReport
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+PLAIN_WIDTH = 200  # columns where there is no terminal to fit into
+
+
+def console(file: TextIO | None = None) -> Console:
+    """A console on `file` (default: standard output), plain unless that is a terminal."""
+    file = file or sys.stdout
+    if file.isatty():
+        return Console(file=file, highlight=False)
+    return Console(
+        file=file, highlight=False, force_terminal=False, no_color=True, width=PLAIN_WIDTH
+    )
+
+
+def safe(value: object) -> str:
+    """`value` as text that cannot move a cursor or ring a bell."""
+    return _CONTROL.sub("?", str(value))
+
+
+def print_json(document: object) -> None:
+    """`document` as one line of JSON."""
+    click.echo(json.dumps(document, separators=(",", ":")))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table; None is shown as nothing."""
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text("" if value is None else safe(value)) for value in row))
+    console().print(table)
+
+
+def print_facts(facts: Mapping[str, object], *, to: Console | None = None) -> None:
+    """Names and values, one pair a line; None is shown as a dash."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        table.add_row(Text(name, style="bold"), Text("-" if value is None else safe(value)))
+    (to or console()).print(table)
+
+
+def facts_of(job: JobReport) -> dict[str, object]:
+    """What is worth telling about a job, in the order in which it is told."""
+    counts = {name: job.count(name) for name in ("papers_fetched", "pdfs_processed")}
+    return {
+        "job": job.job_id,
+        "status": job.status,
+        "created": job.document.get("created_at"),
+        "started": job.document.get("started_at"),
+        "completed": job.document.get("completed_at"),
+        "pages": job.count("pages_fetched"),
+        "papers": f"{out_of(counts['papers_fetched'], job.find('papers_total'))}"
+        f" ({job.count('papers_created')} new, {job.count('papers_updated')} updated,"
+        f" {job.count('papers_skipped')} already held)",
+        "PDFs": f"{job.count('pdfs_downloaded')} downloaded, {job.count('pdfs_failed')} failed,"
+        f" {job.count('pdfs_unavailable')} not at arXiv, {job.count('pdfs_pending')} to come",
+        "text": f"{counts['pdfs_processed']} extracted",
+        "errors": job.count("errors_total"),
+        "elapsed": duration(job.stats.get("elapsed_seconds")),
+    }
+
+
+def out_of(done: int, total: int | None) -> str:
+    """`12/25`, or `12` while the total is not known."""
+    return f"{done}" if total is None else f"{done}/{total}"
+
+
+def duration(seconds: object) -> str | None:
+    """`0:05`, `1:02:03`; None for what is no number of seconds."""
+    if not isinstance(seconds, int | float):
+        return None
+    minutes, rest = divmod(round(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
