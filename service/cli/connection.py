@@ -30,6 +30,7 @@ def connected(command: _Command) -> _Command:
     token = click.option(
         "--token",
         envvar=TOKEN_VARIABLE,
+        callback=_token,
         show_envvar=True,
         help="Bearer token [default: made on the spot where the signing secret is at hand].",
     )
@@ -46,6 +47,12 @@ def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str |
         is_good = False
     if not is_good:
         raise click.BadParameter("must be an http:// or https:// URL")
+    return value
+
+
+def _token(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and (not value.isascii() or not value.isprintable() or " " in value):
+        raise click.BadParameter("is not a token")
     return value
 
 

@@ -5,11 +5,11 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.rule import Rule
 from rich.text import Text
 
 from service.cli.connection import base_url
@@ -29,8 +29,7 @@ FROM job_papers JOIN papers USING (arxiv_id) WHERE job_id = '{job_id}' ORDER BY 
 
 async def explain(job: JobReport, settings: Settings, *, say: Console, token: str) -> None:
     """Tell what the job has done, with its rows, and the request that shows its status."""
-    say.print()
-    say.print(Rule("What just happened", align="left"))
+    _heading(say, "What just happened")
     if job.count("papers_updated"):
         _line(
             say,
@@ -38,9 +37,8 @@ async def explain(job: JobReport, settings: Settings, *, say: Console, token: st
             " (skip_duplicates: false), so metadata and PDFs were brought in again.",
         )
     print_facts(_facts(job, settings), to=say)
-    for statement in (ROWS, PAPERS):
-        await _show_rows(statement.format(job_id=job.job_id), say)
-    say.print(Rule("Its status, as any caller sees it", align="left"))
+    await _show_rows([text.format(job_id=job.job_id) for text in (ROWS, PAPERS)], say)
+    _heading(say, "Its status, as any caller sees it")
     url = f"{base_url(settings)}{INGESTION}/job/{job.job_id}"
     _line(say, f"curl -s {shlex.quote(url)} -H {shlex.quote(f'Authorization: Bearer {token}')}")
     _line(say, json.dumps(job.document, separators=(",", ":")))
@@ -48,8 +46,7 @@ async def explain(job: JobReport, settings: Settings, *, say: Console, token: st
 
 def how_to_go_on(settings: Settings, *, say: Console) -> None:
     """Tell what can be done while the service stays up."""
-    say.print()
-    say.print(Rule(f"Up on {base_url(settings)} until Ctrl-C", align="left"))
+    _heading(say, f"Up on {base_url(settings)} until Ctrl-C")
     print_facts(
         {
             "another one": _command("ingest", "--category", "math.CO", "--max-papers", "10"),
@@ -64,7 +61,7 @@ def how_to_go_on(settings: Settings, *, say: Console) -> None:
 def _facts(job: JobReport, settings: Settings) -> dict[str, object]:
     lost = f"{job.count('pdfs_failed')} failed, {job.count('pdfs_unavailable')} not at arXiv"
     return {
-        "metadata": f"{job.count('papers_fetched')} papers in {job.count('pages_fetched')} pages"
+        "metadata": f"{job.count('papers_fetched')} papers"
         f" ({job.count('papers_created')} new, {job.count('papers_updated')} brought in again),"
         " in the table papers",
         "PDFs": f"{job.count('pdfs_downloaded')} downloaded, {lost},"
@@ -75,9 +72,9 @@ def _facts(job: JobReport, settings: Settings) -> dict[str, object]:
     }
 
 
-async def _show_rows(statement: str, say: Console) -> None:
-    """What psql answers to `statement`; nothing where there is no psql."""
-    arguments = ("db", "psql", "-X", "-c", statement)
+async def _show_rows(statements: Sequence[str], say: Console) -> None:
+    """What psql answers to `statements`; nothing where there is no psql."""
+    arguments = ["db", "psql", "-X", *(part for one in statements for part in ("-c", one))]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "service", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
@@ -94,10 +91,15 @@ async def _show_rows(statement: str, say: Console) -> None:
             process.kill()
             await process.wait()
     if process.returncode == 0:
-        say.print()
-        _line(say, _command("db", "psql", "-c", " ".join(statement.split())))
+        _heading(
+            say, f"In the database: the job's row, and three papers ({_command('db', 'psql')})"
+        )
         _line(say, "\n".join(map(safe, rows.decode(errors="replace").rstrip().split("\n"))))
-        say.print()
+
+
+def _heading(say: Console, text: str) -> None:
+    say.print()
+    say.print(Text(text, style="bold cyan"), soft_wrap=True)
 
 
 def _line(say: Console, text: str) -> None:
@@ -107,11 +109,8 @@ def _line(say: Console, text: str) -> None:
 def _command(*arguments: str) -> str:
     """A command of ours as one would type it here, with the variables that matter."""
     given = [f"{name}={os.environ[name]}" for name in SHOWN_VARIABLES if os.environ.get(name)]
-    return (
-        shlex.join(["env", *given] if given else [])
-        + (" " if given else "")
-        + shlex.join([str(_near(Path(sys.executable))), "-m", "service", *arguments])
-    )
+    program = [str(_near(Path(sys.executable))), "-m", "service", *arguments]
+    return shlex.join([*(["env", *given] if given else []), *program])
 
 
 def _near(path: Path) -> Path:

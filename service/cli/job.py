@@ -6,7 +6,7 @@ import click
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
-from service.cli.output import console, facts_of, out_of, print_facts, print_json, print_table, safe
+from service.cli.output import facts_of, out_of, print_facts, print_json, print_table, safe
 from service.cli.watching import display_for, watch
 from service.client import PATIENCE, IngestionClient, JobReport
 from service.domain.job import JobStatus
@@ -67,11 +67,7 @@ def print_errors(found: JobReport) -> None:
     """The latest few errors of a job, one a line."""
     for error in found.errors[-SHOWN_ERRORS:]:
         told = [error.get(name) for name in ("timestamp", "stage", "arxiv_id", "error")]
-        console().print(
-            "  " + " ".join(safe(one) for one in told if one is not None),
-            markup=False,
-            soft_wrap=True,
-        )
+        click.echo("  " + " ".join(safe(one) for one in told if one is not None))
 
 
 @job.command("watch")

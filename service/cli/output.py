@@ -51,10 +51,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 def print_facts(facts: Mapping[str, object], *, to: Console | None = None) -> None:
     """Names and values, one pair a line; None is shown as a dash."""
-    table = Table.grid(padding=(0, 2))
+    to, width = to or console(), max(map(len, facts), default=0)
     for name, value in facts.items():
-        table.add_row(Text(name, style="bold"), Text("-" if value is None else safe(value)))
-    (to or console()).print(table)
+        shown = "-" if value is None else safe(value)
+        to.print(Text.assemble((f"{name:<{width}}", "bold"), "  ", shown), soft_wrap=True)
 
 
 def facts_of(job: JobReport) -> dict[str, object]:
