@@ -45,9 +45,7 @@ SHOWN_ERRORS = 100  # the status contract: the latest 100
 _ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt")
 _WORKERS_ONLY = ("harvest_attempts", "harvest_starts", "is_harvested")
 _JOB_COLUMNS = [
-    column
-    for column in jobs.c
-    if column.name not in (*_WORKERS_ONLY, "idempotency_key")
+    column for column in jobs.c if column.name not in (*_WORKERS_ONLY, "idempotency_key")
 ]
 
 

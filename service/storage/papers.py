@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Row,
     Select,
     bindparam,
@@ -85,9 +86,13 @@ class PaperStore:
         )
 
     async def save_file(self, arxiv_id: ArxivId, pdf: StoredPdf) -> None:
-        """Record the file of this version; a row that has moved to another version stays."""
+        """Record the file of this version; a row that has moved to another version stays.
+
+        So does one that has this very file: a late worker must not undo `processed`.
+        """
         await self._update(
             arxiv_id,
+            papers.c.pdf_sha256.is_distinct_from(pdf.sha256),
             pdf_state=PdfState.DOWNLOADED,
             pdf_path=pdf.path,
             pdf_sha256=pdf.sha256,
@@ -96,9 +101,9 @@ class PaperStore:
 
     async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> None:
         """Store the text of this version's PDF, whose file must be recorded already."""
-        if not await self._update(
-            arxiv_id, pdf_state=PdfState.PROCESSED, page_count=text.page_count, has_file=True
-        ):
+        has_file = papers.c.pdf_path.is_not(None)
+        state = {"pdf_state": PdfState.PROCESSED, "page_count": text.page_count}
+        if not await self._update(arxiv_id, has_file, **state):
             return
         statement = insert(paper_texts).values(
             arxiv_id=arxiv_id.paper,
@@ -122,7 +127,7 @@ class PaperStore:
 
     async def save_no_file(self, arxiv_id: ArxivId, state: PdfState) -> None:
         """Record that this version's PDF is `unavailable` or `failed`; a file we hold stays."""
-        await self._update(arxiv_id, pdf_state=state, has_file=False)
+        await self._update(arxiv_id, papers.c.pdf_path.is_(None), pdf_state=state)
 
     async def forget_file(self, arxiv_id: ArxivId) -> None:
         """Record that the file of this version is gone or damaged: fetch it again."""
@@ -134,14 +139,11 @@ class PaperStore:
         )
 
     async def _update(
-        self, arxiv_id: ArxivId, *, has_file: bool | None = None, **values: object
+        self, arxiv_id: ArxivId, *conditions: ColumnElement[bool], **values: object
     ) -> bool:
         statement = update(papers).where(
-            papers.c.arxiv_id == arxiv_id.paper, papers.c.version == arxiv_id.version
+            papers.c.arxiv_id == arxiv_id.paper, papers.c.version == arxiv_id.version, *conditions
         )
-        if has_file is not None:
-            is_there = papers.c.pdf_path.is_not(None)
-            statement = statement.where(is_there if has_file else ~is_there)
         return (await self._conn.execute(statement.values(**values))).rowcount == 1
 
 

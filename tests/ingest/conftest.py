@@ -1,4 +1,4 @@
-"""A worker and a stand-in arXiv, in this process or as processes of their own, and what came of it."""
+"""A worker and a stand-in arXiv, here or as processes of their own, and what came of it."""
 
 import asyncio
 import hashlib

@@ -1,0 +1,204 @@
+"""Killed anywhere, a job ends as if nothing had happened (case 69 of the faults); cancelling."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from service.domain.job import JobStatus
+from service.storage.jobs import JobStore
+
+TAKEOVER_SECONDS = 30
+
+
+async def undisturbed(rig, **request):
+    """What the job brings about when nothing happens; the database is empty again after."""
+    async with rig.worker():
+        job_id = await rig.submit(**request)
+        await rig.final(job_id)
+        result = await rig.result(job_id)
+    for path in (rig.folder / "files").rglob("*.pdf"):
+        path.unlink()
+    await rig.rows("WITH a AS (DELETE FROM jobs), b AS (DELETE FROM papers) SELECT 1")
+    rig.replica.log.clear()
+    return result
+
+
+async def kill(process):
+    os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.wait_for(process.wait(), 10)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param({"lane": "api", "number": 1}, id="asking for the first page"),
+        pytest.param({"lane": "api", "number": 2}, id="between two pages"),
+        pytest.param({"lane": "pdf", "number": 4, "after_bytes": 800}, id="in a download"),
+        pytest.param({"lane": "pdf", "number": 9}, id="asking for a PDF"),
+    ],
+)
+async def test_a_killed_worker_leaves_nothing_undone_or_done_twice(rig, step):
+    gold = await undisturbed(rig)
+    rig.replica.script([{"kind": "hold", "seconds": 60, **step}])
+    job_id = await rig.submit()
+
+    async with rig.process() as first:
+        await rig.replica.wait_until_held(timeout=30)
+        asked_before = _offsets(rig)
+        await kill(first)
+        rig.replica.release()
+        async with rig.process():
+            job = await rig.final(job_id, seconds=TAKEOVER_SECONDS)
+
+    assert await rig.result(job_id) == gold
+    assert job.resumed >= 1
+    committed = asked_before[:-1] if step["lane"] == "api" else asked_before
+    assert all(_offsets(rig).count(offset) == 1 for offset in committed)
+    await rig.assert_sound()
+
+
+def _offsets(rig):
+    """The `start` of each API request so far, also of those under way."""
+    paths = [record.path for record in rig.replica.log.since(lane="api")]
+    return [path.split("start=")[1].split("&")[0] for path in paths]
+
+
+@pytest.mark.parametrize("table", ["papers", "job_papers", "jobs"])
+async def test_killed_in_a_transaction_that_waits_for_a_lock(rig, table):
+    gold = await undisturbed(rig)
+    job_id = await rig.submit()
+
+    async with rig.process() as first:
+        async with rig.database.transaction() as conn:
+            await conn.exec_driver_sql(f"LOCK TABLE {table} IN SHARE MODE")
+            await _until_somebody_waits(conn)
+            await kill(first)
+        async with rig.process():
+            await rig.final(job_id, seconds=TAKEOVER_SECONDS)
+
+    assert await rig.result(job_id) == gold
+    await rig.assert_sound()
+
+
+async def _until_somebody_waits(conn):
+    """Return once another session waits for a lock."""
+    sql = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    async with asyncio.timeout(20):
+        while not (await conn.exec_driver_sql(sql)).scalar_one():
+            await conn.exec_driver_sql("SELECT pg_sleep(0.02)")
+
+
+@pytest.mark.slow
+async def test_a_server_killed_in_the_middle_goes_on_after_its_restart(rig, tmp_path):
+    """The default lease of 15 s: the job ends within 30 s of the restart."""
+    gold = await undisturbed(rig)
+    job_id = await rig.submit()
+
+    async with rig.process("serve", LEASE_SECONDS="15", ARXIV_PDF_PER_SECOND="4") as first:
+        await rig.until(job_id, lambda job: job.pdfs_processed >= 2)
+        await kill(first)
+    before = await rig.job(job_id)
+    async with rig.process("serve", LEASE_SECONDS="15"):
+        after = await rig.final(job_id, seconds=30)
+
+    assert before.status is JobStatus.RUNNING
+    assert after.pdfs_processed > before.pdfs_processed
+    assert await rig.result(job_id) == gold
+    await rig.assert_sound()
+
+
+async def test_killed_again_and_again_the_job_still_ends_right(rig):
+    gold = await undisturbed(rig)
+    rig.replica.script(
+        [{"kind": "hold", "seconds": 60, "lane": "pdf", "number": n} for n in (2, 12)]
+    )
+    job_id = await rig.submit()
+
+    for _ in range(2):
+        async with rig.process() as process:
+            await rig.replica.wait_until_held(timeout=TAKEOVER_SECONDS)
+            await kill(process)
+            rig.replica.release()
+    async with rig.process():
+        await rig.final(job_id, seconds=TAKEOVER_SECONDS)
+
+    assert await rig.result(job_id) == gold
+    await rig.assert_sound()
+
+
+async def test_a_stopped_worker_hands_back_and_another_goes_on_at_once(rig):
+    rig.replica.script([{"kind": "hold", "seconds": 60, "lane": "pdf", "number": 3}])
+    job_id = await rig.submit()
+
+    async with rig.process(DRAIN_SECONDS="1") as first:
+        await rig.replica.wait_until_held(timeout=30)
+        first.send_signal(signal.SIGTERM)
+        code = await asyncio.wait_for(first.wait(), 10)
+        rig.replica.release()
+        async with rig.process(LEASE_SECONDS="600"):
+            job = await rig.final(job_id, seconds=20)
+
+    assert code == 0
+    assert job.status is JobStatus.COMPLETED
+    assert job.resumed == 0
+    await rig.assert_sound()
+
+
+async def test_a_continued_worker_that_was_thought_dead_changes_nothing(rig):
+    gold = await undisturbed(rig)
+    rig.replica.script([{"kind": "hold", "seconds": 60, "lane": "api", "number": 2}])
+    job_id = await rig.submit()
+
+    async with rig.process() as stopped:
+        await rig.replica.wait_until_held(timeout=30)
+        os.kill(stopped.pid, signal.SIGSTOP)
+        async with rig.process():
+            await rig.final(job_id, seconds=TAKEOVER_SECONDS)
+            rig.replica.release()
+            os.kill(stopped.pid, signal.SIGCONT)
+            stopped.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(stopped.wait(), 20)
+
+    assert await rig.result(job_id) == gold
+    await rig.assert_sound()
+
+
+async def test_cancelling_a_running_job_stops_its_work_within_seconds(rig):
+    rig.replica.script([{"kind": "hold", "seconds": 60, "lane": "pdf", "times": 99}])
+    job_id = await rig.submit()
+
+    async with rig.worker(PDF_CONCURRENCY="2"):
+        await rig.replica.wait_until_held(2, timeout=20)
+        async with rig.database.transaction() as conn:
+            assert await JobStore(conn).cancel(job_id) == "cancelled"
+        before = await rig.job(job_id)
+        await rig.replica.log.wait_for(
+            lambda log: len([r for r in log.since(lane="pdf") if not r.complete]) >= 2, timeout=5
+        )
+    after = await rig.job(job_id)
+
+    assert after.status is JobStatus.CANCELLED
+    assert after.completed_at is not None
+    assert (after.papers_fetched, after.pdfs_processed) == (
+        before.papers_fetched,
+        before.pdfs_processed,
+    )
+    assert await rig.rows("SELECT 1 FROM pgqueuer") == []
+    await rig.assert_sound()
+
+
+async def test_a_pending_job_that_is_cancelled_never_starts(rig):
+    job_id = await rig.submit()
+    async with rig.database.transaction() as conn:
+        await JobStore(conn).cancel(job_id)
+    other = await rig.submit(process_pdfs=False)
+
+    async with rig.worker():
+        await rig.final(other)
+
+    job = await rig.job(job_id)
+    assert job.status is JobStatus.CANCELLED
+    assert job.started_at is None
+    assert job.papers_fetched == 0
