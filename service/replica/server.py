@@ -114,8 +114,10 @@ class Replica:
     def routes(self) -> list[web.RouteDef]:
         """The routes of the lanes."""
         pdf = partial(download, source=self.source)
+        query = partial(self._serve, lane="api", handler=self._query)
         return [
-            web.get("/api/query", partial(self._serve, lane="api", handler=self._query)),
+            web.get("/api/query", query),
+            web.post("/api/query", query),  # the manual offers it for long queries
             web.get("/pdf/{id:.+}", partial(self._serve, lane="pdf", handler=pdf)),
             web.route("*", "/{path:.*}", partial(self._serve, lane="other", handler=_missing)),
         ]
@@ -123,7 +125,7 @@ class Replica:
     async def _query(self, request: web.Request) -> Answer:
         """The answer of the query API."""
         try:
-            parameters = Parameters.read(request.query)
+            parameters = Parameters.read({**request.query, **await _form(request)})
             if parameters.max_results == 0:
                 return _EXPLODED  # as arXiv does
             return self.source.query(parameters)
@@ -154,6 +156,11 @@ class Replica:
             return cut(request, web.Response())  # the client is gone, or has not read for long
         finally:
             self.log.end(record)
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """The parameters in the body of a POST."""
+    return {name: str(value) for name, value in (await request.post()).items()}
 
 
 async def _missing(_: web.Request) -> Answer:
