@@ -32,6 +32,7 @@ from typing import Any, BinaryIO
 import pypdfium2
 from pypdfium2 import raw
 
+PROTOCOL = 2  # to be raised with every change of requests or answers, here and in children.py
 REQUEST = struct.Struct(">?I")
 ANSWER = struct.Struct(">II")
 MAX_PATH_BYTES = 4096
@@ -55,7 +56,7 @@ def main(parent: int, limits: dict[str, Any]) -> None:
     """Answer requests until standard input ends. `limits` are those of `ExtractLimits`."""
     requests, answers = sys.stdin.buffer, _private_answers()
     has_network = not lock_down(parent, limits["memory_bytes"])
-    _send(answers, {"state": "ready", "has_network": has_network}, "")
+    _send(answers, {"state": "ready", "protocol": PROTOCOL, "has_network": has_network}, "")
     while request := _next_request(requests):
         wants_text, path = request
         _renew_cpu_limit(limits["cpu_seconds"])

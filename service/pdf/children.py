@@ -29,6 +29,8 @@ END_DEADLINE = timedelta(seconds=2)  # from SIGKILL until the process is reaped
 MAX_HEAD_BYTES = 1024
 BYTES_PER_CHARACTER = 4  # the most that UTF-8 needs
 
+PROTOCOL = 2  # what `child.py` must speak, too
+
 _REQUEST = struct.Struct(">?I")
 _ANSWER = struct.Struct(">II")
 _PIPE_BYTES = 1 << 20
@@ -148,6 +150,10 @@ class Child:
                 ready = await self._receive()
         except (TimeoutError, EOFError, OSError, ValueError) as err:
             raise ExtractorAway("A process to read PDFs did not come up") from err
+        if ready.head.get("protocol") != PROTOCOL:
+            # The files were replaced under a running service. Talking past each
+            # other would look like a time limit, and condemn every PDF.
+            raise ExtractorAway("The process to read PDFs is of another version")
         self.has_network = bool(ready.head.get("has_network"))
 
     async def _exchange(self, path: bytes, wants_text: bool) -> Answer:

@@ -210,6 +210,23 @@ async def test_a_child_that_talks_nonsense_is_ended(monkeypatch, tmp_path):
     assert extractor.pids == frozenset()
 
 
+async def test_a_child_of_another_version_condemns_no_pdf(monkeypatch, tmp_path, make_pdf):
+    source = children.PROGRAM.read_text()
+    newer = tmp_path / "child.py"
+    newer.write_text(source.replace(f"PROTOCOL = {child.PROTOCOL}", "PROTOCOL = 999"))
+    monkeypatch.setattr(children, "PROGRAM", newer)
+    extractor = Extractor(1, LIMITS)
+
+    with pytest.raises(children.ExtractorAway):
+        await extractor.text_of(make_pdf("page"))
+
+    assert extractor.pids == frozenset()
+
+
+def test_both_sides_speak_one_protocol():
+    assert child.PROTOCOL == children.PROTOCOL
+
+
 async def test_an_interpreter_that_cannot_be_started_is_trouble_of_today(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     extractor = Extractor(1, LIMITS)

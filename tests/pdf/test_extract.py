@@ -258,6 +258,23 @@ async def test_a_file_that_is_not_there_is_no_fault_of_the_pdf(make_extractor, t
         await extractor.text_of(tmp_path / "missing.pdf")
 
 
+async def test_checking_passes_a_file_that_opens_and_has_pages(make_extractor, make_pdf):
+    extractor = await make_extractor(replace(LIMITS, reading=timedelta(0)))
+
+    await extractor.check(make_pdf("page"))
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7\n", b"<html>", b"%PDF-1.7 cut off %%EOF", b""])
+async def test_checking_refuses_a_file_that_does_not_open(make_extractor, tmp_path, content):
+    extractor = await make_extractor()
+    (tmp_path / "bad.pdf").write_bytes(content)
+
+    with pytest.raises(BadPdf) as caught:
+        await extractor.check(tmp_path / "bad.pdf")
+
+    assert caught.value.code == "corrupt"
+
+
 async def test_a_relative_path_is_a_mistake_of_ours(make_extractor):
     extractor = await make_extractor()
 
