@@ -187,7 +187,7 @@ class IngestionClient:
         return [JobReport(one) for one in documents if isinstance(one, dict)]
 
     async def cancel(self, job_id: UUID | str) -> str:
-        """Cancel the job, once; what the service said. ProblemError: 404, or 409 if it is final."""
+        """Cancel the job; what the service said. ProblemError: 404, or 409 if it is final."""
         body = (await self._ask("DELETE", _job_path(job_id), patience=timedelta(0))).json()
         return str(body.get("message", "")) if isinstance(body, dict) else ""
 
@@ -302,7 +302,7 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error.__cause__, _CUT_OFF)
 
 
-_BACKOFF = wait_exponential_jitter(initial=0.2, max=3, jitter=0.2)
+_BACKOFF = wait_exponential_jitter(multiplier=0.2, max=3, jitter=0.2)
 
 
 def _pause(state: RetryCallState) -> float:

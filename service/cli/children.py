@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from service.cli import tied
+from service import tied
 
 FIRST_LINE_WITHIN = timedelta(seconds=20)
 SHOWN_LOG_LINES = 15

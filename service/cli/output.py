@@ -25,9 +25,15 @@ def console(file: TextIO | None = None) -> Console:
     """A console on `file` (default: standard output), plain unless that is a terminal."""
     file = file or sys.stdout
     if file.isatty():
-        return Console(file=file, highlight=False)
+        return Console(file=file, highlight=False, markup=False, emoji=False)
     return Console(
-        file=file, highlight=False, force_terminal=False, no_color=True, width=PLAIN_WIDTH
+        file=file,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        force_terminal=False,
+        no_color=True,
+        width=PLAIN_WIDTH,
     )
 
 

@@ -5,17 +5,21 @@ import click
 from service import serving
 from service.cli.settings import load_settings
 from service.secrets import signing_key
+from service.settings import SettingsError
 
 
 @click.command()
 @click.option("--worker/--no-worker", "with_worker", default=True, help="Also run tasks here.")
-def serve(*, with_worker: bool) -> None:
+@click.option("--sibling", is_flag=True, hidden=True, help="Share the port of another process.")
+def serve(*, with_worker: bool, sibling: bool) -> None:
     """Serve the API, and run tasks in the same process."""
     settings = load_settings()
+    if settings.api_processes > 1 and settings.port == 0:
+        raise SettingsError({"PORT": "must not be 0 when API_PROCESSES is more than 1"})
     _, generated = signing_key(settings)
     if generated is not None:
         click.echo(f"JWT_SECRET is not set: using the development secret in {generated}", err=True)
-    serving.run(settings, serving.Role(api=True, worker=with_worker))
+    serving.run(settings, serving.Role(api=True, worker=with_worker, is_sibling=sibling))
 
 
 @click.command()

@@ -1,0 +1,202 @@
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from service.client import IngestionClient, ProblemError, ServiceUnreachable
+
+JOB = "/api/v1/ingestion/job/1"
+PATIENCE = timedelta(seconds=5)
+
+
+def document(status="running", **more):
+    return {"job_id": "1", "status": status, "progress": {}, "stats": {}, **more}
+
+
+def problem(status, detail="Not now", *, headers=None, **more):
+    body = {"title": "Title", "status": status, "detail": detail, **more}
+    kind = "application/problem+json"
+    return reply(body, status=status, headers=headers, content_type=kind)
+
+
+def reply(body, **more):
+    """What makes the answer: a response can be sent once only."""
+    return partial(web.json_response, body, **more)
+
+
+@asynccontextmanager
+async def answering(*answers, patience=PATIENCE):
+    """A client of a server that gives `answers` in turn, and the requests that came."""
+    left, seen = list(answers), []
+
+    async def handler(request):
+        await request.read()
+        seen.append(request)
+        answer = left.pop(0)
+        if answer is None:
+            request.transport.close()
+            return web.Response()
+        return answer()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    async with (
+        TestServer(app) as server,
+        IngestionClient(str(server.make_url("/")), "t0ken", patience=patience) as client,
+    ):
+        yield client, seen
+
+
+async def test_a_job_is_read_with_the_token_and_unknown_keys_do_no_harm():
+    sent = document("paused", new_key={"a": 1}, progress={"papers_fetched": 3, "novelties": []})
+    async with answering(reply(sent)) as (client, seen):
+        job = await client.job("1")
+
+    assert seen[0].path == JOB
+    assert seen[0].headers["Authorization"] == "Bearer t0ken"
+    assert job.document == sent
+    assert job.status == "paused"
+    assert job.count("papers_fetched") == 3
+    assert job.find("papers_total") is None
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [problem(503), problem(500, headers={"Retry-After": "0"}), None],
+    ids=["503", "500 with Retry-After", "cut connection"],
+)
+async def test_a_read_is_repeated_when_that_may_help(passing):
+    async with answering(passing, reply(document())) as (client, seen):
+        await client.job("1")
+
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("status", [500, 404, 401, 429])
+async def test_a_problem_that_stays_is_raised_at_once(status):
+    async with answering(problem(status)) as (client, seen):
+        with pytest.raises(ProblemError) as caught:
+            await client.job("1")
+
+    assert caught.value.status == status
+    assert (caught.value.title, caught.value.detail) == ("Title", "Not now")
+    assert len(seen) == 1
+
+
+async def test_a_submission_with_a_key_is_repeated_with_the_same_key():
+    accepted = reply(document("pending"), status=202)
+    async with answering(problem(503), None, accepted) as (client, seen):
+        job = await client.submit({"search_query": {}}, idempotency_key="once")
+
+    assert job.job_id == "1"
+    assert [request.headers["Idempotency-Key"] for request in seen] == ["once"] * 3
+
+
+@pytest.mark.parametrize("answer", [problem(503), None], ids=["503", "cut connection"])
+async def test_a_submission_without_a_key_is_sent_once(answer):
+    async with answering(answer) as (client, seen):
+        with pytest.raises((ProblemError, ServiceUnreachable)):
+            await client.submit({})
+
+    assert len(seen) == 1
+
+
+async def test_a_cancellation_that_met_a_503_is_not_repeated():
+    async with answering(problem(503)) as (client, seen):
+        with pytest.raises(ProblemError):
+            await client.cancel("1")
+
+    assert len(seen) == 1
+
+
+async def test_patience_ends():
+    async with answering(*[problem(503)] * 50, patience=timedelta(seconds=0.5)) as (client, seen):
+        with pytest.raises(ProblemError):
+            async with asyncio.timeout(5):
+                await client.job("1")
+
+    assert 1 < len(seen) < 10
+
+
+async def test_a_wish_for_a_longer_pause_than_our_patience_is_not_waited_for():
+    answer = problem(503, headers={"Retry-After": "3600"})
+    async with answering(answer) as (client, seen):
+        with pytest.raises(ProblemError) as caught:
+            async with asyncio.timeout(2):
+                await client.job("1")
+
+    assert caught.value.retry_after == 3600
+    assert len(seen) == 1
+
+
+async def test_wrong_fields_are_told_by_name():
+    answer = problem(422, errors={"search_query.start": ["Too large."], "odd": "text"})
+    async with answering(answer) as (client, _):
+        with pytest.raises(ProblemError) as caught:
+            await client.submit({})
+
+    assert caught.value.errors == {"search_query.start": ["Too large."], "odd": ["text"]}
+
+
+async def test_nobody_there_is_told_as_such(unused_tcp_port):
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    async with IngestionClient(url, "t", patience=timedelta(seconds=0.3)) as client:
+        with pytest.raises(ServiceUnreachable, match=url):
+            await client.jobs()
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", "{}", "null"])
+async def test_an_answer_of_something_else_is_no_job(body):
+    async with answering(partial(web.Response, text=body)) as (client, seen):
+        with pytest.raises(ServiceUnreachable):
+            await client.job("1")
+
+    assert len(seen) == 1
+
+
+async def test_the_token_is_not_carried_to_where_a_redirect_points():
+    moved = partial(web.Response, status=302, headers={"Location": "/elsewhere"})
+    async with answering(moved) as (client, seen):
+        with pytest.raises(ProblemError):
+            await client.job("1")
+
+    assert len(seen) == 1
+
+
+async def test_an_id_stays_one_part_of_the_path():
+    async with answering(problem(404)) as (client, seen):
+        with pytest.raises(ProblemError):
+            await client.job("../jobs?x=1")
+
+    assert seen[0].raw_path == "/api/v1/ingestion/job/..%2Fjobs%3Fx%3D1"
+
+
+async def test_waiting_shows_changes_only_and_asks_for_changes_only():
+    answers = [
+        reply(document(), headers={"ETag": '"1"'}),
+        partial(web.Response, status=304, headers={"ETag": '"1"'}),
+        reply(document("completed"), headers={"ETag": '"2"'}),
+    ]
+    shown = []
+    async with answering(*answers) as (client, seen):
+        last = await client.wait(
+            "1",
+            timeout=timedelta(seconds=5),
+            on_progress=shown.append,
+            longest_interval=timedelta(milliseconds=10),
+        )
+
+    assert [job.status for job in shown] == ["running", "completed"]
+    assert last is shown[-1]
+    assert [request.headers.get("If-None-Match") for request in seen] == [None, '"1"', '"1"']
+
+
+async def test_waiting_ends_at_its_deadline():
+    same = [reply(document()) for _ in range(200)]
+    async with answering(*same) as (client, _):
+        with pytest.raises(TimeoutError):
+            await client.wait("1", timeout=timedelta(seconds=0.3))

@@ -1,0 +1,103 @@
+import json
+import os
+import re
+import signal
+import socket
+import sys
+
+import psutil
+import pytest
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+@pytest.fixture
+def environ(tools, tmp_path):
+    return tools.clean_environ(DATA_DIR=tmp_path / "var", PORT=tools.free_port(), DRAIN_SECONDS=5)
+
+
+def processes_of(data_dir):
+    """Processes that work below `data_dir` or have it in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            told = [*process.cmdline(), process.environ().get("DATA_DIR", "")]
+        except psutil.Error:
+            continue
+        if process.pid != os.getpid() and any(str(data_dir) in one for one in told):
+            found.append(process)
+    return found
+
+
+def test_demo_ends_with_a_completed_job_and_leaves_nothing_running(tools, environ, tmp_path):
+    first = tools.run_command("demo", "--stand-in", "--json", environ=environ)
+    second = tools.run_command("demo", "--stand-in", environ=environ)
+
+    document = json.loads(first.stdout)
+    assert first.returncode == 0, first.stderr
+    assert document["status"] == "completed"
+    assert document["progress"]["papers_created"] == 25
+    assert document["progress"]["pdfs_processed"] == 25
+    assert "stand-in" in first.stderr
+    assert second.returncode == 0, second.stderr
+    assert "held already" in second.stdout
+    assert "text 25/25" in second.stdout
+    assert "curl -s http://127.0.0.1:" in second.stdout
+    assert CONTROL.search(second.stdout + second.stderr) is None
+    assert processes_of(tmp_path / "var") == []
+
+
+def test_a_port_in_use_is_said_before_anything_starts(tools, environ, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        done = tools.run_command("demo", environ={**environ, "PORT": str(port)})
+
+    assert done.returncode == 2
+    assert f"PORT {port} is in use" in done.stderr
+    assert not (tmp_path / "var" / "postgres").exists()
+
+
+def test_an_upstream_that_refuses_fails_the_demo_with_the_reason_and_the_log(
+    tools, environ, tmp_path
+):
+    with tools.started("replica", "--port", "0", "--json", environ=environ) as replica:
+        told = json.loads(replica.stdout.readline())
+        script = [{"kind": "400", "lane": "api", "times": 50}]
+        tools.fetch(f"{told['url']}/_replica/script", method="POST", body=script)
+        urls = {name: told[name] for name in told if name.startswith("ARXIV_")}
+        pace = {"ARXIV_MIN_INTERVAL_SECONDS": "0"}
+
+        done = tools.run_command("demo", environ={**environ, **urls, **pace})
+
+    assert done.returncode == 1
+    assert "as configured" in done.stdout
+    assert "error: the job is failed" in done.stderr
+    assert "serve.log" in done.stderr
+
+
+def test_demo_stays_up_until_it_is_told_to_end(tools, environ, tmp_path):
+    url = f"http://127.0.0.1:{environ['PORT']}"
+    with tools.started("demo", "--stand-in", "--stay", environ=environ) as demo:
+        line = next(line for line in demo.stdout if line.startswith("Up on "))
+        status, _ = tools.fetch(f"{url}/readyz")
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate(timeout=40)
+
+    assert line.startswith(f"Up on {url} ")
+    assert status == 200
+    assert demo.returncode == 0
+    assert processes_of(tmp_path / "var") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children")
+def test_a_killed_demo_takes_its_children_along(tools, environ, tmp_path):
+    with tools.started("demo", "--stand-in", environ=environ) as demo:
+        next(line for line in demo.stdout if line.startswith("Submitted"))
+        before = processes_of(tmp_path / "var")
+        demo.kill()
+        demo.wait(10)
+
+        tools.wait_for(lambda: not processes_of(tmp_path / "var"), what="the end of the children")
+
+    assert len(before) > 2
