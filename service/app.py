@@ -43,6 +43,7 @@ from service.worker.watch import stop_final_jobs
 API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
 WORKER_DEADLINE_SECONDS = 30.0
 HARVEST_CONCURRENCY = 4  # one asks arXiv at a time; the others store, or wait for their turn
+HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 LONGEST_POLL = timedelta(seconds=2)
 
 
@@ -116,12 +117,13 @@ class Worker:
     running: asyncio.Task[None]
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new, let work end for up to `seconds`, hand back the rest."""
+        """Take nothing new, let work end, hand back what has not; all within `seconds`."""
+        to_hand_back = min(HAND_BACK_SECONDS, seconds / 2)
         self.engine.stop_taking()
-        done, _ = await asyncio.wait({self.running}, timeout=seconds)
+        done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)
         if not done:
             self.engine.hand_back()
-            await asyncio.wait({self.running}, timeout=10)
+            await asyncio.wait({self.running}, timeout=to_hand_back)
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from service.app import (
 from service.domain.errors import StorageAway
 from service.secrets import signing_key
 from service.settings import Settings
+from service.siblings import siblings
 from service.storage import migrate
 from service.storage.embedded import EmbeddedPostgres
 from service.storage.engine import create_engine, is_passing
@@ -46,7 +47,7 @@ class Role:
 
     api: bool
     worker: bool
-    reuse_port: bool = False  # several processes share the port
+    is_sibling: bool = False  # one of several API processes, begun by the first
 
 
 @contextmanager
@@ -95,6 +96,7 @@ async def _live(
         app = None
         if role.api:
             app = await stack.enter_async_context(_listening(settings, role, url, key, announce))
+            await stack.enter_async_context(siblings(settings.api_processes - 1))
         if not await _prepared(settings, url, stopping):
             return
         _log.info("database ready")
@@ -146,9 +148,8 @@ async def _listening(
         )
         await runner.setup()
         try:
-            site = web.TCPSite(
-                runner, settings.host, settings.port, reuse_port=role.reuse_port or None
-            )
+            shares_port = role.is_sibling or settings.api_processes > 1
+            site = web.TCPSite(runner, settings.host, settings.port, reuse_port=shares_port or None)
             await site.start()
             base = _base_url(runner)
             _log.info("listening", url=base)
