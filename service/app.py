@@ -56,6 +56,7 @@ def token_rules(settings: Settings, key: str) -> TokenRules:
         audience=settings.jwt_audience,
         leeway=settings.jwt_leeway_seconds,
         max_lifetime=settings.jwt_max_lifetime_seconds,
+        write_scope=settings.jwt_write_scope,
     )
 
 

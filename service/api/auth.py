@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 from aiohttp_jwt import JWTMiddleware
 
-from service.domain.errors import Unauthenticated
+from service.domain.errors import NotAllowed, Unauthenticated
 
 MAX_TOKEN_LENGTH = 8192
 MAX_SUBJECT_LENGTH = 255
@@ -28,12 +28,18 @@ CALLER: web.RequestKey[str] = web.RequestKey("caller", str)
 # RFC 6750 §2.1 and RFC 7515 §3.1: one blank, three base64url parts
 _HEADER = re.compile(r"(?i:bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII)
 
+_READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRules:
-    """What a token must fulfil. `leeway` and `max_lifetime` in seconds."""
+    """What a token must fulfil. `leeway` and `max_lifetime` in seconds.
+
+    With a `write_scope` a request that changes something needs it in the token's
+    `scope` claim (a text of scopes separated by blanks, RFC 8693 §4.2).
+    """
 
     key: str
     algorithm: str
@@ -41,6 +47,7 @@ class TokenRules:
     audience: str | None = None
     leeway: int = 5
     max_lifetime: int = 86_400
+    write_scope: str | None = None
 
 
 def authentication(
@@ -57,9 +64,12 @@ def authentication(
     async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in public or request.match_info.http_exception is not None:
             return await handler(request)
-        caller = _subject(await decode(request), rules)
+        claims = await decode(request)
+        caller = _subject(claims, rules)
         if not is_active(caller):
             raise Unauthenticated("Not authenticated")
+        if request.method not in _READING and not _covers(claims.get("scope"), rules.write_scope):
+            raise NotAllowed("The token does not have the scope that this needs")
         request[CALLER] = caller
         return await handler(request)
 
@@ -158,6 +168,11 @@ def _subject(claims: Mapping[str, Any], rules: TokenRules) -> str:
     if not subject.isprintable() or rules.issuer not in (None, claims.get("iss")):
         raise Unauthenticated("Not authenticated")
     return subject
+
+
+def _covers(scopes: object, needed: str | None) -> bool:
+    """True when nothing is needed or the claim, in its one proper form, names it."""
+    return needed is None or (isinstance(scopes, str) and needed in scopes.split(" "))
 
 
 def issue(rules: TokenRules, *, sub: str, ttl_seconds: int, scope: str | None = None) -> str:

@@ -19,7 +19,10 @@ async def read_json(request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         raise WrongMediaType("the body must be application/json")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise MalformedRequest("the body must be encoded in UTF-8")
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except web.RequestPayloadError:  # not compressed, or not in chunks, as its headers say
+        raise MalformedRequest("the body is not encoded as its headers say") from None
     try:
         return json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant

@@ -1,6 +1,7 @@
 """JSON ↔ domain: what a request may contain, field by field, and nothing else."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
@@ -15,12 +16,15 @@ from service.domain.job import (
     IngestionRequest,
     Priority,
 )
+from service.domain.paper import clean_text
 
 MAX_QUERY_LENGTH = 1000
 MAX_TERM_LENGTH = 200
 MAX_IDS = 2000
 MAX_SEARCH_PAPERS = 10_000
 MAX_BATCH = 200
+MAX_SHOWN_ERRORS = 20
+MAX_SHOWN_NAME = 100
 
 
 class SearchQuerySchema(Schema):
@@ -107,8 +111,14 @@ def load_request(document: Any) -> IngestionRequest:  # noqa: ANN401 - any JSON
     try:
         request: IngestionRequest = IngestionRequestSchema().load(document)
     except ValidationError as err:
-        raise InvalidRequest(_flat(err.normalized_messages())) from None  # type: ignore[no-untyped-call]
+        raise InvalidRequest(_shown(_flat(err.normalized_messages()))) from None  # type: ignore[no-untyped-call]
     return request
+
+
+def _shown(problems: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The first of them, under names that are fit to be sent: unknown ones are the caller's."""
+    first = islice(problems.items(), MAX_SHOWN_ERRORS)
+    return {clean_text(name)[:MAX_SHOWN_NAME]: messages for name, messages in first}
 
 
 def _flat(messages: Mapping[Any, Any], prefix: str = "") -> dict[str, list[str]]:

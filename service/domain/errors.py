@@ -9,7 +9,8 @@ ServiceError
 │   ├── KeyReused           other body, same key   → 422
 │   ├── TooLarge                                   → 413
 │   ├── WrongMediaType                             → 415
-│   └── Unauthenticated                            → 401
+│   ├── Unauthenticated                            → 401
+│   └── NotAllowed          the token lacks a scope → 403
 ├── TransientError          time can               → retry with backoff
 │   ├── RateLimited         upstream said when     → snooze, costs no attempt
 │   ├── UpstreamFaulty      an answer was broken or missing
@@ -95,6 +96,12 @@ class Unauthenticated(RequestError):
     """No token, or not one we accept, or of a caller who is not active."""
 
     code = "unauthenticated"
+
+
+class NotAllowed(RequestError):
+    """The caller is known, and its token does not cover what was asked."""
+
+    code = "not_allowed"
 
 
 class TransientError(ServiceError):
