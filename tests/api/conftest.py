@@ -61,7 +61,15 @@ async def api_database(database: Database, database_url: str) -> AsyncIterator[D
     async with engine.connect():  # a connection cut off in the making would be left to the GC
         pass
     yield Database(engine, deadline_seconds=API_DEADLINE_SECONDS)
+    await returned(engine.pool)
     await engine.dispose()
+
+
+async def returned(pool: Any) -> None:
+    """Wait until connections of cancelled tasks are back: SQLAlchemy returns them beside them."""
+    async with asyncio.timeout(5):
+        while pool.checkedout():  # noqa: ASYNC110 - the pool tells nobody
+            await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -1,0 +1,260 @@
+"""What cannot be a request is refused by name, and leaves no row and no task."""
+
+import io
+import json
+from typing import Any
+
+import orjson
+import pytest
+
+URL = "/api/v1/ingestion/arxiv"
+JSON = {"Content-Type": "application/json"}
+GOOD = b'{"search_query": {"category": "cs.AI"}}'
+
+
+async def send(api: Any, data: Any, **headers: str) -> tuple[Any, Any]:
+    """POST `data` as it is; checks that the answer is a problem without our insides in it."""
+    response = await api.post(URL, data=data, headers=JSON | headers)
+    body = await response.read()
+    document = orjson.loads(body)
+    assert response.content_type == "application/problem+json"
+    assert document["status"] == response.status
+    assert not any(word in body for word in (b"Traceback", b"SELECT", b"sqlalchemy", b"asyncpg"))
+    return response, document
+
+
+@pytest.fixture
+async def nothing_written(sql: Any) -> Any:
+    yield
+    assert await sql("SELECT id FROM jobs") == []
+    assert await sql("SELECT id FROM pgqueuer") == []
+
+
+pytestmark = pytest.mark.usefixtures("nothing_written")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        '{"search_query": {"category": "cs.AI"}}'.encode("utf-16"),
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a":' + b"9" * 5000 + b"}",
+        b'{"search_query": {"category": "cs.AI"}} x',
+        b'{"max_papers": NaN}',
+        b'{"max_papers": Infinity}',
+        b'{"search_query": {}, "search_query": {"category": "cs.AI"}}',
+        b"\xef\xbb\xbf" + GOOD,
+    ],
+    ids=lambda data: repr(data[:12]),
+)
+async def test_what_is_not_json_is_malformed(api, data):
+    response, _ = await send(api, data)
+
+    assert response.status == 400
+
+
+@pytest.mark.parametrize("charset", ["bogus", "utf-16", "latin-1", "idna", "rot13"])
+async def test_only_utf_8_is_read(api, charset):
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+
+    response, _ = await send(api, GOOD, **headers)
+
+    assert response.status == 400
+
+
+@pytest.mark.parametrize("data", [b"[]", b'"x"', b"1", b"null", b"true"])
+async def test_what_is_no_object_is_refused(api, data):
+    response, _ = await send(api, data)
+
+    assert response.status in (400, 422)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/jsonp",
+        "json",
+        "",
+    ],
+)
+async def test_other_media_types_are_refused(api, content_type):
+    response, _ = await send(api, GOOD, **{"Content-Type": content_type})
+
+    assert response.status == 415
+
+
+async def test_no_media_type_is_refused(api):
+    response = await api.post(URL, data=GOOD, skip_auto_headers=["Content-Type"])
+
+    assert response.status == 415
+
+
+SEARCH = "search_query"
+BAD_FIELDS = [
+    ("a NUL", {SEARCH: {"query": "a\u0000b"}}, "search_query.query"),
+    ("a lone surrogate", {SEARCH: {"title": "a\ud800b"}}, "search_query.title"),
+    ("an unknown field", {SEARCH: {"category": "cs.AI"}, "colour": 1}, "colour"),
+    ("an unknown field below", {SEARCH: {"category": "cs.AI", "colour": 1}}, "search_query.colour"),
+    ("nothing at all", {}, "search_query"),
+    ("no terms", {SEARCH: {}}, "search_query"),
+    ("null", {SEARCH: None}, "search_query"),
+    ("a list", {SEARCH: []}, "search_query"),
+    ("blank text", {SEARCH: {"query": "  "}}, "search_query.query"),
+    ("empty text", {SEARCH: {"query": ""}}, "search_query.query"),
+    ("long text", {SEARCH: {"query": "a" * 1001}}, "search_query.query"),
+    ("a line break", {SEARCH: {"author": "a\nb"}}, "search_query.author"),
+    ("text as a number", {SEARCH: {"query": 1}}, "search_query.query"),
+    ("no category", {SEARCH: {"category": "cs AI"}}, "search_query.category"),
+    ("a category to break out", {SEARCH: {"category": "cs.AI OR all:x"}}, "search_query.category"),
+    ("from after to", {SEARCH: {"from_date": "20240102", "to_date": "20240101"}}, "from_date"),
+    ("no such day", {SEARCH: {"from_date": "20240230"}}, "search_query.from_date"),
+    ("year 0", {SEARCH: {"from_date": "00000101"}}, "search_query.from_date"),
+    ("year 10000", {SEARCH: {"to_date": "100000101"}}, "search_query.to_date"),
+    ("a zoned moment", {SEARCH: {"to_date": "2024-01-01T00:00:00Z"}}, "search_query.to_date"),
+    ("full-width digits", {SEARCH: {"to_date": "２０２４０１０１"}}, "search_query.to_date"),
+    ("a day as a number", {SEARCH: {"to_date": 20240101}}, "search_query.to_date"),
+    ("no ids", {SEARCH: {"ids": []}}, "search_query.ids"),
+    ("an id as text", {SEARCH: {"ids": "2301.00001"}}, "search_query.ids"),
+    ("an id as a number", {SEARCH: {"ids": [2301.00001]}}, "search_query.ids.0"),
+    ("ids as null", {SEARCH: {"ids": [None]}}, "search_query.ids.0"),
+    ("2,001 ids", {SEARCH: {"ids": [f"2301.{n:05}" for n in range(2001)]}}, "search_query.ids"),
+    ("no results", {SEARCH: {"query": "x", "max_results": 0}}, "search_query.max_results"),
+    ("2,001 results", {SEARCH: {"query": "x", "max_results": 2001}}, "search_query.max_results"),
+    ("true results", {SEARCH: {"query": "x", "max_results": True}}, "search_query.max_results"),
+    ("results as text", {SEARCH: {"query": "x", "max_results": "5"}}, "search_query.max_results"),
+    ("half a result", {SEARCH: {"query": "x", "max_results": 5.5}}, "search_query.max_results"),
+    ("many results", {SEARCH: {"query": "x", "max_results": 10**30}}, "search_query.max_results"),
+    ("a start below 0", {SEARCH: {"query": "x", "start": -1}}, "search_query.start"),
+    ("a start too far", {SEARCH: {"query": "x", "start": 30_000}}, "search_query.start"),
+    ("another order", {SEARCH: {"query": "x", "sort_by": "colour"}}, "search_query.sort_by"),
+    ("an order in a list", {SEARCH: {"query": "x", "sort_by": []}}, "search_query.sort_by"),
+    ("another direction", {SEARCH: {"query": "x", "sort_order": "up"}}, "search_query.sort_order"),
+    ("a batch of 0", {SEARCH: {"query": "x"}, "batch_size": 0}, "batch_size"),
+    ("a batch of 201", {SEARCH: {"query": "x"}, "batch_size": 201}, "batch_size"),
+    ("no papers", {SEARCH: {"query": "x"}, "max_papers": 0}, "max_papers"),
+    ("10,001 papers", {SEARCH: {"query": "x"}, "max_papers": 10_001}, "max_papers"),
+    ("beyond the window", {SEARCH: {"query": "x", "start": 29_999}, "max_papers": 2}, "max_papers"),
+    ("PDFs perhaps", {SEARCH: {"query": "x"}, "process_pdfs": "yes"}, "process_pdfs"),
+    ("duplicates 1", {SEARCH: {"query": "x"}, "skip_duplicates": 1}, "skip_duplicates"),
+    ("urgent", {SEARCH: {"query": "x"}, "priority": "urgent"}, "priority"),
+    ("a priority in an object", {SEARCH: {"query": "x"}, "priority": {}}, "priority"),
+    ("another source", {SEARCH: {"query": "x"}, "source": "web"}, "source"),
+    ("our own columns", {SEARCH: {"query": "x"}, "status": "completed"}, "status"),
+    ("an id of its own", {SEARCH: {"query": "x"}, "id": "0"}, "id"),
+    ("a moment of its own", {SEARCH: {"query": "x"}, "created_at": "2020"}, "created_at"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), [pytest.param(b, f, id=n) for n, b, f in BAD_FIELDS])
+async def test_a_wrong_field_is_named(api, body, field):
+    response, problem = await send(api, json.dumps(body))
+
+    assert response.status == 422
+    assert any(name == field or name.endswith(f".{field}") for name in problem["errors"])
+    assert field in problem["detail"]
+
+
+BAD_IDS = [
+    "../../etc/passwd",
+    "/etc/passwd",
+    "hep-th/../../x",
+    "hep-th/9901001/../../x",
+    "..%2f..%2f",
+    "2301.00001\u0000",
+    "2301.00001.pdf",
+    "２３０１.00001",
+    "2" * 300,
+    "2301.00001v0",
+    " 2301.00001",
+    "2301.00001\n",
+    "2313.00001",
+    "",
+]
+
+
+@pytest.mark.parametrize("arxiv_id", BAD_IDS, ids=lambda text: repr(text[:20]))
+async def test_what_is_no_arxiv_id_is_refused_at_its_place(api, arxiv_id):
+    body = {SEARCH: {"ids": ["2301.00001", arxiv_id]}}
+
+    response, problem = await send(api, json.dumps(body))
+
+    assert response.status == 422
+    assert list(problem["errors"]) == ["search_query.ids.1"]
+
+
+async def test_all_wrong_fields_are_named_at_once(api):
+    body = {SEARCH: {"query": 1, "start": -1}, "batch_size": 0}
+
+    _, problem = await send(api, json.dumps(body))
+
+    assert set(problem["errors"]) == {"search_query.query", "search_query.start", "batch_size"}
+
+
+@pytest.mark.parametrize(
+    "name", ["\ud800", "\u0000", "a\r\nX-Injected: 1", "<script>", "x" * 100_000, ""]
+)
+async def test_a_hostile_field_name_is_answered_like_any_other(api, name):
+    body = {SEARCH: {"query": "x"}, name: 1}
+
+    response, problem = await send(api, json.dumps(body))
+
+    assert response.status == 422
+    assert "X-Injected" not in response.headers
+    assert len(json.dumps(problem)) < 10_000
+
+
+async def test_ten_thousand_unknown_fields_get_a_short_answer(api):
+    body = {SEARCH: {"query": "x"}, **{f"field {n}": n for n in range(10_000)}}
+
+    response = await api.post(URL, data=json.dumps(body), headers=JSON)
+
+    assert response.status == 422
+    assert len(await response.read()) < 100_000
+
+
+async def test_ten_thousand_bad_ids_get_a_short_answer(api):
+    body = {SEARCH: {"ids": ["x"] * 10_000}}
+
+    response = await api.post(URL, data=json.dumps(body), headers=JSON)
+
+    assert response.status == 422
+    assert len(await response.read()) < 200_000
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_compressed_as_it_says_is_malformed(api, encoding):
+    response, _ = await send(api, GOOD, **{"Content-Encoding": encoding})
+
+    assert response.status == 400
+
+
+async def test_a_body_over_the_limit_is_refused_by_its_length(api):
+    response, _ = await send(api, io.BytesIO(b" " * (1 << 20) + b"x"))
+
+    assert response.status == 413
+
+
+async def test_a_body_of_exactly_the_limit_is_read(api, sql):
+    response = await api.post(
+        URL, data=io.BytesIO(b"{" + b" " * ((1 << 20) - 2) + b"}"), headers=JSON
+    )
+
+    assert response.status == 422
+
+
+async def test_a_chunked_body_over_the_limit_is_refused(api):
+    async def chunks() -> Any:
+        for _ in range(32):
+            yield b" " * 65536
+
+    response, _ = await send(api, chunks())
+
+    assert response.status == 413
