@@ -113,7 +113,7 @@ class Running:
     def held_harvest(self):
         """The next page stays unanswered until the block ends."""
         script = [{"kind": "hold", "lane": "api", "seconds": 60}]
-        fetch(f"{self.arxiv}/_replica/script", method="POST", body=script)
+        assert fetch(f"{self.arxiv}/_replica/script", method="POST", body=script)[0] == 200
         try:
             yield
         finally:

@@ -63,8 +63,9 @@ def test_an_upstream_that_refuses_fails_the_demo_with_the_reason_and_the_log(
 ):
     with tools.started("replica", "--port", "0", "--json", environ=environ) as replica:
         told = json.loads(replica.stdout.readline())
-        script = [{"kind": "400", "lane": "api", "times": 50}]
-        tools.fetch(f"{told['url']}/_replica/script", method="POST", body=script)
+        refusal = {"kind": "body", "lane": "api", "status": 400, "body": "no", "times": 50}
+        script = f"{told['url']}/_replica/script"
+        assert tools.fetch(script, method="POST", body=[refusal])[0] == 200
         urls = {name: told[name] for name in told if name.startswith("ARXIV_")}
         pace = {"ARXIV_MIN_INTERVAL_SECONDS": "0"}
 

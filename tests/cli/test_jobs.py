@@ -154,6 +154,7 @@ def test_a_blocked_caller_is_refused_within_a_second_and_an_unblocked_one_let_in
 
     before = has_status(200)()
     blocked = service.run("caller", "block", "mallory", "--reason", "too many jobs")
+    assert blocked.returncode == 0, blocked.stderr
     tools.wait_for(has_status(401), seconds=1, what="the block")
     listed = json.loads(service.run("caller", "list", "--json").stdout)
     table = service.run("caller", "list").stdout
