@@ -86,9 +86,9 @@ def _assigned(target: ast.expr, value: ast.expr) -> Iterator[str]:
 
 
 def _text(node: ast.expr) -> Iterator[str]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        if re.fullmatch(r"[a-z_]+", node.value):  # a sentence is no code
-            yield node.value
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    if is_text and re.fullmatch(r"[a-z_]+", node.value):  # a sentence is no code
+        yield node.value
 
 
 def _first_arguments(tree: ast.Module, names: set[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from service.api.routes import add_routes
 from service.api.status import status_document
-from service.domain.job import IngestionRequest, Job
+from service.domain.job import Criteria, IngestionRequest, Job
 from service.storage.jobs import JobStore
 
 
@@ -41,8 +41,6 @@ def test_the_layers_are_those_that_the_linter_knows(document, root):
 @pytest.fixture
 async def job(database) -> Job:
     """A job as a worker has taken it up, with stats."""
-    from service.domain.job import Criteria
-
     async with database.transaction() as conn:
         added = await JobStore(conn).add(
             IngestionRequest(criteria=Criteria(category="cs.AI")), caller="me"
