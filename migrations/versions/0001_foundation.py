@@ -524,14 +524,21 @@ def upgrade() -> None:
             sa.Integer(),
             server_default="0",
             nullable=False,
-            comment="Times work on it was begun, counted before the work.",
+            comment="Times work on it was begun, counted before the work; a hand-back is taken off.",
         ),
         sa.Column(
-            "starts",
+            "failures",
             sa.Integer(),
             server_default="0",
             nullable=False,
-            comment="Starts that have not ended in order: each is a worker that died with it.",
+            comment="Of these, how many ended in an error that is worth another try.",
+        ),
+        sa.Column(
+            "unfinished_reads",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="Times reading the PDF was begun and its worker died; three: quarantined.",
         ),
         sa.Column(
             "reason",
@@ -551,7 +558,8 @@ def upgrade() -> None:
             name=op.f("job_papers_state_known"),
         ),
         sa.CheckConstraint(
-            "attempts >= 0 AND starts >= 0", name=op.f("job_papers_counts_not_negative")
+            "attempts >= failures AND failures >= 0 AND unfinished_reads >= 0",
+            name=op.f("job_papers_counts_not_negative"),
         ),
         sa.ForeignKeyConstraint(
             ["job_id"], ["jobs.id"], name=op.f("job_papers_job_id_fkey"), ondelete="CASCADE"

@@ -90,7 +90,7 @@ def problem(
         "detail": detail,
         **more,
     }
-    extra = {"Cache-Control": "no-store", **(headers or {})}
+    extra = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
     return web.Response(
         status=status,
         body=orjson.dumps(body),

@@ -16,7 +16,14 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from service.domain.arxiv_id import ArxivId
-from service.domain.errors import BadPdf, ExtractorCrashed, NotPdf, Unavailable, UpstreamFaulty
+from service.domain.errors import (
+    BadPdf,
+    ExtractorCrashed,
+    NotPdf,
+    Quarantined,
+    Unavailable,
+    UpstreamFaulty,
+)
 from service.domain.job import JobError, Stage
 from service.domain.outcome import Fail, Outcome, Snooze, Succeed
 from service.domain.paper import ExtractedText, PaperState, StoredPdf
@@ -28,6 +35,7 @@ from service.storage.engine import Database
 from service.storage.job_papers import JobPaperStore
 
 ENCRYPTED = "encrypted"  # a good file whose text we cannot have
+MAX_UNFINISHED_READS = 3  # a PDF that took its worker along three times is left alone
 
 
 class Download(Protocol):
@@ -84,13 +92,13 @@ class PdfAttempt:
 
     @property
     def number(self) -> int:
-        """Which try it is, counted from 1."""
-        return int(self.row.attempts)
+        """Which try it is, counted from 1; tries that a crash cut off do not count."""
+        return int(self.row.failures) + 1
 
     @property
     def crashes(self) -> int:
         """Tries before it that never ended."""
-        return int(self.row.starts) - 1
+        return int(self.row.attempts - self.row.failures) - 1
 
     @property
     def held(self) -> StoredPdf | None:
@@ -114,6 +122,7 @@ class FetchPdf:
     tools: PdfTools
     max_attempts: int = 5
     _stage: Stage = Stage.PDF_DOWNLOAD
+    _is_reading: bool = False
 
     async def begin(self) -> PdfAttempt | None:
         """Count the start; None when the paper or its job is done."""
@@ -123,6 +132,8 @@ class FetchPdf:
 
     async def run(self, attempt: PdfAttempt) -> None:
         """Bring the file in unless it is there, then its text."""
+        if attempt.row.unfinished_reads >= MAX_UNFINISHED_READS:
+            raise Quarantined("the worker died each time that it read this PDF")
         pdf = await self._usable(attempt)
         if pdf is None:
             pdf = await self._fetched(attempt.arxiv_id)
@@ -130,6 +141,7 @@ class FetchPdf:
             await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf)
         self._stage = Stage.PDF_PROCESSING
         path = await self.tools.store.local_path(pdf.path)
+        await self._begin_reading()
         with _crash_as_ours():
             text = await self.tools.extractor.text_of(path)
         await self._record(attempt, PaperState.PROCESSED, text=text)
@@ -153,9 +165,11 @@ class FetchPdf:
                 )
                 await self._record(attempt, state, reason=code, error=what)
             case _:
-                counts = not isinstance(outcome, Snooze)
+                failed = not isinstance(outcome, Snooze)
+                attempts = attempt.row.attempts
                 async with self.tools.database.transaction() as conn:
-                    await JobPaperStore(conn).release(self.job_id, self.paper, counts=counts)
+                    store = JobPaperStore(conn)
+                    await store.release(self.job_id, self.paper, attempts=attempts, failed=failed)
 
     async def _usable(self, attempt: PdfAttempt) -> StoredPdf | None:
         """The file that we hold, if it is whole and this job may use it."""
@@ -194,12 +208,20 @@ class FetchPdf:
         try:
             if not await part.looks_like_pdf():
                 raise BadPdf("what came is no PDF", code="corrupt")
+            await self._begin_reading()
             with _crash_as_ours():
                 await self.tools.extractor.check(part.path)
         except BadPdf as err:
             if err.code != ENCRYPTED:
                 await part.discard()
                 raise
+
+    async def _begin_reading(self) -> None:
+        """Count it before it is done: whoever dies of it must have left a trace."""
+        if not self._is_reading:
+            self._is_reading = True
+            async with self.tools.database.transaction() as conn:
+                await JobPaperStore(conn).begin_reading(self.job_id, self.paper)
 
     async def _record(self, attempt: PdfAttempt, state: PaperState, **what: Any) -> None:  # noqa: ANN401
         interrupted = attempt.crashes > 0 and state is not PaperState.DOWNLOADED

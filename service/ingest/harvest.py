@@ -95,7 +95,7 @@ class HarvestPage:
         await self._store(attempt, page)
 
     async def conclude(
-        self, _attempt: HarvestAttempt, outcome: Outcome, error: Exception | None
+        self, attempt: HarvestAttempt, outcome: Outcome, error: Exception | None
     ) -> None:
         """Give the start back, or fail the job with what went wrong."""
         async with self.database.transaction() as conn:
@@ -111,7 +111,8 @@ class HarvestPage:
                         )
                         await store.add_errors(self.job_id, [what])
                 case _:
-                    await store.release(self.job_id, failed=not isinstance(outcome, Snooze))
+                    failed = not isinstance(outcome, Snooze)
+                    await store.release(self.job_id, starts=attempt.crashes + 1, failed=failed)
 
     async def _ask_again(self, attempt: HarvestAttempt) -> None:
         """Queue the same page once more: an empty answer is not believed at first."""

@@ -79,9 +79,10 @@ class JobPaperStore:
     async def begin(self, job_id: UUID, arxiv_id: str) -> Row[Any] | None:
         """Count a start on the paper before any work is done on it.
 
-        Returns version, state, attempts and starts (this one included) with what
-        is held of the file: pdf_state, pdf_path, pdf_sha256, pdf_bytes. None when
-        there is nothing to do: the paper has its final state, or the job has.
+        Returns version, state, attempts (this one included), failures and
+        unfinished_reads with what is held of the file: pdf_path, pdf_sha256,
+        pdf_bytes. None when there is nothing to do: the paper has its final
+        state, or the job has.
         """
         statement = (
             update(job_papers)
@@ -94,13 +95,13 @@ class JobPaperStore:
                 .where(jobs.c.id == job_papers.c.job_id, jobs.c.status == JobStatus.RUNNING)
                 .exists(),
             )
-            .values(attempts=job_papers.c.attempts + 1, starts=job_papers.c.starts + 1)
+            .values(attempts=job_papers.c.attempts + 1)
             .returning(
                 papers.c.version,
                 job_papers.c.state,
                 job_papers.c.attempts,
-                job_papers.c.starts,
-                papers.c.pdf_state,
+                job_papers.c.failures,
+                job_papers.c.unfinished_reads,
                 papers.c.pdf_path,
                 papers.c.pdf_sha256,
                 papers.c.pdf_bytes,
@@ -108,8 +109,8 @@ class JobPaperStore:
         )
         return (await self._conn.execute(statement)).first()
 
-    async def release(self, job_id: UUID, arxiv_id: str, *, counts: bool) -> None:
-        """Note that a start ended in order; with `counts` false it was no attempt either."""
+    async def begin_reading(self, job_id: UUID, arxiv_id: str) -> None:
+        """Note that the PDF is about to be read, which a hostile one may not let us end."""
         await self._conn.execute(
             update(job_papers)
             .where(
@@ -117,8 +118,28 @@ class JobPaperStore:
                 job_papers.c.arxiv_id == arxiv_id,
                 job_papers.c.state.in_(OPEN_STATES),
             )
+            .values(unfinished_reads=job_papers.c.unfinished_reads + 1)
+        )
+
+    async def release(self, job_id: UUID, arxiv_id: str, *, attempts: int, failed: bool) -> None:
+        """Note that an attempt ended in order: `failed`, or as if it had never begun.
+
+        `attempts` is the number that `begin` returned; if another has begun since
+        (or this was noted already) nothing changes.
+        """
+        await self._conn.execute(
+            update(job_papers)
+            .where(
+                job_papers.c.job_id == job_id,
+                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.state.in_(OPEN_STATES),
+                job_papers.c.attempts == attempts,
+                job_papers.c.attempts > job_papers.c.failures,
+            )
             .values(
-                starts=0, attempts=job_papers.c.attempts if counts else job_papers.c.attempts - 1
+                unfinished_reads=0,
+                attempts=job_papers.c.attempts - int(not failed),
+                failures=job_papers.c.failures + int(failed),
             )
         )
 
@@ -139,7 +160,7 @@ class JobPaperStore:
                 job_papers.c.arxiv_id == given.c.arxiv_id,
                 job_papers.c.state.in_(_BEFORE[state]),
             )
-            .values(state=state, reason=given.c.reason, starts=0, updated_at=func.clock_timestamp())
+            .values(state=state, reason=given.c.reason, updated_at=func.clock_timestamp())
             .returning(job_papers.c.job_id, job_papers.c.arxiv_id)
         )
         return {(row.job_id, row.arxiv_id) for row in await self._conn.execute(statement)}

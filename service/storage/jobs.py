@@ -148,11 +148,19 @@ class JobStore:
         )
         return await self._first(statement)
 
-    async def release(self, job_id: UUID, *, failed: bool) -> None:
-        """Note that a start on the harvest ended in order; `failed` counts an attempt."""
+    async def release(self, job_id: UUID, *, starts: int, failed: bool) -> None:
+        """Note that a start on the harvest ended in order; `failed` counts an attempt.
+
+        `starts` is the number that `take_up` returned; if another has begun since
+        (or this was noted already) nothing changes.
+        """
         await self._conn.execute(
             update(jobs)
-            .where(jobs.c.id == job_id, jobs.c.status == JobStatus.RUNNING)
+            .where(
+                jobs.c.id == job_id,
+                jobs.c.status == JobStatus.RUNNING,
+                jobs.c.harvest_starts == starts,
+            )
             .values(harvest_starts=0, harvest_attempts=jobs.c.harvest_attempts + int(failed))
         )
 

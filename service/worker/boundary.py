@@ -16,7 +16,7 @@ from service.domain.errors import DatabaseAway, Quarantined
 from service.domain.outcome import Outcome, Snooze, Succeed, decide
 from service.storage.patience import patiently
 
-MAX_CRASHES = 3  # starts that never ended; then the item itself is to blame
+MAX_CRASHES = 25  # attempts that never ended: more than any bad luck with restarts
 DATABASE_DELAY = timedelta(seconds=2)
 
 _log = structlog.get_logger(__name__)

@@ -46,23 +46,25 @@ async def test_a_killed_worker_leaves_nothing_undone_or_done_twice(rig, step):
 
     async with rig.process() as first:
         await rig.replica.wait_until_held(timeout=30)
-        asked_before = _offsets(rig)
         await kill(first)
+        (row,) = await rig.rows("SELECT checkpoint FROM jobs WHERE id = :job", job=job_id)
         rig.replica.release()
         async with rig.process():
             job = await rig.final(job_id, seconds=TAKEOVER_SECONDS)
 
     assert await rig.result(job_id) == gold
     assert job.resumed >= 1
-    committed = asked_before[:-1] if step["lane"] == "api" else asked_before
-    assert all(_offsets(rig).count(offset) == 1 for offset in committed)
+    checkpoint = (row.checkpoint or {"offset": 0})["offset"]
+    asked = _offsets(rig)
+    assert all(asked.count(offset) == 1 for offset in asked if offset < checkpoint)
+    assert max(asked.count(offset) for offset in asked) <= 2
     await rig.assert_sound()
 
 
 def _offsets(rig):
-    """The `start` of each API request so far, also of those under way."""
+    """The `start` of each API request that has ended."""
     paths = [record.path for record in rig.replica.log.since(lane="api")]
-    return [path.split("start=")[1].split("&")[0] for path in paths]
+    return [int(path.split("start=")[1].split("&")[0]) for path in paths]
 
 
 @pytest.mark.parametrize("table", ["papers", "job_papers", "jobs"])
@@ -202,3 +204,36 @@ async def test_a_pending_job_that_is_cancelled_never_starts(rig):
     assert job.status is JobStatus.CANCELLED
     assert job.started_at is None
     assert job.papers_fetched == 0
+
+
+async def test_a_pdf_that_takes_its_worker_along_three_times_is_left_alone(rig):
+    """Died while it was read, each time: the paper fails, and nobody reads it a fourth time."""
+    job_id = await rig.submit(max_papers=1)
+    async with rig.worker():
+        await rig.until(job_id, lambda job: job.pdfs_pending == 1)
+        await rig.rows(
+            "UPDATE job_papers SET unfinished_reads = 3, attempts = attempts + 3 RETURNING 1"
+        )
+        job = await rig.final(job_id)
+
+    assert job.status is JobStatus.COMPLETED
+    assert [(error.code, error.stage) for error in job.errors] == [("quarantined", "pdf_download")]
+    assert job.pdfs_failed == 1
+
+
+async def test_reading_is_counted_before_it_begins(rig):
+    """A worker killed while its child reads leaves the count behind, committed."""
+    rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 1, "seconds": 60}])
+    job_id = await rig.submit(max_papers=1)
+
+    async with rig.process() as process:
+        await rig.replica.wait_until_held(timeout=30)
+        async with rig.database.transaction() as conn:
+            await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
+            rig.replica.release()
+            await _until_somebody_waits(conn)  # the file is stored, its row is not
+            await kill(process)
+
+    rows = await rig.rows("SELECT attempts, failures, unfinished_reads, state FROM job_papers")
+    assert [tuple(row) for row in rows] == [(1, 0, 1, "pending")]
+    assert (await rig.job(job_id)).status is JobStatus.RUNNING
