@@ -2,6 +2,7 @@
 
 import configparser
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from service.api.routes import add_routes
 from service.api.status import status_document
 from service.domain.job import Criteria, IngestionRequest, Job
 from service.storage.jobs import JobStore
+from service.storage.tables import metadata
 
 
 def test_every_route_is_in_the_readme_and_no_other(document):
@@ -36,6 +38,21 @@ def test_the_layers_are_those_that_the_linter_knows(document, root):
     documented = [name.replace("\\|", "|") for name in document("ARCHITECTURE.md").names("Layers")]
 
     assert documented == [layer.strip() for layer in layers if layer.strip()]
+
+
+def test_every_count_that_is_explained_is_a_column(document):
+    columns = {
+        f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.c
+    }
+
+    explained = document("ARCHITECTURE.md").names("What is counted where")
+
+    assert set(explained) - columns == set()
+    kept_by_workers = {"attempts", "failures", "starts", "unfinished"}
+    assert {name for name in columns if kept_by_workers & set(re.split(r"[._]", name))} <= {
+        *explained,
+        "pgqueuer.attempts",
+    }
 
 
 @pytest.fixture
