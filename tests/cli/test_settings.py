@@ -27,7 +27,7 @@ def test_a_wrong_setting_is_exit_code_2_and_names_the_variable_not_the_value(
     done = tools.run_command(command, environ=environ)
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {name} ")
+    assert done.stderr.startswith((f"error: {name} ", f"error: {name}: "))
     assert done.stderr.count("\n") == 1
     assert not value or value not in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
