@@ -6,8 +6,9 @@ server is away, overloaded or too slow leaves here as `DatabaseAway`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import orjson
 from sqlalchemy import URL, make_url
@@ -23,9 +24,14 @@ LOCK_TIMEOUT_SECONDS = 10
 IDLE_IN_TRANSACTION_SECONDS = 30
 
 # SQLSTATEs that time can mend: class 08 connection, 53 resources, 57 intervention,
-# and serialization (40001), deadlock (40P01), lock timeout (55P03), read-only (25006).
+# and serialization (40001), deadlock (40P01), lock timeout (55P03), read-only (25006),
+# a database that is still to be made (3D000).
 _PASSING_CLASSES = ("08", "53", "57")
-_PASSING_STATES = ("40001", "40P01", "55P03", "25006")
+_PASSING_STATES = ("40001", "40P01", "55P03", "25006", "3D000")
+# Undefined table, column or function, no schema: the migration has not come so far yet.
+_BEHIND_STATES = ("42P01", "42703", "42883", "3F000")
+
+CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
 
 
 def asyncpg_url(url: str) -> URL:
@@ -72,9 +78,32 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True
-        state = getattr(error.orig, "sqlstate", None) or ""
+        state = _state(error)
         return not state or state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
     return isinstance(error, PoolTimeoutError | OSError | TimeoutError)
+
+
+def is_behind(error: BaseException) -> bool:
+    """True when `error` says that the schema is not the one that this code is written for."""
+    return isinstance(error, DBAPIError) and _state(error) in _BEHIND_STATES
+
+
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+@contextmanager
+def _cut_off_at(deadline: float, driver: Any) -> Iterator[None]:  # noqa: ANN401 - asyncpg's
+    """Close asyncpg's connection hard at `deadline` (loop time), should the block still run.
+
+    Cancelling alone is not enough: SQLAlchemy then takes its leave of the server,
+    and waits two seconds for one that does not answer.
+    """
+    cutting = asyncio.get_running_loop().call_at(deadline, driver.terminate)
+    try:
+        yield
+    finally:
+        cutting.cancel()
 
 
 class Database:
@@ -92,14 +121,18 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction that commits at the end of the block.
 
-        Raises DatabaseAway when the server cannot be asked now; whether a
-        commit that was cut off took place is then unknown.
+        Raises DatabaseAway when the server cannot be asked now, or has no schema
+        for us yet; whether a commit that was cut off took place is then unknown.
         """
+        deadline = asyncio.get_running_loop().time() + self._deadline_seconds
         try:
-            async with asyncio.timeout(self._deadline_seconds), self.engine.begin() as conn:
-                yield conn
+            async with asyncio.timeout_at(deadline + CUT_SECONDS), self.engine.connect() as conn:
+                driver = (await conn.get_raw_connection()).driver_connection
+                with _cut_off_at(deadline, driver):
+                    async with conn.begin():
+                        yield conn
         except (SQLAlchemyError, OSError, TimeoutError) as err:
-            if is_passing(err):
+            if is_passing(err) or is_behind(err):
                 raise DatabaseAway("the database is not available") from err
             raise
 
