@@ -1,0 +1,104 @@
+"""Blocked callers are out within a second, and back in as quickly."""
+
+import asyncio
+from time import monotonic
+
+import pytest
+from sqlalchemy import make_url
+
+from service.api.callers import ActiveCallers
+from service.domain.errors import DatabaseAway
+from service.storage.callers import CallerStore
+from service.storage.engine import Database, create_engine
+from tests.api.conftest import RULES, bearer, token
+
+URL = "/api/v1/ingestion/jobs"
+
+
+async def until(api, sub: str, status: int) -> float:
+    """Seconds until a request of `sub` is answered with `status`."""
+    began = monotonic()
+    async with asyncio.timeout(5):
+        while (await api.get(URL, headers=bearer(token(sub=sub)))).status != status:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return monotonic() - began
+
+
+async def block(database, sub: str, *, is_blocked: bool) -> None:
+    async with database.transaction() as conn:
+        await CallerStore(conn).save(sub, is_blocked=is_blocked)
+
+
+async def test_a_blocked_caller_is_out_within_a_second_and_others_are_not(serve, database):
+    api = await serve(sub=None)
+    await block(database, "mallory", is_blocked=True)
+
+    seconds = await until(api, "mallory", 401)
+    others = await api.get(URL, headers=bearer(token(sub="alice")))
+
+    assert seconds < 1
+    assert others.status == 200
+
+
+async def test_an_unblocked_caller_is_back_within_a_second(serve, database):
+    api = await serve(sub=None)
+    await block(database, "mallory", is_blocked=True)
+    await until(api, "mallory", 401)
+    await block(database, "mallory", is_blocked=False)
+
+    assert await until(api, "mallory", 200) < 1
+
+
+async def test_operators_block_in_sql(serve, sql):
+    api = await serve(sub=None)
+    await sql("INSERT INTO callers (sub) VALUES ('mallory')")
+
+    assert await until(api, "mallory", 401) < 1
+
+
+async def test_blocking_works_although_the_schema_came_after_the_start(serve, database_url, sql):
+    """An API process listens before the first migration has made the tables."""
+    await sql("CREATE SCHEMA late")
+    await sql("CREATE ROLE late LOGIN SUPERUSER")
+    await sql("ALTER ROLE late SET search_path = late")
+    engine = create_engine(_as_role(database_url, "late"), name="tests late")
+    callers = ActiveCallers(Database(engine, deadline_seconds=2))
+    watching = asyncio.create_task(callers.watch())
+    try:
+        with pytest.raises(DatabaseAway):
+            await callers.look()
+        await sql("CREATE TABLE late.callers AS SELECT 'mallory' AS sub, true AS is_blocked")
+
+        async with asyncio.timeout(3):
+            while callers.is_active("mallory"):
+                assert not watching.done()
+                await asyncio.sleep(0.02)
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
+        await engine.dispose()
+        await sql("DROP SCHEMA late CASCADE")
+        await sql("DROP ROLE late")
+
+
+def _as_role(url: str, role: str) -> str:
+    return make_url(url).set(username=role).render_as_string(hide_password=False)
+
+
+async def test_the_last_known_list_stays_in_force_while_the_database_is_away(link, database):
+    engine = create_engine(link.url, name="tests link")
+    callers = ActiveCallers(Database(engine, deadline_seconds=0.5))
+    await block(database, "mallory", is_blocked=True)
+    await callers.look()
+    link.freeze()
+
+    with pytest.raises(DatabaseAway):
+        await callers.look()
+
+    assert not callers.is_active("mallory")
+    link.thaw()
+    await engine.dispose()
+
+
+def test_rules_are_those_of_the_spec():
+    assert (RULES.leeway, RULES.max_lifetime) == (5, 86_400)

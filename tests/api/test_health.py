@@ -1,0 +1,99 @@
+"""Probes: alive as long as the loop turns, ready only when everything needed is there."""
+
+import shutil
+
+import pytest
+from sqlalchemy import make_url
+
+from service.api.health import READINESS
+from service.storage.engine import Database, create_engine
+
+
+async def readiness(api):
+    response = await api.get("/readyz")
+    return response.status, (await response.json(content_type=None)).get("detail", "")
+
+
+async def test_a_whole_service_is_alive_and_ready(api):
+    alive = await api.get("/healthz")
+
+    assert alive.status == 200
+    assert await readiness(api) == (200, "")
+
+
+@pytest.fixture
+async def other_database(sql, database, database_url):
+    """An empty database beside ours: no schema of any revision."""
+    async with database.engine.connect() as conn:
+        connection = await conn.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.exec_driver_sql("CREATE DATABASE behind")
+    url = make_url(database_url).set(database="behind").render_as_string(hide_password=False)
+    engine = create_engine(url, name="tests behind")
+    yield Database(engine, deadline_seconds=2.5)
+    await engine.dispose()
+    async with database.engine.connect() as conn:
+        connection = await conn.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.exec_driver_sql("DROP DATABASE IF EXISTS behind WITH (FORCE)")
+
+
+async def test_a_schema_that_is_behind_is_not_ready(serve, other_database):
+    api = await serve(database=other_database)
+
+    status, detail = await readiness(api)
+
+    assert (status, detail) == (503, "Not ready: schema")
+
+
+async def test_requests_before_the_migration_are_told_to_come_again(serve, other_database):
+    api = await serve(database=other_database)
+
+    listed = await api.get("/api/v1/ingestion/jobs")
+    posted = await api.post("/api/v1/ingestion/arxiv", json={"search_query": {"query": "x"}})
+
+    assert (listed.status, posted.status) == (503, 503)
+    assert "Retry-After" in listed.headers
+
+
+async def test_a_database_that_was_not_made_yet_is_not_ready(serve, database_url):
+    url = make_url(database_url).set(database="nowhere").render_as_string(hide_password=False)
+    engine = create_engine(url, name="tests nowhere")
+    api = await serve(database=Database(engine, deadline_seconds=2.5))
+
+    status, detail = await readiness(api)
+
+    assert (status, detail) == (503, "Not ready: database")
+    await engine.dispose()
+
+
+async def test_a_missing_storage_is_not_ready_and_heals(api, store, tmp_path):
+    shutil.move(tmp_path / "files", tmp_path / "elsewhere")
+    broken = await readiness(api)
+    shutil.move(tmp_path / "elsewhere", tmp_path / "files")
+
+    assert broken == (503, "Not ready: storage")
+    assert await readiness(api) == (200, "")
+
+
+async def test_all_that_is_missing_is_named(serve, tmp_path, store):
+    engine = create_engine("postgresql://u:p@127.0.0.1:1/x", name="tests away")
+    api = await serve(database=Database(engine, deadline_seconds=1))
+    shutil.rmtree(tmp_path / "files")
+
+    status, detail = await readiness(api)
+
+    assert (status, detail) == (503, "Not ready: database, storage")
+    await engine.dispose()
+
+
+async def test_a_process_that_stops_is_not_ready_and_alive(api):
+    api.app[READINESS].is_stopping = True
+
+    assert await readiness(api) == (503, "Not ready: stopping")
+    assert (await api.get("/healthz")).status == 200
+
+
+async def test_probes_tell_nothing_about_us(api):
+    for path in ("/healthz", "/readyz"):
+        body = await (await api.get(path)).read()
+
+        assert len(body) < 60

@@ -1,0 +1,103 @@
+"""Manners of the protocol: methods, paths, headers, broken requests."""
+
+import asyncio
+
+import pytest
+
+JOB = "/api/v1/ingestion/job/123e4567-e89b-12d3-a456-426614174000"
+ROUTES = [
+    ("/api/v1/ingestion/arxiv", {"POST"}),
+    ("/api/v1/ingestion/jobs", {"GET", "HEAD"}),
+    (JOB, {"GET", "HEAD", "DELETE"}),
+    ("/healthz", {"GET", "HEAD"}),
+    ("/readyz", {"GET", "HEAD"}),
+]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"]
+
+
+async def raw(api, request: bytes) -> bytes:
+    """All bytes that come back for `request`."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
+    try:
+        writer.write(request)
+        async with asyncio.timeout(5):
+            return await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"),
+    [(path, method, own) for path, own in ROUTES for method in METHODS if method not in own],
+)
+async def test_another_method_is_not_allowed(serve, path, method, allowed):
+    anybody = await serve(sub=None)
+
+    response = await anybody.request(method, path)
+    problem = await response.json(content_type="application/problem+json")
+
+    assert (response.status, problem["status"]) == (405, 405)
+    assert set(response.headers["Allow"].split(",")) == allowed
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/api/v1/ingestion", "/favicon.ico", JOB + "/x"])
+async def test_an_unknown_path_is_a_problem(api, path):
+    response = await api.get(path)
+    problem = await response.json(content_type="application/problem+json")
+
+    assert (response.status, problem["status"]) == (404, 404)
+
+
+@pytest.mark.parametrize("path", ["/healthz", JOB, "/nothing", "/api/v1/ingestion/jobs"])
+async def test_no_answer_names_what_we_are_made_of(api, path):
+    response = await api.get(path)
+
+    assert "aiohttp" not in response.headers["Server"].lower()
+    assert "python" not in response.headers["Server"].lower()
+
+
+BROKEN = [
+    b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + b"a" * 9000 + b"\r\n\r\n",
+    b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"NONSENSE / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("request_bytes", BROKEN, ids=["header", "token", "path", "method", "TLS"])
+async def test_what_is_no_http_is_refused_without_naming_versions(api, request_bytes):
+    answer = await raw(api, request_bytes)
+
+    assert answer.startswith(b"HTTP/1.")
+    assert answer.split(b" ", 2)[1] in (b"400", b"431", b"414", b"405")
+    assert b"aiohttp/" not in answer
+    assert b"Python/" not in answer
+    assert b"Traceback" not in answer
+
+
+@pytest.mark.parametrize("request_bytes", BROKEN, ids=["header", "token", "path", "method", "TLS"])
+async def test_what_is_no_http_is_a_problem_too(api, request_bytes):
+    answer = await raw(api, request_bytes)
+
+    assert b"application/problem+json" in answer
+
+
+async def test_a_broken_chunk_is_malformed(api):
+    token = api.session.headers["Authorization"].encode()
+    head = (
+        b"POST /api/v1/ingestion/arxiv HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Connection: close\r\nAuthorization: " + token + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+
+    answer = await raw(api, head + b"ZZ\r\n{}\r\n0\r\n\r\n")
+
+    assert answer.split(b" ", 2)[1] == b"400"
+
+
+async def test_answers_are_not_to_be_guessed_at(api):
+    for path in ("/healthz", "/nothing", "/api/v1/ingestion/jobs"):
+        response = await api.get(path)
+
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
