@@ -168,6 +168,13 @@ class Rig:
             for path in sorted(root.rglob("*.pdf"))
         }
 
+    async def forget(self) -> None:
+        """Empty database and storage, to run the same again."""
+        for path in (self.folder / "files").rglob("*.pdf"):
+            path.unlink()
+        await self.rows("WITH a AS (DELETE FROM jobs), b AS (DELETE FROM papers) SELECT 1")
+        self.replica.log.clear()
+
     async def assert_sound(self) -> None:
         """Counters equal the rows they count; rows that claim a file are right about it."""
         for row in await self.rows(

@@ -18,10 +18,7 @@ async def undisturbed(rig, **request):
         job_id = await rig.submit(**request)
         await rig.final(job_id)
         result = await rig.result(job_id)
-    for path in (rig.folder / "files").rglob("*.pdf"):
-        path.unlink()
-    await rig.rows("WITH a AS (DELETE FROM jobs), b AS (DELETE FROM papers) SELECT 1")
-    rig.replica.log.clear()
+    await rig.forget()
     return result
 
 
