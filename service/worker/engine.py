@@ -11,7 +11,10 @@ What PgQueuer does to its users, and what is done about it here:
   transaction; `_TransactionDriver` goes through the SQLAlchemy connection.
 * A cancelled asyncio task is deleted from the queue as "canceled". Handlers run
   in a task of their own; when a drain runs out of time *that* is cancelled, and
-  PgQueuer is told to queue the row again.
+  PgQueuer is told to queue the row again. If PgQueuer's own is, by a stop by
+  force, it ends as `Abandoned`.
+* Its limit for a process is two tasks at least; `_in_slot` keeps a limit of one.
+* What it cannot make sense of it would park as failed; `_decoded` reads all.
 * A retry that cannot be written is turned into a deletion. `_Queries` raises
   `Abandoned` then: PgQueuer writes nothing, the lease lapses, the task runs again.
 * A listener that was lost stays lost; the manager is stopped and begun anew.
@@ -181,9 +184,11 @@ class Engine:
             queries = _Queries(AsyncpgPoolDriver(pool), **_builders())
             manager = QueueManager(queries, channel=Channel("ch_pgqueuer"))
 
+            slots = asyncio.Semaphore(kind.concurrency)
+
             @manager.entrypoint(kind.name, accepts_context=False, on_failure="hold")
             async def run(row: QueueRow) -> None:
-                await self._execute(kind, row)
+                await self._execute(kind, row, slots)
 
             self._managers.append(manager)
             try:
@@ -199,11 +204,12 @@ class Engine:
             finally:
                 self._managers.remove(manager)
 
-    async def _execute(self, kind: Kind, row: QueueRow) -> None:
-        job_id, payload = _decoded(row)
-        if payload.get("v") != PAYLOAD_VERSION:
+    async def _execute(self, kind: Kind, row: QueueRow, slots: asyncio.Semaphore) -> None:
+        task = _decoded(row)
+        if task is None:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
-        work = asyncio.ensure_future(kind.handler(job_id, payload))
+        job_id, payload = task
+        work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
         running = self._running[row.id] = _Running(job_id, work)
         try:
             outcome = await self._outcome(running)
@@ -215,9 +221,9 @@ class Engine:
     async def _outcome(self, running: _Running) -> Outcome:
         try:
             await asyncio.wait({running.work})
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as err:  # a stop by force, which PgQueuer takes for unwanted
             running.work.cancel()
-            raise
+            raise Abandoned from err
         if running.work.cancelled():
             return Succeed() if running.is_cancelled else Snooze(timedelta(0))
         if (error := running.work.exception()) is not None:
@@ -273,9 +279,23 @@ def _builders() -> dict[str, Any]:
     return {"qbe": QueryBuilderEnvironment(settings), "qbq": QueryQueueBuilder(settings)}
 
 
-def _decoded(row: QueueRow) -> tuple[UUID, Mapping[str, Any]]:
-    payload: dict[str, Any] = json.loads(row.payload or b"{}")
-    return UUID(str((row.headers or {})["job"])), payload
+async def _in_slot(
+    slots: asyncio.Semaphore, handler: Handler, job_id: UUID, payload: Mapping[str, Any]
+) -> Outcome:
+    """Run `handler` when it is its turn: PgQueuer takes two tasks where one is allowed."""
+    async with slots:
+        return await handler(job_id, payload)
+
+
+def _decoded(row: QueueRow) -> tuple[UUID, Mapping[str, Any]] | None:
+    """Job and payload; None for what another version of this service has queued."""
+    try:
+        payload = json.loads(row.payload or b"")
+        if payload["v"] != PAYLOAD_VERSION:
+            return None
+        return UUID(str((row.headers or {})["job"])), payload
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 @asynccontextmanager
