@@ -6,7 +6,7 @@ each is built here as if the other did not exist.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +32,7 @@ from service.ingest.fulltext import FetchPdf, PdfTools
 from service.ingest.harvest import HarvestPage
 from service.ingest.progress import Recorder
 from service.ingest.tasks import HARVEST, PDF
+from service.ingest.upkeep import keep_tidy
 from service.pdf.extract import ExtractLimits, Extractor
 from service.pdf.store import LocalStore, PdfStore
 from service.settings import Settings, is_arxiv
@@ -112,10 +113,14 @@ async def database_of(
 
 @dataclass(slots=True)
 class Worker:
-    """A running worker: `drain` it to stop."""
+    """A running worker: `drain` it to stop.
+
+    `running` ends with a drain, the `companions` never: they serve what runs.
+    """
 
     engine: Engine
     running: asyncio.Task[None]
+    companions: Sequence[asyncio.Task[None]]
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new, let work end, hand back what has not; all within `seconds`."""
@@ -148,10 +153,14 @@ async def running_worker(
             database=database, arxiv=arxiv, store=store, extractor=extractor, recorder=recorder
         )
         engine = _engine(settings, url, tools, arxiv)
-        await stack.enter_async_context(_beside(recorder.run()))
-        await stack.enter_async_context(_beside(stop_final_jobs(engine, database)))
+        lease = timedelta(seconds=settings.lease_seconds)
+        companions = [
+            await stack.enter_async_context(_beside(recorder.run())),
+            await stack.enter_async_context(_beside(stop_final_jobs(engine, database))),
+            await stack.enter_async_context(_beside(keep_tidy(database, store, lease=lease))),
+        ]
         running = await stack.enter_async_context(_beside(engine.run()))
-        yield Worker(engine, running)
+        yield Worker(engine, running, companions)
 
 
 @asynccontextmanager

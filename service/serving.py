@@ -71,8 +71,14 @@ def run(settings: Settings, role: Role, *, announce: Callable[[str], None] | Non
     `announce` is called with the base URL once the listener is open.
     """
     key, _ = signing_key(settings) if role.api else ("", None)
+    signal.signal(signal.SIGTERM, _leave)  # until the event loop takes the signals over
     with database_url(settings) as url, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_live(settings, role, url=url, key=key, announce=announce))
+
+
+def _leave(*_: object) -> None:
+    """Unwind at once, so that an embedded PostgreSQL that was just started is stopped again."""
+    raise SystemExit(0)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -122,9 +128,9 @@ def _stop_signals() -> asyncio.Event:
 
 
 async def _until_stopped(stopping: asyncio.Event, worker: Worker | None) -> None:
-    """Wait for a signal, or for the worker to end, which it must not do by itself."""
+    """Wait for a signal, or for a part of the worker to end, which none must do by itself."""
     stop = asyncio.create_task(stopping.wait())
-    waited = {stop} if worker is None else {stop, worker.running}
+    waited = {stop} if worker is None else {stop, worker.running, *worker.companions}
     done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     for task in done - {stop}:

@@ -46,6 +46,22 @@ CREATE TRIGGER job_errors_count AFTER INSERT ON job_errors
     REFERENCING NEW TABLE AS new_errors
     FOR EACH STATEMENT EXECUTE FUNCTION job_errors_count();
 
+-- An operator may mend or remove an error by hand: callers see that, too.
+CREATE FUNCTION job_errors_edited() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE jobs SET version = version + 1, updated_at = clock_timestamp()
+    WHERE id IN (SELECT job_id FROM old_errors);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION job_errors_edited() IS 'Raises the version of jobs whose errors were edited.';
+CREATE TRIGGER job_errors_updated AFTER UPDATE ON job_errors
+    REFERENCING OLD TABLE AS old_errors
+    FOR EACH STATEMENT EXECUTE FUNCTION job_errors_edited();
+CREATE TRIGGER job_errors_deleted AFTER DELETE ON job_errors
+    REFERENCING OLD TABLE AS old_errors
+    FOR EACH STATEMENT EXECUTE FUNCTION job_errors_edited();
+
 -- The same as DELETE /api/v1/ingestion/job/{job_id}, which calls it.
 CREATE FUNCTION cancel_job(job uuid) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,21 +1,13 @@
 """The command line: one group, its commands in modules of their own."""
 
 import sys
+from importlib import import_module
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
 from service import __version__
-from service.cli.caller import caller
-from service.cli.config import config
-from service.cli.db import db
-from service.cli.demo import demo
-from service.cli.ingest import ingest
-from service.cli.job import job
 from service.cli.output import safe
-from service.cli.replica import replica
-from service.cli.serve import serve, worker
-from service.cli.token import token
 from service.client import ClientError, ProblemError
 from service.domain.errors import ServiceError
 from service.settings import SettingsError
@@ -26,7 +18,38 @@ FAILURE = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+# Command → its module, imported when it is asked for: most need but a part of the service.
+COMMANDS = {
+    "serve": "serve",
+    "worker": "serve",
+    "ingest": "ingest",
+    "job": "job",
+    "caller": "caller",
+    "token": "token",
+    "db": "db",
+    "replica": "replica",
+    "demo": "demo",
+    "config": "config",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"service.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
     """Bring slices of arXiv in: metadata, PDFs, text.
@@ -34,10 +57,6 @@ def cli() -> None:
     Settings come from the environment; `config` prints them. Exit codes: 0 done,
     1 it failed (the text says why), 2 wrong usage or a wrong setting.
     """
-
-
-for command in (serve, worker, ingest, job, caller, token, db, replica, demo, config):
-    cli.add_command(command)
 
 
 def main() -> None:

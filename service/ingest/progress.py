@@ -15,6 +15,7 @@ from functools import partial
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.arxiv_id import ArxivId
@@ -59,6 +60,9 @@ class Result:
     was_interrupted: bool = False
 
 
+Entry = tuple[Result, "asyncio.Future[None]"]
+
+
 @dataclass(slots=True)
 class Recorder:
     """Records results in batches; `run` it beside the work that calls `record`.
@@ -69,7 +73,7 @@ class Recorder:
 
     database: Database
     gathering: timedelta = GATHERING
-    _waiting: list[tuple[Result, asyncio.Future[None]]] = field(default_factory=list)
+    _waiting: list[Entry] = field(default_factory=list)
     _came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def record(self, result: Result) -> None:
@@ -89,23 +93,35 @@ class Recorder:
                 self._came.clear()
             await self._write([entry for entry in batch if not entry[1].cancelled()])
 
-    async def _write(self, batch: Sequence[tuple[Result, asyncio.Future[None]]]) -> None:
-        error: DatabaseAway | None = None
+    async def _write(self, batch: Sequence[Entry]) -> None:
         try:
             await patiently(partial(self._commit, [result for result, _ in batch]))
         except DatabaseAway as err:
-            error = err
-        for _, done in batch:
-            if done.done():
-                continue
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(error)
+            _settle(batch, err)
+        except SQLAlchemyError as err:
+            if len(batch) == 1:
+                _settle(batch, err)
+                return
+            _log.exception("batch refused")  # one of them is to blame: each for itself
+            for entry in batch:
+                await self._write([entry])
+        else:
+            _settle(batch, None)
 
     async def _commit(self, results: Sequence[Result]) -> None:
         async with self.database.transaction() as conn:
             await _record(conn, results)
+
+
+def _settle(batch: Sequence[Entry], error: Exception | None) -> None:
+    """Let the senders go on; a sender that was cancelled meanwhile does not mind."""
+    for _, done in batch:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
 
 
 async def _record(conn: AsyncConnection, results: Sequence[Result]) -> None:

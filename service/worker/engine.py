@@ -39,9 +39,9 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
-from pgqueuer.domain.errors import PgqException, RetryRequested
+from pgqueuer.domain.errors import FailingListenerError, PgqException, RetryRequested
+from pgqueuer.domain.models import HealthCheckEvent, TracebackRecord
 from pgqueuer.domain.models import Job as QueueRow
-from pgqueuer.domain.models import TracebackRecord
 from pgqueuer.domain.settings import DBSettings, Durability
 from pgqueuer.domain.types import Channel
 from pgqueuer.ports.driver import Driver
@@ -54,6 +54,7 @@ UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer th
 RESTART_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 POOL_SIZE = 4  # one listens; claims, heartbeats and results share the others
 COMMAND_TIMEOUT_SECONDS = 10.0
+PROBE_TIMEOUT = timedelta(seconds=10)
 
 _log = structlog.get_logger(__name__)
 
@@ -109,6 +110,15 @@ async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
         on_conflict="skip",
     )
     return sum(queue_id is not None for queue_id in ids)
+
+
+async def purge_log(conn: AsyncConnection, *, older_than: timedelta) -> int:
+    """Delete what the engine noted of tasks before that time; returns how many rows.
+
+    PgQueuer keeps a row for each change of each task, for ever.
+    """
+    sql = "DELETE FROM pgqueuer_log WHERE created < now() - $1::interval"
+    return (await conn.exec_driver_sql(sql, (older_than,))).rowcount
 
 
 @dataclass(slots=True)
@@ -182,7 +192,7 @@ class Engine:
     async def _run_manager(self, kind: Kind) -> None:
         async with _pool(self.dsn) as pool:
             queries = _Queries(AsyncpgPoolDriver(pool), **_builders())
-            manager = QueueManager(queries, channel=Channel("ch_pgqueuer"))
+            manager = _Manager(queries, channel=Channel("ch_pgqueuer"))
 
             slots = asyncio.Semaphore(kind.concurrency)
 
@@ -205,6 +215,8 @@ class Engine:
                 self._managers.remove(manager)
 
     async def _execute(self, kind: Kind, row: QueueRow, slots: asyncio.Semaphore) -> None:
+        if self._handing_back:  # taken while the drain was already giving everything back
+            raise RetryRequested(timedelta(0), "draining")
         task = _decoded(row)
         if task is None:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
@@ -230,6 +242,21 @@ class Engine:
             _log.error("task abandoned to its lease", job_id=str(running.job_id), exc_info=error)
             raise Abandoned from error
         return running.work.result()
+
+
+class _Manager(QueueManager):
+    """PgQueuer's manager, with a health check that a start does not fail.
+
+    Its first probe may leave before LISTEN is in force and never come back, which
+    would count as a lost listener ten seconds after each such start.
+    """
+
+    async def listener_healthy(self, timeout: timedelta = PROBE_TIMEOUT) -> HealthCheckEvent:
+        """Probe the listener, twice if need be; raises FailingListenerError."""
+        try:
+            return await super().listener_healthy(timeout / 2)
+        except FailingListenerError:
+            return await super().listener_healthy(timeout / 2)
 
 
 class _Queries(Queries):

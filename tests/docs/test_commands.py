@@ -25,7 +25,9 @@ def test_options_named_in_the_readme_exist(document):
 
 
 def _commands(group: click.Group, prefix: str = "") -> Iterator[str]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from _commands(command, f"{prefix}{name} ")
         else:
@@ -41,7 +43,7 @@ def _options(path: str) -> set[str]:
     command: click.Command = cli
     for name in path.split():
         assert isinstance(command, click.Group)
-        command = command.commands[name]
+        command = command.get_command(click.Context(command), name)
     return {
         option
         for parameter in command.params

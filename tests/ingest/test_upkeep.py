@@ -1,0 +1,53 @@
+"""What the dead leave is removed; what the living work on stays."""
+
+from datetime import timedelta
+
+from service.app import pdf_store
+from service.domain.arxiv_id import ArxivId
+from service.ingest.upkeep import QUEUE_LOG_KEPT
+from service.settings import Settings
+from service.storage.engine import Database
+from service.worker.engine import purge_log
+
+
+async def test_old_rows_of_the_queue_log_go_and_younger_ones_stay(rig):
+    await rig.rows(
+        "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
+        " SELECT n, 'successful', 0, 'pdf', now() - n * interval '1 day'"
+        " FROM generate_series(1, 14) n RETURNING 1"
+    )
+
+    async with rig.database.transaction() as conn:
+        purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
+
+    (left,) = await rig.rows("SELECT count(*), max(job_id) FROM pgqueuer_log")
+    assert purged == 8
+    assert tuple(left) == (6, 6)
+
+
+async def test_a_worker_removes_abandoned_partial_files_by_itself(rig):
+    """Case 73 of the faults: gone within two leases; nothing else is touched."""
+    store = pdf_store(Settings.from_environ(rig.environment()))
+    await store.prepare()
+    async with store.partial(ArxivId("2301.00001", 1)) as part:
+        await part.record_etag('"left"')
+        await part.write(b"%PDF-1.7 the beginning of a file")
+    foreign = rig.folder / "files" / "notes.txt"
+    foreign.write_text("not ours")
+    left = list((rig.folder / "files" / ".partial").iterdir())
+
+    async with rig.worker(LEASE_SECONDS="1"):
+        await _until_gone(rig.database, left)
+
+    assert len(left) == 1
+    assert foreign.read_text() == "not ours"
+
+
+async def _until_gone(database: Database, paths):
+    """Return once none of `paths` exists; TimeoutError after some leases."""
+    async with database.transaction() as conn:
+        for _ in range(int(timedelta(seconds=15) / timedelta(milliseconds=100))):
+            if not any(path.exists() for path in paths):
+                return
+            await conn.exec_driver_sql("SELECT pg_sleep(0.1)")
+    raise TimeoutError
