@@ -1,0 +1,140 @@
+"""A real queue: jobs and tasks in PostgreSQL, engines that run them in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from service.domain.outcome import Outcome, Succeed
+from service.storage.engine import Database, libpq_url
+from service.worker.engine import Engine, Handler, Kind, Task, enqueue
+
+Sql = Callable[..., Awaitable[list[Any]]]
+Queue = Callable[..., Awaitable[int]]
+
+
+@pytest.fixture
+def sql(database: Database) -> Sql:
+    """Run one statement, committed; returns its rows, if any."""
+
+    async def run(statement: str, **parameters: object) -> list[Any]:
+        async with database.engine.begin() as conn:
+            result = await conn.execute(text(statement), parameters)
+            return list(result.all()) if result.returns_rows else []
+
+    return run
+
+
+@pytest.fixture
+def add_job(sql: Sql) -> Callable[..., Awaitable[UUID]]:
+    async def add_job(status: str = "running") -> UUID:
+        ((job_id,),) = await sql(f"INSERT INTO jobs (status) VALUES ('{status}') RETURNING id")
+        return job_id
+
+    return add_job
+
+
+@pytest.fixture
+async def job_id(add_job: Callable[..., Awaitable[UUID]]) -> UUID:
+    return await add_job()
+
+
+def tasks(job_id: UUID, keys: range, **values: Any) -> list[Task]:
+    """Tasks of one kind, told apart by number."""
+    return [Task(kind="test", job_id=job_id, key=str(n), payload={}, **values) for n in keys]
+
+
+@pytest.fixture
+def queue(database: Database) -> Queue:
+    """Queue tasks in a transaction of their own; returns how many were new."""
+
+    async def queue(new: list[Task]) -> int:
+        async with database.transaction() as conn:
+            return await enqueue(conn, new)
+
+    return queue
+
+
+@dataclass
+class Runs:
+    """A handler that notes its runs and, if told so, waits to be let go."""
+
+    outcome: Outcome = field(default_factory=Succeed)
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+    began: asyncio.Queue[UUID] = field(default_factory=asyncio.Queue)
+    count: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def __call__(self, job_id: UUID, _: Mapping[str, Any]) -> Outcome:
+        self.count += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.began.put_nowait(job_id)
+        try:
+            await self.free.wait()
+        finally:
+            self.at_once -= 1
+        return self.outcome
+
+    async def begun(self, seconds: float = 5) -> UUID:
+        """The job of the next run that begins."""
+        async with asyncio.timeout(seconds):
+            return await self.began.get()
+
+
+@pytest.fixture
+def runs() -> Runs:
+    runs = Runs()
+    runs.free.set()
+    return runs
+
+
+@pytest.fixture
+def engine(database: Database, database_url: str) -> Callable[..., Engine]:
+    """An engine with one kind of task; poll and lease in seconds."""
+
+    def engine(
+        handler: Handler, *, lease: float = 15, poll: float = 0.5, concurrency: int = 8
+    ) -> Engine:
+        return Engine(
+            dsn=libpq_url(database_url),
+            kinds=[Kind(name="test", handler=handler, concurrency=concurrency)],
+            lease=timedelta(seconds=lease),
+            poll=timedelta(seconds=poll),
+        )
+
+    return engine
+
+
+@asynccontextmanager
+async def running(engine: Engine) -> AsyncIterator[asyncio.Task[None]]:
+    """The engine at work; what is still in work at the end is handed back."""
+    task = asyncio.create_task(engine.run())
+    try:
+        yield task
+    finally:
+        if not task.done():
+            await drained(engine, task)
+
+
+async def drained(engine: Engine, task: asyncio.Task[None]) -> None:
+    engine.stop_taking()
+    engine.hand_back()
+    async with asyncio.timeout(20):
+        await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
+    """Return when `condition`, which only the database can tell, has come true."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)

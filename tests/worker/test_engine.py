@@ -1,0 +1,436 @@
+"""Running tasks: order, limits, drain, cancellation, takeover, lost connections."""
+
+import asyncio
+from datetime import timedelta
+from time import monotonic
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.qm import QueueManager
+
+from service.domain.outcome import Fail, Retry, Snooze
+from service.storage.engine import libpq_url
+from service.worker.engine import Task
+from service.worker.watch import stop_final_jobs
+from tests.worker.conftest import Runs, drained, running, tasks, until
+
+STATES = "SELECT status::text, execute_after <= now() FROM pgqueuer"
+
+
+async def forced() -> None:
+    """Cancel everything but the test, as a loop does that is closed."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    async with asyncio.timeout(15):
+        await asyncio.wait(others)
+
+
+async def gone(sql) -> bool:
+    return await sql(STATES) == []
+
+
+async def test_a_task_is_run_and_leaves_the_queue(engine, queue, runs, job_id, sql):
+    async with running(engine(runs)):
+        await queue(tasks(job_id, range(1)))
+
+        assert await runs.begun() == job_id
+        await until(lambda: gone(sql))
+
+    assert runs.count == 1
+
+
+async def test_a_new_task_is_noticed_long_before_the_next_poll(engine, queue, runs, job_id):
+    async with running(engine(runs, poll=30)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun(seconds=10)  # also waits until the engine listens
+
+        await queue(tasks(job_id, range(1, 2)))
+
+        await runs.begun(seconds=2)
+
+
+async def test_urgent_tasks_run_first_and_equals_in_order(engine, queue, add_job):
+    order = []
+
+    async def note(job_id, _):
+        order.append(job_id)
+        return Fail("x", "y")
+
+    low, first, second, high = [await add_job() for _ in range(4)]
+    await queue(tasks(low, range(1), priority=0))
+    await queue(tasks(first, range(1), priority=5) + tasks(second, range(1), priority=5))
+    await queue(tasks(high, range(1), priority=9))
+
+    async with running(engine(note, concurrency=2)):
+        await until(lambda: _has(order, 4))
+
+    assert order == [high, first, second, low]
+
+
+async def _has(items, number) -> bool:
+    return len(items) == number
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 5])
+async def test_no_more_run_at_once_than_allowed(engine, queue, job_id, concurrency):
+    runs = Runs()
+    await queue(tasks(job_id, range(12)))
+
+    async with running(engine(runs, concurrency=concurrency, poll=0.1)):
+        for _ in range(concurrency):
+            await runs.begun()
+        for _ in range(4):  # looks that would take more if they could
+            await asyncio.sleep(0.1)
+        runs.free.set()
+        await until(lambda: _has([None] * runs.count, 12))
+
+    assert runs.most_at_once == concurrency
+
+
+async def test_a_retry_is_queued_with_its_delay(engine, queue, runs, job_id, sql):
+    runs.outcome = Retry(timedelta(hours=1))
+
+    async with running(engine(runs)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+        await until(lambda: _is(sql, [("queued", False)]))
+
+    assert runs.count == 1
+
+
+async def _is(sql, rows) -> bool:
+    return await sql(STATES) == rows
+
+
+async def test_a_snoozed_task_comes_back_on_time(engine, queue, runs, job_id):
+    runs.outcome = Snooze(timedelta(seconds=1))
+
+    async with running(engine(runs, poll=0.5)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+        began = monotonic()
+        await runs.begun()
+
+    assert 0.9 <= monotonic() - began < 2.5
+
+
+async def test_a_failure_for_good_leaves_the_queue(engine, queue, runs, job_id, sql):
+    runs.outcome = Fail("corrupt", "no PDF")
+
+    async with running(engine(runs)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+        await until(lambda: gone(sql))
+
+
+async def test_draining_lets_work_end_and_takes_no_more(engine, queue, job_id, sql):
+    runs = Runs()
+    ours = engine(runs, concurrency=2)
+
+    async with running(ours) as task:
+        await queue(tasks(job_id, range(6)))
+        await runs.begun()
+        await runs.begun()
+        ours.stop_taking()
+        runs.free.set()
+        async with asyncio.timeout(5):
+            await task
+
+    assert runs.count == 2
+    assert await sql(STATES) == [("queued", True)] * 4
+
+
+async def test_work_handed_back_is_queued_again(engine, queue, job_id, sql):
+    runs = Runs()
+    ours = engine(runs)
+
+    async with running(ours) as task:
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+        await drained(ours, task)
+
+    assert await sql(STATES) == [("queued", True)]
+
+
+async def test_work_handed_back_is_taken_by_another_at_its_next_look(engine, queue, job_id):
+    here, there = Runs(), Runs()
+    ours = engine(here)
+    async with running(ours) as task:
+        await queue(tasks(job_id, range(1)))
+        await here.begun()
+        async with running(engine(there, poll=0.5)):
+            await drained(ours, task)
+
+            await there.begun(seconds=3)
+            there.free.set()
+
+
+async def test_nothing_new_is_begun_once_work_is_handed_back(engine, queue, job_id, sql):
+    """A look for tasks may be under way when the drain runs out of time, and find some."""
+    runs = Runs()
+    ours = engine(runs, poll=0.1)
+
+    async with running(ours) as task:
+        ours.hand_back()
+        await queue(tasks(job_id, range(1)))
+        await until(lambda: _was_tried(sql))
+        await drained(ours, task)
+
+    assert runs.count == 0
+    assert await sql(STATES) == [("queued", True)]
+
+
+async def _was_tried(sql) -> bool:
+    return (await sql("SELECT attempts FROM pgqueuer")) > [(0,)]
+
+
+async def test_a_stop_by_force_leaves_the_task_to_its_lease(engine, queue, job_id, sql):
+    runs = Runs()
+
+    async with running(engine(runs)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+        await forced()
+
+    assert [status for status, _ in await sql(STATES)] in (["picked"], ["queued"])
+
+
+async def test_the_engine_alone_would_delete_it(queue, job_id, sql, database_url):
+    """Why handlers run in a task of their own: PgQueuer takes a cancelled run as unwanted."""
+    began = asyncio.Event()
+    pool = await asyncpg.create_pool(libpq_url(database_url), min_size=2, max_size=4)
+    manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
+
+    @manager.entrypoint("test")
+    async def wait_for_ever(_) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    await queue(tasks(job_id, range(1)))
+    working = manager.run(
+        dequeue_timeout=timedelta(seconds=1), batch_size=1, max_concurrent_tasks=2
+    )
+    task = asyncio.create_task(working)
+    async with asyncio.timeout(10):
+        await began.wait()
+        await forced()
+        pool.terminate()
+
+    assert task.cancelled()
+    assert await sql(STATES) == []
+
+
+async def test_work_for_a_cancelled_job_stops_for_good(engine, queue, database, job_id, sql):
+    runs = Runs()
+    ours = engine(runs)
+    async with running(ours):
+        watching = asyncio.create_task(stop_final_jobs(ours, database))
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+
+        await sql("SELECT cancel_job(:job)", job=job_id)
+        await until(lambda: gone(sql), seconds=5)
+        watching.cancel()
+        await asyncio.wait({watching})
+
+    assert runs.count == 1
+    assert runs.at_once == 0
+
+
+async def test_work_for_other_jobs_goes_on(engine, queue, add_job, sql):
+    runs = Runs()
+    ours, cancelled, other = engine(runs), await add_job(), await add_job()
+    async with running(ours):
+        await queue(tasks(cancelled, range(1)) + tasks(other, range(1)))
+        await runs.begun()
+        await runs.begun()
+
+        ours.cancel_job(cancelled)
+        await until(lambda: _is_one(sql))
+
+        assert ours.running_jobs() == {other}
+
+
+async def _is_one(sql) -> bool:
+    return len(await sql(STATES)) == 1
+
+
+async def test_a_silent_worker_loses_its_task_after_its_lease(engine, queue, job_id, sql):
+    """A task picked by a worker that is no more: nobody beats its heart."""
+    runs = Runs()
+    runs.free.set()
+    await queue(tasks(job_id, range(1)))
+    await sql(
+        "UPDATE pgqueuer SET status = 'picked', queue_manager_id = :dead, heartbeat = now()",
+        dead=uuid4(),
+    )
+    began = monotonic()
+
+    async with running(engine(runs, lease=1.5, poll=0.3)):
+        await runs.begun(seconds=6)
+
+    assert 1.2 <= monotonic() - began <= 4
+
+
+async def test_a_long_run_is_not_taken_over_while_its_worker_lives(engine, queue, job_id):
+    here, there = Runs(), Runs()
+    async with running(engine(here, lease=1)):
+        await queue(tasks(job_id, range(1)))
+        await here.begun()
+        async with running(engine(there, lease=1, poll=0.1)):
+            with pytest.raises(TimeoutError):
+                await there.begun(seconds=3)
+        here.free.set()
+
+
+FAIL_RETRIES = """
+    CREATE FUNCTION fail_retries() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'not now'; END $$
+"""
+FAIL_TRIGGER = """
+    CREATE TRIGGER fail_retries BEFORE UPDATE ON pgqueuer FOR EACH ROW
+    WHEN (OLD.status = 'picked' AND NEW.status = 'queued') EXECUTE FUNCTION fail_retries()
+"""
+
+
+async def test_a_retry_that_cannot_be_written_leaves_the_task_to_its_lease(
+    engine, queue, runs, job_id, sql
+):
+    await sql(FAIL_RETRIES)
+    await sql(FAIL_TRIGGER)
+    runs.outcome = Retry(timedelta(0))
+    other = Runs()
+    other.free.set()
+    try:
+        async with running(engine(runs, lease=1.5)):
+            await queue(tasks(job_id, range(1)))
+            await runs.begun()
+            await until(lambda: _none_in_work(runs))
+            left = await sql("SELECT status::text FROM pgqueuer")
+    finally:
+        await sql("DROP FUNCTION fail_retries CASCADE")
+
+    async with running(engine(other, lease=1.5, poll=0.3)):
+        await other.begun(seconds=6)
+
+    assert left == [("picked",)]
+
+
+async def _none_in_work(runs) -> bool:
+    return runs.at_once == 0
+
+
+async def test_a_handler_with_a_bug_leaves_the_task_to_its_lease(engine, queue, job_id, sql):
+    began = asyncio.Event()
+
+    async def broken(_, __):
+        began.set()
+        raise ZeroDivisionError
+
+    async with running(engine(broken)):
+        await queue(tasks(job_id, range(1)))
+        async with asyncio.timeout(5):
+            await began.wait()
+        await queue(tasks(job_id, range(1)))
+
+    assert await sql("SELECT status::text FROM pgqueuer") == [("picked",)]
+
+
+FOREIGN = [
+    (b'{"v": 2, "paper": "x"}', '{"job": "0190b8f5-0000-7000-8000-000000000000"}'),
+    (b"{}", '{"job": "0190b8f5-0000-7000-8000-000000000000"}'),
+    (b'{"v": 2}', None),
+    (b'{"v": 2}', '{"job": 7}'),
+    (b"\x08\x96\x01", "{}"),
+    (b"[2]", "{}"),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("payload", "headers"), FOREIGN, ids=str)
+async def test_a_task_of_another_version_is_left_alone(engine, runs, sql, payload, headers):
+    await sql(
+        "INSERT INTO pgqueuer (priority, status, entrypoint, payload, headers)"
+        " VALUES (1, 'queued', 'test', :payload, CAST(:headers AS jsonb))",
+        payload=payload,
+        headers=headers,
+    )
+
+    async with running(engine(runs)):
+        await until(lambda: _is(sql, [("queued", False)]))
+
+    assert runs.count == 0
+
+
+async def test_a_kind_that_nobody_knows_is_left_alone(engine, queue, runs, job_id, sql):
+    await queue([Task(kind="unknown", job_id=job_id, key="1", payload={})])
+
+    async with running(engine(runs)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+
+    assert await sql("SELECT entrypoint, status::text FROM pgqueuer") == [("unknown", "queued")]
+
+
+KILL = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE application_name = 'arxiv-ingestion queue'"
+)
+
+
+async def test_the_engine_comes_back_when_all_its_connections_were_ended(
+    engine, queue, runs, job_id, sql
+):
+    async with running(engine(runs, poll=2)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+
+        ((killed,),) = await sql(KILL)
+        await queue(tasks(job_id, range(1, 2)))
+        await runs.begun(seconds=5)
+
+    assert killed >= 2
+
+
+async def test_it_listens_again_when_all_its_connections_were_ended(
+    engine, queue, runs, job_id, sql
+):
+    async with running(engine(runs, poll=4)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+        await sql(KILL)
+        await queue(tasks(job_id, range(1, 2)))
+        await runs.begun(seconds=8)
+        await until(lambda: _listens(sql))
+
+        for number in range(2, 5):
+            await queue(tasks(job_id, range(number, number + 1)))
+            await runs.begun(seconds=2)
+
+
+async def _listens(sql) -> bool:
+    rows = await sql(
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'arxiv-ingestion queue'"
+        " AND query ILIKE 'LISTEN%'"
+    )
+    return bool(rows)
+
+
+async def test_a_task_is_run_once_however_many_engines_there_are(engine, queue, add_job, sql):
+    seen = []
+
+    async def note(job_id, _):
+        seen.append(job_id)
+        return Fail("x", "y")
+
+    jobs = [await add_job() for _ in range(40)]
+    async with running(engine(note)), running(engine(note)):
+        for job in jobs:
+            await queue(tasks(job, range(1)))
+        await until(lambda: gone(sql), seconds=15)
+
+    assert sorted(seen) == sorted(jobs)
