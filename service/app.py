@@ -23,6 +23,7 @@ from service.api.health import READINESS, Readiness
 from service.api.jobs import DATABASE
 from service.api.problems import problems
 from service.api.routes import PUBLIC_PATHS, add_routes
+from service.api.server import SERVER_NAME
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
@@ -85,7 +86,7 @@ def build_api(rules: TokenRules, database: Database, store: PdfStore) -> web.App
 
 
 async def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = "arxiv-ingestion"
+    response.headers["Server"] = SERVER_NAME
 
 
 def _watching(callers: ActiveCallers) -> Any:  # noqa: ANN401 - aiohttp's cleanup context

@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractAccessLogger
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.health import READINESS
+from service.api.server import Runner
 from service.app import (
     API_DEADLINE_SECONDS,
     Worker,
@@ -149,7 +150,7 @@ async def _listening(
         url, name="api", deadline_seconds=API_DEADLINE_SECONDS, pool_size=10
     ) as database:
         app = build_api(token_rules(settings, key), database, pdf_store(settings))
-        runner = web.AppRunner(
+        runner = Runner(
             app, access_log_class=AccessLog, keepalive_timeout=30, shutdown_timeout=STOP_SECONDS
         )
         await runner.setup()

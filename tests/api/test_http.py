@@ -3,6 +3,13 @@
 import asyncio
 
 import pytest
+from aiohttp import web
+
+from service.api.auth import TokenRules
+from service.api.server import Runner
+from service.app import build_api
+
+RULES = TokenRules(key="a secret of the tests, longer than 32 bytes", algorithm="HS256")
 
 JOB = "/api/v1/ingestion/job/123e4567-e89b-12d3-a456-426614174000"
 ROUTES = [
@@ -15,9 +22,9 @@ ROUTES = [
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"]
 
 
-async def raw(api, request: bytes) -> bytes:
+async def raw(port: int, request: bytes) -> bytes:
     """All bytes that come back for `request`."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)
         async with asyncio.timeout(5):
@@ -57,6 +64,16 @@ async def test_no_answer_names_what_we_are_made_of(api, path):
     assert "python" not in response.headers["Server"].lower()
 
 
+@pytest.fixture
+async def port(api_database, store):
+    """Where the application listens as the service itself runs it."""
+    runner = Runner(build_api(RULES, api_database, store))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield runner.addresses[0][1]
+    await runner.cleanup()
+
+
 BROKEN = [
     b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + b"a" * 9000 + b"\r\n\r\n",
@@ -67,8 +84,8 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("request_bytes", BROKEN, ids=["header", "token", "path", "method", "TLS"])
-async def test_what_is_no_http_is_refused_without_naming_versions(api, request_bytes):
-    answer = await raw(api, request_bytes)
+async def test_what_is_no_http_is_refused_without_naming_versions(port, request_bytes):
+    answer = await raw(port, request_bytes)
 
     assert answer.startswith(b"HTTP/1.")
     assert answer.split(b" ", 2)[1] in (b"400", b"431", b"414", b"405")
@@ -78,8 +95,8 @@ async def test_what_is_no_http_is_refused_without_naming_versions(api, request_b
 
 
 @pytest.mark.parametrize("request_bytes", BROKEN, ids=["header", "token", "path", "method", "TLS"])
-async def test_what_is_no_http_is_a_problem_too(api, request_bytes):
-    answer = await raw(api, request_bytes)
+async def test_what_is_no_http_is_a_problem_too(port, request_bytes):
+    answer = await raw(port, request_bytes)
 
     assert b"application/problem+json" in answer
 
@@ -91,7 +108,7 @@ async def test_a_broken_chunk_is_malformed(api):
         b"Connection: close\r\nAuthorization: " + token + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
 
-    answer = await raw(api, head + b"ZZ\r\n{}\r\n0\r\n\r\n")
+    answer = await raw(api.server.port, head + b"ZZ\r\n{}\r\n0\r\n\r\n")
 
     assert answer.split(b" ", 2)[1] == b"400"
 
