@@ -1,0 +1,144 @@
+"""Rules of the schema, each broken once by hand, and its words for people."""
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+JOB = "INSERT INTO jobs (id) VALUES ('00000000-0000-7000-8000-000000000001')"
+PAPER = (
+    "INSERT INTO papers (arxiv_id, version, title, abstract, authors, categories,"
+    " primary_category, published_at, updated_at) VALUES ('2301.00001', 1, 't', 'a',"
+    " '{x}', '{cs.AI}', 'cs.AI', now(), now())"
+)
+JOB_PAPER = (
+    "INSERT INTO job_papers (job_id, arxiv_id, state)"
+    " VALUES ('00000000-0000-7000-8000-000000000001', '2301.00001', 'pending')"
+)
+SET_FILE = "UPDATE papers SET pdf_state = 'downloaded', pdf_path = 'p', pdf_bytes = 1, "
+SHA = "repeat('a', 64)"
+
+BROKEN = [
+    ("jobs_status_known", "UPDATE jobs SET status = 'done', completed_at = now()"),
+    ("jobs_priority_known", "UPDATE jobs SET priority = 'urgent'"),
+    ("jobs_completed_iff_final", "UPDATE jobs SET completed_at = now()"),
+    ("jobs_counters_not_negative", "UPDATE jobs SET papers_fetched = -1"),
+    ("jobs_counters_not_negative", "UPDATE jobs SET pdfs_pending = -1"),
+    ("jobs_counters_not_negative", "UPDATE jobs SET harvest_starts = -1"),
+    ("jobs_idempotency_key_short", "UPDATE jobs SET idempotency_key = repeat('k', 256)"),
+    ("papers_pdf_state_known", "UPDATE papers SET pdf_state = 'lost'"),
+    ("papers_version_from_one", "UPDATE papers SET version = 0"),
+    ("papers_file_iff_downloaded", "UPDATE papers SET pdf_state = 'downloaded'"),
+    ("papers_file_iff_downloaded", "UPDATE papers SET pdf_path = 'p'"),
+    ("papers_file_iff_downloaded", SET_FILE + "pdf_sha256 = NULL"),
+    ("papers_pdf_sha256_hexadecimal", SET_FILE + "pdf_sha256 = repeat('g', 64)"),
+    ("papers_pdf_sha256_hexadecimal", SET_FILE + "pdf_sha256 = repeat('a', 63)"),
+    ("papers_pdf_bytes_positive", SET_FILE + f"pdf_bytes_ = 0, pdf_sha256 = {SHA}"),
+    ("job_papers_state_known", "UPDATE job_papers SET state = 'done'"),
+    ("job_papers_counts_not_negative", "UPDATE job_papers SET attempts = -1"),
+    (
+        "job_errors_stage_known",
+        "INSERT INTO job_errors (job_id, stage, error) SELECT id, 'somewhere', 'e' FROM jobs",
+    ),
+    ("upstream_pace_lane_known", "INSERT INTO upstream_pace (lane) VALUES ('third')"),
+    (
+        "upstream_pace_held_by_someone",
+        "UPDATE upstream_pace SET held_until = now(), holder = NULL",
+    ),
+    ("job_papers_pkey", JOB_PAPER),
+    ("papers_pkey", PAPER),
+    (
+        "job_papers_job_id_fkey",
+        "INSERT INTO job_papers (job_id, arxiv_id, state)"
+        " VALUES (gen_random_uuid(), 'x', 'pending')",
+    ),
+    (
+        "jobs_one_per_key",
+        "INSERT INTO jobs (requested_by, idempotency_key) VALUES ('a', 'k'), ('a', 'k')",
+    ),
+]
+
+
+@pytest.fixture
+async def rows(sql):
+    for statement in (JOB, PAPER, JOB_PAPER):
+        await sql(statement)
+
+
+@pytest.mark.parametrize(("rule", "statement"), BROKEN)
+async def test_a_rule_cannot_be_broken_by_hand(sql, rows, rule, statement):
+    statement = statement.replace("pdf_bytes = 1, pdf_bytes_ = 0", "pdf_bytes = 0")
+
+    with pytest.raises(IntegrityError, match=f'"{rule}"'):
+        await sql(statement)
+
+
+async def test_every_check_is_broken_above(sql):
+    checks = await sql(
+        "SELECT c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid"
+        " WHERE c.contype = 'c' AND t.relnamespace = 'public'::regnamespace"
+    )
+
+    assert {name for (name,) in checks} <= {rule for rule, _ in BROKEN}
+
+
+async def test_one_key_may_be_used_by_two_callers_and_none_by_many(sql):
+    await sql("INSERT INTO jobs (requested_by, idempotency_key) VALUES ('a', 'k'), ('b', 'k')")
+    await sql("INSERT INTO jobs (requested_by) VALUES ('a'), ('a')")
+
+    assert await sql("SELECT count(*) FROM jobs") == [(4,)]
+
+
+async def test_all_moments_know_their_zone(sql):
+    naive = await sql(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND data_type = 'timestamp without time zone'"
+    )
+
+    assert naive == []
+
+
+async def test_every_table_view_and_column_says_what_it_is(sql):
+    silent = await sql(
+        "SELECT c.relname, a.attname FROM pg_class c"
+        " CROSS JOIN LATERAL (SELECT 0 AS attnum, '' AS attname UNION ALL"
+        "  SELECT attnum, attname FROM pg_attribute"
+        "  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS a"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p')"
+        " AND coalesce(col_description(c.oid, a.attnum),"
+        "  CASE WHEN a.attnum = 0 THEN obj_description(c.oid, 'pg_class') END, '') = ''"
+    )
+
+    assert silent == []
+
+
+async def test_every_function_of_ours_says_what_it_does(sql):
+    silent = await sql(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+        " AND proname NOT LIKE 'fn_pgqueuer%' AND obj_description(oid, 'pg_proc') IS NULL"
+    )
+
+    assert silent == []
+
+
+@pytest.mark.parametrize("view", ["job_overview", "job_throughput", "failing_papers"])
+async def test_views_can_be_read_whatever_there_is(sql, rows, view):
+    await sql("UPDATE job_papers SET state = 'failed', reason = 'corrupt'")
+    await sql(
+        "INSERT INTO jobs (status, started_at) VALUES ('completed', now()), ('running', now())"
+    )
+    await sql("INSERT INTO jobs (status) VALUES ('running'), ('cancelled')")
+
+    assert await sql(f"SELECT * FROM {view}")
+
+
+async def test_the_overview_says_how_far_a_job_is(sql):
+    await sql(
+        "INSERT INTO jobs (status, started_at, papers_total, papers_fetched, pdfs_pending)"
+        " VALUES ('running', now() - interval '10 seconds', 100, 50, 25)"
+    )
+
+    ((percent, rate, eta),) = await sql(
+        "SELECT percent, papers_per_second, extract(epoch FROM eta) FROM job_overview"
+    )
+
+    assert (float(percent), round(float(rate))) == (25.0, 5)
+    assert 28 <= eta <= 33
