@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from service.settings import Settings, SettingsError
@@ -23,17 +25,24 @@ def signing_key(settings: Settings) -> tuple[str, Path | None]:
         raise SettingsError({"JWT_SECRET": "is required when DATABASE_URL is set"})
     path = settings.data_dir / SECRET_FILE
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read(path), path
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(SECRET_BYTES))
+    if not path.exists():
+        _make(path)
     return _read(path), path
 
 
+def _make(path: Path) -> None:
+    """Write a new secret to `path`, whole at once; another process may be quicker."""
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(SECRET_BYTES))
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
+
+
 def _read(path: Path) -> str:
-    # Another process may have made the file this very moment and not filled it yet.
     text = path.read_text().strip()
     if len(text) < SECRET_BYTES:
         raise SettingsError({"JWT_SECRET": f"is not set, and {path.name} in DATA_DIR is too short"})

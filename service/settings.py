@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
+import jwt
 from marshmallow import (
     EXCLUDE,
     Schema,
@@ -137,15 +138,19 @@ def unknown_names(environ: Mapping[str, str] = os.environ) -> dict[str, str | No
 
 def _split(text: str) -> SplitResult:
     try:
-        return urlsplit(text)
-    except ValueError:  # an unclosed bracket, for one
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:  # an unclosed bracket, or a port that is none
         raise ValidationError("is not a URL") from None
+    return parts
 
 
 def _http_url(text: str) -> None:
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise ValidationError(NO_URL)
+    if parts.username is not None or parts.password is not None:
+        raise ValidationError("must not hold a user or password; arXiv asks for none")
 
 
 def _postgres_url(text: str) -> None:
@@ -196,7 +201,9 @@ class SettingsSchema(Schema):
     JWT_ISSUER = fields.String(load_default=None)
     JWT_AUDIENCE = fields.String(load_default=None)
     JWT_LEEWAY_SECONDS = fields.Integer(load_default=5, validate=_at_least(0, 300))
-    JWT_MAX_LIFETIME_SECONDS = fields.Integer(load_default=86_400, validate=_at_least(1))
+    JWT_MAX_LIFETIME_SECONDS = fields.Integer(
+        load_default=86_400, validate=_at_least(1, 10 * 365 * 86_400)
+    )
     JWT_WRITE_SCOPE = fields.String(load_default=None)
     ARXIV_API_URL = fields.String(
         load_default="https://export.arxiv.org/api/query", validate=_http_url
@@ -226,7 +233,7 @@ class SettingsSchema(Schema):
         """Refuse keys that are too weak or of the wrong kind for the algorithm."""
         secret, public_key = data["JWT_SECRET"], data["JWT_PUBLIC_KEY"]
         if secret is not None:
-            if len(secret.encode()) < MIN_SECRET_BYTES:
+            if len(secret.strip().encode()) < MIN_SECRET_BYTES:
                 raise ValidationError(f"must have at least {MIN_SECRET_BYTES} bytes", "JWT_SECRET")
             if secret.lstrip().startswith("-----BEGIN"):
                 raise ValidationError("is a PEM key; use JWT_PUBLIC_KEY", "JWT_SECRET")
@@ -239,6 +246,9 @@ class SettingsSchema(Schema):
                 raise ValidationError("must be a PEM public key", "JWT_PUBLIC_KEY")
             if data["JWT_ALGORITHM"] not in KEY_ALGORITHMS:
                 raise ValidationError("must be asymmetric with JWT_PUBLIC_KEY", "JWT_ALGORITHM")
+            if not _fits(public_key, data["JWT_ALGORITHM"]):
+                message = "must be a PEM public key of the kind that JWT_ALGORITHM needs"
+                raise ValidationError(message, "JWT_PUBLIC_KEY")
 
     @validates_schema
     def check_arxiv_rules(self, data: dict[str, Any], **_: object) -> None:
@@ -263,6 +273,16 @@ class SettingsSchema(Schema):
         return Settings(**values)
 
 
+def _fits(public_key: str, algorithm: str) -> bool:
+    """Whether tokens of the algorithm can be verified with this PEM key at all."""
+    try:
+        jwt.get_algorithm_by_name(algorithm).prepare_key(public_key)
+    except (ValueError, TypeError, jwt.PyJWTError):  # the key library's, and PyJWT's own
+        return False
+    return True
+
+
 def is_arxiv(host: str) -> bool:
     """True for arXiv's own hosts, to whom its rules apply; others are stand-ins or mirrors."""
+    host = host.removesuffix(".")  # the same host, fully qualified
     return host == "arxiv.org" or host.endswith(".arxiv.org")
