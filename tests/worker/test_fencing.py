@@ -1,0 +1,319 @@
+"""Work on real rows: starts are counted first, crashes end, and who comes late changes nothing."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from service.domain.errors import UpstreamFaulty, UpstreamRejected
+from service.domain.outcome import Fail, Retry, Snooze, Succeed
+from service.domain.paper import Page
+from service.ingest.fulltext import FetchPdf, PdfTools
+from service.ingest.harvest import HarvestPage
+from service.ingest.progress import Recorder
+from service.ingest.submit import submit
+from service.worker.boundary import MAX_CRASHES, run_work
+from tests.conftest import make_paper, make_request
+
+PAPER = "2301.00000"
+
+
+class Arxiv:
+    """A stand-in for arXiv: one page of five papers for every question, or an error."""
+
+    def __init__(self, error=None) -> None:
+        self.error, self.asked = error, 0
+        self.seen = None
+
+    async def page(self, criteria, *, offset, size):
+        self.asked += 1
+        if self.seen is not None:
+            await self.seen()
+        if self.error is not None:
+            raise self.error
+        return Page(
+            papers=tuple(make_paper(f"2301.{offset + n:05}v1") for n in range(5)), total=100
+        )
+
+    @asynccontextmanager
+    async def open_pdf(self, *_, **__):
+        self.asked += 1
+        if self.seen is not None:
+            await self.seen()
+        raise self.error or AssertionError("no PDF should be asked for")
+        yield
+
+
+@pytest.fixture
+async def job_id(database):
+    return (await submit(database, make_request(), caller="alice")).id
+
+
+def harvest(database, job_id, arxiv=None, **more):
+    return HarvestPage(job_id, database, arxiv or Arxiv(), **more)
+
+
+async def run(work):
+    return await run_work(work, jitter=lambda: 0.0)
+
+
+JOB = "SELECT status, papers_fetched, pages_fetched, harvest_starts, harvest_attempts FROM jobs"
+
+
+async def test_a_start_is_committed_before_arxiv_is_asked(database, job_id, sql):
+    arxiv, seen = Arxiv(), []
+
+    async def look():
+        seen.extend(await sql("SELECT status, harvest_starts FROM jobs"))
+
+    arxiv.seen = look
+
+    assert await run(harvest(database, job_id, arxiv)) == Succeed()
+    assert seen == [("running", 1)]
+    assert await sql(JOB) == [("running", 5, 1, 0, 0)]
+
+
+async def test_no_transaction_is_open_while_arxiv_is_asked(database, job_id, sql):
+    arxiv, seen = Arxiv(), []
+
+    async def look():
+        seen.extend(
+            await sql(
+                "SELECT state FROM pg_stat_activity WHERE application_name = 'tests'"
+                " AND state LIKE 'idle in transaction%'"
+            )
+        )
+
+    arxiv.seen = look
+    await run(harvest(database, job_id, arxiv))
+
+    assert seen == []
+
+
+async def test_a_failed_try_counts_an_attempt_and_gives_its_start_back(database, job_id, sql):
+    outcome = await run(harvest(database, job_id, Arxiv(UpstreamFaulty("cut short"))))
+
+    assert isinstance(outcome, Retry)
+    assert await sql(JOB) == [("running", 0, 0, 0, 1)]
+
+
+async def test_tries_are_bounded_and_then_the_job_fails(database, job_id, sql):
+    work = harvest(database, job_id, Arxiv(UpstreamFaulty("cut short")), max_attempts=3)
+
+    outcomes = [await run(work) for _ in range(3)]
+
+    assert [type(outcome) for outcome in outcomes] == [Retry, Retry, Fail]
+    assert (await sql(JOB))[0].status == "failed"
+    assert len(await sql("SELECT * FROM job_errors")) == 1
+
+
+async def test_a_query_that_is_refused_fails_at_once(database, job_id, sql):
+    outcome = await run(harvest(database, job_id, Arxiv(UpstreamRejected("bad query"))))
+
+    assert outcome == Fail("upstream_rejected_query", "bad query")
+    assert (await sql(JOB))[0].status == "failed"
+
+
+async def test_a_page_that_killed_its_workers_is_quarantined_without_being_asked_for(
+    database, job_id, sql
+):
+    await sql("UPDATE jobs SET harvest_starts = :n", n=MAX_CRASHES)
+    arxiv = Arxiv()
+
+    outcome = await run(harvest(database, job_id, arxiv))
+
+    assert outcome.code == "quarantined"
+    assert arxiv.asked == 0
+    assert (await sql(JOB))[0].status == "failed"
+    assert await sql("SELECT code FROM job_errors") == [("quarantined",)]
+
+
+async def test_a_crash_in_the_middle_is_seen_by_the_next_start(database, job_id, sql):
+    await harvest(database, job_id).begin()
+
+    attempt = await harvest(database, job_id).begin()
+
+    assert attempt.crashes == 1
+    assert await sql("SELECT resumed FROM jobs") == [(1,)]
+
+
+async def test_a_stale_workers_page_changes_nothing(database, job_id, sql):
+    stale = harvest(database, job_id)
+    attempt = await stale.begin()
+    await run(harvest(database, job_id))
+    before = [await sql(f"SELECT * FROM {t}") for t in ("jobs", "papers", "job_papers")]
+    queued = await sql("SELECT dedupe_key FROM pgqueuer ORDER BY 1")
+
+    await stale.run(attempt)
+    await stale.conclude(attempt, Succeed(), None)
+
+    assert [await sql(f"SELECT * FROM {t}") for t in ("jobs", "papers", "job_papers")] == before
+    assert await sql("SELECT dedupe_key FROM pgqueuer ORDER BY 1") == queued
+
+
+async def test_a_stale_workers_failure_does_not_fail_the_job(database, job_id, sql):
+    """It was stopped for longer than its lease; another has stored the page since."""
+    stale = harvest(database, job_id)
+    attempt = await stale.begin()
+    await run(harvest(database, job_id))
+    error = UpstreamFaulty("the connection was lost while it was stopped")
+
+    await stale.conclude(attempt, Fail("upstream_faulty", "gave up"), error)
+
+    assert await sql(JOB) == [("running", 5, 1, 0, 0)]
+    assert await sql("SELECT * FROM job_errors") == []
+
+
+async def test_a_stale_workers_retry_does_not_count_against_the_next_page(database, job_id, sql):
+    stale = harvest(database, job_id)
+    attempt = await stale.begin()
+    await run(harvest(database, job_id))
+
+    await stale.conclude(attempt, Retry(timedelta(0)), UpstreamFaulty("late"))
+
+    assert await sql(JOB) == [("running", 5, 1, 0, 0)]
+
+
+async def test_two_workers_on_one_page_store_it_once(database, job_id, sql):
+    await asyncio.gather(*(run(harvest(database, job_id)) for _ in range(4)))
+
+    ((fetched,),) = await sql("SELECT papers_fetched FROM jobs")
+    assert fetched == (await sql("SELECT count(*) FROM job_papers"))[0][0]
+    assert fetched in (5, 10)
+
+
+async def test_a_job_whose_request_cannot_be_read_fails_instead_of_coming_back_for_ever(
+    database, job_id, sql
+):
+    """Written by hand, or by a version with another form of it."""
+    await sql("""UPDATE jobs SET request = '{"search_query": "?"}'""")
+
+    outcomes = [type(await run(harvest(database, job_id))) for _ in range(5)]
+
+    assert outcomes[-1] in (Fail, Succeed)
+    assert (await sql(JOB))[0].status == "failed"
+
+
+async def test_work_for_a_cancelled_job_is_not_begun(database, job_id, sql):
+    await sql("SELECT cancel_job(:job)", job=job_id)
+    arxiv = Arxiv()
+
+    assert await run(harvest(database, job_id, arxiv)) == Succeed()
+    assert arxiv.asked == 0
+
+
+async def test_a_page_that_comes_after_the_cancellation_is_not_stored(database, job_id, sql):
+    arxiv = Arxiv()
+
+    async def cancel():
+        await sql("SELECT cancel_job(:job)", job=job_id)
+
+    arxiv.seen = cancel
+
+    await run(harvest(database, job_id, arxiv))
+
+    assert await sql("SELECT * FROM papers") == []
+    assert await sql("SELECT * FROM pgqueuer") == []
+    assert (await sql(JOB))[0].papers_fetched == 0
+
+
+@pytest.fixture
+async def fetch(database, job_id, sql):
+    """The work on one PDF of a harvested job."""
+    await run(harvest(database, job_id))
+    arxiv = Arxiv(UpstreamFaulty("cut short"))
+    recorder = Recorder(database, gathering=timedelta(milliseconds=1))
+    writing = asyncio.create_task(recorder.run())
+
+    def fetch(**more) -> FetchPdf:
+        tools = PdfTools(
+            database=database, arxiv=arxiv, store=Room(), extractor=None, recorder=recorder
+        )
+        return FetchPdf(job_id, PAPER, False, tools, **more)
+
+    fetch.arxiv = arxiv
+    yield fetch
+    writing.cancel()
+    await asyncio.wait({writing})
+
+
+class Room:
+    """A place for partial files; nothing ever comes to be stored."""
+
+    @asynccontextmanager
+    async def partial(self, _):
+        yield self
+
+    size, etag = 0, None
+
+
+ROW = "SELECT state, attempts, failures FROM job_papers WHERE arxiv_id = '2301.00000'"
+
+
+async def test_an_attempt_at_a_pdf_is_committed_before_it_is_asked_for(fetch, sql):
+    seen = []
+
+    async def look():
+        seen.extend(await sql(ROW))
+
+    fetch.arxiv.seen = look
+    outcome = await run(fetch())
+
+    assert seen == [("pending", 1, 0)]
+    assert isinstance(outcome, Retry)
+    assert await sql(ROW) == [("pending", 1, 1)]
+
+
+async def test_attempts_at_a_pdf_are_bounded(fetch, sql):
+    outcomes = [await run(fetch(max_attempts=3)) for _ in range(3)]
+
+    assert [type(outcome) for outcome in outcomes] == [Retry, Retry, Fail]
+    assert (await sql(ROW))[0].state == "failed"
+    assert await sql("SELECT pdfs_failed FROM jobs") == [(1,)]
+
+
+async def test_a_pdf_that_took_its_worker_along_is_quarantined(fetch, sql):
+    await sql("UPDATE job_papers SET unfinished_reads = 3")
+
+    outcome = await run(fetch())
+
+    assert outcome.code == "quarantined"
+    assert fetch.arxiv.asked == 0
+    assert (await sql(ROW))[0].state == "failed"
+
+
+async def test_a_pdf_whose_workers_always_died_is_quarantined(fetch, sql):
+    await sql("UPDATE job_papers SET attempts = :n", n=MAX_CRASHES)
+
+    outcome = await run(fetch())
+
+    assert outcome.code == "quarantined"
+    assert fetch.arxiv.asked == 0
+
+
+async def test_an_outcome_that_is_recorded_twice_counts_once(fetch, sql):
+    work = fetch()
+    attempt = await work.begin()
+
+    for _ in range(2):
+        await work.conclude(attempt, Snooze(timedelta(0)), None)
+
+    assert await sql(ROW) == [("pending", 0, 0)]
+
+
+async def test_a_stale_workers_failure_does_not_fail_a_pdf_that_another_works_on(fetch, sql):
+    stale, current = fetch(), fetch()
+    late = await stale.begin()
+    await current.begin()
+
+    await stale.conclude(late, Fail("upstream_faulty", "gave up"), UpstreamFaulty("late"))
+
+    assert (await sql(ROW))[0].state == "pending"
+
+
+async def test_the_work_on_a_finished_pdf_is_not_begun(fetch, sql):
+    await sql("UPDATE job_papers SET state = 'failed'")
+
+    assert await run(fetch()) == Succeed()
+    assert fetch.arxiv.asked == 0
