@@ -6,8 +6,8 @@ the one before it left: a partial file to go on with, or a file that only wants
 its text.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,7 +122,6 @@ class FetchPdf:
     tools: PdfTools
     max_attempts: int = 5
     _stage: Stage = Stage.PDF_DOWNLOAD
-    _is_reading: bool = False
 
     async def begin(self) -> PdfAttempt | None:
         """Count the start; None when the paper or its job is done."""
@@ -141,8 +140,7 @@ class FetchPdf:
             await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf)
         self._stage = Stage.PDF_PROCESSING
         path = await self.tools.store.local_path(pdf.path)
-        await self._begin_reading()
-        with _crash_as_ours():
+        async with self._reading():
             text = await self.tools.extractor.text_of(path)
         await self._record(attempt, PaperState.PROCESSED, text=text)
 
@@ -208,20 +206,28 @@ class FetchPdf:
         try:
             if not await part.looks_like_pdf():
                 raise BadPdf("what came is no PDF", code="corrupt")
-            await self._begin_reading()
-            with _crash_as_ours():
+            async with self._reading():
                 await self.tools.extractor.check(part.path)
         except BadPdf as err:
             if err.code != ENCRYPTED:
                 await part.discard()
                 raise
 
-    async def _begin_reading(self) -> None:
-        """Count it before it is done: whoever dies of it must have left a trace."""
-        if not self._is_reading:
-            self._is_reading = True
-            async with self.tools.database.transaction() as conn:
-                await JobPaperStore(conn).begin_reading(self.job_id, self.paper)
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[None]:
+        """Count the read in the database while it lasts: who dies of it must leave a trace.
+
+        Only while it lasts, and not for the whole attempt: a worker may be killed at
+        any moment, and nearly all moments are spent on something else.
+        """
+        async with self.tools.database.transaction() as conn:
+            await JobPaperStore(conn).begin_reading(self.job_id, self.paper)
+        try:
+            yield
+        except ChildDied as err:  # may have been bad luck: worth another try, twice
+            raise ExtractorCrashed("the process that read the PDF died") from err
+        async with self.tools.database.transaction() as conn:
+            await JobPaperStore(conn).end_reading(self.job_id, self.paper)
 
     async def _record(self, attempt: PdfAttempt, state: PaperState, **what: Any) -> None:  # noqa: ANN401
         interrupted = attempt.crashes > 0 and state is not PaperState.DOWNLOADED
@@ -234,12 +240,3 @@ class FetchPdf:
                 **what,
             )
         )
-
-
-@contextmanager
-def _crash_as_ours() -> Iterator[None]:
-    """A child that died may have been bad luck: worth another try, twice."""
-    try:
-        yield
-    except ChildDied as err:
-        raise ExtractorCrashed("the process that read the PDF died") from err

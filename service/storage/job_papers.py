@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Text, Uuid, bindparam, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -111,6 +122,15 @@ class JobPaperStore:
 
     async def begin_reading(self, job_id: UUID, arxiv_id: str) -> None:
         """Note that the PDF is about to be read, which a hostile one may not let us end."""
+        await self._count_read(job_id, arxiv_id, job_papers.c.unfinished_reads + 1)
+
+    async def end_reading(self, job_id: UUID, arxiv_id: str) -> None:
+        """Note that the reading ended, so that a later death is not blamed on the PDF."""
+        await self._count_read(job_id, arxiv_id, literal(0))
+
+    async def _count_read(self, job_id: UUID, arxiv_id: str, count: ColumnElement[int]) -> None:
+        # It must survive our death, not that of PostgreSQL: no need to wait for its disk.
+        await self._conn.execute(text("SET LOCAL synchronous_commit TO off"))
         await self._conn.execute(
             update(job_papers)
             .where(
@@ -118,7 +138,7 @@ class JobPaperStore:
                 job_papers.c.arxiv_id == arxiv_id,
                 job_papers.c.state.in_(OPEN_STATES),
             )
-            .values(unfinished_reads=job_papers.c.unfinished_reads + 1)
+            .values(unfinished_reads=count)
         )
 
     async def release(self, job_id: UUID, arxiv_id: str, *, attempts: int, failed: bool) -> None:

@@ -144,12 +144,12 @@ class Rig:
         """All that a job brought about, to compare with another run of it."""
         job = {"job": job_id}
         return {
-            "job": await self.rows(f"SELECT {JOB_COUNTERS} FROM jobs WHERE id = :job", **job),
             "job_papers": await self.rows(
                 "SELECT arxiv_id, version, state, reason FROM job_papers"
                 " WHERE job_id = :job ORDER BY 1",
                 **job,
             ),
+            "job": await self.rows(f"SELECT {JOB_COUNTERS} FROM jobs WHERE id = :job", **job),
             "papers": await self.rows(
                 "SELECT arxiv_id, version, title, authors, pdf_state, pdf_path, pdf_sha256,"
                 " pdf_bytes, page_count FROM papers ORDER BY 1"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 
+import psutil
 import pytest
 
 from service.domain.job import JobStatus
@@ -218,19 +219,23 @@ async def test_a_pdf_that_takes_its_worker_along_three_times_is_left_alone(rig):
     assert job.pdfs_failed == 1
 
 
-async def test_reading_is_counted_before_it_begins(rig):
+async def test_a_read_is_counted_while_it_lasts_and_no_longer(rig):
     """A worker killed while its child reads leaves the count behind, committed."""
-    rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 1, "seconds": 60}])
-    job_id = await rig.submit(max_papers=1)
+    rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 2, "seconds": 60}])
+    job_id = await rig.submit(max_papers=2)
 
     async with rig.process() as process:
         await rig.replica.wait_until_held(timeout=30)
-        async with rig.database.transaction() as conn:
-            await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
-            rig.replica.release()
-            await _until_somebody_waits(conn)  # the file is stored, its row is not
-            await kill(process)
+        await rig.until(job_id, lambda job: job.pdfs_processed == 1)
+        (child,) = psutil.Process(process.pid).children()
+        child.suspend()
+        rig.replica.release()
+        async with asyncio.timeout(20):
+            while not await rig.rows("SELECT 1 FROM job_papers WHERE unfinished_reads = 1"):
+                await rig.rows("SELECT pg_sleep(0.02)")
+        await kill(process)
+        psutil.wait_procs([child], timeout=10)
 
     rows = await rig.rows("SELECT attempts, failures, unfinished_reads, state FROM job_papers")
-    assert [tuple(row) for row in rows] == [(1, 0, 1, "pending")]
-    assert (await rig.job(job_id)).status is JobStatus.RUNNING
+    assert sorted(map(tuple, rows)) == [(1, 0, 0, "processed"), (1, 0, 1, "pending")]
+    assert not child.is_running()
