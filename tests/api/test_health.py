@@ -4,9 +4,10 @@ import shutil
 
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.api.health import READINESS
-from service.storage.engine import Database, create_engine
+from service.storage.engine import Database, asyncpg_url, create_engine
 
 
 async def readiness(api):
@@ -22,18 +23,18 @@ async def test_a_whole_service_is_alive_and_ready(api):
 
 
 @pytest.fixture
-async def other_database(sql, database, database_url):
+async def other_database(database_url):
     """An empty database beside ours: no schema of any revision."""
-    async with database.engine.connect() as conn:
-        connection = await conn.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.exec_driver_sql("CREATE DATABASE behind")
+    admin = create_async_engine(asyncpg_url(database_url), isolation_level="AUTOCOMMIT")
+    async with admin.connect() as conn:
+        await conn.exec_driver_sql("CREATE DATABASE behind")
     url = make_url(database_url).set(database="behind").render_as_string(hide_password=False)
     engine = create_engine(url, name="tests behind")
     yield Database(engine, deadline_seconds=2.5)
     await engine.dispose()
-    async with database.engine.connect() as conn:
-        connection = await conn.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.exec_driver_sql("DROP DATABASE IF EXISTS behind WITH (FORCE)")
+    async with admin.connect() as conn:
+        await conn.exec_driver_sql("DROP DATABASE IF EXISTS behind WITH (FORCE)")
+    await admin.dispose()
 
 
 async def test_a_schema_that_is_behind_is_not_ready(serve, other_database):

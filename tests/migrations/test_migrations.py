@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from service.storage import migrate
-from service.storage.engine import create_engine
+from service.storage.engine import asyncpg_url, create_engine
 from service.storage.tables import metadata
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ asyncio.run(main())
 @pytest.fixture
 async def empty_url(postgres: str) -> AsyncIterator[str]:
     """URL of an empty database of its own."""
-    admin = create_engine(postgres, name="tests admin", pool_size=1)
+    admin = create_async_engine(asyncpg_url(postgres))  # no timeouts: a busy disk takes its time
     drop = f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)"
     await alone(admin, drop, f"CREATE DATABASE {NAME}")
     yield make_url(postgres).set(database=NAME).render_as_string(hide_password=False)
