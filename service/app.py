@@ -151,7 +151,12 @@ async def running_worker(
         stack.push_async_callback(extractor.close)
         recorder = Recorder(database)
         tools = PdfTools(
-            database=database, arxiv=arxiv, store=store, extractor=extractor, recorder=recorder
+            database=database,
+            arxiv=arxiv,
+            store=store,
+            extractor=extractor,
+            recorder=recorder,
+            readers=asyncio.Semaphore(settings.extract_processes),
         )
         engine = _engine(settings, url, tools, arxiv)
         lease = timedelta(seconds=settings.lease_seconds)

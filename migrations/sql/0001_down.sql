@@ -1,4 +1,4 @@
-DROP VIEW failing_papers, job_throughput, job_overview;
+DROP VIEW stranded_work, failing_papers, job_throughput, job_overview;
 DROP FUNCTION cancel_job(uuid);
 DROP TABLE upstream_pace, schedules, callers, job_errors, job_papers, paper_texts, papers, jobs;
 DROP FUNCTION job_errors_count(), job_errors_edited(), jobs_announce(), jobs_touch(), new_job_id();

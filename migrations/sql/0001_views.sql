@@ -90,3 +90,27 @@ COMMENT ON COLUMN failing_papers.reason IS 'Why, as a stable word.';
 COMMENT ON COLUMN failing_papers.attempts IS 'Times work on it was begun.';
 COMMENT ON COLUMN failing_papers.error IS 'The last error, in words.';
 COMMENT ON COLUMN failing_papers.failed_at IS 'When it was given up.';
+
+-- A task may be lost: PgQueuer lets a worker that was thought dead delete the row of the task
+-- that another has taken over; if that one dies as well, nobody comes back. The workers look
+-- here and queue such work again.
+CREATE VIEW stranded_work AS
+SELECT j.id AS job_id, NULL::text AS arxiv_id
+FROM jobs j
+WHERE j.status = 'running' AND j.taken_up_at IS NOT NULL AND NOT j.is_harvested
+    AND NOT EXISTS (
+        SELECT FROM pgqueuer q
+        WHERE q.headers ->> 'job' = j.id::text AND q.entrypoint = 'harvest' AND q.status IN ('queued', 'picked')
+    )
+UNION ALL
+SELECT jp.job_id, jp.arxiv_id
+FROM jobs j
+JOIN job_papers jp ON jp.job_id = j.id AND jp.state IN ('pending', 'downloaded')
+WHERE j.status = 'running' AND j.taken_up_at IS NOT NULL AND j.pdfs_pending > 0
+    AND NOT EXISTS (
+        SELECT FROM pgqueuer q
+        WHERE q.dedupe_key = 'pdf:' || jp.job_id || ':' || jp.arxiv_id AND q.status IN ('queued', 'picked')
+    );
+COMMENT ON VIEW stranded_work IS 'Work of running jobs for which no task is queued; usually empty.';
+COMMENT ON COLUMN stranded_work.job_id IS 'The job.';
+COMMENT ON COLUMN stranded_work.arxiv_id IS 'The paper whose PDF is wanted; null: the harvest.';

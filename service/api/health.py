@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from aiohttp import web
-from sqlalchemy import text
 
 from service.api.jobs import json_response
 from service.api.problems import problem
@@ -35,7 +34,6 @@ class Readiness:
     async def _database(self) -> str | None:
         try:
             async with self.database.transaction() as conn:
-                await conn.execute(text("SELECT 1"))
                 is_current = await conn.run_sync(current_revision) == head_revision()
         except DatabaseAway:
             return "database"

@@ -71,13 +71,16 @@ class FleetPace:
 
     async def pdf_turn(self) -> None:
         """Return when a PDF request may start."""
-        async with self.database.transaction() as conn:
-            delay = await PaceStore(conn).book(Lane.PDF, interval=self.pdf_interval + PDF_MARGIN)
-        while delay > timedelta(0):
-            await asyncio.sleep(delay.total_seconds())
-            # a silence may have been asked for while we slept
+        is_silent = True
+        while is_silent:
             async with self.database.transaction() as conn:
-                delay = await PaceStore(conn).silence_left(Lane.PDF)
+                interval = self.pdf_interval + PDF_MARGIN
+                delay = await PaceStore(conn).book(Lane.PDF, interval=interval)
+            await asyncio.sleep(delay.total_seconds())
+            # A silence may have come while we slept. Who had booked before it books anew:
+            # or all of them would start together when it ends.
+            async with self.database.transaction() as conn:
+                is_silent = await PaceStore(conn).silence_left(Lane.PDF) > timedelta(0)
 
     async def silence(self, lane: Lane, delay: timedelta | None) -> timedelta:
         """Let nobody of the fleet ask on `lane` for `delay` (None: longer each time in a row)."""

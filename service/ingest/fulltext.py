@@ -6,6 +6,7 @@ the one before it left: a partial file to go on with, or a file that only wants
 its text.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -74,13 +75,14 @@ class TextSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PdfTools:
-    """What the work on any PDF needs."""
+    """What the work on any PDF needs; `readers` lets read as many as there are processes for."""
 
     database: Database
     arxiv: PdfSource
     store: PdfStore
     extractor: TextSource
     recorder: Recorder
+    readers: asyncio.Semaphore
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ class FetchPdf:
                     arxiv_id=self.paper,
                     attempt=attempt.number,
                 )
-                await self._record(attempt, state, reason=code, error=what)
+                attempts = attempt.row.attempts
+                await self._record(attempt, state, reason=code, error=what, attempts=attempts)
             case _:
                 failed = not isinstance(outcome, Snooze)
                 attempts = attempt.row.attempts
@@ -217,17 +220,19 @@ class FetchPdf:
     async def _reading(self) -> AsyncIterator[None]:
         """Count the read in the database while it lasts: who dies of it must leave a trace.
 
-        Only while it lasts, and not for the whole attempt: a worker may be killed at
-        any moment, and nearly all moments are spent on something else.
+        Only while it lasts, and neither for the whole attempt nor while it waits for
+        a process: a worker may be killed at any moment, and nearly all of an
+        attempt's moments are spent on something else.
         """
-        async with self.tools.database.transaction() as conn:
-            await JobPaperStore(conn).begin_reading(self.job_id, self.paper)
-        try:
-            yield
-        except ChildDied as err:  # may have been bad luck: worth another try, twice
-            raise ExtractorCrashed("the process that read the PDF died") from err
-        async with self.tools.database.transaction() as conn:
-            await JobPaperStore(conn).end_reading(self.job_id, self.paper)
+        async with self.tools.readers:
+            async with self.tools.database.transaction() as conn:
+                await JobPaperStore(conn).begin_reading(self.job_id, self.paper)
+            try:
+                yield
+            except ChildDied as err:  # may have been bad luck: worth another try, twice
+                raise ExtractorCrashed("the process that read the PDF died") from err
+            async with self.tools.database.transaction() as conn:
+                await JobPaperStore(conn).end_reading(self.job_id, self.paper)
 
     async def _record(self, attempt: PdfAttempt, state: PaperState, **what: Any) -> None:  # noqa: ANN401
         interrupted = attempt.crashes > 0 and state is not PaperState.DOWNLOADED

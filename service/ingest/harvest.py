@@ -7,15 +7,16 @@ that was read. A crash repeats at most the page in flight, and a worker that was
 thought dead changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
 from service.domain.cursor import Cursor
-from service.domain.errors import UpstreamUnavailable
+from service.domain.errors import PermanentError, UpstreamUnavailable
 from service.domain.job import Criteria, IngestionRequest, JobError, Stage
 from service.domain.outcome import Fail, Outcome, Snooze, Succeed
 from service.domain.paper import Page, Paper
@@ -36,15 +37,24 @@ class PageSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class HarvestAttempt:
     """One try at the page behind `checkpoint`."""
 
     number: int
     crashes: int
-    request: IngestionRequest
+    document: Mapping[str, Any]
     checkpoint: Cursor | None
     position: int  # papers the job has brought in so far
+
+    @cached_property
+    def request(self) -> IngestionRequest:
+        """What the job is to bring in; PermanentError for a row that nobody can read."""
+        try:
+            return IngestionRequest.load(self.document)
+        except (KeyError, TypeError, ValueError) as err:
+            message = "the stored request cannot be read"
+            raise PermanentError(message, code="unreadable_request") from err
 
     @property
     def cursor(self) -> Cursor:
@@ -61,7 +71,7 @@ class Step:
     ends_page: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HarvestPage:
     """The work of a harvest task: the next page of one job."""
 
@@ -69,6 +79,7 @@ class HarvestPage:
     database: Database
     arxiv: PageSource
     max_attempts: int = 5
+    _checkpoint: Cursor | None = None  # the last one that this run has read or written
 
     async def begin(self) -> HarvestAttempt | None:
         """Take the job up; None when it has nothing left to harvest."""
@@ -76,11 +87,12 @@ class HarvestPage:
             row = await JobStore(conn).take_up(self.job_id)
         if row is None:
             return None
+        self._checkpoint = None if row.checkpoint is None else Cursor.load(row.checkpoint)
         return HarvestAttempt(
             number=row.harvest_attempts + 1,
             crashes=row.harvest_starts - 1,
-            request=IngestionRequest.load(row.request),
-            checkpoint=None if row.checkpoint is None else Cursor.load(row.checkpoint),
+            document=row.request,
+            checkpoint=self._checkpoint,
             position=row.papers_fetched,
         )
 
@@ -104,7 +116,9 @@ class HarvestPage:
                 case Succeed():
                     pass  # the last batch has set it all
                 case Fail(code=code, message=message):
-                    if await store.fail(self.job_id):
+                    # A worker that was thought dead must not fail what another goes on with.
+                    is_ours = await store.lock_at(self.job_id, self._checkpoint)
+                    if is_ours and await store.fail(self.job_id):
                         tries = error.attempts if isinstance(error, UpstreamUnavailable) else None
                         what = JobError(
                             stage=Stage.ARXIV_FETCH, message=message, code=code, attempt=tries
@@ -141,7 +155,7 @@ class HarvestPage:
             if not await self._commit(attempt, page, batch, step):
                 _log.info("page was stored by another worker", job_id=str(self.job_id))
                 return
-            checkpoint = cursor = following
+            self._checkpoint = checkpoint = cursor = following
 
     async def _commit(
         self, attempt: HarvestAttempt, page: Page, batch: Sequence[Paper], step: Step

@@ -35,7 +35,8 @@ class PageStorer:
         `position`: papers the job had brought in before, for the order of its tasks.
         """
         conn, job_id, request = self.conn, self.job_id, self.request
-        by_id = {paper.arxiv_id.paper: paper for paper in batch}
+        by_version = sorted(batch, key=lambda paper: paper.arxiv_id.version or 0)
+        by_id = {paper.arxiv_id.paper: paper for paper in by_version}  # the newest of each
         known = await JobPaperStore(conn).known(job_id, by_id)
         new = [paper for arxiv_id, paper in by_id.items() if arxiv_id not in known]
         written = await PaperStore(conn).upsert(new, overwrite=not request.skip_duplicates)

@@ -48,6 +48,8 @@ class Result:
 
     `pdf` comes with `downloaded`, `text` with `processed` (None: another job
     stored it already); `error` and `reason` with `failed` and `unavailable`.
+    With `attempts` it counts only if no other attempt at the paper has begun since:
+    a failure of a worker that was thought dead is not the paper's.
     """
 
     job_id: UUID
@@ -57,6 +59,7 @@ class Result:
     text: ExtractedText | None = None
     reason: str | None = None
     error: JobError | None = None
+    attempts: int | None = None
     was_interrupted: bool = False
 
 
@@ -132,10 +135,11 @@ async def _record(conn: AsyncConnection, results: Sequence[Result]) -> None:
     counters: dict[UUID, Counter[str]] = {}
     for state in _COUNTER_OF:
         of_state = [r for r in results if r.state is state and r.job_id in running]
+        by_paper = {(r.job_id, r.arxiv_id.paper): r for r in of_state}  # each once
         moved = await JobPaperStore(conn).move(
-            [Move(r.job_id, r.arxiv_id.paper, state, r.reason) for r in of_state]
+            [Move(*key, state, r.reason, r.attempts) for key, r in by_paper.items()]
         )
-        changed = [r for r in of_state if (r.job_id, r.arxiv_id.paper) in moved]
+        changed = [result for key, result in by_paper.items() if key in moved]
         for result in changed:
             counters.setdefault(result.job_id, Counter()).update(_steps(result))
         for result in changed:

@@ -1,23 +1,27 @@
-"""Tidying up after those that died, and what would grow for ever."""
+"""Tidying up after those that died: files, log rows, and tasks that got lost with them."""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.domain.cursor import Cursor
 from service.domain.errors import DatabaseAway, StorageAway
+from service.domain.job import Job
+from service.ingest.tasks import harvest_task, pdf_task
 from service.pdf.store import PdfStore
 from service.storage.engine import Database
-from service.worker.engine import purge_log
+from service.storage.jobs import JobStore
+from service.worker.engine import Task, enqueue, purge_log
 
 QUEUE_LOG_KEPT = timedelta(days=7)
+STRANDED_AT_ONCE = 500
 
 _log = structlog.get_logger(__name__)
 
 
 async def keep_tidy(database: Database, store: PdfStore, *, lease: timedelta) -> None:
-    """Once in a lease remove abandoned partial files and old log rows, until cancelled.
+    """Once in a lease tidy up, until cancelled.
 
     A partial file that nobody has touched for two leases has no owner: a crashed
     one would have been taken over by then.
@@ -26,14 +30,36 @@ async def keep_tidy(database: Database, store: PdfStore, *, lease: timedelta) ->
         try:
             removed = await store.sweep(older_than=2 * lease)
             async with database.transaction() as conn:
-                purged = await _purge(conn)
+                purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
+            queued = await queue_stranded(database)
         except (DatabaseAway, StorageAway) as err:
             _log.warning("not tidied up", code=err.code)
         else:
-            if removed or purged:
-                _log.info("tidied up", partial_files=removed, queue_log_rows=purged)
+            if removed or purged or queued:
+                counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
+                _log.info("tidied up", **counts)
         await asyncio.sleep(lease.total_seconds())
 
 
-async def _purge(conn: AsyncConnection) -> int:
-    return await purge_log(conn, older_than=QUEUE_LOG_KEPT)
+async def queue_stranded(database: Database) -> int:
+    """Queue the work of running jobs that no task would do any more; returns how many tasks.
+
+    A task too many does no harm: the checkpoint and the states of papers let only
+    one change anything.
+    """
+    async with database.transaction() as conn:
+        stranded = await JobStore(conn).list_stranded(limit=STRANDED_AT_ONCE)
+        running = await JobStore(conn).lock(sorted({row.job_id for row in stranded}))
+        jobs = await JobStore(conn).get_many(sorted(running))
+        lost = [(jobs[row.job_id], row.arxiv_id) for row in stranded if row.job_id in jobs]
+        return await enqueue(conn, [_task(job, arxiv_id) for job, arxiv_id in lost])
+
+
+def _task(job: Job, arxiv_id: str | None) -> Task:
+    """The task for one paper of `job`, or for its next page."""
+    position = job.papers_fetched
+    if arxiv_id is None:
+        offset = 0 if job.checkpoint is None else Cursor.load(job.checkpoint).offset
+        return harvest_task(job.id, job.priority, Cursor(offset=offset), position=position)
+    again = not job.request.get("skip_duplicates", True)
+    return pdf_task(job.id, job.priority, arxiv_id, position=position, again=again)

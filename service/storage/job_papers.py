@@ -7,12 +7,14 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Row,
     Text,
     Uuid,
     bindparam,
     func,
     literal,
+    or_,
     select,
     text,
     update,
@@ -47,12 +49,16 @@ class NewJobPaper:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A paper of a job reaching `state`; `reason` is a stable word, or None."""
+    """A paper of a job reaching `state`; `reason` is a stable word, or None.
+
+    With `attempts` only if that is still the number of attempts at the paper.
+    """
 
     job_id: UUID
     arxiv_id: str
     state: PaperState
     reason: str | None = None
+    attempts: int | None = None
 
 
 class JobPaperStore:
@@ -179,6 +185,7 @@ class JobPaperStore:
                 job_papers.c.job_id == given.c.job_id,
                 job_papers.c.arxiv_id == given.c.arxiv_id,
                 job_papers.c.state.in_(_BEFORE[state]),
+                or_(given.c.attempts.is_(None), given.c.attempts == job_papers.c.attempts),
             )
             .values(state=state, reason=given.c.reason, updated_at=func.clock_timestamp())
             .returning(job_papers.c.job_id, job_papers.c.arxiv_id)
@@ -190,5 +197,7 @@ def _unnested(moves: Sequence[Move]) -> Any:  # noqa: ANN401 - a FROM clause
     job_ids = bindparam("job_ids", [move.job_id for move in moves], type_=ARRAY(Uuid()))
     arxiv_ids = bindparam("arxiv_ids", [move.arxiv_id for move in moves], type_=ARRAY(Text()))
     reasons = bindparam("reasons", [move.reason for move in moves], type_=ARRAY(Text()))
-    given = func.unnest(job_ids, arxiv_ids, reasons)
-    return given.table_valued("job_id", "arxiv_id", "reason", name="given").render_derived()
+    attempts = bindparam("attempts", [move.attempts for move in moves], type_=ARRAY(Integer()))
+    given = func.unnest(job_ids, arxiv_ids, reasons, attempts)
+    columns = ("job_id", "arxiv_id", "reason", "attempts")
+    return given.table_valued(*columns, name="given").render_derived()

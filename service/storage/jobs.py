@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
@@ -115,6 +116,11 @@ class JobStore:
             jobs.c.status.in_(ACTIVE_STATUSES),
         )
         return set(job_ids) - set((await self._conn.execute(active)).scalars())
+
+    async def list_stranded(self, *, limit: int) -> Sequence[Row[Any]]:
+        """Work of running jobs that no task will do: job_id, arxiv_id (None: the harvest)."""
+        statement = text("SELECT job_id, arxiv_id FROM stranded_work LIMIT :limit")
+        return (await self._conn.execute(statement, {"limit": limit})).all()
 
     async def take_up(self, job_id: UUID) -> Row[Any] | None:
         """Begin (or go on with) the harvest; counts the start before any work is done.

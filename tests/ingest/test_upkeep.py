@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from service.app import pdf_store
 from service.domain.arxiv_id import ArxivId
-from service.ingest.upkeep import QUEUE_LOG_KEPT
+from service.domain.job import JobStatus
+from service.ingest.upkeep import QUEUE_LOG_KEPT, queue_stranded
 from service.settings import Settings
 from service.storage.engine import Database
 from service.worker.engine import purge_log
@@ -51,3 +52,32 @@ async def _until_gone(database: Database, paths):
                 return
             await conn.exec_driver_sql("SELECT pg_sleep(0.1)")
     raise TimeoutError
+
+
+async def test_tasks_that_got_lost_are_queued_again(rig):
+    """A worker thought dead may delete the row of a task that another runs; if that dies too …"""
+    rig.replica.script([{"kind": "hold", "lane": "api", "number": 2, "seconds": 60}])
+    job_id = await rig.submit()
+    async with rig.process() as process:
+        await rig.replica.wait_until_held(timeout=30)
+        process.kill()
+        await process.wait()
+    rig.replica.release()
+    lost = await rig.rows("DELETE FROM pgqueuer RETURNING entrypoint")
+    stranded = await rig.rows("SELECT arxiv_id FROM stranded_work")
+
+    async with rig.worker(LEASE_SECONDS="1"):
+        job = await rig.final(job_id)
+
+    assert lost
+    assert None in [row.arxiv_id for row in stranded]
+    assert job.status is JobStatus.COMPLETED
+    assert job.papers_fetched == 10
+    await rig.assert_sound()
+
+
+async def test_a_row_written_by_hand_is_nobodys_work(rig):
+    await rig.rows("INSERT INTO jobs (status, started_at) VALUES ('running', now()) RETURNING 1")
+
+    assert await queue_stranded(rig.database) == 0
+    assert await rig.rows("SELECT 1 FROM pgqueuer") == []

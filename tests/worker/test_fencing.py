@@ -228,7 +228,12 @@ async def fetch(database, job_id, sql):
 
     def fetch(**more) -> FetchPdf:
         tools = PdfTools(
-            database=database, arxiv=arxiv, store=Room(), extractor=None, recorder=recorder
+            database=database,
+            arxiv=arxiv,
+            store=Room(),
+            extractor=None,
+            recorder=recorder,
+            readers=asyncio.Semaphore(1),
         )
         return FetchPdf(job_id, PAPER, False, tools, **more)
 
