@@ -197,13 +197,13 @@ class FetchPdf:
                 await part.record_etag(answer.etag)
                 async for chunk in answer.chunks():
                     await part.write(chunk)
+                if "html" in answer.content_type and not await part.looks_like_pdf():
+                    await part.discard()
+                    raise NotPdf("a web page came in place of the PDF")
         except UpstreamFaulty:
             if had and part.size == had:
                 await part.truncate()  # what we had may be why: begin anew next time
             raise
-        if "html" in answer.content_type and not await part.looks_like_pdf():
-            await part.discard()
-            raise NotPdf("a web page came in place of the PDF")
 
     async def _check(self, part: Part) -> None:
         try:
