@@ -23,10 +23,11 @@ STATEMENT_TIMEOUT_SECONDS = 30
 LOCK_TIMEOUT_SECONDS = 10
 IDLE_IN_TRANSACTION_SECONDS = 30
 
-# SQLSTATEs that time can mend: class 08 connection, 53 resources, 57 intervention,
+# SQLSTATEs that time can mend: class 08 connection, 28 credentials (an operator can change
+# them while we wait), 53 resources, 57 intervention,
 # and serialization (40001), deadlock (40P01), lock timeout (55P03), read-only (25006),
 # a database that is still to be made (3D000).
-_PASSING_CLASSES = ("08", "53", "57")
+_PASSING_CLASSES = ("08", "28", "53", "57")
 _PASSING_STATES = ("40001", "40P01", "55P03", "25006", "3D000")
 # Undefined table, column or function, no schema: the migration has not come so far yet.
 _BEHIND_STATES = ("42P01", "42703", "42883", "3F000")
