@@ -21,7 +21,7 @@ from service.domain.errors import DatabaseAway
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
 LOCK_TIMEOUT_SECONDS = 10
-IDLE_IN_TRANSACTION_SECONDS = 30
+IDLE_IN_TRANSACTION_SECONDS = 5  # a worker that was stopped in the middle must not hold locks
 
 # SQLSTATEs that time can mend: class 08 connection, 28 credentials (an operator can change
 # them while we wait), 53 resources, 57 intervention,

@@ -117,7 +117,7 @@ class Rig:
             return await JobStore(conn).get(job_id)
 
     async def until(
-        self, job_id: UUID, wanted: Callable[[Job], bool], *, seconds: float = 30
+        self, job_id: UUID, wanted: Callable[[Job], bool], *, seconds: float = 60
     ) -> Job:
         """The job once `wanted` holds, looked at whenever it changes."""
         changed = asyncio.Event()
@@ -132,7 +132,7 @@ class Rig:
         finally:
             await connection.close()
 
-    async def final(self, job_id: UUID, *, seconds: float = 30) -> Job:
+    async def final(self, job_id: UUID, *, seconds: float = 60) -> Job:
         """The job once it is final."""
         return await self.until(job_id, lambda job: job.status.is_final, seconds=seconds)
 
