@@ -68,6 +68,7 @@ async def test_the_process_is_alive_and_not_ready(away):
 async def test_a_locked_table_gets_an_answer_in_time_and_heals(api, database, sql):
     await sql(f"INSERT INTO jobs (id) VALUES ('{JOB}')")
     async with database.engine.begin() as conn:
+        await conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await conn.execute(text("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"))
 
         status, _ = await asked(api, "GET", STATUS)
@@ -83,6 +84,7 @@ async def test_an_exhausted_pool_is_a_busy_database(serve, database_url, databas
     engine = create_engine(database_url, name="tests small", pool_size=2)
     api = await serve(database=Database(engine, deadline_seconds=1))
     async with database.engine.begin() as conn:
+        await conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await conn.execute(text("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"))
         answers = await asyncio.gather(
             *(asked(api, "GET", "/api/v1/ingestion/jobs") for _ in range(50))

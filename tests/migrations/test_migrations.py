@@ -187,6 +187,7 @@ async def test_a_migrator_that_is_killed_half_way_leaves_nothing_half(empty, emp
         await holder.exec_driver_sql(HOLD_FUNCTION)
         await holder.exec_driver_sql(HOLD_TRIGGER)
         await holder.commit()
+        await holder.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         await holder.exec_driver_sql("LOCK TABLE jobs_wait IN ACCESS EXCLUSIVE MODE")
 
         with migrators(empty_url, 1) as (process,):
