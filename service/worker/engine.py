@@ -54,6 +54,7 @@ UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer th
 RESTART_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 POOL_SIZE = 4  # one listens; claims, heartbeats and results share the others
 COMMAND_TIMEOUT_SECONDS = 10.0
+CLOSE_SECONDS = 1.0  # a pool whose connections broke does not always close by itself
 PROBE_TIMEOUT = timedelta(seconds=10)
 
 _log = structlog.get_logger(__name__)
@@ -339,7 +340,7 @@ async def _pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
         yield pool
     finally:
         try:
-            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await pool.close()
         except (TimeoutError, asyncpg.InterfaceError, OSError):
             pool.terminate()

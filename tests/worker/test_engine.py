@@ -404,7 +404,7 @@ async def test_it_listens_again_when_all_its_connections_were_ended(
         await runs.begun()
         await sql(KILL)
         await queue(tasks(job_id, range(1, 2)))
-        await runs.begun(seconds=8)
+        await runs.begun(seconds=20)
         await until(lambda: _listens(sql))
 
         for number in range(2, 5):
