@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -59,6 +60,18 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         await conn.execute(text(RESET_PACE))
     yield Database(engine, deadline_seconds=20)
     await engine.dispose()
+
+
+@pytest.fixture
+def sql(database: Database) -> Callable[..., Awaitable[list[Any]]]:
+    """Run one statement, committed, as an operator would; returns its rows, if any."""
+
+    async def run(statement: str, **parameters: object) -> list[Any]:
+        async with database.engine.begin() as conn:
+            result = await conn.execute(text(statement), parameters)
+            return list(result.all()) if result.returns_rows else []
+
+    return run
 
 
 def make_request(**changes: object) -> IngestionRequest:

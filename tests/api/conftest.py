@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 from aiohttp.test_utils import TestClient
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 
 from service.api.auth import TokenRules
 from service.app import API_DEADLINE_SECONDS, build_api
@@ -93,18 +93,6 @@ def serve(aiohttp_client: Any, api_database: Database, store: LocalStore) -> Ser
 @pytest.fixture
 async def api(serve: Serve) -> TestClient:
     return await serve()
-
-
-@pytest.fixture
-def sql(database: Database) -> Sql:
-    """Run one statement, committed, as an operator would; returns its rows, if any."""
-
-    async def run(statement: str, **parameters: object) -> list[Any]:
-        async with database.engine.begin() as conn:
-            result = await conn.execute(text(statement), parameters)
-            return list(result.all()) if result.returns_rows else []
-
-    return run
 
 
 @dataclass

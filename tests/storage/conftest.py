@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
 from service.domain.paper import PaperState
 from service.storage.engine import Database, create_engine
@@ -14,18 +13,6 @@ from service.storage.papers import PaperStore
 from tests.conftest import make_paper
 
 Sql = Callable[..., Awaitable[list[Any]]]
-
-
-@pytest.fixture
-def sql(database: Database) -> Sql:
-    """Run one statement, committed; returns its rows, if any."""
-
-    async def run(statement: str, **parameters: object) -> list[Any]:
-        async with database.engine.begin() as conn:
-            result = await conn.execute(text(statement), parameters)
-            return list(result.all()) if result.returns_rows else []
-
-    return run
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
 from service.domain.outcome import Outcome, Succeed
 from service.storage.engine import Database, libpq_url
@@ -17,18 +16,6 @@ from service.worker.engine import Engine, Handler, Kind, Task, enqueue
 
 Sql = Callable[..., Awaitable[list[Any]]]
 Queue = Callable[..., Awaitable[int]]
-
-
-@pytest.fixture
-def sql(database: Database) -> Sql:
-    """Run one statement, committed; returns its rows, if any."""
-
-    async def run(statement: str, **parameters: object) -> list[Any]:
-        async with database.engine.begin() as conn:
-            result = await conn.execute(text(statement), parameters)
-            return list(result.all()) if result.returns_rows else []
-
-    return run
 
 
 @pytest.fixture
