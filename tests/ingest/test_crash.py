@@ -206,12 +206,16 @@ async def test_a_pending_job_that_is_cancelled_never_starts(rig):
 
 async def test_a_pdf_that_takes_its_worker_along_three_times_is_left_alone(rig):
     """Died while it was read, each time: the paper fails, and nobody reads it a fourth time."""
+    rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 1, "seconds": 60}])
     job_id = await rig.submit(max_papers=1)
+    async with rig.process() as process:
+        await rig.replica.wait_until_held(timeout=30)
+        await kill(process)
+    rig.replica.release()
+    await rig.rows(
+        "UPDATE job_papers SET unfinished_reads = 3, attempts = attempts + 2 RETURNING 1"
+    )
     async with rig.worker():
-        await rig.until(job_id, lambda job: job.pdfs_pending == 1)
-        await rig.rows(
-            "UPDATE job_papers SET unfinished_reads = 3, attempts = attempts + 3 RETURNING 1"
-        )
         job = await rig.final(job_id)
 
     assert job.status is JobStatus.COMPLETED
