@@ -33,7 +33,10 @@ demo: $(VENV)/.run ## the same, and exit when the ingestion has completed
 	@$(BIN)/python -m service demo
 
 test: $(VENV)/.dev ## the whole test suite, with coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+	@$(BIN)/python -m pytest -m "not slow_faults" --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+faults: $(VENV)/.dev ## every case of the fault list, the slow ones too
+	@$(BIN)/python -m pytest tests/faults
 
 check: lint types imports migrations test ## all that CI runs
 

@@ -1,0 +1,11 @@
+"""The service from outside: each test is a case of the fault list, and bears its number.
+
+The fixtures are those of the layers that the cases are about: a case must not
+need a rig of its own to be seen.
+"""
+
+from tests.api.conftest import api, api_database, link, serve, store
+from tests.cli.conftest import service, tools
+from tests.ingest.conftest import replica, rig
+
+__all__ = ["api", "api_database", "link", "replica", "rig", "serve", "service", "store", "tools"]
