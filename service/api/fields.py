@@ -1,6 +1,8 @@
 """Kinds of JSON values that requests are made of, stricter than the library's own."""
 
+import re
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
@@ -8,6 +10,8 @@ from marshmallow import ValidationError, fields, validate
 from service.domain.arxiv_id import ArxivId
 from service.domain.job import DAY_FORMAT
 from service.domain.paper import clean_text
+
+_DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class StrictInteger(fields.Integer):
@@ -17,6 +21,31 @@ class StrictInteger(fields.Integer):
         if type(value) is not int:
             raise self.make_error("invalid", input=value)
         return value
+
+
+class QueryInteger(fields.Integer):
+    """An integer as a query parameter: decimal digits, nothing around them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:  # noqa: ANN401
+        if not isinstance(value, str) or _DIGITS.fullmatch(value) is None:
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+class Choices(fields.List[Any]):
+    """Some of `choices` as a query parameter: separated by commas, repeated, or both."""
+
+    def __init__(self, choices: type[StrEnum], **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(fields.Enum(choices, by_value=True), **kwargs)
+        self.choices = choices
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any]:  # noqa: ANN401
+        words = [word for text in value for word in text.split(",")]
+        try:
+            return [self.choices(word) for word in dict.fromkeys(words)]
+        except ValueError:
+            known = ", ".join(self.choices)
+            raise ValidationError(f"Each must be one of: {known}.") from None
 
 
 class StrictBoolean(fields.Boolean):

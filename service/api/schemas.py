@@ -1,13 +1,12 @@
 """JSON ↔ domain: what a request may contain, field by field, and nothing else."""
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from service.api.fields import Day, Id, Line, StrictBoolean, StrictInteger
-from service.domain.errors import InvalidRequest
+from service.api.loading import load
 from service.domain.job import (
     DEFAULT_PAPERS,
     MAX_PAGE_SIZE,
@@ -16,15 +15,12 @@ from service.domain.job import (
     IngestionRequest,
     Priority,
 )
-from service.domain.paper import clean_text
 
 MAX_QUERY_LENGTH = 1000
 MAX_TERM_LENGTH = 200
 MAX_IDS = 2000
 MAX_SEARCH_PAPERS = 10_000
 MAX_BATCH = 200
-MAX_SHOWN_ERRORS = 20
-MAX_SHOWN_NAME = 100
 
 
 class SearchQuerySchema(Schema):
@@ -108,26 +104,5 @@ class IngestionRequestSchema(Schema):
 
 def load_request(document: Any) -> IngestionRequest:  # noqa: ANN401 - any JSON
     """The request in `document`; raises InvalidRequest naming every wrong field."""
-    try:
-        request: IngestionRequest = IngestionRequestSchema().load(document)
-    except ValidationError as err:
-        raise InvalidRequest(_shown(_flat(err.normalized_messages()))) from None  # type: ignore[no-untyped-call]
+    request: IngestionRequest = load(IngestionRequestSchema(), document)
     return request
-
-
-def _shown(problems: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The first of them, under names that are fit to be sent: unknown ones are the caller's."""
-    first = islice(problems.items(), MAX_SHOWN_ERRORS)
-    return {clean_text(name)[:MAX_SHOWN_NAME]: messages for name, messages in first}
-
-
-def _flat(messages: Mapping[Any, Any], prefix: str = "") -> dict[str, list[str]]:
-    """Nested messages with dotted names: `search_query.from_date`, `search_query.ids.3`."""
-    found: dict[str, list[str]] = {}
-    for name, value in messages.items():
-        path = prefix if name == "_schema" else f"{prefix}.{name}" if prefix else str(name)
-        if isinstance(value, Mapping):
-            found |= _flat(value, path)
-        else:
-            found.setdefault(path or "body", []).extend(str(text) for text in value)
-    return found
