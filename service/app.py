@@ -16,7 +16,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from service.api.auth import TokenRules, authentication
+from service.api.auth import authentication
 from service.api.body import MAX_BODY_BYTES
 from service.api.callers import ActiveCallers
 from service.api.health import READINESS, Readiness
@@ -24,6 +24,7 @@ from service.api.jobs import DATABASE
 from service.api.problems import problems
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.server import SERVER_NAME
+from service.api.tokens import TokenRules
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits

@@ -10,8 +10,8 @@ from typing import TypeVar
 import click
 from sqlalchemy.exc import ProgrammingError
 
-from service.api.auth import MAX_SUBJECT_LENGTH
 from service.api.status import moment
+from service.api.tokens import MAX_SUBJECT_LENGTH
 from service.app import database_of
 from service.cli.output import print_json, print_table
 from service.cli.settings import load_settings

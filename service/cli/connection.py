@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from service.api.auth import issue
+from service.api.tokens import issue
 from service.app import token_rules
 from service.cli.settings import TOKEN_VARIABLE, load_settings
 from service.client import IngestionClient

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from service.api.auth import issue
+from service.api.tokens import issue
 from service.app import token_rules
 from service.cli.settings import load_settings
 from service.secrets import signing_key

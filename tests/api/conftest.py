@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import make_url
 
-from service.api.auth import TokenRules
+from service.api.tokens import TokenRules
 from service.app import API_DEADLINE_SECONDS, build_api
 from service.pdf.store import LocalStore
 from service.storage.engine import Database, create_engine

@@ -14,7 +14,7 @@ import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from service.api.auth import TokenRules, issue
+from service.api.tokens import TokenRules, issue
 from tests.api.conftest import RULES, bearer, is_problem, token
 
 URL = "/api/v1/ingestion/jobs"

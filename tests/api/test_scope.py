@@ -6,7 +6,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from service.api.auth import TokenRules
+from service.api.tokens import TokenRules
 from service.app import build_api
 from service.pdf.store import LocalStore
 
@@ -26,7 +26,7 @@ def bearer(**claims):
     return {"Authorization": "Bearer " + jwt.encode(payload, KEY, algorithm="HS256")}
 
 
-@pytest.mark.parametrize("scope", ["ingest", "read ingest", "ingest read"])
+@pytest.mark.parametrize("scope", ["ingest", "read ingest", "ingest read", ["read", "ingest"]])
 async def test_the_scope_lets_a_caller_submit(scoped, scope):
     answer = await scoped.post("/api/v1/ingestion/arxiv", json=BODY, headers=bearer(scope=scope))
 
