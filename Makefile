@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint types imports migrations faults lock clean
+.PHONY: help run demo test check lint types imports migrations faults bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -38,6 +38,15 @@ test: $(VENV)/.dev ## the whole test suite, with coverage
 faults: $(VENV)/.dev ## every case of the fault list, the slow ones too
 	@$(BIN)/python -m pytest tests/faults
 
+$(VENV)-bench/.done: benchmarks/requirements.lock | $(VENV)/.python
+	@echo "Installing what the benchmarks compare with into $(VENV)-bench ..."
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: $(VENV)/.dev $(VENV)-bench/.done ## measure; BENCH=status: only that one
+	@$(BIN)/python -m benchmarks $(BENCH)
+
 check: lint types imports migrations test ## all that CI runs
 
 lint: $(VENV)/.dev ## format and lint
@@ -57,4 +66,4 @@ lock: $(VENV)/.dev ## refresh the pinned versions
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 --extra dev -c requirements.lock setup.cfg -o requirements-dev.lock
 
 clean: ## remove .venv, caches and local data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var
+	rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var

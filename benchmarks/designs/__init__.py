@@ -1,0 +1,1 @@
+"""What the service is measured against; each module is a program of its own."""

@@ -1,0 +1,64 @@
+"""Programs to be measured: started, waited for, and ended by their process id."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], *, log: Path, environment: Mapping[str, str]
+) -> Iterator[int]:
+    """Run `command` in the checkout until the end of the block; gives its process id."""
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answered(url: str, *, headers: Mapping[str, str]) -> bytes:
+    """The body of a 200 from `url`, asked for until it comes; raises TimeoutError."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(Request(url, headers=dict(headers)), timeout=5) as response:
+                body: bytes = response.read()
+                return body
+        except HTTPError as err:
+            err.close()
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing but errors from {url}")
