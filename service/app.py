@@ -20,7 +20,7 @@ from service.api.auth import authentication
 from service.api.body import MAX_BODY_BYTES
 from service.api.callers import ActiveCallers
 from service.api.health import READINESS, Readiness
-from service.api.jobs import DATABASE
+from service.api.jobs import DATABASE, READS
 from service.api.problems import problems
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.server import SERVER_NAME
@@ -39,6 +39,7 @@ from service.pdf.extract import ExtractLimits, Extractor
 from service.pdf.store import LocalStore, PdfStore
 from service.settings import Settings, is_arxiv
 from service.storage.engine import Database, create_engine, libpq_url
+from service.storage.reads import JobReads
 from service.worker.boundary import run_work
 from service.worker.engine import Engine, Kind
 from service.worker.watch import stop_final_jobs
@@ -79,9 +80,11 @@ def build_api(rules: TokenRules, database: Database, store: PdfStore) -> web.App
         ],
     )
     app[DATABASE] = database
+    app[READS] = reads = JobReads(database)
     app[READINESS] = Readiness(database, store)
     app.on_response_prepare.append(_hide_versions)
     app.cleanup_ctx.append(_watching(callers))
+    app.on_cleanup.append(lambda _: reads.close())
     add_routes(app)
     return app
 

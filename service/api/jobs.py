@@ -15,8 +15,10 @@ from service.domain.errors import Conflict, MalformedRequest, NotFound
 from service.ingest.submit import submit
 from service.storage.engine import Database
 from service.storage.jobs import JobStore
+from service.storage.reads import JobReads
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
+READS: web.AppKey[JobReads] = web.AppKey("reads", JobReads)
 MAX_LISTED = 1000
 MAX_KEY_LENGTH = 255
 
@@ -42,8 +44,7 @@ async def create_job(request: web.Request) -> web.Response:
 
 async def get_job(request: web.Request) -> web.Response:
     """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it."""
-    async with request.app[DATABASE].transaction() as conn:
-        job = await JobStore(conn).get(job_id_of(request))
+    job = await request.app[READS].get(job_id_of(request))
     tag = entity_tag(job)
     headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
     if any(seen.value in (tag, "*") for seen in request.if_none_match or ()):
