@@ -6,7 +6,7 @@ each is built here as if the other did not exist.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,10 +21,11 @@ from service.api.body import MAX_BODY_BYTES
 from service.api.callers import ActiveCallers
 from service.api.health import READINESS, Readiness
 from service.api.jobs import DATABASE, READS
+from service.api.jwks import PublishedKeys
 from service.api.problems import problems
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.server import SERVER_NAME
-from service.api.tokens import TokenRules
+from service.api.tokens import TokenRules, Tokens
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
@@ -51,16 +52,20 @@ HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 LONGEST_POLL = timedelta(seconds=2)
 
 
-def token_rules(settings: Settings, key: str) -> TokenRules:
-    """What tokens must fulfil, with the key that is in force."""
+def token_rules(settings: Settings, keys: Sequence[str]) -> TokenRules:
+    """What tokens must fulfil, with the keys that are in force, the one that signs first."""
     return TokenRules(
-        key=key,
+        key=keys[0] if keys else None,
+        other_keys=tuple(keys[1:]),
+        key_ids=tuple((settings.jwt_key_ids or "").split()),
+        jwks_url=settings.jwt_jwks_url,
         algorithm=settings.jwt_algorithm,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         leeway=settings.jwt_leeway_seconds,
         max_lifetime=settings.jwt_max_lifetime_seconds,
         write_scope=settings.jwt_write_scope,
+        operator_scope=settings.jwt_operator_scope,
     )
 
 
@@ -72,19 +77,23 @@ def pdf_store(settings: Settings) -> PdfStore:
 def build_api(rules: TokenRules, database: Database, store: PdfStore) -> web.Application:
     """The HTTP application; its background work starts and ends with it."""
     callers = ActiveCallers(database)
+    published = PublishedKeys(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
+    tokens = Tokens(rules, published)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
             problems,
-            authentication(rules, public=PUBLIC_PATHS, is_active=callers.is_active),
+            authentication(tokens, public=PUBLIC_PATHS, is_active=callers.is_active),
         ],
     )
     app[DATABASE] = database
     app[READS] = reads = JobReads(database)
-    app[READINESS] = Readiness(database, store)
+    app[READINESS] = Readiness(database, store, published)
     app.on_response_prepare.append(_hide_versions)
-    app.cleanup_ctx.append(_watching(callers))
+    app.cleanup_ctx.append(_watching(callers.watch))
     app.on_cleanup.append(lambda _: reads.close())
+    if published is not None:
+        app.cleanup_ctx.append(_watching(published.watch))
     add_routes(app)
     return app
 
@@ -93,9 +102,9 @@ async def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER_NAME
 
 
-def _watching(callers: ActiveCallers) -> Any:  # noqa: ANN401 - aiohttp's cleanup context
+def _watching(watch: Callable[[], Coroutine[None, None, None]]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context
     async def watching(_: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(callers.watch(), name="blocked callers")
+        task = asyncio.create_task(watch())
         yield
         task.cancel()
         await asyncio.wait({task})

@@ -12,22 +12,23 @@ SECRET_FILE = "jwt-secret"  # noqa: S105 - a file's name
 SECRET_BYTES = 48
 
 
-def signing_key(settings: Settings) -> tuple[str, Path | None]:
-    """The key that tokens are verified with, and its file if it is the development secret.
+def signing_keys(settings: Settings) -> tuple[tuple[str, ...], Path | None]:
+    """The keys that tokens are verified with, and the file of the development secret if it is one.
 
+    The first is the one that signs; none where they are published at JWT_JWKS_URL.
     Without a configured key a random one is made under DATA_DIR (mode 0600), but
     only beside an embedded database: replicas that share a database must be given
     one. Raises SettingsError then.
     """
-    if settings.jwt_key is not None:
-        return settings.jwt_key, None
+    if settings.jwt_keys or settings.jwt_jwks_url is not None:
+        return settings.jwt_keys, None
     if not settings.is_embedded:
         raise SettingsError({"JWT_SECRET": "is required when DATABASE_URL is set"})
     path = settings.data_dir / SECRET_FILE
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         _make(path)
-    return _read(path), path
+    return (_read(path),), path
 
 
 def _make(path: Path) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ from service.app import (
     token_rules,
 )
 from service.domain.errors import StorageAway
-from service.secrets import signing_key
+from service.secrets import signing_keys
 from service.settings import Settings
 from service.siblings import siblings
 from service.storage import migrate
@@ -71,10 +71,10 @@ def run(settings: Settings, role: Role, *, announce: Callable[[str], None] | Non
 
     `announce` is called with the base URL once the listener is open.
     """
-    key, _ = signing_key(settings) if role.api else ("", None)
+    keys, _ = signing_keys(settings) if role.api else ((), None)
     signal.signal(signal.SIGTERM, _leave)  # until the event loop takes the signals over
     with database_url(settings) as url, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_live(settings, role, url=url, key=key, announce=announce))
+        runner.run(_live(settings, role, url=url, keys=keys, announce=announce))
 
 
 def _leave(*_: object) -> None:
@@ -95,14 +95,14 @@ async def _live(
     role: Role,
     *,
     url: str,
-    key: str,
+    keys: Sequence[str],
     announce: Callable[[str], None] | None,
 ) -> None:
     stopping = _stop_signals()
     async with AsyncExitStack() as stack:
         app = None
         if role.api:
-            app = await stack.enter_async_context(_listening(settings, role, url, key, announce))
+            app = await stack.enter_async_context(_listening(settings, role, url, keys, announce))
             await stack.enter_async_context(siblings(settings.api_processes - 1))
         if not await _prepared(settings, url, stopping):
             return
@@ -143,13 +143,13 @@ async def _listening(
     settings: Settings,
     role: Role,
     url: str,
-    key: str,
+    keys: Sequence[str],
     announce: Callable[[str], None] | None,
 ) -> AsyncIterator[web.Application]:
     async with database_of(
         url, name="api", deadline_seconds=API_DEADLINE_SECONDS, pool_size=10
     ) as database:
-        app = build_api(token_rules(settings, key), database, pdf_store(settings))
+        app = build_api(token_rules(settings, keys), database, pdf_store(settings))
         runner = Runner(
             app, access_log_class=AccessLog, keepalive_timeout=30, shutdown_timeout=STOP_SECONDS
         )

@@ -11,11 +11,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
-import jwt
 from marshmallow import (
     EXCLUDE,
     Schema,
@@ -26,12 +26,11 @@ from marshmallow import (
     validates_schema,
 )
 
-MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: a key of at least the hash's size
+from service import keys
+
 ARXIV_INTERVAL_SECONDS = 3.0  # info.arxiv.org/help/api/tou.html
 ARXIV_PDFS_PER_SECOND = 4.0  # info.arxiv.org/help/bulk_data.html
-HMAC_ALGORITHMS = ("HS256", "HS384", "HS512")
-KEY_ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "EdDSA")
-SECRET_NAMES = ("JWT_SECRET", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY")
+SECRET_NAMES = ("JWT_SECRET", "JWT_OTHER_SECRETS", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY")
 OWN_PREFIXES = ("ARXIV_", "JWT_")
 NO_URL = "must be an http:// or https:// URL"
 
@@ -57,12 +56,15 @@ class Settings:
     jwt_secret: str | None
     jwt_public_key: str | None
     jwt_jwks_url: str | None
+    jwt_other_secrets: str | None
+    jwt_key_ids: str | None
     jwt_algorithm: str
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_leeway_seconds: int
     jwt_max_lifetime_seconds: int
     jwt_write_scope: str | None
+    jwt_operator_scope: str | None
     arxiv_api_url: str
     arxiv_oai_url: str
     arxiv_pdf_url: str
@@ -101,9 +103,11 @@ class Settings:
         return Path(urlsplit(self.storage_url).path)
 
     @property
-    def jwt_key(self) -> str | None:
-        """What tokens are verified with; None when nothing is configured."""
-        return self.jwt_public_key or self.jwt_secret
+    def jwt_keys(self) -> tuple[str, ...]:
+        """What tokens are verified with, the key that signs first; empty when none is given."""
+        if self.jwt_secret is not None:
+            return (self.jwt_secret, *keys.lines(self.jwt_other_secrets))
+        return keys.pems(self.jwt_public_key)
 
     def masked(self) -> dict[str, str | int | float | None]:
         """Variable → value as in force, secrets replaced by `***`, in the order of the spec."""
@@ -166,8 +170,20 @@ def _storage_url(text: str) -> None:
         raise ValidationError("must be a file:///absolute/path URL")
 
 
-def _no_jwks_yet(_: str) -> None:
-    raise ValidationError("key sets are not available in this version; use JWT_PUBLIC_KEY")
+def _jwks_url(text: str) -> None:
+    parts = _split(text)
+    host = parts.hostname or ""
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise ValidationError("must be an https:// URL (http:// on this machine only)")
+    if not host or parts.username is not None or parts.password is not None or parts.fragment:
+        raise ValidationError("must have a host, and no user, password or fragment")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _contact(text: str) -> None:
@@ -194,9 +210,11 @@ class SettingsSchema(Schema):
     API_PROCESSES = fields.Integer(load_default=1, validate=_at_least(1, 64))
     JWT_SECRET = fields.String(load_default=None)
     JWT_PUBLIC_KEY = fields.String(load_default=None)
-    JWT_JWKS_URL = fields.String(load_default=None, validate=_no_jwks_yet)
+    JWT_JWKS_URL = fields.String(load_default=None, validate=_jwks_url)
+    JWT_OTHER_SECRETS = fields.String(load_default=None)
+    JWT_KEY_IDS = fields.String(load_default=None)
     JWT_ALGORITHM = fields.String(
-        load_default="HS256", validate=validate.OneOf(HMAC_ALGORITHMS + KEY_ALGORITHMS)
+        load_default="HS256", validate=validate.OneOf(keys.HMAC_ALGORITHMS + keys.KEY_ALGORITHMS)
     )
     JWT_ISSUER = fields.String(load_default=None)
     JWT_AUDIENCE = fields.String(load_default=None)
@@ -205,6 +223,7 @@ class SettingsSchema(Schema):
         load_default=86_400, validate=_at_least(1, 10 * 365 * 86_400)
     )
     JWT_WRITE_SCOPE = fields.String(load_default=None)
+    JWT_OPERATOR_SCOPE = fields.String(load_default=None)
     ARXIV_API_URL = fields.String(
         load_default="https://export.arxiv.org/api/query", validate=_http_url
     )
@@ -231,24 +250,8 @@ class SettingsSchema(Schema):
     @validates_schema
     def check_keys(self, data: dict[str, Any], **_: object) -> None:
         """Refuse keys that are too weak or of the wrong kind for the algorithm."""
-        secret, public_key = data["JWT_SECRET"], data["JWT_PUBLIC_KEY"]
-        if secret is not None:
-            if len(secret.strip().encode()) < MIN_SECRET_BYTES:
-                raise ValidationError(f"must have at least {MIN_SECRET_BYTES} bytes", "JWT_SECRET")
-            if secret.lstrip().startswith("-----BEGIN"):
-                raise ValidationError("is a PEM key; use JWT_PUBLIC_KEY", "JWT_SECRET")
-            if data["JWT_ALGORITHM"] not in HMAC_ALGORITHMS:
-                raise ValidationError("must be an HS algorithm with JWT_SECRET", "JWT_ALGORITHM")
-        if public_key is not None:
-            if secret is not None:
-                raise ValidationError("only one of it and JWT_SECRET may be set", "JWT_PUBLIC_KEY")
-            if not public_key.lstrip().startswith("-----BEGIN PUBLIC KEY"):
-                raise ValidationError("must be a PEM public key", "JWT_PUBLIC_KEY")
-            if data["JWT_ALGORITHM"] not in KEY_ALGORITHMS:
-                raise ValidationError("must be asymmetric with JWT_PUBLIC_KEY", "JWT_ALGORITHM")
-            if not _fits(public_key, data["JWT_ALGORITHM"]):
-                message = "must be a PEM public key of the kind that JWT_ALGORITHM needs"
-                raise ValidationError(message, "JWT_PUBLIC_KEY")
+        for name, message in keys.mistakes(data):
+            raise ValidationError(message, name)
 
     @validates_schema
     def check_arxiv_rules(self, data: dict[str, Any], **_: object) -> None:
@@ -271,15 +274,6 @@ class SettingsSchema(Schema):
         values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
         values["extract_processes"] = values["extract_processes"] or os.cpu_count() or 1
         return Settings(**values)
-
-
-def _fits(public_key: str, algorithm: str) -> bool:
-    """Whether tokens of the algorithm can be verified with this PEM key at all."""
-    try:
-        jwt.get_algorithm_by_name(algorithm).prepare_key(public_key)
-    except (ValueError, TypeError, jwt.PyJWTError):  # the key library's, and PyJWT's own
-        return False
-    return True
 
 
 def is_arxiv(host: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from service.secrets import signing_key
+from service.secrets import signing_keys
 from service.settings import Settings, SettingsError, SettingsSchema, is_arxiv, unknown_names
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -64,12 +64,15 @@ GOOD = {
     "PORT": "0",
     "API_PROCESSES": "2",
     "JWT_SECRET": SECRET,
+    "JWT_OTHER_SECRETS": "another secret of more than thirty-two bytes",
+    "JWT_KEY_IDS": "new old",
     "JWT_ALGORITHM": "HS512",
     "JWT_ISSUER": "us",
     "JWT_AUDIENCE": "ingestion",
     "JWT_LEEWAY_SECONDS": "0",
     "JWT_MAX_LIFETIME_SECONDS": "3600",
     "JWT_WRITE_SCOPE": "ingest",
+    "JWT_OPERATOR_SCOPE": "operate",
     **STAND_IN,
     "ARXIV_MIN_INTERVAL_SECONDS": "0.1",
     "ARXIV_PDF_PER_SECOND": "50",
@@ -121,7 +124,13 @@ BAD = [
     ("JWT_SECRET", "x" * 31),
     ("JWT_SECRET", " " * 40),
     ("JWT_SECRET", RSA_PEM),
-    ("JWT_JWKS_URL", "https://example.org/keys"),
+    ("JWT_JWKS_URL", "http://example.org/keys"),
+    ("JWT_JWKS_URL", "https://user:hunter2@example.org/keys"),
+    ("JWT_JWKS_URL", "https://example.org/keys#hunter2"),
+    ("JWT_JWKS_URL", "https:///keys"),
+    ("JWT_JWKS_URL", "file:///etc/keys"),
+    ("JWT_OTHER_SECRETS", SECRET),
+    ("JWT_KEY_IDS", "one two"),
     ("JWT_ALGORITHM", "none"),
     ("JWT_ALGORITHM", "hs256"),
     ("JWT_LEEWAY_SECONDS", "-1"),
@@ -199,7 +208,7 @@ def test_keys_must_fit_their_algorithm(environ, name):
 def test_a_public_key_that_fits_is_taken(pem, algorithm):
     known = settings(JWT_PUBLIC_KEY=pem, JWT_ALGORITHM=algorithm)
 
-    assert known.jwt_key == pem
+    assert known.jwt_keys == (pem.strip(),)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +307,7 @@ def test_names_that_look_like_ours_are_pointed_out():
 
 
 def test_the_secret_may_be_any_bytes_of_that_length():
-    assert settings(JWT_SECRET="ü" * 16).jwt_key == "ü" * 16
+    assert settings(JWT_SECRET="ü" * 16).jwt_keys == ("ü" * 16,)
 
 
 # The development secret
@@ -307,14 +316,14 @@ def test_the_secret_may_be_any_bytes_of_that_length():
 def test_a_configured_key_is_used(tmp_path):
     known = settings(JWT_SECRET=SECRET, DATA_DIR=str(tmp_path))
 
-    assert signing_key(known) == (SECRET, None)
+    assert signing_keys(known) == ((SECRET,), None)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_development_secret_is_random_private_and_kept(tmp_path):
-    first, path = signing_key(settings(DATA_DIR=str(tmp_path / "a")))
-    again, _ = signing_key(settings(DATA_DIR=str(tmp_path / "a")))
-    other, _ = signing_key(settings(DATA_DIR=str(tmp_path / "b")))
+    (first,), path = signing_keys(settings(DATA_DIR=str(tmp_path / "a")))
+    (again,), _ = signing_keys(settings(DATA_DIR=str(tmp_path / "a")))
+    (other,), _ = signing_keys(settings(DATA_DIR=str(tmp_path / "b")))
 
     assert first == again
     assert first != other
@@ -326,7 +335,7 @@ def test_replicas_that_share_a_database_must_be_given_a_key(tmp_path):
     known = settings(DATABASE_URL="postgresql://h/d", DATA_DIR=str(tmp_path))
 
     with pytest.raises(SettingsError) as caught:
-        signing_key(known)
+        signing_keys(known)
 
     assert list(caught.value.problems) == ["JWT_SECRET"]
     assert list(tmp_path.iterdir()) == []
@@ -336,14 +345,14 @@ def test_a_secret_file_that_is_too_short_is_refused(tmp_path):
     (tmp_path / "jwt-secret").write_text("short")
 
     with pytest.raises(SettingsError):
-        signing_key(settings(DATA_DIR=str(tmp_path)))
+        signing_keys(settings(DATA_DIR=str(tmp_path)))
 
 
 def test_processes_that_start_at_once_agree_on_the_secret(tmp_path):
     for number in range(30):
         known = settings(DATA_DIR=str(tmp_path / str(number)))
         with ThreadPoolExecutor(8) as pool:
-            keys = list(pool.map(lambda _, known=known: signing_key(known)[0], range(8)))
+            keys = list(pool.map(lambda _, known=known: signing_keys(known)[0], range(8)))
 
         assert len(set(keys)) == 1
 

@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from service.api.tokens import REFUSED, Grant, TokenRules, Tokens
+from service.api.tokens import REFUSED, Grant, Tokens
 from service.domain.errors import NotAllowed, Unauthenticated
 
 MAX_TOKEN_LENGTH = 8192
+OUT_OF_SCOPE = "The token does not have the scope that this needs"
 CALLER: web.RequestKey[str] = web.RequestKey("caller", str)
+MAY_OPERATE: web.RequestKey[bool] = web.RequestKey("may_operate", bool)
 # RFC 6750 §2.1 and RFC 7515 §3.1: one blank, three base64url parts
 _HEADER = re.compile(r"(?i:bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII)
 
@@ -25,14 +27,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def authentication(
-    rules: TokenRules, *, public: frozenset[str], is_active: Callable[[str], bool]
+    tokens: Tokens, *, public: frozenset[str], is_active: Callable[[str], bool]
 ) -> Middleware:
     """A middleware that lets requests with a good token of an active caller through.
 
     `public` paths are compared exactly. Paths and methods that do not exist are
     left to the router's own answer. Raises Unauthenticated for everything else.
     """
-    tokens = Tokens(rules)
+    rules = tokens.rules
 
     @web.middleware
     async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -41,9 +43,10 @@ def authentication(
         grant = await _grant(request, tokens)
         if not is_active(grant.caller):
             raise Unauthenticated(REFUSED)
-        if rules.write_scope is not None and request.method not in _READING:
-            _demand(rules.write_scope, grant)
         request[CALLER] = grant.caller
+        if request.method not in _READING:
+            _demand(rules.write_scope, grant)
+            request[MAY_OPERATE] = rules.operator_scope in (None, *grant.scopes)
         return await handler(request)
 
     return authenticate
@@ -65,6 +68,12 @@ def _token(header: str) -> str:
     return match[1]
 
 
-def _demand(scope: str, grant: Grant) -> None:
-    if scope not in grant.scopes:
-        raise NotAllowed("The token does not have the scope that this needs")
+def _demand(scope: str | None, grant: Grant) -> None:
+    if scope is not None and scope not in grant.scopes:
+        raise NotAllowed(OUT_OF_SCOPE)
+
+
+def demand_ownership(request: web.Request, owner: str | None) -> None:
+    """Let a change to what is `owner`'s be made by itself or an operator; else raise NotAllowed."""
+    if owner != request[CALLER] and not request[MAY_OPERATE]:
+        raise NotAllowed(OUT_OF_SCOPE)

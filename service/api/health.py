@@ -7,6 +7,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from service.api.jobs import json_response
+from service.api.jwks import PublishedKeys
 from service.api.problems import problem
 from service.domain.errors import DatabaseAway, StorageAway
 from service.pdf.store import PdfStore
@@ -22,14 +23,18 @@ class Readiness:
 
     database: Database
     store: PdfStore
+    published_keys: PublishedKeys | None = None
     is_stopping: bool = False
 
     async def missing(self) -> list[str]:
-        """What is not in order: some of `stopping`, `database`, `schema`, `storage`."""
+        """What is not in order: some of `stopping`, `database`, `schema`, `storage`, `keys`."""
         if self.is_stopping:
             return ["stopping"]
         found = await asyncio.gather(self._database(), self._storage())
-        return [name for name in found if name is not None]
+        return [name for name in (*found, self._keys()) if name is not None]
+
+    def _keys(self) -> str | None:
+        return None if self.published_keys is None or self.published_keys.is_ready else "keys"
 
     async def _database(self) -> str | None:
         try:

@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
-from service.api.auth import CALLER
+from service.api.auth import CALLER, demand_ownership
 from service.api.body import read_json
 from service.api.schemas import load_request
 from service.api.status import entity_tag, status_document
@@ -63,6 +63,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     """DELETE /job/{job_id} → 200; the workers stop within seconds."""
     job_id = job_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
+        demand_ownership(request, await JobStore(conn).requested_by(job_id))
         outcome = await JobStore(conn).cancel(job_id)
     if outcome == "not found":
         raise NotFound("Job not found")

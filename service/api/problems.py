@@ -18,6 +18,7 @@ from service.domain.errors import (
     DatabaseAway,
     InvalidRequest,
     KeyReused,
+    KeysAway,
     MalformedRequest,
     NotAllowed,
     NotFound,
@@ -48,6 +49,7 @@ _STATUS_OF: Mapping[type[ServiceError], int] = {
     RequestError: 400,
     DatabaseAway: 503,
     StorageAway: 503,
+    KeysAway: 503,
     TransientError: 503,
 }
 _HTTP_DETAILS = {

@@ -12,7 +12,7 @@ from service.api.tokens import issue
 from service.app import token_rules
 from service.cli.settings import TOKEN_VARIABLE, load_settings
 from service.client import IngestionClient
-from service.secrets import signing_key
+from service.secrets import signing_keys
 from service.settings import Settings, SettingsError
 
 SUBJECT = "cli"
@@ -79,15 +79,17 @@ def base_url(settings: Settings) -> str:
 def make_token(settings: Settings, subject: str = SUBJECT) -> str:
     """A token signed with the secret of this environment; a usage error where there is none."""
     missing = f"no token: give --token or set {TOKEN_VARIABLE}"
-    if settings.jwt_public_key is not None:
-        raise click.UsageError(f"{missing} (JWT_PUBLIC_KEY is set: tokens come from elsewhere)")
+    for name in ("JWT_PUBLIC_KEY", "JWT_JWKS_URL"):
+        if settings.masked()[name] is not None:
+            raise click.UsageError(f"{missing} ({name} is set: tokens come from elsewhere)")
     try:
-        key, _ = signing_key(settings)
+        keys, _ = signing_keys(settings)
     except SettingsError:
         raise click.UsageError(f"{missing} (JWT_SECRET is not set here)") from None
     ttl = min(TOKEN_LIFETIME_SECONDS, settings.jwt_max_lifetime_seconds)
-    rules = token_rules(settings, key)
-    return issue(rules, sub=subject, ttl_seconds=ttl, scope=settings.jwt_write_scope)
+    rules = token_rules(settings, keys)
+    scopes = [s for s in (settings.jwt_write_scope, settings.jwt_operator_scope) if s is not None]
+    return issue(rules, sub=subject, ttl_seconds=ttl, scope=" ".join(scopes) or None)
 
 
 def run(

@@ -28,7 +28,7 @@ from service.cli.settings import load_settings
 from service.cli.watching import display_for, watch
 from service.client import PATIENCE, IngestionClient, JobReport
 from service.domain.job import JobStatus
-from service.secrets import signing_key
+from service.secrets import signing_keys
 from service.settings import Settings
 
 FAILURE = 1
@@ -96,7 +96,7 @@ class Demo:
         say.print(f"The service is up on {base_url(settings)}, with {place}.", soft_wrap=True)
         say.print(told, soft_wrap=True)
         say.print(f"Its log is {serve.log}.", soft_wrap=True)
-        _, secret_file = signing_key(settings)
+        _, secret_file = signing_keys(settings)
         if secret_file is not None:
             say.print(f"JWT_SECRET is not set: tokens are signed with {secret_file}.")
 

@@ -4,7 +4,7 @@ import click
 
 from service import serving
 from service.cli.settings import load_settings
-from service.secrets import signing_key
+from service.secrets import signing_keys
 from service.settings import SettingsError
 
 
@@ -16,7 +16,7 @@ def serve(*, with_worker: bool, sibling: bool) -> None:
     settings = load_settings()
     if settings.api_processes > 1 and settings.port == 0:
         raise SettingsError({"PORT": "must not be 0 when API_PROCESSES is more than 1"})
-    _, generated = signing_key(settings)
+    _, generated = signing_keys(settings)
     if generated is not None:
         click.echo(f"JWT_SECRET is not set: using the development secret in {generated}", err=True)
     serving.run(settings, serving.Role(api=True, worker=with_worker, is_sibling=sibling))

@@ -17,7 +17,8 @@ ServiceError
 │   ├── NotPdf              a page came in place of the PDF
 │   ├── ExtractorCrashed    the process that read the PDF died
 │   ├── DatabaseAway        PostgreSQL cannot be asked now
-│   └── StorageAway         files cannot be written now
+│   ├── StorageAway         files cannot be written now
+│   └── KeysAway            tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
     ├── UpstreamUnavailable arXiv stayed away for the whole budget
@@ -151,6 +152,12 @@ class StorageAway(TransientError):
     """The PDF storage cannot be written now (full, read-only, missing)."""
 
     code = "storage_away"
+
+
+class KeysAway(TransientError):
+    """The keys that tokens are verified with were never published, or too long ago."""
+
+    code = "keys_away"
 
 
 class PermanentError(ServiceError):

@@ -105,6 +105,15 @@ class JobStore:
         )
         return [_job(row) for row in (await self._conn.execute(statement)).all()]
 
+    async def requested_by(self, job_id: UUID) -> str | None:
+        """The caller who submitted the job, None if nobody did (SQL); raises NotFound."""
+        statement = select(jobs.c.requested_by).where(jobs.c.id == job_id)
+        row = (await self._conn.execute(statement)).one_or_none()
+        if row is None:
+            raise NotFound("Job not found")
+        owner: str | None = row.requested_by
+        return owner
+
     async def cancel(self, job_id: UUID) -> str:
         """Cancel by the same function that operators call: see `cancel_job` in the migrations."""
         outcome: str = (await self._conn.execute(select(func.cancel_job(job_id)))).scalar_one()
