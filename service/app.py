@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,12 +18,13 @@ from uuid import UUID
 from aiohttp import web
 
 from service.api.auth import authentication
-from service.api.body import MAX_BODY_BYTES
+from service.api.body import BODY_SECONDS, MAX_BODY_BYTES
 from service.api.callers import ActiveCallers
 from service.api.health import READINESS, Readiness
-from service.api.jobs import DATABASE, READS
+from service.api.jobs import ADMISSION, DATABASE, READS
 from service.api.jwks import PublishedKeys
 from service.api.problems import problems
+from service.api.rate import Bounds, rate_limits, show_limits
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.server import SERVER_NAME
 from service.api.tokens import TokenRules, Tokens
@@ -31,11 +33,13 @@ from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
 from service.arxiv.pacing import FleetPace
 from service.domain.outcome import Outcome
+from service.ingest.admission import Admission
 from service.ingest.fulltext import FetchPdf, PdfTools
 from service.ingest.harvest import HarvestPage
 from service.ingest.progress import Recorder
 from service.ingest.tasks import HARVEST, PDF
 from service.ingest.upkeep import keep_tidy
+from service.lag import LoopLag
 from service.pdf.extract import ExtractLimits, Extractor
 from service.pdf.store import LocalStore, PdfStore
 from service.settings import Settings, is_arxiv
@@ -44,6 +48,8 @@ from service.storage.reads import JobReads
 from service.worker.boundary import run_work
 from service.worker.engine import Engine, Kind
 from service.worker.watch import stop_final_jobs
+
+LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
 
 API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
 WORKER_DEADLINE_SECONDS = 30.0
@@ -74,9 +80,22 @@ def pdf_store(settings: Settings) -> PdfStore:
     return LocalStore(settings.storage_root, max_bytes=settings.max_pdf_bytes)
 
 
-def build_api(rules: TokenRules, database: Database, store: PdfStore) -> web.Application:
+def bounds(settings: Settings) -> Bounds:
+    """The bounds that are configured."""
+    return Bounds(
+        reads=settings.reads_per_minute,
+        writes=settings.writes_per_minute,
+        jobs_per_caller=settings.max_jobs_per_caller,
+        jobs=settings.max_jobs,
+    )
+
+
+def build_api(
+    rules: TokenRules, database: Database, store: PdfStore, bounds: Bounds | None = None
+) -> web.Application:
     """The HTTP application; its background work starts and ends with it."""
-    callers = ActiveCallers(database)
+    bounds = bounds or Bounds()
+    callers, lag = ActiveCallers(database), LoopLag()
     published = PublishedKeys(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
     tokens = Tokens(rules, published)
     app = web.Application(
@@ -84,14 +103,20 @@ def build_api(rules: TokenRules, database: Database, store: PdfStore) -> web.App
         middlewares=[
             problems,
             authentication(tokens, public=PUBLIC_PATHS, is_active=callers.is_active),
+            rate_limits(bounds, is_stuck=lambda: lag.is_stuck),
         ],
     )
     app[DATABASE] = database
     app[READS] = reads = JobReads(database)
     app[READINESS] = Readiness(database, store, published)
-    app.on_response_prepare.append(_hide_versions)
-    app.cleanup_ctx.append(_watching(callers.watch))
+    app[ADMISSION] = Admission(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
+    app[LAG] = lag
+    app[BODY_SECONDS] = bounds.body_seconds
+    app.on_response_prepare.extend((_hide_versions, show_limits))
     app.on_cleanup.append(lambda _: reads.close())
+    app.cleanup_ctx.append(_watching(callers.watch))
+    app.cleanup_ctx.append(_watching(lag.watch))
+    app.cleanup_ctx.append(_watching(partial(app[ADMISSION].watch, database)))
     if published is not None:
         app.cleanup_ctx.append(_watching(published.watch))
     add_routes(app)

@@ -18,10 +18,11 @@ from aiohttp.abc import AbstractAccessLogger
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.health import READINESS
-from service.api.server import Runner
+from service.api.server import BACKLOG, ConnectionLimits, Runner, affordable
 from service.app import (
     API_DEADLINE_SECONDS,
     Worker,
+    bounds,
     build_api,
     database_of,
     pdf_store,
@@ -149,14 +150,24 @@ async def _listening(
     async with database_of(
         url, name="api", deadline_seconds=API_DEADLINE_SECONDS, pool_size=10
     ) as database:
-        app = build_api(token_rules(settings, keys), database, pdf_store(settings))
+        rules = token_rules(settings, keys)
+        app = build_api(rules, database, pdf_store(settings), bounds(settings))
         runner = Runner(
-            app, access_log_class=AccessLog, keepalive_timeout=30, shutdown_timeout=STOP_SECONDS
+            app,
+            ConnectionLimits(most=affordable(settings.max_connections)),
+            access_log_class=AccessLog,
+            shutdown_timeout=STOP_SECONDS,
         )
         await runner.setup()
         try:
             shares_port = role.is_sibling or settings.api_processes > 1
-            site = web.TCPSite(runner, settings.host, settings.port, reuse_port=shares_port or None)
+            site = web.TCPSite(
+                runner,
+                settings.host,
+                settings.port,
+                backlog=BACKLOG,
+                reuse_port=shares_port or None,
+            )
             await site.start()
             base = _base_url(runner)
             _log.info("listening", url=base)

@@ -65,6 +65,11 @@ class Settings:
     jwt_max_lifetime_seconds: int
     jwt_write_scope: str | None
     jwt_operator_scope: str | None
+    max_connections: int
+    reads_per_minute: int
+    writes_per_minute: int
+    max_jobs_per_caller: int
+    max_jobs: int
     arxiv_api_url: str
     arxiv_oai_url: str
     arxiv_pdf_url: str
@@ -224,6 +229,11 @@ class SettingsSchema(Schema):
     )
     JWT_WRITE_SCOPE = fields.String(load_default=None)
     JWT_OPERATOR_SCOPE = fields.String(load_default=None)
+    MAX_CONNECTIONS = fields.Integer(load_default=10_000, validate=_at_least(1, 1_000_000))
+    READS_PER_MINUTE = fields.Integer(load_default=0, validate=_at_least(0))
+    WRITES_PER_MINUTE = fields.Integer(load_default=60_000, validate=_at_least(0))
+    MAX_JOBS_PER_CALLER = fields.Integer(load_default=10_000, validate=_at_least(0, 1_000_000))
+    MAX_JOBS = fields.Integer(load_default=100_000, validate=_at_least(0, 10_000_000))
     ARXIV_API_URL = fields.String(
         load_default="https://export.arxiv.org/api/query", validate=_http_url
     )

@@ -278,6 +278,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("status IN ('pending', 'running')"),
     )
     op.create_index(
+        "jobs_active_of_caller",
+        "jobs",
+        ["requested_by"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('pending', 'running')"),
+    )
+    op.create_index(
         "jobs_one_per_key",
         "jobs",
         ["requested_by", "idempotency_key"],

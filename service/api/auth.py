@@ -21,7 +21,7 @@ MAY_OPERATE: web.RequestKey[bool] = web.RequestKey("may_operate", bool)
 # RFC 6750 §2.1 and RFC 7515 §3.1: one blank, three base64url parts
 _HEADER = re.compile(r"(?i:bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII)
 
-_READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +44,7 @@ def authentication(
         if not is_active(grant.caller):
             raise Unauthenticated(REFUSED)
         request[CALLER] = grant.caller
-        if request.method not in _READING:
+        if request.method not in READING:
             _demand(rules.write_scope, grant)
             request[MAY_OPERATE] = rules.operator_scope in (None, *grant.scopes)
         return await handler(request)

@@ -1,28 +1,48 @@
 """Reading a JSON request body strictly: what is not plain JSON in UTF-8 is refused."""
 
+import asyncio
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from aiohttp import web
 
-from service.domain.errors import MalformedRequest, WrongMediaType
+from service.api.loading import shown_name
+from service.domain.errors import BodyTooSlow, InvalidRequest, MalformedRequest, WrongMediaType
 
 MAX_BODY_BYTES = 1 << 20  # 2,000 ids take some 60 kB
+LARGE_BODY_BYTES = 1 << 16  # a body of 1 MiB is parsed for up to 0.1 s: not on the event loop
+BODY_SECONDS: web.AppKey[float] = web.AppKey("body seconds", float)
 
 
 async def read_json(request: web.Request) -> Any:  # noqa: ANN401 - any JSON
     """The body as parsed JSON; keys of an object must be unique, numbers finite.
 
-    Raises WrongMediaType, MalformedRequest, and aiohttp's HTTPRequestEntityTooLarge.
+    It has BODY_SECONDS to come, however it trickles. Raises WrongMediaType,
+    MalformedRequest, InvalidRequest for a key that occurs twice, BodyTooSlow, and
+    aiohttp's HTTPRequestEntityTooLarge.
     """
     if request.content_type != "application/json" or "Content-Type" not in request.headers:
         raise WrongMediaType("the body must be application/json")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise MalformedRequest("the body must be encoded in UTF-8")
+    raw = await _received(request)
+    if len(raw) > LARGE_BODY_BYTES:
+        return await asyncio.to_thread(_parsed, raw)
+    return _parsed(raw)
+
+
+async def _received(request: web.Request) -> bytes:
     try:
-        raw = await request.read()
+        async with asyncio.timeout(request.app[BODY_SECONDS]):
+            return await request.read()
+    except TimeoutError:
+        raise BodyTooSlow("the body did not arrive in time") from None
     except web.RequestPayloadError:  # not compressed, or not in chunks, as its headers say
         raise MalformedRequest("the body is not encoded as its headers say") from None
+
+
+def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
@@ -34,7 +54,8 @@ async def read_json(request: web.Request) -> Any:  # noqa: ANN401 - any JSON
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("a key occurs twice")
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise InvalidRequest({shown_name(name): ["Must be given once."]})
     return document
 
 

@@ -72,6 +72,20 @@ class Line(fields.String):
         return text.strip()
 
 
+class ShortList(fields.List[Any]):
+    """A list of 1 to `most` items, which are counted before any of them is looked at."""
+
+    def __init__(self, item: fields.Field[Any], *, most: int, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(item, **kwargs)
+        self._length = validate.Length(min=1, max=most)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:  # noqa: ANN401
+        if isinstance(value, list):
+            self._length(value)
+        items: list[Any] = super()._deserialize(value, *args, **kwargs)
+        return items
+
+
 class Day(fields.Field[date]):
     """A day as `YYYYMMDD`, GMT."""
 

@@ -12,6 +12,7 @@ from service.api.body import read_json
 from service.api.schemas import load_request
 from service.api.status import entity_tag, status_document
 from service.domain.errors import Conflict, MalformedRequest, NotFound
+from service.ingest.admission import Admission
 from service.ingest.submit import submit
 from service.storage.engine import Database
 from service.storage.jobs import JobStore
@@ -19,6 +20,7 @@ from service.storage.reads import JobReads
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 READS: web.AppKey[JobReads] = web.AppKey("reads", JobReads)
+ADMISSION: web.AppKey[Admission] = web.AppKey("admission", Admission)
 MAX_LISTED = 1000
 MAX_KEY_LENGTH = 255
 
@@ -30,7 +32,13 @@ async def create_job(request: web.Request) -> web.Response:
     """POST /arxiv → 202. Only records the job; a worker does the work."""
     wanted = load_request(await read_json(request))
     key = _idempotency_key(request)
-    job = await submit(request.app[DATABASE], wanted, caller=request[CALLER], key=key)
+    job = await submit(
+        request.app[DATABASE],
+        wanted,
+        caller=request[CALLER],
+        key=key,
+        admission=request.app[ADMISSION],
+    )
     location = request.app.router["job"].url_for(job_id=str(job.id))
     body = {
         "job_id": str(job.id),

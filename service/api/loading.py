@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, pre_load
 from multidict import MultiMapping
 
 from service.api.fields import Choices
@@ -13,6 +13,19 @@ from service.domain.paper import clean_text
 
 MAX_SHOWN_ERRORS = 20
 MAX_SHOWN_NAME = 100
+
+
+class StrictSchema(Schema):
+    """A schema that does not look at each of a hundred thousand unknown fields."""
+
+    @pre_load
+    def refuse_many_strangers(self, data: Any, **_: object) -> Any:  # noqa: ANN401 - any JSON
+        """Name the first ones only: to collect them all takes a second of the event loop."""
+        if isinstance(data, Mapping) and len(data) > len(self.fields) + MAX_SHOWN_ERRORS:
+            strangers = (name for name in data if name not in self.fields)
+            shown = islice(strangers, MAX_SHOWN_ERRORS)
+            raise ValidationError({name: ["Unknown field."] for name in shown})
+        return data
 
 
 def load(schema: Schema, document: Any) -> Any:  # noqa: ANN401 - any JSON in, what it makes out
@@ -47,7 +60,12 @@ def load_query(schema: Schema, query: MultiMapping[str]) -> dict[str, Any]:
 def _shown(problems: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The first of them, under names that are fit to be sent: unknown ones are the caller's."""
     first = islice(problems.items(), MAX_SHOWN_ERRORS)
-    return {clean_text(name)[:MAX_SHOWN_NAME]: messages for name, messages in first}
+    return {shown_name(name): messages for name, messages in first}
+
+
+def shown_name(name: str) -> str:
+    """The name of a field, which may be anything, as it is fit to be sent back."""
+    return clean_text(name)[:MAX_SHOWN_NAME]
 
 
 def _flat(messages: Mapping[Any, Any], prefix: str = "") -> dict[str, list[str]]:

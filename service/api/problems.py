@@ -14,6 +14,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from service.domain.errors import (
+    BodyTooSlow,
     Conflict,
     DatabaseAway,
     InvalidRequest,
@@ -22,10 +23,12 @@ from service.domain.errors import (
     MalformedRequest,
     NotAllowed,
     NotFound,
+    Overloaded,
     RequestError,
     ServiceError,
     StorageAway,
     TooLarge,
+    TooMany,
     TransientError,
     Unauthenticated,
     WrongMediaType,
@@ -44,6 +47,8 @@ _STATUS_OF: Mapping[type[ServiceError], int] = {
     KeyReused: 422,
     TooLarge: 413,
     WrongMediaType: 415,
+    BodyTooSlow: 408,
+    TooMany: 429,
     Unauthenticated: 401,
     NotAllowed: 403,
     RequestError: 400,
@@ -107,6 +112,11 @@ def _of_ours(request: web.Request, err: ServiceError) -> web.Response:
         return problem(401, str(err), headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
     if isinstance(err, InvalidRequest):
         return problem(422, str(err), errors=err.fields)
+    if isinstance(err, TooMany):
+        return problem(429, str(err), headers=_used_up(err), code=err.code)
+    if isinstance(err, Overloaded):
+        again = {"Retry-After": str(err.retry_after)}
+        return problem(503, str(err), headers=again, code=err.code)
     if isinstance(err, TransientError):
         _log.warning("request not answered", path=request.path, code=err.code)
         status = 500 if _is_status_read(request) else status
@@ -116,6 +126,14 @@ def _of_ours(request: web.Request, err: ServiceError) -> web.Response:
         _log.error("request failed unexpectedly", path=request.path, exc_info=err)
         return problem(500, _detail(request, "internal error"))
     return problem(status, str(err))
+
+
+def _used_up(err: TooMany) -> dict[str, str]:
+    return {
+        "Retry-After": str(err.retry_after),
+        "RateLimit-Policy": f'"{err.policy}";q={err.quota}',
+        "RateLimit": f'"{err.policy}";r=0;t={err.retry_after}',
+    }
 
 
 def _detail(request: web.Request, what: str) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from service.api.fields import Day, Id, Line, StrictBoolean, StrictInteger
-from service.api.loading import load
+from service.api.fields import Day, Id, Line, ShortList, StrictBoolean, StrictInteger
+from service.api.loading import StrictSchema, load
 from service.domain.job import (
     DEFAULT_PAPERS,
     MAX_PAGE_SIZE,
@@ -23,7 +23,7 @@ MAX_SEARCH_PAPERS = 10_000
 MAX_BATCH = 200
 
 
-class SearchQuerySchema(Schema):
+class SearchQuerySchema(StrictSchema):
     """What to search for."""
 
     query = Line(MAX_QUERY_LENGTH)
@@ -33,7 +33,7 @@ class SearchQuerySchema(Schema):
     abstract = Line(MAX_TERM_LENGTH)
     from_date = Day()
     to_date = Day()
-    ids = fields.List(Id(), validate=validate.Length(min=1, max=MAX_IDS))
+    ids = ShortList(Id(), most=MAX_IDS)
     max_results = StrictInteger(load_default=100, validate=validate.Range(1, MAX_PAGE_SIZE))
     start = StrictInteger(load_default=0, validate=validate.Range(0, SEARCH_WINDOW - 1))
     sort_by = fields.String(
@@ -74,7 +74,7 @@ class SearchQuerySchema(Schema):
         return Criteria(page_size=data["max_results"], ids=ids, **known)
 
 
-class IngestionRequestSchema(Schema):
+class IngestionRequestSchema(StrictSchema):
     """The body of POST /api/v1/ingestion/arxiv."""
 
     search_query = fields.Nested(SearchQuerySchema, required=True)

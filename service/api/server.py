@@ -1,40 +1,167 @@
-"""The HTTP server below the application: what it says when a request is no HTTP.
+"""The HTTP server below the application: connections, and what is no HTTP.
 
-Such a request never reaches the application, so the problems middleware cannot
-answer it; aiohttp itself would, in plain text, with its version and Python's,
-and with a trace in the log for each.
+aiohttp bounds what a request may be; here stands what a connection may be: how
+long it may keep us waiting for a request or for taking an answer, and how many
+there may be. A request that cannot be parsed never reaches the application, so
+the problems middleware cannot answer it; aiohttp itself would, in plain text,
+with its version and Python's, and with a trace in the log for each.
 """
 
+import asyncio
+import math
+import resource
+import socket
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from service.api.problems import problem
+from service.api.problems import RETRY_AFTER_SECONDS, problem
 
 SERVER_NAME = "arxiv-ingestion"
 UNREADABLE = "The request is not understood"
+MAX_HEADERS = 64  # of at most 8,190 bytes each: half a megabyte for one head
+BACKLOG = 1024  # connections that the kernel keeps while the loop is busy
+TELL_EVERY_SECONDS = 10.0
+RESERVED_FILES = 256  # for the database, storage, child processes and their pipes
 
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """What one connection may take, and how many one process keeps.
+
+    `idle_seconds`: until the whole head of a request has come, counted from the
+    connection or the last answer; data that drips in does not extend it.
+    `stalled_seconds`: for a client to take what was sent to it.
+    `linger_seconds`: for the rest of a body that nobody wants, so that the
+    client gets to read the answer.
+    """
+
+    most: int = 10_000
+    idle_seconds: float = 20.0
+    stalled_seconds: float = 20.0
+    linger_seconds: float = 5.0
+
+
+def affordable(wanted: int) -> int:
+    """How many connections of those `wanted` this process has file descriptors for.
+
+    Raises the soft limit as far as that needs and the hard limit allows.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + RESERVED_FILES
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        soft = limit
+    most = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - RESERVED_FILES)
+    if most < wanted:
+        _log.warning("fewer connections than configured", wanted=wanted, most=most)
+    return max(most, 1)
+
+
 class Runner(web.AppRunner):
-    """aiohttp's runner, with a server that answers everything with problems."""
+    """aiohttp's runner, with a server that bounds connections and answers with problems."""
+
+    def __init__(
+        self,
+        app: web.Application,
+        limits: ConnectionLimits | None = None,
+        **options: Any,  # noqa: ANN401 - aiohttp's own
+    ) -> None:
+        self._limits = limits or ConnectionLimits()
+        super().__init__(
+            app,
+            keepalive_timeout=self._limits.idle_seconds,
+            lingering_time=self._limits.linger_seconds,
+            max_headers=MAX_HEADERS,
+            **options,
+        )
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
         options: dict[str, Any] = plain._kwargs  # there is no other way in
-        return _Server(plain.request_handler, request_factory=plain.request_factory, **options)
+        server = _Server(plain.request_handler, request_factory=plain.request_factory, **options)
+        server.limits = self._limits
+        return server
 
 
 class _Server(web.Server):
+    limits: ConnectionLimits
+    refused = 0  # connections, since that was last logged
+    _told_at = -math.inf
+
     def __call__(self) -> RequestHandler:
         return _Protocol(self, loop=self._loop, **self._kwargs)
 
+    def has_room(self) -> bool:
+        """Whether one more connection may be served; tells the log, now and then, if not."""
+        if len(self._connections) < self.limits.most:
+            return True
+        self.refused += 1
+        if self._loop.time() >= self._told_at + TELL_EVERY_SECONDS:
+            self._told_at = self._loop.time()
+            _log.warning("connections refused", refused=self.refused, most=self.limits.most)
+            self.refused = 0
+        return False
+
 
 class _Protocol(RequestHandler):
-    __slots__ = ()
+    """One connection.
+
+    That a head must be there within `idle_seconds` is aiohttp's keep-alive timer,
+    which runs from the first moment and which data does not reset.
+    """
+
+    __slots__ = ("_cutting", "_limits", "_wire")
+
+    def __init__(self, manager: _Server, **options: Any) -> None:  # noqa: ANN401 - aiohttp's
+        super().__init__(manager, **options)
+        self._limits = manager.limits
+        self._wire: asyncio.Transport | None = None
+        self._cutting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve, or refuse at once where there are connections enough."""
+        assert isinstance(self._manager, _Server)
+        assert isinstance(transport, asyncio.Transport)
+        if not self._manager.has_room():
+            self._force_close = True  # what still comes in is not looked at
+            transport.write(_refusal())
+            transport.close()
+            return
+        self._wire = transport
+        _drop_when_not_taken(transport, self._limits.stalled_seconds)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End what waits for this connection."""
+        self._keep()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not take its answer as fast as it comes: give it a while."""
+        super().pause_writing()
+        self._cutting = self._loop.call_later(self._limits.stalled_seconds, self._cut)
+
+    def resume_writing(self) -> None:
+        """It has taken some."""
+        self._keep()
+        super().resume_writing()
+
+    def _keep(self) -> None:
+        if self._cutting is not None:
+            self._cutting.cancel()
+            self._cutting = None
+
+    def _cut(self) -> None:
+        _log.info("slow reader cut")
+        if self._wire is not None:
+            self._wire.abort()
 
     def handle_error(
         self,
@@ -51,3 +178,26 @@ class _Protocol(RequestHandler):
         response = problem(status, detail, headers={"Server": SERVER_NAME})
         response.force_close()
         return response
+
+
+def _drop_when_not_taken(transport: asyncio.Transport, seconds: float) -> None:
+    """Let the kernel end a connection whose peer acknowledges nothing, or takes nothing."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # not on every platform
+        milliseconds = int(seconds * 1000)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
+def _refusal() -> bytes:
+    """A whole answer, for a connection that gets no request handler."""
+    body = problem(503, "Too many connections").body
+    assert isinstance(body, bytes)
+    head = (
+        "HTTP/1.1 503 Service Unavailable",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        f"Retry-After: {RETRY_AFTER_SECONDS}",
+        f"Server: {SERVER_NAME}",
+        "Connection: close",
+    )
+    return "\r\n".join((*head, "", "")).encode() + body

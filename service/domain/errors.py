@@ -9,6 +9,10 @@ ServiceError
 │   ├── KeyReused           other body, same key   → 422
 │   ├── TooLarge                                   → 413
 │   ├── WrongMediaType                             → 415
+│   ├── BodyTooSlow         it drips               → 408
+│   ├── TooMany             come again later       → 429
+│   │   ├── RateExceeded    requests in a minute
+│   │   └── QuotaExceeded   jobs at once
 │   ├── Unauthenticated                            → 401
 │   └── NotAllowed          the token lacks a scope → 403
 ├── TransientError          time can               → retry with backoff
@@ -17,6 +21,7 @@ ServiceError
 │   ├── NotPdf              a page came in place of the PDF
 │   ├── ExtractorCrashed    the process that read the PDF died
 │   ├── DatabaseAway        PostgreSQL cannot be asked now
+│   ├── Overloaded          we have enough to do   → 503, says when to come again
 │   ├── StorageAway         files cannot be written now
 │   └── KeysAway            tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
@@ -87,6 +92,37 @@ class TooLarge(RequestError):
     code = "too_large"
 
 
+class BodyTooSlow(RequestError):
+    """The body did not arrive within its deadline."""
+
+    code = "body_too_slow"
+
+
+class TooMany(RequestError):
+    """The caller has used up what it may; `policy` and `quota` say what, `retry_after` is seconds.
+
+    The names are those of the RateLimit fields (draft-ietf-httpapi-ratelimit-headers).
+    """
+
+    code = "too_many"
+
+    def __init__(self, message: str, *, policy: str, quota: int, retry_after: int) -> None:
+        super().__init__(message)
+        self.policy, self.quota, self.retry_after = policy, quota, retry_after
+
+
+class RateExceeded(TooMany):
+    """More requests in a while than one caller may make."""
+
+    code = "rate_exceeded"
+
+
+class QuotaExceeded(TooMany):
+    """More unfinished jobs than one caller may have."""
+
+    code = "quota_exceeded"
+
+
 class WrongMediaType(RequestError):
     """The body is not JSON by its Content-Type."""
 
@@ -146,6 +182,16 @@ class DatabaseAway(TransientError):
     """PostgreSQL cannot be reached or does not answer in time."""
 
     code = "database_away"
+
+
+class Overloaded(TransientError):
+    """We have more to do than we can; `retry_after` is seconds."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class StorageAway(TransientError):

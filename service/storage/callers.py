@@ -1,4 +1,4 @@
-"""Blocked callers in SQL."""
+"""Callers in SQL: who is blocked, and how much each has under way."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +7,14 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.storage.tables import callers
+from service.domain.job import ACTIVE_STATUSES
+from service.storage.tables import callers, jobs
+
+_TURNS = 0x4A0B  # class of the advisory locks on callers; the migrations take one of another kind
 
 
 class CallerStore:
-    """All SQL on `callers`, on a connection whose transaction is the caller's."""
+    """All SQL about callers, on a connection whose transaction is the caller's."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
@@ -34,3 +37,17 @@ class CallerStore:
     async def list_all(self) -> Sequence[Row[Any]]:
         """Every caller that was ever blocked: sub, is_blocked, reason, changed_at."""
         return (await self._conn.execute(select(callers).order_by(callers.c.sub))).all()
+
+    async def count_jobs(self, sub: str | None = None, *, most: int) -> int:
+        """How many jobs of `sub` (None: of all) are not final, counted up to `most`."""
+        some = select(jobs.c.id).where(jobs.c.status.in_(ACTIVE_STATUSES)).limit(most)
+        if sub is not None:
+            some = some.where(jobs.c.requested_by == sub)
+        counted = select(func.count()).select_from(some.subquery())
+        count: int = (await self._conn.execute(counted)).scalar_one()
+        return count
+
+    async def take_turn(self, sub: str) -> None:
+        """Wait until no other transaction has the turn of `sub`, and keep it to the end."""
+        turn = func.pg_advisory_xact_lock(_TURNS, func.hashtext(sub))
+        await self._conn.execute(select(turn))

@@ -190,6 +190,12 @@ jobs = Table(
         text("id DESC"),
         postgresql_where=text("status IN ('pending', 'running')"),
     ),
+    # JobStore.count_active: the few of one caller that are not final
+    Index(
+        "jobs_active_of_caller",
+        "requested_by",
+        postgresql_where=text("status IN ('pending', 'running')"),
+    ),
     comment="What callers asked for, and how far each is. One row per job.",
 )
 

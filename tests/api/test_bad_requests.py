@@ -46,7 +46,6 @@ pytestmark = pytest.mark.usefixtures("nothing_written")
         b'{"search_query": {"category": "cs.AI"}} x',
         b'{"max_papers": NaN}',
         b'{"max_papers": Infinity}',
-        b'{"search_query": {}, "search_query": {"category": "cs.AI"}}',
         b"\xef\xbb\xbf" + GOOD,
     ],
     ids=lambda data: repr(data[:12]),

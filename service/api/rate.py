@@ -1,0 +1,117 @@
+"""How many requests one caller may make in a minute, counted in this process.
+
+A count for each caller in a window that is the same for all: the cheapest thing
+that tells remaining requests and reset exactly, as the RateLimit fields want
+them (draft-ietf-httpapi-ratelimit-headers). Nothing is asked of the database,
+so N processes let N times as much through.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
+
+from service.api.auth import CALLER, READING
+from service.domain.errors import Overloaded, RateExceeded
+
+WINDOW_SECONDS = 60
+STUCK_RETRY_SECONDS = 5
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What callers may ask of one API process; 0: as much as they like.
+
+    `reads` and `writes` are requests of one caller in a minute; jobs count while
+    they are unfinished; a body has `body_seconds` to arrive.
+    """
+
+    reads: int = 0
+    writes: int = 0
+    jobs_per_caller: int = 0
+    jobs: int = 0
+    body_seconds: float = 20.0
+
+
+class Window:
+    """At most `quota` requests of each caller in a window of `seconds`, then the next begins."""
+
+    def __init__(
+        self,
+        name: str,
+        quota: int,
+        *,
+        seconds: float = WINDOW_SECONDS,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.name, self.quota, self.seconds = name, quota, seconds
+        self._policy = f'"{name}";q={quota};w={math.ceil(seconds)}'
+        self._clock = clock
+        self._ends_at = -math.inf
+        self._counts: dict[str, int] = {}
+
+    def take(self, caller: str) -> int:
+        """Count one request; how many `caller` has left in this window, negative: not one."""
+        now = self._clock()
+        if now >= self._ends_at:
+            self._ends_at = now + self.seconds
+            self._counts.clear()
+        count = self._counts.get(caller, 0) + 1
+        self._counts[caller] = count
+        return self.quota - count
+
+    def resets_in(self) -> int:
+        """Seconds to the next window, rounded up."""
+        return max(math.ceil(self._ends_at - self._clock()), 1)
+
+    def fields(self, left: int) -> dict[str, str]:
+        """The RateLimit fields of an answer to a caller with `left` requests left."""
+        return {
+            "RateLimit-Policy": self._policy,
+            "RateLimit": f'"{self.name}";r={max(left, 0)};t={self.resets_in()}',
+        }
+
+
+LEFT: web.RequestKey[tuple[Window, int]] = web.RequestKey("requests left", tuple)
+
+
+def rate_limits(bounds: Bounds, *, is_stuck: Callable[[], bool]) -> Middleware:
+    """A middleware, inside of authentication, that counts reads and writes.
+
+    While the event loop `is_stuck`, new work is refused; reading and cancelling go on.
+    """
+    reads = Window("reads", bounds.reads) if bounds.reads else None
+    writes = Window("writes", bounds.writes) if bounds.writes else None
+
+    @web.middleware
+    async def limit_rate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == hdrs.METH_POST and is_stuck():
+            raise Overloaded("The service is overloaded", retry_after=STUCK_RETRY_SECONDS)
+        window = reads if request.method in READING else writes
+        if window is None or (caller := request.get(CALLER)) is None:
+            return await handler(request)
+        left = window.take(caller)
+        request[LEFT] = (window, left)
+        if left < 0:
+            raise RateExceeded(
+                "Too many requests",
+                policy=window.name,
+                quota=window.quota,
+                retry_after=window.resets_in(),
+            )
+        return await handler(request)
+
+    return limit_rate
+
+
+async def show_limits(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the RateLimit fields on any answer: a signal of `on_response_prepare`."""
+    if (counted := request.get(LEFT)) is not None:
+        window, left = counted
+        for name, value in window.fields(left).items():
+            response.headers.setdefault(name, value)
