@@ -6,6 +6,7 @@ later, or come back. Work begins once the schema is the one this code is for.
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.abc import AbstractAccessLogger
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,7 +41,10 @@ from service.storage.engine import create_engine, is_passing
 START_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 5.0  # for requests in flight, after the drain of the worker
 
+_READING = (hdrs.METH_GET, hdrs.METH_HEAD)
+
 _log = structlog.get_logger(__name__)
+_level = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,11 +218,17 @@ class AccessLog(AbstractAccessLogger):
     """One line for each request: no query string, no headers, so no token."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Log a request that took `time` seconds."""
-        _log.info(
-            "request answered",
-            method=request.method,
-            path=request.path[:200],
-            status=response.status,
-            milliseconds=round(time * 1000, 1),
-        )
+        """Log a request that took `time` seconds.
+
+        Reads that went well are nearly all requests, thousands in a second; a line
+        for each would cost more than its answer, so they are for `debug`.
+        """
+        is_routine = response.status < 400 and request.method in _READING
+        if is_routine and not _level.isEnabledFor(logging.DEBUG):
+            return
+        facts = {"method": request.method, "path": request.path[:200], "status": response.status}
+        facts["milliseconds"] = round(time * 1000, 1)
+        if is_routine:
+            _log.debug("request answered", **facts)
+        else:
+            _log.info("request answered", **facts)

@@ -36,7 +36,7 @@ def moment(value: datetime | None) -> str | None:
     """ISO 8601 in UTC with `Z`; a fraction only when it is not zero."""
     if value is None:
         return None
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    return value.astimezone(UTC).isoformat()[: -len("+00:00")] + "Z"
 
 
 def entity_tag(job: Job) -> str:

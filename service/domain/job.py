@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from service.domain.arxiv_id import ArxivId
@@ -174,14 +174,16 @@ class JobError:
     attempt: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One row of `jobs` with its latest errors, oldest first."""
+class Job(NamedTuple):
+    """One row of `jobs` with its latest errors, oldest first.
+
+    A tuple, because one is made for each look at a job, and this is the cheapest to make.
+    """
 
     id: UUID
     status: JobStatus
-    request: Mapping[str, Any]
     priority: Priority
+    request: Mapping[str, Any]
     requested_by: str | None
     checkpoint: Mapping[str, Any] | None
     papers_total: int | None

@@ -46,10 +46,7 @@ from service.storage.tables import job_errors, jobs
 SHOWN_ERRORS = 100  # the status contract: the latest 100
 
 _ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt")
-_WORKERS_ONLY = ("harvest_attempts", "harvest_starts", "is_harvested")
-_JOB_COLUMNS = [
-    column for column in jobs.c if column.name not in (*_WORKERS_ONLY, "idempotency_key")
-]
+_JOB_COLUMNS = [jobs.c[name] for name in Job._fields if name != "errors"]
 
 
 class JobStore:
@@ -311,12 +308,10 @@ def _jobs_by_ids() -> Select[Any]:
     return _job_rows().where(jobs.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))))
 
 
-def _job(row: Row[Any]) -> Job:
-    values = dict(row._mapping)
-    errors = values.pop("latest_errors") or ()
-    values["status"] = JobStatus(values["status"])
-    values["priority"] = Priority(values["priority"])
-    return Job(**values, errors=tuple(_job_error(error) for error in errors))
+def _job(row: Sequence[Any]) -> Job:
+    job_id, status, priority, *others, errors = row
+    shown = tuple(map(_job_error, errors or ()))
+    return Job._make((job_id, JobStatus(status), Priority(priority), *others, shown))
 
 
 def _job_error(document: Mapping[str, Any]) -> JobError:

@@ -3,7 +3,6 @@
 import configparser
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -63,7 +62,7 @@ async def job(database) -> Job:
             IngestionRequest(criteria=Criteria(category="cs.AI")), caller="me"
         )
     assert added is not None
-    return replace(added, taken_up_at=datetime.now(UTC))
+    return added._replace(taken_up_at=datetime.now(UTC))
 
 
 async def test_the_status_shown_first_has_the_keys_that_are_answered(document, job):
