@@ -1,0 +1,289 @@
+"""The processes of a run: PostgreSQL, the stand-in arXiv, and the replicas on top of both.
+
+A replica that dies is begun anew under another database role, so that the
+queue's own table tells which incarnation took which task (see `takeover`).
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import psutil
+
+from service.storage.embedded import EmbeddedPostgres
+from tests.soak.plan import Plan
+from tests.soak.work import CORPUS_SEED, hostile_steps
+
+SECRET = "a secret of the soak, long enough to be taken"  # noqa: S105 - looked for in the logs
+PASSWORD = "soak-dsn-password"  # noqa: S105 - the server trusts its socket; looked for as well
+ROLES = 10_000  # incarnations that one run may have
+READY_SECONDS = 60
+
+
+@dataclass(slots=True)
+class Server:
+    """A PostgreSQL of the run's own, which can be stopped as a crash would."""
+
+    postgres: EmbeddedPostgres
+
+    def url(self, database: str, role: str = "postgres") -> str:
+        """Where `role` reaches `database`."""
+        _, _, query = self.postgres.url.partition("?")
+        return f"postgresql://{role}:{PASSWORD}@/{database}?{query}"
+
+    async def connect(self, database: str, role: str = "postgres") -> asyncpg.Connection:
+        """A connection of the harness's own."""
+        return await asyncpg.connect(self.url(database, role), timeout=10)
+
+    async def restart(self, down: float) -> None:
+        """Stop as a crash would, stay away for `down` seconds, come back."""
+        await asyncio.to_thread(self.postgres.stop_immediately)
+        await asyncio.sleep(down)
+        await asyncio.to_thread(self.postgres.start)
+
+    async def prepare(self, database: str) -> None:
+        """An empty database, and the roles that replicas use on it."""
+        connection = await self.connect("postgres")
+        try:
+            await connection.execute(f"CREATE DATABASE {database}")
+            await connection.execute(
+                "DO $$ BEGIN FOR n IN 1.." + str(ROLES) + " LOOP"
+                " BEGIN EXECUTE format('CREATE ROLE r%s SUPERUSER LOGIN', n);"
+                " EXCEPTION WHEN duplicate_object THEN EXIT; END; END LOOP; END $$"
+            )
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def running_server(folder: Path) -> AsyncIterator[Server]:
+    """A new PostgreSQL under `folder`, stopped at the end."""
+    postgres = EmbeddedPostgres.under(folder)
+    await asyncio.to_thread(postgres.start)
+    try:
+        yield Server(postgres)
+    finally:
+        if not postgres.is_running():
+            await asyncio.to_thread(postgres.start)
+        await asyncio.to_thread(postgres.stop)
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """The stand-in arXiv in a process of its own."""
+
+    urls: dict[str, str]
+    session: aiohttp.ClientSession
+
+    async def script(self, steps: list[dict[str, Any]]) -> None:
+        """Append steps to its script."""
+        for step in steps:
+            async with self.session.post(f"{self._control}/script", json=[step]) as answer:
+                answer.raise_for_status()
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """Its log."""
+        async with self.session.get(f"{self._control}/log") as answer:
+            records: list[dict[str, Any]] = await answer.json()
+            return records
+
+    @property
+    def _control(self) -> str:
+        return f"{self.urls['url']}/_replica"
+
+
+@asynccontextmanager
+async def running_stand_in(plan: Plan, folder: Path) -> AsyncIterator[StandIn]:
+    """A stand-in over the corpus of the run, bombs in place."""
+    command = ("replica", "--json", "--port", "0", "--seed", str(CORPUS_SEED))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", *command, "--papers", str(plan.total_papers)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=(folder / "stand-in.log").open("ab"),
+    )
+    try:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            stand_in = StandIn(json.loads(line), session)
+            await stand_in.script(hostile_steps(plan))
+            yield stand_in
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), 10)
+
+
+@dataclass(slots=True)
+class Replica:
+    """One replica: a port that stays, and a process that comes and goes."""
+
+    name: str
+    port: int
+    role: str = ""
+    process: asyncio.subprocess.Process | None = None
+    is_ready: bool = False
+    is_stopped: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where its API is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process, and to it alone."""
+        assert self.process is not None
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one incarnation of a replica ended: `at` on the wall clock, by which signal."""
+
+    role: str
+    pid: int
+    at: float
+    was_killed: bool
+
+
+@dataclass(slots=True)
+class Fleet:
+    """The replicas of a run on one database and one folder."""
+
+    plan: Plan
+    folder: Path
+    server: Server
+    database: str
+    stand_in: StandIn
+    settings: dict[str, str] = field(default_factory=dict)
+    replicas: list[Replica] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    up: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _begun: int = 0
+    _watching: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def begin(self) -> None:
+        """Start all replicas, and return when they are ready."""
+        self.replicas = [
+            Replica(f"replica-{n}", _free_port()) for n in range(self.plan.replicas)
+        ]
+        for replica in self.replicas:
+            await self.start(replica)
+        async with asyncio.timeout(READY_SECONDS), self.up:
+            await self.up.wait_for(lambda: all(one.is_ready for one in self.replicas))
+
+    async def start(self, replica: Replica) -> None:
+        """Begin a new incarnation; `is_ready` follows when it answers so."""
+        self._begun += 1
+        replica.role, replica.is_ready, replica.is_stopped = f"r{self._begun}", False, False
+        with (self.folder / f"{replica.name}.log").open("ab") as log:
+            replica.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "service", "serve"),
+                env=self._environment(replica),
+                stdout=log,
+                stderr=log,
+            )
+        task = asyncio.create_task(self._until_ready(replica, replica.process))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def kill(self, replica: Replica) -> None:
+        """SIGKILL the process and note the moment."""
+        assert replica.process is not None
+        replica.is_ready = False
+        at = time.time()
+        replica.signal(signal.SIGKILL)
+        await replica.process.wait()
+        self.ended.append(Ended(replica.role, replica.process.pid, at, was_killed=True))
+
+    async def any_ready(self, wanted: int, *, seconds: float) -> Replica | None:
+        """The replica number `wanted` or the next that is up, as soon as one is."""
+        turn = self.replicas[wanted:] + self.replicas[:wanted]
+        try:
+            async with asyncio.timeout(seconds), self.up:
+                await self.up.wait_for(lambda: any(one.is_ready for one in turn))
+        except TimeoutError:
+            return None
+        return next((one for one in turn if one.is_ready), None)
+
+    async def end(self) -> list[int]:
+        """SIGTERM to all; their exit codes."""
+        running = [one.process for one in self.replicas if one.process is not None]
+        for replica in self.replicas:
+            replica.is_ready = False
+            if replica.process is not None and replica.process.returncode is None:
+                replica.signal(signal.SIGCONT)
+                replica.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                return [await process.wait() for process in running]
+        finally:
+            for process in running:
+                if process.returncode is None:
+                    process.kill()
+
+    def processes_left(self) -> list[str]:
+        """Children of dead replicas that still run."""
+        dead = {str(one.pid) for one in self.ended}
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            arguments = process.info["cmdline"] or []
+            if any("child.py" in one for one in arguments) and dead & set(arguments):
+                found.append(" ".join(arguments))
+        return found
+
+    def _environment(self, replica: Replica) -> dict[str, str]:
+        plan, urls = self.plan, {k: v for k, v in self.stand_in.urls.items() if k != "url"}
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            **{name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")},
+            "DATABASE_URL": self.server.url(self.database, replica.role),
+            "DATA_DIR": str(self.folder),
+            "PORT": str(replica.port),
+            "JWT_SECRET": SECRET,
+            **urls,
+            "ARXIV_MIN_INTERVAL_SECONDS": str(plan.api_interval),
+            "ARXIV_PDF_PER_SECOND": str(plan.pdfs_per_second),
+            "LEASE_SECONDS": str(plan.lease),
+            "EXTRACT_PROCESSES": "1",
+            "DRAIN_SECONDS": "10",
+            **self.settings,
+        }
+
+    async def _until_ready(
+        self, replica: Replica, process: asyncio.subprocess.Process
+    ) -> None:
+        """Ask the process until it says that it is ready, or is gone."""
+        timeout = aiohttp.ClientTimeout(total=5)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while process.returncode is None and replica.process is process:
+                with suppress(aiohttp.ClientError, OSError, TimeoutError):
+                    async with session.get(f"{replica.url}/readyz") as answer:
+                        if answer.status == 200:
+                            break
+                await asyncio.sleep(0.1)
+            else:
+                return
+        async with self.up:
+            replica.is_ready = process.returncode is None
+            self.up.notify_all()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

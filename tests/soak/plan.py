@@ -1,0 +1,62 @@
+"""What a soak is asked to do: sizes, disturbances and their rates, as one value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SLOWEST_API_SECONDS = 3.0  # arXiv's own pace; short runs are given a quicker one
+SHARE_OF_RUN = 0.6  # the part of the run that the work would fill if nothing disturbed it
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Options of one run. Ranges are seconds between two disturbances of a kind."""
+
+    seed: int = 1
+    minutes: float = 30.0
+    kills: int | None = None  # stop disturbing after so many; None: when the minutes are over
+    jobs: int = 200
+    papers: int = 50  # of each job
+    page_size: int = 25
+    bombs: int = 4  # hostile PDFs among all papers
+    replicas: int = 3
+    lease: float = 3.0
+    kill_every: Range = (5.0, 40.0)
+    stop_every: Range = (20.0, 60.0)
+    restart_every: Range = (20.0, 60.0)
+    terminate_every: Range = (15.0, 45.0)
+    fault_every: Range = (2.0, 6.0)
+    gold: Path | None = None
+    keep: Path | None = None
+
+    @property
+    def total_papers(self) -> int:
+        """Papers of all jobs."""
+        return self.jobs * self.papers
+
+    @property
+    def api_interval(self) -> float:
+        """Seconds between two starts at the API: arXiv's, or quick enough for a short run."""
+        pages = self.jobs * -(-self.papers // self.page_size)
+        return round(min(SLOWEST_API_SECONDS, SHARE_OF_RUN * self.minutes * 60 / pages), 3)
+
+    @property
+    def pdfs_per_second(self) -> float:
+        """PDF starts a second at which the work lasts for most of the run."""
+        return round(self.total_papers / (SHARE_OF_RUN * self.minutes * 60), 3)
+
+    @property
+    def api_fault_every(self) -> Range:
+        """Rarer than PDF faults: five in a row for one page would rightly fail its job."""
+        return (8 * self.api_interval, 16 * self.api_interval)
+
+
+def seconds_range(text: str) -> Range:
+    """`0.5-3` → (0.5, 3.0); one number stands for both."""
+    parts: Sequence[str] = text.split("-")
+    low, high = float(parts[0]), float(parts[-1])
+    if not (len(parts) <= 2 and 0 < low <= high):
+        raise ValueError("a range is LOW-HIGH in seconds")
+    return low, high

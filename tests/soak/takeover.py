@@ -1,0 +1,86 @@
+"""How long the work of a killed replica lies idle, from the queue's own table.
+
+A takeover lasts from the SIGKILL of a replica to the moment at which another
+(or the same, begun anew) takes the same task from the queue, on the clock that
+both share. Counted is every task that the dead one held. A trigger that only
+this harness installs notes who takes a task and who lets go of it; replicas
+are told apart by their database role.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from tests.soak.fleet import Ended
+
+TRIGGER = """
+CREATE TABLE IF NOT EXISTS soak_moves (
+    id bigserial PRIMARY KEY, task text, replica text, taken boolean, at timestamptz
+);
+CREATE OR REPLACE FUNCTION soak_note() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE task text; taken boolean := false;
+BEGIN
+    task := CASE WHEN TG_OP = 'DELETE' THEN OLD.dedupe_key ELSE NEW.dedupe_key END;
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.status = OLD.status AND NEW.queue_manager_id IS NOT DISTINCT FROM OLD.queue_manager_id
+            THEN RETURN NULL;
+        END IF;
+        taken := NEW.status = 'picked';
+    END IF;
+    INSERT INTO soak_moves (task, replica, taken, at)
+    VALUES (task, session_user, taken, clock_timestamp());
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER soak_note AFTER UPDATE OR DELETE ON pgqueuer
+FOR EACH ROW EXECUTE FUNCTION soak_note();
+CREATE TABLE IF NOT EXISTS soak_checkpoints (job_id uuid, done integer, at timestamptz);
+CREATE OR REPLACE FUNCTION soak_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO soak_checkpoints
+    VALUES (NEW.id, (NEW.checkpoint ->> 'offset')::integer, clock_timestamp());
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER soak_checkpoint AFTER UPDATE OF checkpoint ON jobs
+FOR EACH ROW WHEN (NEW.checkpoint IS DISTINCT FROM OLD.checkpoint)
+EXECUTE FUNCTION soak_checkpoint();
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Takeovers:
+    """Seconds of each takeover, sorted, and tasks of the dead that nobody took again."""
+
+    seconds: Sequence[float]
+    never: Sequence[str]
+
+    def percentile(self, share: float) -> float:
+        """The shortest time that `share` of the takeovers did not exceed; 0 without any."""
+        if not self.seconds:
+            return 0.0
+        return self.seconds[min(len(self.seconds) - 1, int(share * len(self.seconds)))]
+
+
+async def takeovers(connection: asyncpg.Connection, ended: Sequence[Ended]) -> Takeovers:
+    """What became of the tasks that killed replicas held when they died."""
+    killed = {one.role: one.at for one in ended if one.was_killed}
+    rows = await connection.fetch(
+        "SELECT task, replica, taken, extract(epoch FROM at)::float AS at FROM soak_moves ORDER BY id"
+    )
+    moves = defaultdict(list)
+    for row in rows:
+        moves[row["task"]].append(row)
+    seconds, never = [], []
+    for task, history in moves.items():
+        for move, following in zip(history, [*history[1:], None], strict=True):
+            if not move["taken"] or move["replica"] not in killed:
+                continue
+            if following is None:
+                never.append(task)
+            elif following["replica"] != move["replica"] and following["taken"]:
+                died_at = killed[move["replica"]]
+                # whoever was stopped for longer than a lease lost its tasks before it died
+                if following["at"] >= died_at:
+                    seconds.append(following["at"] - max(died_at, move["at"]))
+    return Takeovers(sorted(seconds), never)

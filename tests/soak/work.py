@@ -1,0 +1,92 @@
+"""What the fleet is asked to bring in: jobs over slices of the stand-in's corpus.
+
+No two jobs share a paper: what a job counts as created would else depend on
+which of them was first. Some papers have a hostile PDF.
+"""
+
+import base64
+import random
+import zlib
+from pathlib import Path
+from typing import Any
+
+from service.replica.corpus import Corpus
+from tests.soak.plan import Plan
+
+CORPUS_SEED = 7
+SAMPLES = Path(__file__).parents[3] / "shared" / "arxiv-samples" / "badpdf"
+BOMBS = ("bomb_ws_2G_x2.pdf", "q_stack.pdf")
+HOSTILE = {"resource_limit", "quarantined"}  # what may become of a PDF that harms its reader
+NESTED = 4_000_000  # saved graphics states: more than a reading process may hold
+
+
+def requests(plan: Plan) -> list[dict[str, Any]]:
+    """The body of each job's POST, in order; every fifth job is urgent, every fifth is not."""
+    corpus = Corpus(plan.total_papers, CORPUS_SEED)
+    priorities = ("normal", "high", "normal", "low", "normal")
+    return [
+        {
+            "search_query": {
+                "ids": [
+                    str(corpus.id_of(number))
+                    for number in range(job * plan.papers, (job + 1) * plan.papers)
+                ],
+                "max_results": plan.page_size,
+            },
+            "batch_size": max(2, plan.page_size // 2),
+            "priority": priorities[job % len(priorities)],
+        }
+        for job in range(plan.jobs)
+    ]
+
+
+def hostile_ids(plan: Plan) -> list[str]:
+    """The papers whose PDF is a bomb; the same for each run of this size."""
+    corpus = Corpus(plan.total_papers, CORPUS_SEED)
+    numbers = list(range(plan.total_papers))
+    random.Random(CORPUS_SEED).shuffle(numbers)
+    with_pdf = (n for n in numbers if not corpus.is_withdrawn(n))
+    return [str(corpus.id_of(next(with_pdf))) for _ in range(plan.bombs)]
+
+
+def hostile_steps(plan: Plan) -> list[dict[str, Any]]:
+    """Steps for the stand-in's script that put the bombs in place, for the whole run."""
+    bombs = [_bomb(name) for name in BOMBS]
+    return [
+        {
+            "kind": "body",
+            "lane": "pdf",
+            "match": f"/pdf/{arxiv_id}v",
+            "times": 1_000_000,
+            "content_type": "application/pdf",
+            "body_base64": base64.b64encode(bombs[number % len(bombs)]).decode(),
+        }
+        for number, arxiv_id in enumerate(hostile_ids(plan))
+    ]
+
+
+def _bomb(name: str) -> bytes:
+    """A hostile PDF out of the samples, or one made here where there are none."""
+    path = SAMPLES / name
+    return path.read_bytes() if path.exists() else _nested_states()
+
+
+def _nested_states() -> bytes:
+    """A small PDF whose page saves the graphics state millions of times."""
+    content = zlib.compress(b"q " * NESTED, 9)
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R >>",
+        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(content), content),
+    ]
+    body = bytearray(b"%PDF-1.7\n")
+    offsets = []
+    for number, written in enumerate(objects, start=1):
+        offsets.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, written)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    start = len(body)
+    body += b"xref\n0 5\n0000000000 65535 f \n%s" % table
+    body += b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
+    return bytes(body)
