@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint types imports migrations faults bench lock clean
+.PHONY: help run demo test check lint types imports migrations faults soak bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -37,6 +37,9 @@ test: $(VENV)/.dev ## the whole test suite, with coverage
 
 faults: $(VENV)/.dev ## every case of the fault list, the slow ones too
 	@$(BIN)/python -m pytest tests/faults
+
+soak: $(VENV)/.dev ## disturb a fleet for half an hour; options in SOAK, as in SOAK="--seed 2"
+	@$(BIN)/python -m tests.soak $(SOAK)
 
 $(VENV)-bench/.done: benchmarks/requirements.lock | $(VENV)/.python
 	@echo "Installing what the benchmarks compare with into $(VENV)-bench ..."

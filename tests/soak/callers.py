@@ -75,9 +75,7 @@ class Callers:
                     replica, job_id = chance.choice(ready), chance.choice(self.acknowledged)
                     await self._look_once(session, replica, job_id)
 
-    async def _look_once(
-        self, session: aiohttp.ClientSession, replica: Any, job_id: str
-    ) -> None:
+    async def _look_once(self, session: aiohttp.ClientSession, replica: Any, job_id: str) -> None:
         role, began = replica.role, time.monotonic()
         try:
             async with session.get(f"{replica.url}/api/v1/ingestion/job/{job_id}") as answer:

@@ -25,8 +25,8 @@ from service.storage.embedded import EmbeddedPostgres
 from tests.soak.plan import Plan
 from tests.soak.work import CORPUS_SEED, hostile_steps
 
-SECRET = "a secret of the soak, long enough to be taken"  # noqa: S105 - looked for in the logs
-PASSWORD = "soak-dsn-password"  # noqa: S105 - the server trusts its socket; looked for as well
+SECRET = "a secret of the soak, long enough to be taken"
+PASSWORD = "soak-dsn-password"
 ROLES = 10_000  # incarnations that one run may have
 READY_SECONDS = 60
 
@@ -107,8 +107,9 @@ class StandIn:
 async def running_stand_in(plan: Plan, folder: Path) -> AsyncIterator[StandIn]:
     """A stand-in over the corpus of the run, bombs in place."""
     command = ("replica", "--json", "--port", "0", "--seed", str(CORPUS_SEED))
+    log = ("--log", str(folder / "requests.jsonl"))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "service", *command, "--papers", str(plan.total_papers)),
+        *(sys.executable, "-m", "service", *command, "--papers", str(plan.total_papers), *log),
         stdout=asyncio.subprocess.PIPE,
         stderr=(folder / "stand-in.log").open("ab"),
     )
@@ -176,9 +177,7 @@ class Fleet:
 
     async def begin(self) -> None:
         """Start all replicas, and return when they are ready."""
-        self.replicas = [
-            Replica(f"replica-{n}", _free_port()) for n in range(self.plan.replicas)
-        ]
+        self.replicas = [Replica(f"replica-{n}", _free_port()) for n in range(self.plan.replicas)]
         for replica in self.replicas:
             await self.start(replica)
         async with asyncio.timeout(READY_SECONDS), self.up:
@@ -263,9 +262,7 @@ class Fleet:
             **self.settings,
         }
 
-    async def _until_ready(
-        self, replica: Replica, process: asyncio.subprocess.Process
-    ) -> None:
+    async def _until_ready(self, replica: Replica, process: asyncio.subprocess.Process) -> None:
         """Ask the process until it says that it is ready, or is gone."""
         timeout = aiohttp.ClientTimeout(total=5)
         async with aiohttp.ClientSession(timeout=timeout) as session:

@@ -1,6 +1,6 @@
 """One soak: the undisturbed run, the disturbed one, and the comparison.
 
-    undisturbed → disturb while jobs run → let it rest → stop in order → check
+undisturbed → disturb while jobs run → let it rest → stop in order → check
 """
 
 import asyncio
@@ -11,19 +11,18 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from service.replica.log import pace_of
-from tests.soak import invariants, takeover
+from tests.soak import takeover
 from tests.soak.callers import Callers
-from tests.soak.fleet import Fleet, Server, StandIn, running_server, running_stand_in
+from tests.soak.fleet import Fleet, Server, running_server, running_stand_in
 from tests.soak.plan import Plan
-from tests.soak.results import Result, differences, results
+from tests.soak.results import Result, results
 from tests.soak.schedule import Event, schedule
+from tests.soak.verdict import Verdict
 from tests.soak.work import requests
 
 UP_SECONDS = 60  # that a disturbance waits for a replica to be up
@@ -76,11 +75,9 @@ async def undisturbed(plan: Plan, folder: Path, server: Server) -> dict[str, Res
 
 
 @asynccontextmanager
-async def fleet(
-    plan: Plan, folder: Path, server: Server, database: str
-) -> AsyncIterator[Fleet]:
+async def fleet(plan: Plan, folder: Path, server: Server, database: str) -> AsyncIterator[Fleet]:
     """Replicas at work on a database of their own."""
-    folder.mkdir(parents=True)
+    await asyncio.to_thread(folder.mkdir, parents=True)
     await server.prepare(database)
     async with running_stand_in(plan, folder) as stand_in:
         running = Fleet(plan, folder, server, database, stand_in)
@@ -117,7 +114,14 @@ class Soak:
         await submitting
         await finishing
         await _ended(looking)
-        await self._check(gold, callers)
+        connection = await self.fleet.server.connect("soak")
+        await _queue_empty(connection)
+        await asyncio.sleep(2 * self.plan.lease + POLL_SECONDS)  # partial files have to go as well
+        verdict = Verdict(self.plan, self.fleet, callers, self.continued)
+        await verdict.reach(connection, gold)
+        await connection.close()
+        self.report.wrong += verdict.wrong
+        self.report.figures = verdict.figures
 
     async def _disturb(self) -> None:
         began, waited = time.monotonic(), 0.0
@@ -207,57 +211,10 @@ class Soak:
             try:
                 connection = await self.fleet.server.connect("soak")
                 await _until_final(connection, self.plan, seconds=self.plan.minutes * 240 + 600)
-                return
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await asyncio.sleep(1)
-
-    async def _check(self, gold: dict[str, Result], callers: Callers) -> None:
-        report, plan = self.report, self.plan
-        connection = await self.fleet.server.connect("soak")
-        await _queue_empty(connection)
-        await asyncio.sleep(2 * plan.lease + POLL_SECONDS)  # partial files have to go as well
-        report.wrong += await invariants.acknowledged_jobs(connection, callers.acknowledged)
-        report.wrong += await invariants.rows_at_rest(connection)
-        found = await results(connection, self.fleet.folder)
-        different = differences(gold, found)
-        report.wrong += different
-        report.wrong += invariants.files(found, self.fleet.folder)
-        asked = await self.fleet.stand_in.requests()
-        for request in asked:
-            request["wall"] = datetime.fromisoformat(request["started_at"]).timestamp()
-        report.wrong += invariants.pace(asked, plan.api_interval, self.continued)
-        again = await invariants.pages_asked_again(connection, asked, plan.page_size)
-        report.wrong += callers.complaints
-        codes = await self.fleet.end()
-        report.wrong += [f"a replica ended with {code} on SIGTERM" for code in codes if code]
-        report.wrong += [f"I7 left behind: {one}" for one in self.fleet.processes_left()]
-        documents = [str(row) for row in await connection.fetch("TABLE jobs")]
-        documents += [str(row) for row in await connection.fetch("TABLE job_errors")]
-        report.wrong += invariants.secrets(self.fleet.folder, callers.token, documents)
-        taken = await takeover.takeovers(connection, self.fleet.ended)
-        await connection.close()
-        report.wrong += [f"never taken over: {task}" for task in taken.never]
-        report.wrong += again
-        proved = pace_of(asked)
-        report.figures = {
-            "jobs acknowledged": len(callers.acknowledged),
-            "jobs lost": sum(line.startswith("I1") for line in report.wrong),
-            "duplicates": sum(line.startswith("I3") for line in report.wrong),
-            "differences from the undisturbed run": len(different),
-            "committed pages asked again": len(again),
-            "takeovers": len(taken.seconds),
-            "takeover p50 (s)": round(taken.percentile(0.5), 2),
-            "takeover p99 (s)": round(taken.percentile(0.99), 2),
-            "takeover longest (s)": round(taken.percentile(1.0), 2),
-            "API requests": proved.requests,
-            "smallest API gap (s)": proved.smallest_gap and round(proved.smallest_gap, 3),
-            "API interval asked for (s)": plan.api_interval,
-            "most API requests open": proved.most_open,
-            "PDF requests": sum(request["lane"] == "pdf" for request in asked),
-            "status looked at": callers.looks,
-            "of these refused while away": callers.refusals,
-            "slowest status (s)": round(callers.slowest_seconds, 2),
-        }
+            else:
+                return
 
 
 async def _submit_all(callers: Callers, plan: Plan) -> None:
@@ -285,7 +242,7 @@ async def _queue_empty(connection: asyncpg.Connection) -> None:
     """Return when no task is left, or when it should have been so."""
     try:
         async with asyncio.timeout(QUIET_SECONDS):
-            while await connection.fetchval("SELECT count(*) FROM pgqueuer"):
+            while await connection.fetchval("SELECT count(*) FROM pgqueuer"):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
     except TimeoutError:
         pass  # the invariants say so

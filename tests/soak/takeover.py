@@ -24,8 +24,9 @@ DECLARE task text; taken boolean := false;
 BEGIN
     task := CASE WHEN TG_OP = 'DELETE' THEN OLD.dedupe_key ELSE NEW.dedupe_key END;
     IF TG_OP = 'UPDATE' THEN
-        IF NEW.status = OLD.status AND NEW.queue_manager_id IS NOT DISTINCT FROM OLD.queue_manager_id
-            THEN RETURN NULL;
+        IF (NEW.status, NEW.queue_manager_id)
+            IS NOT DISTINCT FROM (OLD.status, OLD.queue_manager_id)
+        THEN RETURN NULL;  -- a heartbeat
         END IF;
         taken := NEW.status = 'picked';
     END IF;
@@ -66,7 +67,8 @@ async def takeovers(connection: asyncpg.Connection, ended: Sequence[Ended]) -> T
     """What became of the tasks that killed replicas held when they died."""
     killed = {one.role: one.at for one in ended if one.was_killed}
     rows = await connection.fetch(
-        "SELECT task, replica, taken, extract(epoch FROM at)::float AS at FROM soak_moves ORDER BY id"
+        "SELECT task, replica, taken, extract(epoch FROM at)::float AS at"
+        " FROM soak_moves ORDER BY id"
     )
     moves = defaultdict(list)
     for row in rows:
