@@ -97,6 +97,12 @@ def upgrade() -> None:
             comment="The caller's Idempotency-Key: same key, same job, for it.",
         ),
         sa.Column(
+            "retry_of",
+            sa.Uuid(),
+            nullable=True,
+            comment="The final job whose unfinished papers this one brings in; null for others.",
+        ),
+        sa.Column(
             "checkpoint",
             postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
             nullable=True,
@@ -267,6 +273,9 @@ def upgrade() -> None:
             "pages_fetched >= 0 AND papers_fetched >= 0 AND papers_created >= 0 AND papers_updated >= 0 AND papers_skipped >= 0 AND pdfs_downloaded >= 0 AND pdfs_processed >= 0 AND pdfs_pending >= 0 AND pdfs_failed >= 0 AND pdfs_unavailable >= 0 AND errors_total >= 0 AND resumed >= 0 AND harvest_attempts >= 0 AND harvest_starts >= 0",
             name=op.f("jobs_counters_not_negative"),
         ),
+        sa.ForeignKeyConstraint(
+            ["retry_of"], ["jobs.id"], name=op.f("jobs_retry_of_fkey"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("jobs_pkey")),
         comment="What callers asked for, and how far each is. One row per job.",
     )
@@ -290,6 +299,26 @@ def upgrade() -> None:
         ["requested_by", "idempotency_key"],
         unique=True,
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.create_index(
+        "jobs_by_status",
+        "jobs",
+        ["status", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "jobs_one_active_retry",
+        "jobs",
+        ["retry_of"],
+        unique=True,
+        postgresql_where=sa.text("status IN ('pending', 'running')"),
+    )
+    op.create_index(
+        "jobs_retries",
+        "jobs",
+        ["retry_of"],
+        unique=False,
+        postgresql_where=sa.text("retry_of IS NOT NULL"),
     )
     op.create_table(
         "papers",
@@ -417,6 +446,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("arxiv_id", name=op.f("papers_pkey")),
         comment="Metadata of every paper brought in, newest version only; CC0 (arXiv).",
     )
+    op.create_index("papers_by_pdf_state", "papers", ["pdf_state"], unique=False)
+    op.create_index("papers_by_storing", "papers", ["stored_at"], unique=False)
     op.create_table(
         "upstream_pace",
         sa.Column("lane", sa.Text(), nullable=False, comment="api (query API and OAI-PMH) or pdf."),
@@ -577,6 +608,13 @@ def upgrade() -> None:
     op.create_index(
         "job_papers_by_state", "job_papers", ["job_id", "state", "arxiv_id"], unique=False
     )
+    op.create_index(
+        "job_papers_processed",
+        "job_papers",
+        ["updated_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'processed'"),
+    )
     op.create_table(
         "paper_texts",
         sa.Column("arxiv_id", sa.Text(), nullable=False, comment="The paper."),
@@ -636,7 +674,10 @@ def upgrade() -> None:
             comment="True: no run is due.",
         ),
         sa.Column(
-            "created_by", sa.Text(), nullable=True, comment="Subject of the token that made it."
+            "created_by",
+            sa.Text(),
+            nullable=True,
+            comment="Subject of the token that made it; blocked: no run is due.",
         ),
         sa.Column(
             "created_at",
@@ -649,7 +690,7 @@ def upgrade() -> None:
             "next_run_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="When it is due next; null while paused.",
+            comment="When it is due next; null while paused, or for a worker to compute.",
         ),
         sa.Column(
             "last_run_at",
@@ -658,6 +699,7 @@ def upgrade() -> None:
             comment="When it last submitted a job.",
         ),
         sa.Column("last_job_id", sa.Uuid(), nullable=True, comment="The job it last submitted."),
+        sa.CheckConstraint("length(name) <= 100", name=op.f("schedules_name_short")),
         sa.ForeignKeyConstraint(
             ["last_job_id"],
             ["jobs.id"],
@@ -667,6 +709,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("schedules_pkey")),
         sa.UniqueConstraint("name", name=op.f("schedules_name_key")),
         comment="Recurring harvests.",
+    )
+    op.create_index(
+        "schedules_due",
+        "schedules",
+        [sa.literal_column("next_run_at NULLS FIRST")],
+        unique=False,
+        postgresql_where=sa.text("NOT is_paused"),
+    )
+    op.create_index(
+        "schedules_last_job",
+        "schedules",
+        ["last_job_id"],
+        unique=False,
+        postgresql_where=sa.text("last_job_id IS NOT NULL"),
     )
     op.execute("INSERT INTO upstream_pace (lane) VALUES ('api'), ('pdf')")
     run_script("0001_functions.sql")

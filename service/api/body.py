@@ -6,8 +6,9 @@ from collections import Counter
 from typing import Any, NoReturn
 
 from aiohttp import web
+from marshmallow import Schema
 
-from service.api.loading import shown_name
+from service.api.loading import load, shown_name
 from service.domain.errors import BodyTooSlow, InvalidRequest, MalformedRequest, WrongMediaType
 
 MAX_BODY_BYTES = 1 << 20  # 2,000 ids take some 60 kB
@@ -49,6 +50,15 @@ def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
         )
     except (ValueError, RecursionError):  # bad bytes, bad JSON, too deep, too many digits
         raise MalformedRequest("the body is not valid JSON") from None
+
+
+async def read_no_body(request: web.Request) -> None:
+    """Make sure that nothing is asked for in a body: there is none, or it is `{}`.
+
+    Raises what `read_json` raises, and InvalidRequest naming the fields.
+    """
+    if request.can_read_body:
+        load(Schema(), await read_json(request))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,18 +1,21 @@
-"""Jobs over HTTP: submit, look, list, cancel. Thin: load, one call, dump."""
+"""Jobs over HTTP: submit, look, retry, cancel. Thin: load, one call, dump."""
 
 import re
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import orjson
 from aiohttp import web
 
 from service.api.auth import CALLER, demand_ownership
-from service.api.body import read_json
+from service.api.body import read_json, read_no_body
 from service.api.schemas import load_request
 from service.api.status import entity_tag, status_document
 from service.domain.errors import Conflict, MalformedRequest, NotFound
+from service.domain.job import Job
 from service.ingest.admission import Admission
+from service.ingest.retry import retry
 from service.ingest.submit import submit
 from service.storage.engine import Database
 from service.storage.jobs import JobStore
@@ -21,7 +24,6 @@ from service.storage.reads import JobReads
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 READS: web.AppKey[JobReads] = web.AppKey("reads", JobReads)
 ADMISSION: web.AppKey[Admission] = web.AppKey("admission", Admission)
-MAX_LISTED = 1000
 MAX_KEY_LENGTH = 255
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -39,13 +41,46 @@ async def create_job(request: web.Request) -> web.Response:
         key=key,
         admission=request.app[ADMISSION],
     )
+    return _recorded(
+        request, job, wanted.dump()["search_query"], estimated_papers=wanted.estimated_papers
+    )
+
+
+async def retry_job(request: web.Request) -> web.Response:
+    """POST /job/{job_id}/retry → 202 with the new job that brings in what this one did not."""
+    await read_no_body(request)
+    key = _idempotency_key(request)
+    job_id = job_id_of(request)
+    job = await retry(
+        request.app[DATABASE],
+        job_id,
+        caller=request[CALLER],
+        key=key,
+        admission=request.app[ADMISSION],
+    )
+    criteria = job.request.get("search_query", {})
+    return _recorded(
+        request, job, criteria, estimated_papers=job.papers_total, retry_of=str(job_id)
+    )
+
+
+def _recorded(
+    request: web.Request,
+    job: Job,
+    criteria: Mapping[str, Any],
+    *,
+    estimated_papers: int | None,
+    **more: str,
+) -> web.Response:
+    """The answer to what recorded `job`; `pending` even when a repeated request finds it later."""
     location = request.app.router["job"].url_for(job_id=str(job.id))
     body = {
         "job_id": str(job.id),
         "status": "pending",
         "message": "The ingestion job is recorded; follow it at its Location",
-        "estimated_papers": wanted.estimated_papers,
-        "search_criteria": wanted.dump()["search_query"],
+        "estimated_papers": estimated_papers,
+        "search_criteria": criteria,
+        **more,
     }
     return json_response(body, status=202, headers={"Location": str(location)})
 
@@ -58,13 +93,6 @@ async def get_job(request: web.Request) -> web.Response:
     if any(seen.value in (tag, "*") for seen in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
     return json_response(status_document(job), headers=headers)
-
-
-async def list_jobs(request: web.Request) -> web.Response:
-    """GET /jobs → 200 with the active jobs, newest first."""
-    async with request.app[DATABASE].transaction() as conn:
-        jobs = await JobStore(conn).list_active(limit=MAX_LISTED)
-    return json_response([status_document(job) for job in jobs])
 
 
 async def cancel_job(request: web.Request) -> web.Response:

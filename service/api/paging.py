@@ -10,7 +10,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
@@ -77,7 +77,7 @@ def exact_moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no zone")
-    return moment
+    return moment.astimezone(UTC)
 
 
 class CursorField(fields.Field[tuple[Any, ...]]):
@@ -113,7 +113,10 @@ class Listed(Generic[_Row]):
         return cls(rows[:limit], len(rows) > limit)
 
 
-def next_link(request: web.Request, cursor: str) -> dict[str, str]:
-    """The header that names the page behind `cursor`, all else being as in `request` (RFC 8288)."""
-    url = request.rel_url.update_query(cursor=cursor)
+def next_link(request: web.Request, cursor: str, **more: str) -> dict[str, str]:
+    """The header that names the page behind `cursor` (RFC 8288).
+
+    All other parameters are those of `request`, but for `more`.
+    """
+    url = request.rel_url.update_query(cursor=cursor, **more)
     return {"Link": f'<{url}>; rel="next"'}

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from service.api import health, jobs
+from service.api import health, job_lists, jobs
 
 INGESTION = "/api/v1/ingestion"
 
@@ -16,7 +16,9 @@ def add_routes(app: web.Application) -> None:
     job.add_route("GET", jobs.get_job)
     job.add_route("HEAD", jobs.get_job)
     job.add_route("DELETE", jobs.cancel_job)
+    app.router.add_post(f"{INGESTION}/job/{{job_id:[^/]+}}/retry", jobs.retry_job)
+    app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
     app.router.add_post(f"{INGESTION}/arxiv", jobs.create_job)
-    app.router.add_get(f"{INGESTION}/jobs", jobs.list_jobs)
+    app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)

@@ -68,6 +68,7 @@ def _stats(job: Job) -> dict[str, Any]:
         "elapsed_seconds": elapsed,
         "eta_seconds": _eta_seconds(job, elapsed),
         "request": job.request,
+        **({} if job.retry_of is None else {"retry_of": str(job.retry_of)}),
     }
 
 

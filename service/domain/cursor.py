@@ -21,6 +21,11 @@ class Cursor:
     start of the list. `batches_done` of the page at `offset` are committed.
     `taken` is how many results the pages before brought. `empty_pages` counts
     empty answers in a row where more was promised (arXiv does that now and then).
+
+    The retry of a job goes on where that job's list ended, but first takes over
+    its unfinished papers (`is_taking_over`), in the order of their ids, those up
+    to `taken_over` being done. `total_shift` is what makes its own total of the
+    total of the list.
     """
 
     offset: int
@@ -28,6 +33,9 @@ class Cursor:
     taken: int = 0
     empty_pages: int = 0
     done: bool = False
+    is_taking_over: bool = False
+    taken_over: str = ""
+    total_shift: int = 0
 
     @classmethod
     def first(cls, request: IngestionRequest) -> Self:
@@ -42,6 +50,33 @@ class Cursor:
     def dump(self) -> dict[str, Any]:
         """The checkpoint to store: flat JSON."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def is_harvested(self) -> bool:
+        """True when no more papers will come."""
+        return self.done and not self.is_taking_over
+
+    def for_retry(self, *, open_papers: int, seen: int, has_list: bool) -> Self:
+        """Where the retry of a job begins that ended here, having seen `seen` papers.
+
+        `has_list`: that job ended before its list did.
+        """
+        return replace(
+            self,
+            empty_pages=0,
+            done=not has_list,
+            is_taking_over=True,
+            taken_over="",
+            total_shift=self.total_shift + open_papers - seen,
+        )
+
+    def took_over(self, last: str) -> Self:
+        """After unfinished papers up to the id `last` were taken over; more may follow."""
+        return replace(self, taken_over=last)
+
+    def all_taken_over(self) -> Self:
+        """After the last of them: what remains is the list."""
+        return replace(self, is_taking_over=False)
 
     def page_size(self, request: IngestionRequest) -> int:
         """How many results to ask for: never past the job's bound or arXiv's window (≥ 1)."""

@@ -185,6 +185,7 @@ class Job(NamedTuple):
     priority: Priority
     request: Mapping[str, Any]
     requested_by: str | None
+    retry_of: UUID | None
     checkpoint: Mapping[str, Any] | None
     papers_total: int | None
     pages_fetched: int

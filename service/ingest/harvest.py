@@ -21,6 +21,7 @@ from service.domain.job import Criteria, IngestionRequest, JobError, Stage
 from service.domain.outcome import Fail, Outcome, Snooze, Succeed
 from service.domain.paper import Page, Paper
 from service.ingest.page import PageStorer
+from service.ingest.retry import take_over
 from service.storage.engine import Database
 from service.storage.jobs import JobStore
 
@@ -97,8 +98,18 @@ class HarvestPage:
         )
 
     async def run(self, attempt: HarvestAttempt) -> None:
-        """Fetch the page, then store it batch by batch; no transaction is open meanwhile."""
+        """Fetch the page, then store it batch by batch; no transaction is open meanwhile.
+
+        The retry of a job takes over that job's unfinished papers first.
+        """
         cursor, request = attempt.cursor, attempt.request
+        if cursor.is_taking_over:
+            position = attempt.position
+            async for following in take_over(
+                self.database, self.job_id, request, cursor, position=position
+            ):
+                self._checkpoint = following
+            return
         size = cursor.page_size(request)
         page = await self.arxiv.page(request.criteria, offset=cursor.offset, size=size)
         if not page.entries and _is_doubtful(page, cursor):
@@ -170,7 +181,7 @@ class HarvestPage:
             if step.ends_page:
                 counters["pages_fetched"] = 1
                 counters["pdfs_unavailable"] = await pages.note_oddities(page)
-            total = attempt.request.total_of(page.total)
+            total = max(0, attempt.request.total_of(page.total) + step.after.total_shift)
             await jobs.advance(self.job_id, step.after, counters=counters, total=total)
             if step.after.done:
                 await jobs.complete_finished([self.job_id])

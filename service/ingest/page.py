@@ -1,6 +1,6 @@
 """Storing one page of a harvest: papers, their states in the job, and the tasks that follow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -40,7 +40,7 @@ class PageStorer:
         known = await JobPaperStore(conn).known(job_id, by_id)
         new = [paper for arxiv_id, paper in by_id.items() if arxiv_id not in known]
         written = await PaperStore(conn).upsert(new, overwrite=not request.skip_duplicates)
-        rows = await self._rows(new, written)
+        rows = await self._rows([paper.arxiv_id.paper for paper in new], written)
         await JobPaperStore(conn).add(job_id, rows)
         wanted = [row.arxiv_id for row in rows if row.state is PaperState.PENDING]
         await self._queue_pdfs(wanted, position=position)
@@ -52,12 +52,29 @@ class PageStorer:
             "pdfs_pending": len(wanted),
         }
 
-    async def _rows(self, new: Sequence[Paper], written: dict[str, bool]) -> list[NewJobPaper]:
+    async def take_over(self, arxiv_ids: Sequence[str], *, position: int) -> dict[str, int]:
+        """Begin papers that another job did not finish; returns what that adds to the counters.
+
+        They count as seen and left as they were, for arXiv is not asked for them again.
+        """
+        rows = await self._rows(arxiv_ids, {})
+        await JobPaperStore(self.conn).add(self.job_id, rows)
+        wanted = [row.arxiv_id for row in rows if row.state is PaperState.PENDING]
+        await self._queue_pdfs(wanted, position=position)
+        return {
+            "papers_fetched": len(rows),
+            "papers_skipped": len(rows),
+            "pdfs_pending": len(wanted),
+        }
+
+    async def _rows(
+        self, arxiv_ids: Sequence[str], written: Mapping[str, bool]
+    ) -> list[NewJobPaper]:
+        """The papers as rows of this job; those that are not in `papers` are left out."""
         request = self.request
-        held = await PaperStore(self.conn).find_many(paper.arxiv_id.paper for paper in new)
+        held = await PaperStore(self.conn).find_many(arxiv_ids)
         rows = []
-        for paper in new:
-            arxiv_id = paper.arxiv_id.paper
+        for arxiv_id in (one for one in arxiv_ids if one in held):
             row = held[arxiv_id]
             is_held = row.pdf_state == PdfState.PROCESSED and request.skip_duplicates
             state, reason = PaperState.PENDING, None

@@ -48,6 +48,6 @@ async def submit(
 
 def _repeated(earlier: Job | None, request: IngestionRequest) -> Job:
     """The job that this key names already; raises KeyReused if it was for another request."""
-    if earlier is None or earlier.request != request.dump():
+    if earlier is None or earlier.retry_of or earlier.request != request.dump():
         raise KeyReused("this Idempotency-Key was used with another request")
     return earlier

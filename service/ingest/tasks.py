@@ -19,11 +19,15 @@ _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}
 
 
 def harvest_task(job_id: UUID, priority: Priority, cursor: Cursor, *, position: int) -> Task:
-    """The next page of a job that has brought in `position` papers."""
+    """The next page of a job that has brought in `position` papers.
+
+    Taking over the papers of another job comes before the first page, under its own key.
+    """
+    page = f"{cursor.offset}.{cursor.empty_pages}"
     return Task(
         kind=HARVEST,
         job_id=job_id,
-        key=f"{cursor.offset}.{cursor.empty_pages}",
+        key="retry" if cursor.is_taking_over else page,
         payload={},
         priority=_ranked(priority, position),
     )

@@ -59,7 +59,7 @@ def _task(job: Job, arxiv_id: str | None) -> Task:
     """The task for one paper of `job`, or for its next page."""
     position = job.papers_fetched
     if arxiv_id is None:
-        offset = 0 if job.checkpoint is None else Cursor.load(job.checkpoint).offset
-        return harvest_task(job.id, job.priority, Cursor(offset=offset), position=position)
+        cursor = Cursor(offset=0) if job.checkpoint is None else Cursor.load(job.checkpoint)
+        return harvest_task(job.id, job.priority, cursor, position=position)
     again = not job.request.get("skip_duplicates", True)
     return pdf_task(job.id, job.priority, arxiv_id, position=position, again=again)

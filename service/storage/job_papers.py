@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Row,
+    Select,
     Text,
     Uuid,
     bindparam,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -27,6 +29,8 @@ from service.domain.paper import PaperState
 from service.storage.tables import job_papers, jobs, papers
 
 OPEN_STATES = (PaperState.PENDING, PaperState.DOWNLOADED)
+
+_SHOWN = ("arxiv_id", "version", "state", "attempts", "failures", "reason", "updated_at")
 
 # which states a paper may come from; every other change is somebody's late news
 _BEFORE = {
@@ -74,6 +78,38 @@ class JobPaperStore:
             job_papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
         )
         return set((await self._conn.execute(statement)).scalars())
+
+    async def list_of_job(
+        self, job_id: UUID, states: Sequence[PaperState], *, limit: int, after: str = ""
+    ) -> Sequence[Row[Any]]:
+        """Papers of a job in these states, by id, behind the id `after`; at most `limit`.
+
+        Returns arxiv_id, version, state, attempts, failures, reason, updated_at and
+        title (None where arXiv does not know the paper). Each state is read from
+        its own range of the index.
+        """
+        ranges = [
+            select(job_papers)
+            .where(
+                job_papers.c.job_id == job_id,
+                job_papers.c.state == state,
+                job_papers.c.arxiv_id > after,
+            )
+            .order_by(job_papers.c.arxiv_id)
+            .limit(limit)
+            .subquery()
+            for state in states
+        ]
+        merged = union_all(*(select(one) for one in ranges)).subquery()
+        shown = [merged.c[name] for name in _SHOWN]
+        statement: Select[Any] = (
+            select(*shown, papers.c.title)
+            .outerjoin_from(merged, papers, papers.c.arxiv_id == merged.c.arxiv_id)
+            .order_by(merged.c.arxiv_id)
+            .limit(limit)
+        )
+        found: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
+        return found
 
     async def add(self, job_id: UUID, batch: Sequence[NewJobPaper]) -> None:
         """Record papers that the job has not met before (see `known`, with the job locked)."""

@@ -6,27 +6,28 @@ value that was read. Who comes late changes nothing and is told so.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Row,
-    Select,
     Uuid,
     bindparam,
     case,
     func,
     insert,
     literal,
-    literal_column,
     null,
     select,
     text,
+    true,
+    tuple_,
+    union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,15 +39,9 @@ from service.domain.job import (
     Job,
     JobError,
     JobStatus,
-    Priority,
-    Stage,
 )
+from service.storage.job_rows import job_rows, jobs_by_ids, to_job
 from service.storage.tables import job_errors, jobs
-
-SHOWN_ERRORS = 100  # the status contract: the latest 100
-
-_ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt")
-_JOB_COLUMNS = [jobs.c[name] for name in Job._fields if name != "errors"]
 
 
 class JobStore:
@@ -76,9 +71,9 @@ class JobStore:
     async def find_by_key(self, *, caller: str, key: str) -> Job | None:
         """The job that `caller` submitted under this idempotency key."""
         row = await self._first(
-            _job_rows().where(jobs.c.requested_by == caller, jobs.c.idempotency_key == key)
+            job_rows().where(jobs.c.requested_by == caller, jobs.c.idempotency_key == key)
         )
-        return None if row is None else _job(row)
+        return None if row is None else to_job(row)
 
     async def get(self, job_id: UUID) -> Job:
         """The job with its latest errors; raises NotFound."""
@@ -89,18 +84,38 @@ class JobStore:
 
     async def get_many(self, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
         """The jobs that exist among `job_ids`, in one query."""
-        rows = (await self._conn.execute(_jobs_by_ids(), {"ids": list(job_ids)})).all()
-        return {row.id: _job(row) for row in rows}
+        rows = (await self._conn.execute(jobs_by_ids(), {"ids": list(job_ids)})).all()
+        return {row.id: to_job(row) for row in rows}
 
-    async def list_active(self, *, limit: int) -> list[Job]:
-        """Pending and running jobs, newest first, at most `limit`."""
-        statement = (
-            _job_rows()
-            .where(jobs.c.status.in_(ACTIVE_STATUSES))
-            .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+    async def list_jobs(
+        self,
+        statuses: Sequence[JobStatus],
+        *,
+        limit: int,
+        before: tuple[datetime, UUID] | None = None,
+    ) -> list[Job]:
+        """Jobs of these statuses, newest first, at most `limit`, from those older than `before`.
+
+        Each status is read from its own range of the index, so that a rare one
+        is found at once among any number of others.
+        """
+        older: ColumnElement[bool] = true()
+        if before is not None:
+            key = tuple_(literal(before[0], DateTime(timezone=True)), literal(before[1], Uuid()))
+            older = tuple_(jobs.c.created_at, jobs.c.id) < key
+        newest = (jobs.c.created_at.desc(), jobs.c.id.desc())
+        ranges = [
+            select(jobs.c.id, jobs.c.created_at)
+            .where(jobs.c.status == status, older)
+            .order_by(*newest)
             .limit(limit)
-        )
-        return [_job(row) for row in (await self._conn.execute(statement)).all()]
+            .subquery()
+            for status in statuses
+        ]
+        merged = union_all(*(select(one) for one in ranges)).subquery()
+        found = select(merged.c.id).order_by(merged.c.created_at.desc(), merged.c.id.desc())
+        statement = job_rows().where(jobs.c.id.in_(found.limit(limit))).order_by(*newest)
+        return [to_job(row) for row in (await self._conn.execute(statement)).all()]
 
     async def requested_by(self, job_id: UUID) -> str | None:
         """The caller who submitted the job, None if nobody did (SQL); raises NotFound."""
@@ -207,7 +222,7 @@ class JobStore:
             .values(
                 checkpoint=cursor.dump(),
                 papers_total=jobs.c.papers_total if total is None else total,
-                is_harvested=cursor.done,
+                is_harvested=cursor.is_harvested,
                 harvest_attempts=0,
                 harvest_starts=0,
                 **{name: jobs.c[name] + step for name, step in counters.items() if step},
@@ -276,50 +291,3 @@ class JobStore:
 
     async def _first(self, statement: Any) -> Row[Any] | None:  # noqa: ANN401 - any statement
         return (await self._conn.execute(statement)).first()
-
-
-def _job_rows() -> Select[Any]:
-    """Jobs with their latest errors as one JSON array, oldest first."""
-    latest = (
-        select(job_errors)
-        .where(job_errors.c.job_id == jobs.c.id)
-        .order_by(job_errors.c.occurred_at.desc(), job_errors.c.id.desc())
-        .limit(SHOWN_ERRORS)
-        .correlate(jobs)
-        .subquery("latest")
-    )
-    parts: list[ColumnElement[Any]] = []
-    for name in _ERROR_COLUMNS:
-        parts += (literal_column(f"'{name}'"), latest.c[name])
-    one = func.jsonb_build_object(*parts)
-    collected = (
-        select(func.jsonb_agg(aggregate_order_by(one, latest.c.occurred_at, latest.c.id)))
-        .correlate(jobs)
-        .scalar_subquery()
-    )
-    # the subquery is not run for the many jobs without errors
-    errors = case((jobs.c.errors_total > 0, collected)).label("latest_errors")
-    return select(*_JOB_COLUMNS, errors)
-
-
-@cache
-def _jobs_by_ids() -> Select[Any]:
-    """Made once: on the hot path, making it costs more than asking."""
-    return _job_rows().where(jobs.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))))
-
-
-def _job(row: Sequence[Any]) -> Job:
-    job_id, status, priority, *others, errors = row
-    shown = tuple(map(_job_error, errors or ()))
-    return Job._make((job_id, JobStatus(status), Priority(priority), *others, shown))
-
-
-def _job_error(document: Mapping[str, Any]) -> JobError:
-    return JobError(
-        stage=Stage(document["stage"]),
-        message=document["error"],
-        code=document["code"],
-        occurred_at=datetime.fromisoformat(document["occurred_at"]),
-        arxiv_id=document["arxiv_id"],
-        attempt=document["attempt"],
-    )

@@ -112,6 +112,12 @@ jobs = Table(
         "idempotency_key", Text, comment="The caller's Idempotency-Key: same key, same job, for it."
     ),
     Column(
+        "retry_of",
+        Uuid,
+        ForeignKey("jobs.id", ondelete="SET NULL"),
+        comment="The final job whose unfinished papers this one brings in; null for others.",
+    ),
+    Column(
         "checkpoint",
         JSONB(none_as_null=True),
         comment="Where the harvest goes on after a crash (opaque); null before the first page.",
@@ -196,6 +202,17 @@ jobs = Table(
         "requested_by",
         postgresql_where=text("status IN ('pending', 'running')"),
     ),
+    # JobStore.list_jobs with ?status=…, and StatsStore.count_jobs
+    Index("jobs_by_status", "status", text("created_at DESC"), text("id DESC")),
+    # RetryStore.add: a job is retried by one job at a time
+    Index(
+        "jobs_one_active_retry",
+        "retry_of",
+        unique=True,
+        postgresql_where=text("status IN ('pending', 'running')"),
+    ),
+    # the foreign key, when a job is deleted
+    Index("jobs_retries", "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
     comment="What callers asked for, and how far each is. One row per job.",
 )
 
@@ -250,6 +267,9 @@ papers = Table(
     ),
     CheckConstraint("pdf_sha256 ~ '^[0-9a-f]{64}$'", name="pdf_sha256_hexadecimal"),
     CheckConstraint("pdf_bytes > 0", name="pdf_bytes_positive"),
+    # StatsStore.count_papers, and its throughput
+    Index("papers_by_pdf_state", "pdf_state"),
+    Index("papers_by_storing", "stored_at"),
     comment="Metadata of every paper brought in, newest version only; CC0 (arXiv).",
 )
 
@@ -323,6 +343,8 @@ job_papers = Table(
     ),
     # JobPaperStore.list_of_job with ?state=…, and the view failing_papers
     Index("job_papers_by_state", "job_id", "state", "arxiv_id"),
+    # StatsStore: PDFs brought to text in the last minute or hour
+    Index("job_papers_processed", "updated_at", postgresql_where=text("state = 'processed'")),
     comment="One row per paper that a job touched; the counters of jobs move with its state.",
 )
 
@@ -386,9 +408,11 @@ schedules = Table(
         server_default=text("false"),
         comment="True: no run is due.",
     ),
-    Column("created_by", Text, comment="Subject of the token that made it."),
+    Column(
+        "created_by", Text, comment="Subject of the token that made it; blocked: no run is due."
+    ),
     _moment("created_at", "When it was made.", now=True),
-    _moment("next_run_at", "When it is due next; null while paused."),
+    _moment("next_run_at", "When it is due next; null while paused, or for a worker to compute."),
     _moment("last_run_at", "When it last submitted a job."),
     Column(
         "last_job_id",
@@ -396,6 +420,11 @@ schedules = Table(
         ForeignKey("jobs.id", ondelete="SET NULL"),
         comment="The job it last submitted.",
     ),
+    CheckConstraint("length(name) <= 100", name="name_short"),
+    # ScheduleStore.take_due
+    Index("schedules_due", text("next_run_at NULLS FIRST"), postgresql_where=text("NOT is_paused")),
+    # the foreign key, when a job is deleted
+    Index("schedules_last_job", "last_job_id", postgresql_where=text("last_job_id IS NOT NULL")),
     comment="Recurring harvests.",
 )
 

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Connection, event
 
+from service.domain.job import ACTIVE_STATUSES, JobStatus
 from service.domain.paper import PaperState
 from service.storage.job_papers import JobPaperStore, Move
 from service.storage.jobs import JobStore
 from service.storage.papers import PaperStore
+from service.storage.retries import RetryStore
 
 FILL = [
     "INSERT INTO jobs (status, created_at) SELECT CASE WHEN n % 200 = 0 THEN 'running' ELSE"
@@ -73,7 +76,19 @@ def queries(job_id):
     moves = [Move(job_id, arxiv_id, PaperState.DOWNLOADED) for arxiv_id in ids]
     return {
         "get": lambda c: JobStore(c).get(job_id),
-        "list_active": lambda c: JobStore(c).list_active(limit=100),
+        "list_jobs": lambda c: JobStore(c).list_jobs(list(JobStatus), limit=100),
+        "list_jobs from": lambda c: JobStore(c).list_jobs(
+            ACTIVE_STATUSES, limit=100, before=(datetime.now(UTC), job_id)
+        ),
+        "list_of_job": lambda c: JobPaperStore(c).list_of_job(job_id, list(PaperState), limit=100),
+        "list_of_job from": lambda c: JobPaperStore(c).list_of_job(
+            job_id, [PaperState.FAILED], limit=100, after=ids[0]
+        ),
+        "retry: find": lambda c: RetryStore(c).find(job_id),
+        "retry: find_active": lambda c: RetryStore(c).find_active(job_id),
+        "retry: list_unfinished": lambda c: RetryStore(c).list_unfinished(
+            job_id, after=ids[0], limit=50
+        ),
         "find_by_key": lambda c: JobStore(c).find_by_key(caller="a", key="k"),
         "take_up": lambda c: JobStore(c).take_up(job_id),
         "lock_at": lambda c: JobStore(c).lock_at(job_id, None),

@@ -1,0 +1,68 @@
+"""Lists around jobs over HTTP: jobs by status, and the papers of one job."""
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Row
+
+from service.api.job_schemas import JOB_PAPERS, JOBS, JobPapersQuerySchema, JobsQuerySchema
+from service.api.jobs import DATABASE, job_id_of, json_response
+from service.api.loading import load_query
+from service.api.paging import MAX_LIMIT, Listed, next_link
+from service.api.status import moment, status_document
+from service.domain.job import ACTIVE_STATUSES
+from service.storage.job_papers import JobPaperStore
+from service.storage.jobs import JobStore
+
+MAX_ACTIVE = 1000  # in the answer to a request without parameters
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """GET /jobs → 200 with jobs, newest first: the active ones, or those of `status`.
+
+    Without any parameter all active jobs come at once, up to a thousand.
+    """
+    wanted = load_query(JobsQuerySchema(), request.query)
+    limit = wanted["limit"] if request.query else MAX_ACTIVE
+    statuses = wanted.get("status", ACTIVE_STATUSES)
+    async with request.app[DATABASE].transaction() as conn:
+        found = await JobStore(conn).list_jobs(
+            statuses, limit=limit + 1, before=wanted.get("cursor")
+        )
+    page = Listed.of(found, limit=limit)
+    headers = {}
+    if page.has_more:
+        last = page.rows[-1]
+        more = {} if request.query else {"limit": str(MAX_LIMIT)}
+        headers = next_link(request, JOBS.write(last.created_at, last.id), **more)
+    return json_response([status_document(job) for job in page.rows], headers=headers)
+
+
+async def list_papers(request: web.Request) -> web.Response:
+    """GET /job/{job_id}/papers → 200 with the papers of a job, by id, each with its state."""
+    job_id = job_id_of(request)
+    wanted = load_query(JobPapersQuerySchema(), request.query)
+    limit, (after,) = wanted["limit"], wanted.get("cursor", ("",))
+    async with request.app[DATABASE].transaction() as conn:
+        await JobStore(conn).get(job_id)
+        found = await JobPaperStore(conn).list_of_job(
+            job_id, wanted["state"], limit=limit + 1, after=after
+        )
+    page = Listed.of(found, limit=limit)
+    headers = {}
+    if page.has_more:
+        headers = next_link(request, JOB_PAPERS.write(page.rows[-1].arxiv_id))
+    return json_response([_paper_document(row) for row in page.rows], headers=headers)
+
+
+def _paper_document(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "arxiv_id": row.arxiv_id,
+        "version": row.version,
+        "title": row.title,
+        "state": row.state,
+        "attempts": row.attempts,
+        "failures": row.failures,
+        "reason": row.reason,
+        "updated_at": moment(row.updated_at),
+    }

@@ -1,0 +1,63 @@
+"""JSON ↔ domain for what surrounds a job: its lists, its papers, its answers."""
+
+from uuid import UUID
+
+from marshmallow import Schema, fields, validate
+
+from service.api.fields import Choices
+from service.api.paging import CursorField, Cursors, PageQuerySchema, exact_moment
+from service.domain.arxiv_id import ArxivId
+from service.domain.job import JobStatus
+from service.domain.paper import PaperState
+
+
+def _paper_id(text: str) -> str:
+    return ArxivId.parse(text).paper
+
+
+JOBS = Cursors("jobs", (exact_moment, UUID))
+JOB_PAPERS = Cursors("job papers", (_paper_id,))
+
+
+class JobsQuerySchema(PageQuerySchema):
+    """Query parameters of GET /api/v1/ingestion/jobs."""
+
+    status = Choices(JobStatus)
+    cursor = CursorField(JOBS)
+
+
+class JobPapersQuerySchema(PageQuerySchema):
+    """Query parameters of GET /api/v1/ingestion/job/{job_id}/papers."""
+
+    state = Choices(PaperState, load_default=lambda: list(PaperState))
+    cursor = CursorField(JOB_PAPERS)
+
+
+class JobPaperSchema(Schema):
+    """One paper of a job, with its state in that job."""
+
+    arxiv_id = fields.String(required=True)
+    version = fields.Integer(required=True, allow_none=True)
+    title = fields.String(required=True, allow_none=True)
+    state = fields.String(required=True, validate=validate.OneOf(list(PaperState)))
+    attempts = fields.Integer(required=True)
+    failures = fields.Integer(required=True)
+    reason = fields.String(required=True, allow_none=True)
+    updated_at = fields.String(required=True)
+
+
+class RecordedSchema(Schema):
+    """The answer to a request that recorded a job: a submission, or a retry (`retry_of`)."""
+
+    job_id = fields.UUID(required=True)
+    status = fields.String(required=True, validate=validate.Equal("pending"))
+    message = fields.String(required=True)
+    estimated_papers = fields.Integer(required=True, allow_none=True)
+    search_criteria = fields.Dict(required=True)
+    retry_of = fields.UUID()
+
+
+class MessageSchema(Schema):
+    """The answer to a request that ended something."""
+
+    message = fields.String(required=True)
