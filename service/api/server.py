@@ -12,7 +12,7 @@ import math
 import resource
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -128,7 +128,7 @@ class _Protocol(RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve, or refuse at once where there are connections enough."""
         assert isinstance(self._manager, _Server)
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         if not self._manager.has_room():
             self._force_close = True  # what still comes in is not looked at
             transport.write(_refusal())
