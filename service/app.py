@@ -43,16 +43,18 @@ from service.lag import LoopLag
 from service.pdf.extract import ExtractLimits, Extractor
 from service.pdf.store import LocalStore, PdfStore
 from service.settings import Settings, is_arxiv
-from service.storage.engine import Database, create_engine, libpq_url
+from service.storage.engine import Database, create_engine
 from service.storage.reads import JobReads
 from service.worker.boundary import run_work
-from service.worker.engine import Engine, Kind
+from service.worker.engine import Engine
+from service.worker.task import Kind
 from service.worker.watch import stop_final_jobs
 
 LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
 
 API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
 WORKER_DEADLINE_SECONDS = 30.0
+QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
 HARVEST_CONCURRENCY = 4  # one asks arXiv at a time; the others store, or wait for their turn
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 LONGEST_POLL = timedelta(seconds=2)
@@ -196,7 +198,10 @@ async def running_worker(
             recorder=recorder,
             readers=asyncio.Semaphore(settings.extract_processes),
         )
-        engine = _engine(settings, url, tools, arxiv)
+        queue = await stack.enter_async_context(
+            database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
+        )
+        engine = _engine(settings, queue, tools, arxiv, listen_url=url)
         lease = timedelta(seconds=settings.lease_seconds)
         companions = [
             await stack.enter_async_context(_beside(recorder.run())),
@@ -232,7 +237,9 @@ async def _arxiv_client(
         )
 
 
-def _engine(settings: Settings, url: str, tools: PdfTools, arxiv: ArxivClient) -> Engine:
+def _engine(
+    settings: Settings, queue: Database, tools: PdfTools, arxiv: ArxivClient, *, listen_url: str
+) -> Engine:
     async def harvest(job_id: UUID, _: Mapping[str, Any]) -> Outcome:
         return await run_work(HarvestPage(job_id, tools.database, arxiv), jitter=random.random)
 
@@ -242,7 +249,8 @@ def _engine(settings: Settings, url: str, tools: PdfTools, arxiv: ArxivClient) -
 
     lease = timedelta(seconds=settings.lease_seconds)
     return Engine(
-        dsn=libpq_url(url),
+        database=queue,
+        listen_url=listen_url,
         kinds=[
             Kind(name=HARVEST, handler=harvest, concurrency=HARVEST_CONCURRENCY),
             Kind(name=PDF, handler=pdf, concurrency=settings.pdf_concurrency),

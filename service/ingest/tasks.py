@@ -9,7 +9,7 @@ from uuid import UUID
 
 from service.domain.cursor import Cursor
 from service.domain.job import Priority
-from service.worker.engine import Task
+from service.worker.task import Task
 
 HARVEST = "harvest"
 PDF = "pdf"

@@ -12,7 +12,8 @@ from service.ingest.tasks import harvest_task, pdf_task
 from service.pdf.store import PdfStore
 from service.storage.engine import Database
 from service.storage.jobs import JobStore
-from service.worker.engine import Task, enqueue, purge_log
+from service.worker.engine import enqueue, purge_log
+from service.worker.task import Task
 
 QUEUE_LOG_KEPT = timedelta(days=7)
 STRANDED_AT_ONCE = 500

@@ -120,13 +120,15 @@ class Database:
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, *, within: float | None = None) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction that commits at the end of the block.
+
+        `within`: a shorter deadline than usual, in seconds.
 
         Raises DatabaseAway when the server cannot be asked now, or has no schema
         for us yet; whether a commit that was cut off took place is then unknown.
         """
-        async with self._connected(self.engine) as conn, conn.begin():
+        async with self._connected(self.engine, within) as conn, conn.begin():
             yield conn
 
     @asynccontextmanager
@@ -140,8 +142,10 @@ class Database:
             yield conn
 
     @asynccontextmanager
-    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        deadline = asyncio.get_running_loop().time() + self.deadline_seconds
+    async def _connected(
+        self, engine: AsyncEngine, within: float | None = None
+    ) -> AsyncIterator[AsyncConnection]:
+        deadline = asyncio.get_running_loop().time() + (within or self.deadline_seconds)
         try:
             async with asyncio.timeout_at(deadline + CUT_SECONDS), engine.connect() as conn:
                 driver = (await conn.get_raw_connection()).driver_connection

@@ -8,7 +8,7 @@ hold for the fleet and ours are for the process.
 What PgQueuer does to its users, and what is done about it here:
 
 * An enqueue on the raw driver connection escapes SQLAlchemy's lazily begun
-  transaction; `_TransactionDriver` goes through the SQLAlchemy connection.
+  transaction; `TransactionDriver` goes through the SQLAlchemy connection.
 * A cancelled asyncio task is deleted from the queue as "canceled". Handlers run
   in a task of their own; when a drain runs out of time *that* is cancelled, and
   PgQueuer is told to queue the row again. If PgQueuer's own is, by a stop by
@@ -17,7 +17,10 @@ What PgQueuer does to its users, and what is done about it here:
 * What it cannot make sense of it would park as failed; `_decoded` reads all.
 * A retry that cannot be written is turned into a deletion. `_Queries` raises
   `Abandoned` then: PgQueuer writes nothing, the lease lapses, the task runs again.
-* A listener that was lost stays lost; the manager is stopped and begun anew.
+* It ends with the first query that fails, and then waits for all that is in work
+  before it can be begun anew. `_Queries` asks again until the database answers.
+* A listener that was lost stays lost; ours (`storage.listening`) comes back.
+* It renews leases late, and works on when it cannot; see `running`.
 * Cancelling many tasks by id overflows NOTIFY; cancelling is `cancel_job` in SQL.
 * Crashes are not counted and owners not fenced: see `boundary` and the stores.
 * Its names may be changed by common environment variables such as `CHANNEL`;
@@ -26,82 +29,54 @@ What PgQueuer does to its users, and what is done about it here:
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
-import asyncpg
 import structlog
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.buffers import HeartbeatBuffer, JobStatusLogBuffer
 from pgqueuer.core.qm import QueueManager
-from pgqueuer.domain.errors import FailingListenerError, PgqException, RetryRequested
-from pgqueuer.domain.models import HealthCheckEvent, TracebackRecord
+from pgqueuer.domain.errors import PgqException, RetryRequested
 from pgqueuer.domain.models import Job as QueueRow
+from pgqueuer.domain.models import TracebackRecord
 from pgqueuer.domain.settings import DBSettings, Durability
-from pgqueuer.domain.types import Channel
-from pgqueuer.ports.driver import Driver
+from pgqueuer.domain.types import Channel, JobId
+from pgqueuer.ports.driver import Driver, NotifyCallback
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.outcome import Outcome, Retry, Snooze, Succeed
+from service.domain.errors import DatabaseAway
+from service.domain.outcome import Outcome, Retry, Snooze
+from service.storage.engine import Database
+from service.storage.listening import listen
+from service.worker.driver import PatientDriver, TransactionDriver, wait_for
+from service.worker.running import Abandoned, Runs
+from service.worker.task import Handler, Kind, Task
 
 PAYLOAD_VERSION = 1
 UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer than this one
-RESTART_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-POOL_SIZE = 4  # one listens; claims, heartbeats and results share the others
-COMMAND_TIMEOUT_SECONDS = 10.0
-CLOSE_SECONDS = 1.0  # a pool whose connections broke does not always close by itself
-PROBE_TIMEOUT = timedelta(seconds=10)
+RESTART_SECONDS = 2.0
+ASK_AGAIN_SECONDS = (0.1, 0.2, 0.5, 1.0)
+LAST_WORDS_SECONDS = 2.0  # for each query of a drain: the process is to end in time
+RETRY_WRITES = 3
+CHANNEL = Channel("ch_pgqueuer")
+LISTENER_NAME = "arxiv-ingestion listen"
 
 _log = structlog.get_logger(__name__)
 
-
-class Abandoned(BaseException):
-    """Leave the task to its lease: whatever is written now may be wrong.
-
-    No `Exception`, because PgQueuer deletes the row of a task that ends in one.
-    """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One unit of work. Among waiting tasks `key` is unique; a second one is not queued.
-
-    `priority`: higher runs first, among equals the one queued first.
-    """
-
-    kind: str
-    job_id: UUID
-    key: str
-    payload: Mapping[str, Any]
-    priority: int = 0
-    delay: timedelta | None = None
-
-
-Handler = Callable[[UUID, Mapping[str, Any]], Awaitable[Outcome]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """What one kind of task is called, what runs it, and how many at once in this process.
-
-    The handler may be cancelled at any await, and must not raise otherwise.
-    """
-
-    name: str
-    handler: Handler
-    concurrency: int
+T = TypeVar("T")
 
 
 async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
     """Queue `tasks` in the transaction of `conn`; returns how many were not waiting already."""
     if not tasks:
         return 0
-    ids = await Queries(cast(Driver, _TransactionDriver(conn)), **_builders()).enqueue(
+    ids = await Queries(cast(Driver, TransactionDriver(conn)), **_builders()).enqueue(
         [task.kind for task in tasks],
         [json.dumps({"v": PAYLOAD_VERSION, **task.payload}).encode() for task in tasks],
         [task.priority for task in tasks],
@@ -123,34 +98,41 @@ async def purge_log(conn: AsyncConnection, *, older_than: timedelta) -> int:
 
 
 @dataclass(slots=True)
-class _Running:
-    job_id: UUID
-    work: asyncio.Task[Outcome]
-    is_cancelled: bool = False
-
-
-@dataclass(slots=True)
 class Engine:
     """Runs the tasks of `kinds` on this process until it is drained.
 
     `lease`: a worker silent for that long has lost its tasks. `poll`: how often
     it looks for work without being notified; together they bound a takeover.
+    `listen_url`: where notifications come from; without it the looks have to do.
     """
 
-    dsn: str
+    database: Database
     kinds: Sequence[Kind]
     lease: timedelta
     poll: timedelta
-    _running: dict[int, _Running] = field(default_factory=dict)
+    listen_url: str | None = None
+    _runs: Runs = field(init=False)
     _managers: list[QueueManager] = field(default_factory=list)
+    _heard_by: set[NotifyCallback] = field(default_factory=set)
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
     _handing_back: bool = False
 
+    def __post_init__(self) -> None:
+        """Nothing is in work yet."""
+        self._runs = Runs(self.lease)
+
     async def run(self) -> None:
-        """Work until `drain` is called and what was in work has ended."""
+        """Work until `stop_taking` is called and what was in work has ended."""
         async with asyncio.TaskGroup() as group:
-            for kind in self.kinds:
-                group.create_task(self._keep_running(kind), name=f"queue {kind.name}")
+            beside = [group.create_task(self._runs.stop_lapsing(), name="leases")]
+            if self.listen_url is not None:
+                hearing = listen(self.listen_url, CHANNEL, self._heard, name=LISTENER_NAME)
+                beside.append(group.create_task(hearing, name="notifications"))
+            async with asyncio.TaskGroup() as managers:
+                for kind in self.kinds:
+                    managers.create_task(self._keep_running(kind), name=f"queue {kind.name}")
+            for task in beside:
+                task.cancel()
 
     def stop_taking(self) -> None:
         """Take no new tasks; those in work go on."""
@@ -161,59 +143,52 @@ class Engine:
     def hand_back(self) -> None:
         """Cancel what is still in work and queue it again, for others or for later."""
         self._handing_back = True
-        for running in self._running.values():
-            running.work.cancel()
+        self._runs.cancel_all()
 
     def running_jobs(self) -> set[UUID]:
         """Jobs that a task of this process is working for."""
-        return {running.job_id for running in self._running.values()}
+        return self._runs.jobs()
 
     def cancel_job(self, job_id: UUID) -> None:
         """Stop this process's tasks of a job, for good."""
-        for running in self._running.values():
-            if running.job_id == job_id:
-                running.is_cancelled = True
-                running.work.cancel()
+        self._runs.cancel_job(job_id)
+
+    def _heard(self, payload: str) -> None:
+        for callback in self._heard_by:
+            callback(payload)
 
     async def _keep_running(self, kind: Kind) -> None:
-        failures = 0
         while not self._draining.is_set():
             try:
                 await self._run_manager(kind)
-                failures = 0
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, PgqException) as err:
-                _log.warning("queue connection lost", kind=kind.name, error=type(err).__name__)
-            except (OSError, TimeoutError, RuntimeError) as err:
-                _log.warning("queue not reachable", kind=kind.name, error=type(err).__name__)
-            if not self._draining.is_set():
-                delay = RESTART_DELAYS_SECONDS[min(failures, len(RESTART_DELAYS_SECONDS) - 1)]
-                failures += 1
-                await _wait(self._draining, delay)
+            except (DatabaseAway, PgqException, RuntimeError) as err:  # such as: no table yet
+                _log.warning("queue manager ended", kind=kind.name, error=type(err).__name__)
+                await wait_for(self._draining, RESTART_SECONDS)
 
     async def _run_manager(self, kind: Kind) -> None:
-        async with _pool(self.dsn) as pool:
-            queries = _Queries(AsyncpgPoolDriver(pool), **_builders())
-            manager = _Manager(queries, channel=Channel("ch_pgqueuer"))
+        driver = PatientDriver(self.database, self._draining, self._heard_by)
+        queries = _Queries(cast(Driver, driver), runs=self._runs, **_builders())
+        manager = _Manager(queries, channel=CHANNEL)
+        slots = asyncio.Semaphore(kind.concurrency)
 
-            slots = asyncio.Semaphore(kind.concurrency)
-
-            @manager.entrypoint(kind.name, accepts_context=False, on_failure="hold")
-            async def run(row: QueueRow) -> None:
-                await self._execute(kind, row, slots)
-
-            self._managers.append(manager)
+        @manager.entrypoint(kind.name, accepts_context=False, on_failure="hold")
+        async def run(row: QueueRow) -> None:
             try:
-                if not self._draining.is_set():
-                    await manager.run(
-                        dequeue_timeout=self.poll,
-                        batch_size=max(1, kind.concurrency // 2),
-                        max_concurrent_tasks=max(2, kind.concurrency),
-                        shutdown_on_listener_failure=True,
-                        heartbeat_timeout=self.lease,
-                        log_aggregation_interval=timedelta(0),
-                    )
+                await self._execute(kind, row, slots)
             finally:
-                self._managers.remove(manager)
+                self._runs.forget(row.id)
+
+        self._managers.append(manager)
+        try:
+            await manager.run(
+                dequeue_timeout=self.poll,
+                batch_size=max(1, kind.concurrency // 2),
+                max_concurrent_tasks=max(2, kind.concurrency),
+                heartbeat_timeout=self.lease,
+                log_aggregation_interval=timedelta(0),
+            )
+        finally:
+            self._managers.remove(manager)
 
     async def _execute(self, kind: Kind, row: QueueRow, slots: asyncio.Semaphore) -> None:
         if self._handing_back:  # taken while the drain was already giving everything back
@@ -223,69 +198,67 @@ class Engine:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
         job_id, payload = task
         work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
-        running = self._running[row.id] = _Running(job_id, work)
-        try:
-            outcome = await self._outcome(running)
-        finally:
-            del self._running[row.id]
+        with self._runs.begun(row.id, job_id, work) as run:
+            outcome = await run.outcome()
         if isinstance(outcome, Retry | Snooze):
             raise RetryRequested(outcome.delay, type(outcome).__name__.lower())
 
-    async def _outcome(self, running: _Running) -> Outcome:
-        try:
-            await asyncio.wait({running.work})
-        except asyncio.CancelledError as err:  # a stop by force, which PgQueuer takes for unwanted
-            running.work.cancel()
-            raise Abandoned from err
-        if running.work.cancelled():
-            return Succeed() if running.is_cancelled else Snooze(timedelta(0))
-        if (error := running.work.exception()) is not None:
-            _log.error("task abandoned to its lease", job_id=str(running.job_id), exc_info=error)
-            raise Abandoned from error
-        return running.work.result()
-
 
 class _Manager(QueueManager):
-    """PgQueuer's manager, with a health check that a start does not fail.
+    """PgQueuer's manager, renewing twice as often, and leaving the listener to look after itself.
 
-    Its first probe may leave before LISTEN is in force and never come back, which
-    would count as a lost listener ten seconds after each such start.
+    By itself it renews after 0.65 of a lease at worst, which leaves no time to stop.
     """
 
-    async def listener_healthy(self, timeout: timedelta = PROBE_TIMEOUT) -> HealthCheckEvent:
-        """Probe the listener, twice if need be; raises FailingListenerError."""
-        try:
-            return await super().listener_healthy(timeout / 2)
-        except FailingListenerError:
-            return await super().listener_healthy(timeout / 2)
+    async def _dispatch(
+        self,
+        job: QueueRow,
+        jbuff: JobStatusLogBuffer,
+        hbuff: HeartbeatBuffer,
+        heartbeat_timeout: timedelta,
+    ) -> None:
+        await super()._dispatch(job, jbuff, hbuff, heartbeat_timeout / 2)
+
+    async def _run_periodic_health_check(self, interval: timedelta = timedelta(0)) -> None:
+        pass
 
 
+@dataclass
 class _Queries(Queries):
-    """PgQueuer's queries, with a retry that is written or leaves the row alone."""
+    """PgQueuer's queries, on a database that may be away, and with an eye on the leases."""
+
+    runs: Runs = field(kw_only=True)
+
+    async def dequeue(self, *args: Any, **values: Any) -> list[QueueRow]:  # noqa: ANN401 - PgQueuer's
+        """Claim tasks, and note from when on they are ours."""
+        rows = await super().dequeue(*args, **values)
+        self.runs.claimed([row.id for row in rows], at=self._driver.asked_at)
+        return rows
+
+    async def update_heartbeat(self, job_ids: list[JobId]) -> None:
+        """Renew the leases of tasks that are still in work."""
+        held, now = self.runs.held(job_ids), asyncio.get_running_loop().time()
+        if held:
+            await super().update_heartbeat([JobId(number) for number in held])
+            self.runs.renewed(held, at=now)
+
+    async def log_jobs(self, job_status: Any) -> None:  # noqa: ANN401 - PgQueuer's
+        """Take ended tasks off the queue. The work is done: repeating this harms nothing."""
+        await self._driver.patiently(partial(super().log_jobs, job_status))
 
     async def retry_job(
         self, job: QueueRow, delay: timedelta, traceback_record: TracebackRecord | None
     ) -> None:
         """Queue the row again; raises Abandoned when that cannot be written."""
+        write = partial(super().retry_job, job, delay, traceback_record)
         try:
-            await super().retry_job(job, delay, traceback_record)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as err:
+            await self._driver.patiently(write, most=RETRY_WRITES)
+        except (DatabaseAway, SQLAlchemyError) as err:
             raise Abandoned from err
 
-
-class _TransactionDriver:
-    """PgQueuer's driver over an AsyncConnection: tasks commit with the rows they belong to."""
-
-    def __init__(self, conn: AsyncConnection) -> None:
-        self._conn = conn
-
-    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        """Rows of `query`."""
-        return [dict(row) for row in (await self._conn.exec_driver_sql(query, args)).mappings()]
-
-    async def execute(self, query: str, *args: object) -> str:
-        """Run `query`."""
-        return str((await self._conn.exec_driver_sql(query, args)).rowcount)
+    @property
+    def _driver(self) -> PatientDriver:
+        return cast(PatientDriver, self.driver)
 
 
 def _builders() -> dict[str, Any]:
@@ -293,7 +266,7 @@ def _builders() -> dict[str, Any]:
     settings = DBSettings(
         prefix="",
         db_schema=None,
-        channel=Channel("ch_pgqueuer"),
+        channel=CHANNEL,
         function="fn_pgqueuer_changed",
         statistics_table="pgqueuer_statistics",
         queue_status_type="pgqueuer_status",
@@ -324,31 +297,3 @@ def _decoded(row: QueueRow) -> tuple[UUID, Mapping[str, Any]] | None:
         return UUID(str((row.headers or {})["job"])), payload
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-@asynccontextmanager
-async def _pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await asyncpg.create_pool(
-        dsn,
-        min_size=2,
-        max_size=POOL_SIZE,
-        command_timeout=COMMAND_TIMEOUT_SECONDS,
-        timeout=COMMAND_TIMEOUT_SECONDS,
-        server_settings={"application_name": "arxiv-ingestion queue", "timezone": "UTC"},
-    )
-    try:
-        yield pool
-    finally:
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await pool.close()
-        except (TimeoutError, asyncpg.InterfaceError, OSError):
-            pool.terminate()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from service.worker.engine import Task, enqueue
+from service.worker.engine import enqueue
+from service.worker.task import Task
 
 URL = "/api/v1/ingestion/job/{}"
 

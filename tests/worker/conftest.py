@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 
 from service.domain.outcome import Outcome, Succeed
-from service.storage.engine import Database, libpq_url
-from service.worker.engine import Engine, Handler, Kind, Task, enqueue
+from service.storage.engine import Database, create_engine
+from service.worker.engine import Engine, enqueue
+from service.worker.task import Handler, Kind, Task
 
 Sql = Callable[..., Awaitable[list[Any]]]
 Queue = Callable[..., Awaitable[int]]
@@ -84,14 +85,23 @@ def runs() -> Runs:
 
 
 @pytest.fixture
-def engine(database: Database, database_url: str) -> Callable[..., Engine]:
+async def queue_database(database: Database, database_url: str) -> AsyncIterator[Database]:
+    """The queue's own pool, whose backends a test may end."""
+    engine = create_engine(database_url, name="arxiv-ingestion queue", pool_size=4)
+    yield Database(engine, deadline_seconds=5)
+    await engine.dispose()
+
+
+@pytest.fixture
+def engine(queue_database: Database, database_url: str) -> Callable[..., Engine]:
     """An engine with one kind of task; poll and lease in seconds."""
 
     def engine(
         handler: Handler, *, lease: float = 15, poll: float = 0.5, concurrency: int = 8
     ) -> Engine:
         return Engine(
-            dsn=libpq_url(database_url),
+            database=queue_database,
+            listen_url=database_url,
             kinds=[Kind(name="test", handler=handler, concurrency=concurrency)],
             lease=timedelta(seconds=lease),
             poll=timedelta(seconds=poll),

@@ -13,7 +13,7 @@ from pgqueuer.core.qm import QueueManager
 
 from service.domain.outcome import Fail, Retry, Snooze
 from service.storage.engine import libpq_url
-from service.worker.engine import Task
+from service.worker.task import Task
 from service.worker.watch import stop_final_jobs
 from tests.worker.conftest import Runs, drained, running, tasks, until
 
@@ -378,7 +378,7 @@ async def test_a_kind_that_nobody_knows_is_left_alone(engine, queue, runs, job_i
 
 KILL = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-    " WHERE application_name = 'arxiv-ingestion queue'"
+    " WHERE application_name IN ('arxiv-ingestion queue', 'arxiv-ingestion listen')"
 )
 
 
@@ -394,6 +394,51 @@ async def test_the_engine_comes_back_when_all_its_connections_were_ended(
         await runs.begun()
 
     assert killed >= 2
+
+
+async def test_a_long_run_holds_up_nothing_when_connections_were_ended(engine, queue, job_id, sql):
+    runs = Runs()  # which does not let go
+    async with running(engine(runs, poll=2)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+
+        await sql(KILL)
+        await queue(tasks(job_id, range(1, 2)))
+        await runs.begun()
+
+        assert runs.at_once == 2
+
+
+async def test_results_are_written_when_the_database_is_back(engine, queue, job_id, sql):
+    runs = Runs()
+    async with running(engine(runs)):
+        await queue(tasks(job_id, range(3)))
+        for _ in range(3):
+            await runs.begun()
+        await sql("ALTER TABLE pgqueuer RENAME TO away")  # a database that is not there yet
+        runs.free.set()
+        await until(lambda: _none_in_work(runs))
+        await sql("ALTER TABLE away RENAME TO pgqueuer")
+        await until(lambda: gone(sql))
+
+    assert runs.count == 3
+
+
+async def test_work_stops_before_its_lease_lapses_when_that_cannot_be_renewed(
+    engine, queue, job_id, sql
+):
+    runs = Runs()
+    async with running(engine(runs, lease=3)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+        await sql("ALTER TABLE pgqueuer RENAME TO away")
+        try:
+            await until(lambda: _none_in_work(runs))
+            left = await sql("SELECT status::text, now() - heartbeat < interval '3 s' FROM away")
+        finally:
+            await sql("ALTER TABLE away RENAME TO pgqueuer")
+
+    assert left == [("picked", True)]
 
 
 async def test_it_listens_again_when_all_its_connections_were_ended(
@@ -414,7 +459,7 @@ async def test_it_listens_again_when_all_its_connections_were_ended(
 
 async def _listens(sql) -> bool:
     rows = await sql(
-        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'arxiv-ingestion queue'"
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'arxiv-ingestion listen'"
         " AND query ILIKE 'LISTEN%'"
     )
     return bool(rows)

@@ -7,7 +7,8 @@ import pytest
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
-from service.worker.engine import Task, enqueue
+from service.worker.engine import enqueue
+from service.worker.task import Task
 from tests.worker.conftest import tasks
 
 COUNT = "SELECT count(*) FROM pgqueuer"

@@ -1,0 +1,39 @@
+"""What there is to do, and who does it: tasks, and the kinds that they are of."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from service.domain.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One unit of work. Among waiting tasks `key` is unique; a second one is not queued.
+
+    `priority`: higher runs first, among equals the one queued first.
+    """
+
+    kind: str
+    job_id: UUID
+    key: str
+    payload: Mapping[str, Any]
+    priority: int = 0
+    delay: timedelta | None = None
+
+
+Handler = Callable[[UUID, Mapping[str, Any]], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What one kind of task is called, what runs it, and how many at once in this process.
+
+    The handler may be cancelled at any await, and must not raise otherwise.
+    """
+
+    name: str
+    handler: Handler
+    concurrency: int
