@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractAccessLogger
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.health import READINESS
-from service.api.server import BACKLOG, ConnectionLimits, Runner, affordable
+from service.api.server import ConnectionLimits, Runner, affordable
 from service.app import (
     API_DEADLINE_SECONDS,
     Worker,
@@ -162,17 +162,9 @@ async def _listening(
             access_log_class=AccessLog,
             shutdown_timeout=STOP_SECONDS,
         )
-        await runner.setup()
         try:
             shares_port = role.is_sibling or settings.api_processes > 1
-            site = web.TCPSite(
-                runner,
-                settings.host,
-                settings.port,
-                backlog=BACKLOG,
-                reuse_port=shares_port or None,
-            )
-            await site.start()
+            await runner.listen(settings.host, settings.port, is_shared=shares_port)
             base = _base_url(runner)
             _log.info("listening", url=base)
             if announce is not None:

@@ -24,6 +24,7 @@ from service.domain.errors import (
     NotAllowed,
     NotFound,
     Overloaded,
+    QuotaExceeded,
     RequestError,
     ServiceError,
     StorageAway,
@@ -129,10 +130,15 @@ def _of_ours(request: web.Request, err: ServiceError) -> web.Response:
 
 
 def _used_up(err: TooMany) -> dict[str, str]:
+    """The fields of a 429; for a rate they are those of every answer, see `rate.py`."""
+    again = {"Retry-After": str(err.retry_after)}
+    if not isinstance(err, QuotaExceeded):
+        return again
+    policy = f'"unfinished-jobs";q={err.quota}'
     return {
-        "Retry-After": str(err.retry_after),
-        "RateLimit-Policy": f'"{err.policy}";q={err.quota}',
-        "RateLimit": f'"{err.policy}";r=0;t={err.retry_after}',
+        **again,
+        "RateLimit-Policy": policy,
+        "RateLimit": f'"unfinished-jobs";r=0;t={err.retry_after}',
     }
 
 

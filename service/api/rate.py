@@ -98,12 +98,7 @@ def rate_limits(bounds: Bounds, *, is_stuck: Callable[[], bool]) -> Middleware:
         left = window.take(caller)
         request[LEFT] = (window, left)
         if left < 0:
-            raise RateExceeded(
-                "Too many requests",
-                policy=window.name,
-                quota=window.quota,
-                retry_after=window.resets_in(),
-            )
+            raise RateExceeded("Too many requests", retry_after=window.resets_in())
         return await handler(request)
 
     return limit_rate

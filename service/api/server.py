@@ -23,7 +23,7 @@ from service.api.problems import RETRY_AFTER_SECONDS, problem
 SERVER_NAME = "arxiv-ingestion"
 UNREADABLE = "The request is not understood"
 MAX_HEADERS = 64  # of at most 8,190 bytes each: half a megabyte for one head
-BACKLOG = 1024  # connections that the kernel keeps while the loop is busy
+BACKLOG = 1024  # a full one loses clients who wait for us to speak first
 TELL_EVERY_SECONDS = 10.0
 RESERVED_FILES = 256  # for the database, storage, child processes and their pipes
 
@@ -88,6 +88,12 @@ class Runner(web.AppRunner):
         server = _Server(plain.request_handler, request_factory=plain.request_factory, **options)
         server.limits = self._limits
         return server
+
+    async def listen(self, host: str, port: int, *, is_shared: bool = False) -> None:
+        """Open the port; a shared one may be opened by other processes too."""
+        await self.setup()
+        shared = is_shared or None
+        await web.TCPSite(self, host, port, backlog=BACKLOG, reuse_port=shared).start()
 
 
 class _Server(web.Server):

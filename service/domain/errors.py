@@ -99,16 +99,13 @@ class BodyTooSlow(RequestError):
 
 
 class TooMany(RequestError):
-    """The caller has used up what it may; `policy` and `quota` say what, `retry_after` is seconds.
-
-    The names are those of the RateLimit fields (draft-ietf-httpapi-ratelimit-headers).
-    """
+    """The caller has used up what it may; `retry_after` is seconds."""
 
     code = "too_many"
 
-    def __init__(self, message: str, *, policy: str, quota: int, retry_after: int) -> None:
+    def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
-        self.policy, self.quota, self.retry_after = policy, quota, retry_after
+        self.retry_after = retry_after
 
 
 class RateExceeded(TooMany):
@@ -118,9 +115,13 @@ class RateExceeded(TooMany):
 
 
 class QuotaExceeded(TooMany):
-    """More unfinished jobs than one caller may have."""
+    """More unfinished jobs than one caller may have: `quota`."""
 
     code = "quota_exceeded"
+
+    def __init__(self, message: str, *, quota: int, retry_after: int) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.quota = quota
 
 
 class WrongMediaType(RequestError):

@@ -50,7 +50,6 @@ class Admission:
         if active >= self.per_caller:
             raise QuotaExceeded(
                 "Too many of your jobs are unfinished",
-                policy="unfinished-jobs",
                 quota=self.per_caller,
                 retry_after=RETRY_AFTER_SECONDS,
             )

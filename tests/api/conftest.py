@@ -13,6 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import make_url
 
+from service.api.rate import Bounds
 from service.api.tokens import TokenRules
 from service.app import API_DEADLINE_SECONDS, build_api
 from service.pdf.store import LocalStore
@@ -82,8 +83,9 @@ def serve(aiohttp_client: Any, api_database: Database, store: LocalStore) -> Ser
         sub: str | None = "alice",
         database: Database | None = None,
         store: LocalStore = store,
+        bounds: Bounds | None = None,
     ) -> TestClient:
-        app = build_api(rules, database or api_database, store)
+        app = build_api(rules, database or api_database, store, bounds)
         headers = {} if sub is None else bearer(token(sub=sub))
         return await aiohttp_client(app, headers=headers)
 
