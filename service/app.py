@@ -23,10 +23,12 @@ from service.api.callers import ActiveCallers
 from service.api.health import READINESS, Readiness
 from service.api.jobs import ADMISSION, DATABASE, READS
 from service.api.jwks import PublishedKeys
+from service.api.paper_files import STORE
 from service.api.problems import problems
 from service.api.rate import Bounds, rate_limits, show_limits
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.server import SERVER_NAME
+from service.api.streams import STREAMS, Streams
 from service.api.tokens import TokenRules, Tokens
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
@@ -111,6 +113,9 @@ def build_api(
     app[DATABASE] = database
     app[READS] = reads = JobReads(database)
     app[READINESS] = Readiness(database, store, published)
+    app[STORE] = store
+    app[STREAMS] = streams = Streams()
+    app.on_shutdown.append(streams.stop)
     app[ADMISSION] = Admission(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[LAG] = lag
     app[BODY_SECONDS] = bounds.body_seconds

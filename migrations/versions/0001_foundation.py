@@ -33,6 +33,7 @@ def upgrade() -> None:
     """Make everything, in the order in which one needs the other."""
     run_script("0001_queue.sql")
     run_script("0001_job_id.sql")
+    run_script("0001_words.sql")
     op.create_table(
         "callers",
         sa.Column("sub", sa.Text(), nullable=False, comment="Subject of the caller's tokens."),
@@ -430,6 +431,20 @@ def upgrade() -> None:
             nullable=False,
             comment="When its metadata was last written.",
         ),
+        sa.Column(
+            "words",
+            postgresql.TSVECTOR(),
+            sa.Computed("paper_words(title, abstract)", persisted=True),
+            nullable=True,
+            comment="Words of title and abstract, for text search; kept by PostgreSQL.",
+        ),
+        sa.Column(
+            "author_words",
+            postgresql.TSVECTOR(),
+            sa.Computed("author_words(authors)", persisted=True),
+            nullable=True,
+            comment="Words of the authors' names, likewise.",
+        ),
         sa.CheckConstraint(
             "(pdf_state IN ('downloaded', 'processed')) = (pdf_path IS NOT NULL) AND (pdf_path IS NULL) = (pdf_sha256 IS NULL) AND (pdf_path IS NULL) = (pdf_bytes IS NULL)",
             name=op.f("papers_file_iff_downloaded"),
@@ -448,6 +463,13 @@ def upgrade() -> None:
     )
     op.create_index("papers_by_pdf_state", "papers", ["pdf_state"], unique=False)
     op.create_index("papers_by_storing", "papers", ["stored_at"], unique=False)
+    op.create_index("papers_by_date", "papers", ["published_at", "arxiv_id"], unique=False)
+    for name, column in (
+        ("papers_by_word", "words"),
+        ("papers_by_author", "author_words"),
+        ("papers_by_category", "categories"),
+    ):
+        op.create_index(name, "papers", [column], unique=False, postgresql_using="gin")
     op.create_table(
         "upstream_pace",
         sa.Column("lane", sa.Text(), nullable=False, comment="api (query API and OAI-PMH) or pdf."),

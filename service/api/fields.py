@@ -32,6 +32,15 @@ class QueryInteger(fields.Integer):
         return int(value)
 
 
+class QueryBoolean(fields.Boolean):
+    """`true` or `false` as a query parameter."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:  # noqa: ANN401
+        if value not in ("true", "false"):
+            raise self.make_error("invalid", input=value)
+        return bool(value == "true")
+
+
 class Choices(fields.List[Any]):
     """Some of `choices` as a query parameter: separated by commas, repeated, or both."""
 

@@ -61,7 +61,10 @@ _STATUS_OF: Mapping[type[ServiceError], int] = {
 _HTTP_DETAILS = {
     404: "There is nothing at this path",
     405: "The method is not allowed at this path",
+    406: "None of the media types in Accept can be answered at this path",
+    412: "The content is another than the one in If-Match",
     413: "The request body is too large",
+    416: "The file has no byte in this range",
 }
 
 _log = structlog.get_logger(__name__)
@@ -158,4 +161,6 @@ def _is_status_read(request: web.Request) -> bool:
 
 
 def _kept(err: web.HTTPException) -> dict[str, str]:
-    return {name: err.headers[name] for name in (hdrs.ALLOW,) if name in err.headers}
+    return {
+        name: err.headers[name] for name in (hdrs.ALLOW, hdrs.CONTENT_RANGE) if name in err.headers
+    }

@@ -2,9 +2,10 @@
 
 from aiohttp import web
 
-from service.api import health, job_lists, jobs
+from service.api import health, job_lists, jobs, paper_files, papers
 
 INGESTION = "/api/v1/ingestion"
+PAPERS = "/api/v1/papers"
 
 # No token is asked for here; compared exactly, never by pattern.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
@@ -20,5 +21,10 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
     app.router.add_post(f"{INGESTION}/arxiv", jobs.create_job)
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
+    app.router.add_get(PAPERS, papers.list_papers)
+    # an old-style id has a slash of its own, so these two come before the one that ends in the id
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/pdf", paper_files.get_pdf)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/text", paper_files.get_text)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}", papers.get_paper)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)

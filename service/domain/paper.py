@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from service.domain.arxiv_id import ArxivId
@@ -53,6 +53,24 @@ class Paper:
     comments: str | None = None
     license: str | None = None
     withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperFilter:
+    """Which of the papers held are wanted: those that all fields match (None: any).
+
+    Days are those of the first submission (GMT), both inclusive. `author` is a
+    phrase in one author's name, `words` a search in title and abstract as on
+    the web: words, "a phrase", or, -not.
+    """
+
+    category: str | None = None
+    author: str | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    words: str | None = None
+    pdf_states: tuple[PdfState, ...] = ()  # empty: any
+    withdrawn: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,25 +10,29 @@ row never claims a file that a power cut could still take away.
 import asyncio
 import errno
 import hashlib
+import io
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from aiofiles.threadpool import wrap
+
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import BadPdf, NotFound, PermanentError, StorageAway
 from service.domain.paper import StoredPdf
 from service.pdf import claim
-from service.pdf.blocking import in_thread
+from service.pdf.blocking import in_thread, to_its_end
 from service.pdf.folder import FILE_MODE, Root, open_file, require_replaceable, storage_errors
 from service.pdf.naming import path_for, stem_of
 from service.pdf.part import Part
 
 ROOM_BYTES = 1 << 20  # with less left than this a download is not worth beginning
 PROBE_BYTES = 4096  # one block: an empty file would still fit on a full disk
+READ_BYTES = 64 * 1024
 PROBE_DEADLINE = timedelta(seconds=5)
 
 
@@ -60,6 +64,10 @@ class PdfStore(Protocol):
 
     async def local_path(self, path: str) -> Path:
         """A local file with the content, to serve or extract; raises NotFound."""
+        ...
+
+    def read(self, path: str, wanted: range) -> AsyncGenerator[bytes]:
+        """These bytes of a stored file, in pieces; raises NotFound if it does not have them."""
         ...
 
     async def check_writable(self) -> None:
@@ -144,6 +152,25 @@ class LocalStore(PdfStore):
             raise NotFound("PDF not found")
         return self._root.path / path
 
+    async def read(self, path: str, wanted: range) -> AsyncGenerator[bytes]:
+        """Pieces of at most 64 KiB; all are of one file, also when it is replaced meanwhile.
+
+        Refuses what `local_path` refuses.
+        """
+        with storage_errors():
+            file = wrap(await in_thread(self._open, path, wanted))
+        try:
+            left = len(wanted)
+            while left:
+                with storage_errors():
+                    piece = await to_its_end(file.read(min(left, READ_BYTES)))
+                if not piece:
+                    raise NotFound("PDF not found")
+                left -= len(piece)
+                yield piece
+        finally:
+            await to_its_end(file.close())
+
     async def check_writable(self) -> None:
         """Write, force to disk and remove a file; StorageAway when that fails or takes over 5 s.
 
@@ -186,6 +213,18 @@ class LocalStore(PdfStore):
             if os.fstat(fd).st_size != size_bytes:
                 return False
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+    def _open(self, path: str, wanted: range) -> io.FileIO:
+        """The stored file, standing at the range; raises NotFound when it ends before that does."""
+        fd = self._find(path)
+        if fd is None:
+            raise NotFound("PDF not found")
+        file = io.FileIO(fd, "rb")  # closes what it holds, should nobody take it
+        if os.fstat(fd).st_size < wanted.stop:
+            file.close()
+            raise NotFound("PDF not found")
+        file.seek(wanted.start)
+        return file
 
     def _is_there(self, path: str) -> bool:
         fd = self._find(path)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from service.domain.job import JobStatus, Priority, Stage
 from service.domain.paper import PaperState, PdfState
@@ -257,6 +258,18 @@ papers = Table(
     Column("page_count", Integer, comment="Pages of the PDF; null until its text was extracted."),
     _moment("first_seen_at", "When we first stored the paper.", now=True),
     _moment("stored_at", "When its metadata was last written.", now=True),
+    Column(
+        "words",
+        TSVECTOR,
+        Computed("paper_words(title, abstract)", persisted=True),
+        comment="Words of title and abstract, for text search; kept by PostgreSQL.",
+    ),
+    Column(
+        "author_words",
+        TSVECTOR,
+        Computed("author_words(authors)", persisted=True),
+        comment="Words of the authors' names, likewise.",
+    ),
     CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
     CheckConstraint("version >= 1", name="version_from_one"),
     CheckConstraint(
@@ -270,6 +283,11 @@ papers = Table(
     # StatsStore.count_papers, and its throughput
     Index("papers_by_pdf_state", "pdf_state"),
     Index("papers_by_storing", "stored_at"),
+    # HeldPaperStore.list_newest: the order of its pages, and its filters
+    Index("papers_by_date", "published_at", "arxiv_id"),
+    Index("papers_by_word", "words", postgresql_using="gin"),
+    Index("papers_by_author", "author_words", postgresql_using="gin"),
+    Index("papers_by_category", "categories", postgresql_using="gin"),
     comment="Metadata of every paper brought in, newest version only; CC0 (arXiv).",
 )
 

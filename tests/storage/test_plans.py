@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Connection, event
 
 from service.domain.job import ACTIVE_STATUSES, JobStatus
-from service.domain.paper import PaperState
+from service.domain.paper import PaperFilter, PaperState
+from service.storage.held_papers import HeldPaperStore
 from service.storage.job_papers import JobPaperStore, Move
 from service.storage.jobs import JobStore
 from service.storage.papers import PaperStore
@@ -73,6 +74,7 @@ async def full_scans(database, work) -> list[tuple[str, str]]:
 
 def queries(job_id):
     ids = [f"2301.{n:05}" for n in range(1, 51)]
+    key = (datetime(2023, 1, 1, tzinfo=UTC), ids[0])
     moves = [Move(job_id, arxiv_id, PaperState.DOWNLOADED) for arxiv_id in ids]
     return {
         "get": lambda c: JobStore(c).get(job_id),
@@ -99,6 +101,13 @@ def queries(job_id):
         "begin": lambda c: JobPaperStore(c).begin(job_id, ids[0]),
         "move": lambda c: JobPaperStore(c).move(moves),
         "find_many": lambda c: PaperStore(c).find_many(ids),
+        "newest": lambda c: HeldPaperStore(c).list_newest(PaperFilter(), limit=50),
+        "next page": lambda c: HeldPaperStore(c).list_newest(PaperFilter(), limit=50, after=key),
+        "rare word": lambda c: HeldPaperStore(c).list_newest(PaperFilter(words="x"), limit=50),
+        "rare author": lambda c: HeldPaperStore(c).list_newest(PaperFilter(author="y"), limit=50),
+        "rare category": lambda c: HeldPaperStore(c).list_newest(
+            PaperFilter(category="z"), limit=50
+        ),
         "lock papers": lambda c: PaperStore(c).lock(ids),
     }
 
