@@ -9,16 +9,19 @@ with its version and Python's, and with a trace in the log for each.
 
 import asyncio
 import math
+import re
 import resource
 import socket
 from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from service.api.problems import RETRY_AFTER_SECONDS, problem
+from service.api.tokens import REFUSED
 
 SERVER_NAME = "arxiv-ingestion"
 UNREADABLE = "The request is not understood"
@@ -26,6 +29,8 @@ MAX_HEADERS = 64  # of at most 8,190 bytes each: half a megabyte for one head
 BACKLOG = 1024  # a full one loses clients who wait for us to speak first
 TELL_EVERY_SECONDS = 10.0
 RESERVED_FILES = 256  # for the database, storage, child processes and their pipes
+_DETAILS = {401: REFUSED, 500: "Internal error"}
+_LONG_TOKEN = re.compile(rb"\s*(authorization:\s*)?bearer\s", re.IGNORECASE)
 
 _log = structlog.get_logger(__name__)
 
@@ -177,11 +182,14 @@ class _Protocol(RequestHandler):
         message: str | None = None,  # noqa: ARG002 - it may repeat what the client sent
     ) -> web.StreamResponse:
         """Answer a request that the parser refused (or that broke aiohttp), and hang up."""
+        status = 401 if _is_long_token(exc) else status
         _log.info("request not understood", status=status, error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer had begun")
-        detail = UNREADABLE if status < 500 else "Internal error"
-        response = problem(status, detail, headers={"Server": SERVER_NAME})
+        headers = {"Server": SERVER_NAME}
+        if status == 401:
+            headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+        response = problem(status, _DETAILS.get(status, UNREADABLE), headers=headers)
         response.force_close()
         return response
 
@@ -207,3 +215,12 @@ def _refusal() -> bytes:
         "Connection: close",
     )
     return "\r\n".join((*head, "", "")).encode() + body
+
+
+def _is_long_token(exc: BaseException | None) -> bool:
+    """Whether the header that was too long to be read is one with a token: no good one."""
+    if not isinstance(exc, LineTooLong):
+        return False
+    beginning = exc.args[0]
+    raw = beginning if isinstance(beginning, bytes) else str(beginning).encode()
+    return _LONG_TOKEN.match(raw) is not None
