@@ -88,7 +88,7 @@ async def test_what_is_no_http_is_refused_without_naming_versions(port, request_
     answer = await raw(port, request_bytes)
 
     assert answer.startswith(b"HTTP/1.")
-    assert answer.split(b" ", 2)[1] in (b"400", b"431", b"414", b"405")
+    assert answer.split(b" ", 2)[1] in (b"400", b"401", b"431", b"414", b"405")
     assert b"aiohttp/" not in answer
     assert b"Python/" not in answer
     assert b"Traceback" not in answer
