@@ -1,0 +1,253 @@
+"""Reads of jobs share queries, and nothing else: not their age, their errors, their end."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import event, text
+
+from service.domain.errors import DatabaseAway, NotFound
+from service.storage.engine import Database, create_engine
+from service.storage.reads import JobReads, Sharing
+
+ONE_AT_A_TIME = Sharing(max_queries=1)
+IMPATIENT = Sharing(max_jobs=1, max_queries=2, patience=timedelta(0))
+
+
+@dataclass
+class Watched:
+    """The statements that a pool has sent, and how many of them were under way at once."""
+
+    database: Database
+    sent: list = field(default_factory=list)
+    under_way: int = 0
+    most_under_way: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self):
+        engine = self.database.engine.sync_engine
+        event.listen(engine, "before_cursor_execute", self._begin)
+        event.listen(engine, "after_cursor_execute", self._end)
+        event.listen(engine, "handle_error", self._end)
+
+    def _begin(self, _conn, _cursor, statement, parameters, _context, _many):
+        self.sent.append((statement, parameters))
+        self.under_way += 1
+        self.most_under_way = max(self.under_way, self.most_under_way)
+        self.changed.set()
+
+    def _end(self, *_):
+        self.under_way -= 1
+
+    async def until_sent(self, count: int) -> None:
+        async with asyncio.timeout(30):
+            while len(self.sent) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+    def jobs_of(self, number: int) -> set:
+        """The job ids that a statement asked for."""
+        _, parameters = self.sent[number]
+        (ids,) = (value for value in parameters if isinstance(value, list))
+        return set(ids)
+
+
+@pytest.fixture
+async def watched(database, database_url):
+    """A pool of its own, so that only reads are seen; its deadline is never met by chance."""
+    engine = create_engine(database_url, name="tests reads", pool_size=4)
+    async with engine.connect():
+        pass
+    yield Watched(Database(engine, deadline_seconds=60))
+    await engine.dispose()
+
+
+@pytest.fixture
+def locked(database):
+    """A block in which no query on jobs comes to its end."""
+
+    @asynccontextmanager
+    async def locked():
+        async with database.engine.begin() as conn:
+            await conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            await conn.execute(text("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"))
+            yield
+
+    return locked
+
+
+@pytest.fixture
+async def ids(sql):
+    rows = await sql("INSERT INTO jobs SELECT FROM generate_series(1, 9) RETURNING id")
+    return [row.id for row in rows]
+
+
+def asked(reads, *job_ids):
+    return [asyncio.create_task(reads.get(job_id)) for job_id in job_ids]
+
+
+async def test_reads_of_one_turn_share_a_query(watched, ids):
+    reads = JobReads(watched.database)
+
+    found = await asyncio.gather(*asked(reads, *ids, *ids))
+
+    assert [job.id for job in found] == [*ids, *ids]
+    assert len(watched.sent) == 1
+
+
+async def test_one_round_trip_and_no_transaction(watched, ids, sql):
+    await JobReads(watched.database).get(ids[0])
+
+    rows = await sql("SELECT query FROM pg_stat_activity WHERE application_name = 'tests reads'")
+
+    assert [row.query for row in rows if row.query in ("BEGIN;", "COMMIT;", "ROLLBACK;")] == []
+    assert len(watched.sent) == 1
+
+
+async def test_a_read_never_joins_a_query_that_is_under_way(watched, locked, ids):
+    reads = JobReads(watched.database, ONE_AT_A_TIME)
+    async with locked():
+        early = asked(reads, ids[0])
+        await watched.until_sent(1)
+        late = asked(reads, ids[0], ids[1])
+
+    await asyncio.gather(*early, *late)
+
+    assert watched.jobs_of(0) == {ids[0]}
+    assert watched.jobs_of(1) == {ids[0], ids[1]}
+
+
+async def test_a_read_sees_what_was_committed_before_it_was_asked_for(database, ids, sql):
+    reads = JobReads(database)
+    for number in range(1, 20):
+        others = asked(reads, *ids)
+        await sql("UPDATE jobs SET papers_fetched = :n WHERE id = :id", n=number, id=ids[0])
+
+        assert (await reads.get(ids[0])).papers_fetched == number
+
+        await asyncio.gather(*others)
+
+
+async def test_a_query_asks_for_so_many_jobs_and_no_more(watched, ids):
+    reads = JobReads(watched.database, Sharing(max_jobs=4))
+
+    await asyncio.gather(*asked(reads, *ids))
+
+    assert [len(watched.jobs_of(number)) for number in range(3)] == [4, 4, 1]
+
+
+async def test_a_query_that_hangs_is_passed_but_never_by_more_than_the_bound(watched, locked, ids):
+    reads = JobReads(watched.database, IMPATIENT)
+    async with locked():
+        tasks = asked(reads, *ids)
+        await watched.until_sent(2)
+
+    await asyncio.gather(*tasks)
+
+    assert watched.most_under_way == 2
+
+
+async def test_queries_wait_for_company_while_one_is_under_way(watched, ids):
+    reads = JobReads(watched.database, Sharing(max_jobs=1, patience=timedelta(hours=1)))
+
+    await asyncio.gather(*asked(reads, *ids))
+
+    assert watched.most_under_way == 1
+
+
+async def test_an_error_reaches_each_read_of_its_query_and_no_other(watched, locked, ids, sql):
+    reads = JobReads(watched.database, ONE_AT_A_TIME)
+    async with locked():
+        broken = asked(reads, ids[0], ids[1])
+        await watched.until_sent(1)
+        others = asked(reads, ids[2], ids[0])
+        await sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'tests reads'"
+        )
+        errors = await asyncio.gather(*broken, return_exceptions=True)
+
+    found = await asyncio.gather(*others)
+
+    assert [type(error) for error in errors] == [DatabaseAway, DatabaseAway]
+    assert [job.id for job in found] == [ids[2], ids[0]]
+
+
+async def test_an_unknown_job_is_not_found_and_the_others_are(watched, ids):
+    reads = JobReads(watched.database)
+
+    unknown, found = await asyncio.gather(*asked(reads, uuid4(), ids[0]), return_exceptions=True)
+
+    assert isinstance(unknown, NotFound)
+    assert found.id == ids[0]
+
+
+async def test_a_cancelled_read_harms_no_other(watched, locked, ids):
+    reads = JobReads(watched.database, ONE_AT_A_TIME)
+    async with locked():
+        under_way = asked(reads, ids[0], ids[1])
+        await watched.until_sent(1)
+        waiting = asked(reads, ids[2], ids[3])
+        await asyncio.sleep(0)
+        under_way[0].cancel()
+        waiting[0].cancel()
+
+    gone, first, also_gone, second = await asyncio.gather(
+        *under_way, *waiting, return_exceptions=True
+    )
+
+    assert isinstance(gone, asyncio.CancelledError)
+    assert isinstance(also_gone, asyncio.CancelledError)
+    assert (first.id, second.id) == (ids[1], ids[3])
+    assert watched.jobs_of(1) == {ids[3]}
+
+
+async def test_the_deadline_holds_for_those_under_way_and_those_who_wait(watched, locked, ids):
+    reads = JobReads(Database(watched.database.engine, deadline_seconds=0.2), ONE_AT_A_TIME)
+    async with locked(), asyncio.timeout(30):
+        under_way = asked(reads, ids[0])
+        await watched.until_sent(1)
+        waiting = asked(reads, ids[1], ids[2])
+        answers = await asyncio.gather(*under_way, *waiting, return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [DatabaseAway] * 3
+    assert (await JobReads(watched.database).get(ids[0])).id == ids[0]
+
+
+async def test_errors_are_looked_for_only_where_there_are_some(watched, ids, sql):
+    await sql("INSERT INTO job_errors (job_id, stage, error) VALUES (:j, 'general', 'e')", j=ids[0])
+    reads = JobReads(watched.database)
+
+    ill, well = await asyncio.gather(*asked(reads, ids[0], ids[1]))
+    (statement, parameters), *more = watched.sent
+    async with watched.database.engine.connect() as conn:
+        plan = await conn.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+        shown = plan.scalar_one()
+
+    assert [len(ill.errors), len(well.errors), len(more)] == [1, 0, 0]
+    assert _loops(json.loads(shown) if isinstance(shown, str) else shown, "job_errors") == 1
+
+
+async def test_closing_gives_up_what_is_under_way(watched, locked, ids):
+    reads = JobReads(watched.database)
+    async with locked():
+        (task,) = asked(reads, ids[0])
+        await watched.until_sent(1)
+        await reads.close()
+        (answer,) = await asyncio.gather(task, return_exceptions=True)
+
+    assert isinstance(answer, asyncio.CancelledError)
+
+
+def _loops(node, table) -> int:
+    """How often a plan that was run looked into `table`."""
+    if isinstance(node, list):
+        return sum(_loops(child, table) for child in node)
+    if not isinstance(node, dict):
+        return 0
+    own = node["Actual Loops"] if node.get("Relation Name") == table else 0
+    return own + sum(_loops(child, table) for child in node.values())
