@@ -12,14 +12,6 @@ from service.app import build_api
 RULES = TokenRules(key="a secret of the tests, longer than 32 bytes", algorithm="HS256")
 
 JOB = "/api/v1/ingestion/job/123e4567-e89b-12d3-a456-426614174000"
-ROUTES = [
-    ("/api/v1/ingestion/arxiv", {"POST"}),
-    ("/api/v1/ingestion/jobs", {"GET", "HEAD"}),
-    (JOB, {"GET", "HEAD", "DELETE"}),
-    ("/healthz", {"GET", "HEAD"}),
-    ("/readyz", {"GET", "HEAD"}),
-]
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"]
 
 
 async def raw(port: int, request: bytes) -> bytes:
@@ -32,36 +24,6 @@ async def raw(port: int, request: bytes) -> bytes:
     finally:
         writer.close()
         await writer.wait_closed()
-
-
-@pytest.mark.parametrize(
-    ("path", "method", "allowed"),
-    [(path, method, own) for path, own in ROUTES for method in METHODS if method not in own],
-)
-async def test_another_method_is_not_allowed(serve, path, method, allowed):
-    anybody = await serve(sub=None)
-
-    response = await anybody.request(method, path)
-    problem = await response.json(content_type="application/problem+json")
-
-    assert (response.status, problem["status"]) == (405, 405)
-    assert set(response.headers["Allow"].split(",")) == allowed
-
-
-@pytest.mark.parametrize("path", ["/", "/api", "/api/v1/ingestion", "/favicon.ico", JOB + "/x"])
-async def test_an_unknown_path_is_a_problem(api, path):
-    response = await api.get(path)
-    problem = await response.json(content_type="application/problem+json")
-
-    assert (response.status, problem["status"]) == (404, 404)
-
-
-@pytest.mark.parametrize("path", ["/healthz", JOB, "/nothing", "/api/v1/ingestion/jobs"])
-async def test_no_answer_names_what_we_are_made_of(api, path):
-    response = await api.get(path)
-
-    assert "aiohttp" not in response.headers["Server"].lower()
-    assert "python" not in response.headers["Server"].lower()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 import pytest
-import yarl
 
 JOB = "123e4567-e89b-12d3-a456-426614174000"
 URL = f"/api/v1/ingestion/job/{JOB}"
@@ -247,53 +246,6 @@ async def test_no_cache_answers_without_asking(api, example):
     response = await api.get(URL)
 
     assert response.headers["Cache-Control"] in ("no-cache", "no-store")
-
-
-async def test_head_is_get_without_the_body(api, example):
-    got = await api.get(URL)
-    headed = await api.head(URL)
-
-    assert headed.status == 200
-    assert headed.headers["ETag"] == got.headers["ETag"]
-    assert headed.headers["Content-Length"] == got.headers["Content-Length"]
-    assert await headed.read() == b""
-
-
-NO_JOBS = [
-    "abc",
-    "'",
-    "9223372036854775808",
-    "1" + "0" * 30,
-    "%00",
-    "..%2f..",
-    "..%2f..%2fetc%2fpasswd",
-    "a" * 4096,
-    f"%7B{JOB}%7D",
-    f"urn:uuid:{JOB}",
-    JOB.replace("-", ""),
-    f"{JOB}%20",
-    f"{JOB}%0A",
-    "%EF%BC%91" + JOB[1:],
-    "00000000-0000-7000-8000-000000000000",
-]
-
-
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-@pytest.mark.parametrize("text", NO_JOBS, ids=lambda text: text[:20])
-async def test_what_is_no_job_is_not_found(api, example, text, method):
-    url = yarl.URL(str(api.make_url("/")) + f"api/v1/ingestion/job/{text}", encoded=True)
-
-    response = await api.session.request(method, url)
-    problem = await response.json(content_type="application/problem+json")
-
-    assert response.status == 404
-    assert problem["detail"] == "Job not found"
-
-
-async def test_upper_case_names_the_same_job(api, example):
-    response = await api.get(URL.replace(JOB, JOB.upper()))
-
-    assert await response.read() == EXAMPLE
 
 
 def _moment(second: int) -> datetime:
