@@ -39,6 +39,7 @@ from service.ingest.admission import Admission
 from service.ingest.fulltext import FetchPdf, PdfTools
 from service.ingest.harvest import HarvestPage
 from service.ingest.progress import Recorder
+from service.ingest.schedules import keep_schedules
 from service.ingest.tasks import HARVEST, PDF
 from service.ingest.upkeep import keep_tidy
 from service.lag import LoopLag
@@ -212,6 +213,7 @@ async def running_worker(
             await stack.enter_async_context(_beside(recorder.run())),
             await stack.enter_async_context(_beside(stop_final_jobs(engine, database))),
             await stack.enter_async_context(_beside(keep_tidy(database, store, lease=lease))),
+            await stack.enter_async_context(_beside(keep_schedules(database))),
         ]
         running = await stack.enter_async_context(_beside(engine.run()))
         yield Worker(engine, running, companions)

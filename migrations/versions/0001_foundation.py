@@ -735,7 +735,7 @@ def upgrade() -> None:
     op.create_index(
         "schedules_due",
         "schedules",
-        [sa.literal_column("next_run_at NULLS FIRST")],
+        [sa.literal_column("COALESCE(next_run_at, '-infinity'::timestamptz)")],
         unique=False,
         postgresql_where=sa.text("NOT is_paused"),
     )

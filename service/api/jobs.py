@@ -110,10 +110,15 @@ async def cancel_job(request: web.Request) -> web.Response:
 
 def job_id_of(request: web.Request) -> UUID:
     """The job id in the path, in its usual form only; raises NotFound for any other text."""
-    text = request.match_info["job_id"]
-    if _UUID.fullmatch(text) is None:
+    found = uuid_of(request.match_info["job_id"])
+    if found is None:
         raise NotFound("Job not found")
-    return UUID(text)
+    return found
+
+
+def uuid_of(text: str) -> UUID | None:
+    """The UUID that `text` is in its usual form, with hyphens; None for any other text."""
+    return None if _UUID.fullmatch(text) is None else UUID(text)
 
 
 def json_response(

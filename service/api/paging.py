@@ -42,7 +42,7 @@ class Cursors:
     def write(self, *key: object) -> str:
         """The cursor behind the row of that key; moments are written exactly."""
         texts = [one.isoformat() if isinstance(one, datetime) else str(one) for one in key]
-        body = json.dumps(texts, separators=(",", ":")).encode()
+        body = json.dumps(texts, separators=(",", ":"), ensure_ascii=False).encode()
         return urlsafe_b64encode(self._digest(body) + body).decode().rstrip("=")
 
     def read(self, text: str) -> tuple[Any, ...]:

@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
-from service.api import health, job_lists, jobs, paper_files, papers
+from service.api import health, job_lists, jobs, paper_files, papers, schedules
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
+SCHEDULES = "/api/v1/schedules"
 
 # No token is asked for here; compared exactly, never by pattern.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
@@ -28,3 +29,10 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}", papers.get_paper)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
+    schedule = app.router.add_resource(f"{SCHEDULES}/{{schedule_id:[^/]+}}", name="schedule")
+    schedule.add_route("GET", schedules.get_schedule)
+    schedule.add_route("HEAD", schedules.get_schedule)
+    schedule.add_route("PATCH", schedules.change)
+    schedule.add_route("DELETE", schedules.remove)
+    app.router.add_post(SCHEDULES, schedules.add)
+    app.router.add_get(SCHEDULES, schedules.list_schedules)

@@ -1,5 +1,7 @@
 """A request becomes a job, at most once for each caller and idempotency key."""
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service.domain.cursor import Cursor
 from service.domain.errors import KeyReused, Overloaded, QuotaExceeded
 from service.domain.job import IngestionRequest, Job
@@ -37,12 +39,25 @@ async def submit(
             if earlier is None:
                 raise
             return _repeated(earlier, request)
-        job = await store.add(request, caller=caller, key=key)
+        job = await record(conn, request, caller=caller, key=key, position=position)
         if job is None:
             return _repeated(await store.find_by_key(caller=caller, key=key or ""), request)
+    admission.note_accepted()
+    return job
+
+
+async def record(
+    conn: AsyncConnection, request: IngestionRequest, *, caller: str, key: str | None, position: int
+) -> Job | None:
+    """Record a job and queue its harvest in the transaction of `conn`.
+
+    None, and nothing is written, where `key` names a job of `caller` already.
+    `position`: jobs of the caller that are not final yet.
+    """
+    job = await JobStore(conn).add(request, caller=caller, key=key)
+    if job is not None:
         first = Cursor.first(request)
         await enqueue(conn, [harvest_task(job.id, request.priority, first, position=position)])
-    admission.note_accepted()
     return job
 
 

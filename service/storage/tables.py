@@ -440,7 +440,11 @@ schedules = Table(
     ),
     CheckConstraint("length(name) <= 100", name="name_short"),
     # ScheduleStore.take_due
-    Index("schedules_due", text("next_run_at NULLS FIRST"), postgresql_where=text("NOT is_paused")),
+    Index(
+        "schedules_due",
+        text("COALESCE(next_run_at, '-infinity'::timestamptz)"),
+        postgresql_where=text("NOT is_paused"),
+    ),
     # the foreign key, when a job is deleted
     Index("schedules_last_job", "last_job_id", postgresql_where=text("last_job_id IS NOT NULL")),
     comment="Recurring harvests.",

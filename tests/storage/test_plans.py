@@ -14,6 +14,7 @@ from service.storage.job_papers import JobPaperStore, Move
 from service.storage.jobs import JobStore
 from service.storage.papers import PaperStore
 from service.storage.retries import RetryStore
+from service.storage.schedules import ScheduleStore
 
 FILL = [
     "INSERT INTO jobs (status, created_at) SELECT CASE WHEN n % 200 = 0 THEN 'running' ELSE"
@@ -26,6 +27,8 @@ FILL = [
     " generate_series(1, 1000) AS n",
     "INSERT INTO job_errors (job_id, stage, error) SELECT j.id, 'general', 'e'"
     " FROM (SELECT id FROM jobs LIMIT 200) AS j, generate_series(1, 100)",
+    "INSERT INTO schedules (name, cron, request, next_run_at) SELECT n, '* * * * *', '{}',"
+    " now() + n * interval '1 second' FROM generate_series(1, 20000) AS n",
     "INSERT INTO pgqueuer (priority, status, entrypoint, headers) SELECT 1, 'queued', 'pdf',"
     " jsonb_build_object('job', j.id) FROM (SELECT id FROM jobs LIMIT 200) AS j,"
     " generate_series(1, 50)",
@@ -37,7 +40,7 @@ async def full(database, sql):
     """A database with rows enough for the planner to care; its first job's id."""
     for statement in FILL:
         await sql(statement)
-    await sql("ANALYZE jobs, papers, job_papers, job_errors, pgqueuer")
+    await sql("ANALYZE jobs, papers, job_papers, job_errors, pgqueuer, schedules")
     ((job_id,),) = await sql("SELECT job_id FROM job_papers LIMIT 1")
     await sql("UPDATE jobs SET status = 'running', completed_at = NULL WHERE id = :j", j=job_id)
     return job_id
@@ -100,6 +103,7 @@ def queries(job_id):
         "known": lambda c: JobPaperStore(c).known(job_id, ids),
         "begin": lambda c: JobPaperStore(c).begin(job_id, ids[0]),
         "move": lambda c: JobPaperStore(c).move(moves),
+        "take_due": lambda c: ScheduleStore(c).take_due(),
         "find_many": lambda c: PaperStore(c).find_many(ids),
         "newest": lambda c: HeldPaperStore(c).list_newest(PaperFilter(), limit=50),
         "next page": lambda c: HeldPaperStore(c).list_newest(PaperFilter(), limit=50, after=key),
