@@ -23,6 +23,7 @@ from service.api.callers import ActiveCallers
 from service.api.health import READINESS, Readiness
 from service.api.jobs import ADMISSION, DATABASE, READS
 from service.api.jwks import PublishedKeys
+from service.api.metrics import METRICS, Metrics
 from service.api.paper_files import STORE
 from service.api.problems import problems
 from service.api.rate import Bounds, rate_limits, show_limits
@@ -102,10 +103,11 @@ def build_api(
     bounds = bounds or Bounds()
     callers, lag = ActiveCallers(database), LoopLag()
     published = PublishedKeys(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
-    tokens = Tokens(rules, published)
+    tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
+            metrics.measure,
             problems,
             authentication(tokens, public=PUBLIC_PATHS, is_active=callers.is_active),
             rate_limits(bounds, is_stuck=lambda: lag.is_stuck),
@@ -119,6 +121,7 @@ def build_api(
     app.on_shutdown.append(streams.stop)
     app[ADMISSION] = Admission(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[LAG] = lag
+    app[METRICS] = metrics
     app[BODY_SECONDS] = bounds.body_seconds
     app.on_response_prepare.extend((_hide_versions, show_limits))
     app.on_cleanup.append(lambda _: reads.close())

@@ -44,6 +44,10 @@ class LoopLag:
         ordered = sorted(self._late)
         return ordered[int(0.99 * (len(ordered) - 1))]
 
+    def figures(self) -> dict[str, float]:
+        """All three by their names, for `/metrics`."""
+        return {"latest": self.latest, "p99": self.p99, "worst": self.worst}
+
     @property
     def is_stuck(self) -> bool:
         """True while beat after beat comes a second late: more work than there is processor.

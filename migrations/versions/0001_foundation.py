@@ -502,6 +502,20 @@ def upgrade() -> None:
             nullable=False,
             comment="Refusals in a row; each lengthens the next silence.",
         ),
+        sa.Column(
+            "turns",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="Turns to ask that were given out, ever; one that a silence overtook counts too.",
+        ),
+        sa.Column(
+            "refusals",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="Answers that asked for silence or refused us, ever.",
+        ),
         sa.CheckConstraint("lane IN ('api', 'pdf')", name=op.f("upstream_pace_lane_known")),
         sa.CheckConstraint(
             "(holder IS NULL) = (held_until IS NULL)", name=op.f("upstream_pace_held_by_someone")
@@ -629,6 +643,13 @@ def upgrade() -> None:
     )
     op.create_index(
         "job_papers_by_state", "job_papers", ["job_id", "state", "arxiv_id"], unique=False
+    )
+    op.create_index(
+        "job_papers_failing",
+        "job_papers",
+        [sa.literal_column("updated_at DESC")],
+        unique=False,
+        postgresql_where=sa.text("state = 'failed'"),
     )
     op.create_index(
         "job_papers_processed",

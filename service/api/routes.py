@@ -2,14 +2,14 @@
 
 from aiohttp import web
 
-from service.api import health, job_lists, jobs, paper_files, papers, schedules
+from service.api import health, job_lists, jobs, metrics, paper_files, papers, schedules
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
 SCHEDULES = "/api/v1/schedules"
 
 # No token is asked for here; compared exactly, never by pattern.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def add_routes(app: web.Application) -> None:
@@ -36,3 +36,4 @@ def add_routes(app: web.Application) -> None:
     schedule.add_route("DELETE", schedules.remove)
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
+    app.router.add_get("/metrics", metrics.show_metrics)

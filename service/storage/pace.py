@@ -42,7 +42,12 @@ class PaceStore:
         taken = await self._conn.execute(
             update(upstream_pace)
             .where(pace.lane == lane, pace.next_at <= _NOW, is_free, is_silent.is_not(True))
-            .values(holder=holder, held_until=_NOW + lease, next_at=_NOW + interval)
+            .values(
+                holder=holder,
+                held_until=_NOW + lease,
+                next_at=_NOW + interval,
+                turns=pace.turns + 1,
+            )
         )
         if taken.rowcount == 1:
             return None
@@ -82,7 +87,7 @@ class PaceStore:
         booked = (
             update(upstream_pace)
             .where(pace.lane == lane)
-            .values(next_at=start + interval)
+            .values(next_at=start + interval, turns=pace.turns + 1)
             .returning(pace.next_at - interval - _NOW)
         )
         delay: timedelta = (await self._conn.execute(booked)).scalar_one()
@@ -112,7 +117,11 @@ class PaceStore:
         set_ = (
             update(upstream_pace)
             .where(pace.lane == lane)
-            .values(silent_until=func.greatest(pace.silent_until, until), strikes=pace.strikes + 1)
+            .values(
+                silent_until=func.greatest(pace.silent_until, until),
+                strikes=pace.strikes + 1,
+                refusals=pace.refusals + 1,
+            )
             .returning(pace.silent_until - _NOW)
         )
         left: timedelta = (await self._conn.execute(set_)).scalar_one()

@@ -361,6 +361,12 @@ job_papers = Table(
     ),
     # JobPaperStore.list_of_job with ?state=…, and the view failing_papers
     Index("job_papers_by_state", "job_id", "state", "arxiv_id"),
+    # FleetStore.list_failing, and everybody who looks at the view
+    Index(
+        "job_papers_failing",
+        text("updated_at DESC"),
+        postgresql_where=text("state = 'failed'"),
+    ),
     # StatsStore: PDFs brought to text in the last minute or hour
     Index("job_papers_processed", "updated_at", postgresql_where=text("state = 'processed'")),
     comment="One row per paper that a job touched; the counters of jobs move with its state.",
@@ -464,6 +470,20 @@ upstream_pace = Table(
         nullable=False,
         server_default="0",
         comment="Refusals in a row; each lengthens the next silence.",
+    ),
+    Column(
+        "turns",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="Turns to ask that were given out, ever; one that a silence overtook counts too.",
+    ),
+    Column(
+        "refusals",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="Answers that asked for silence or refused us, ever.",
     ),
     CheckConstraint("lane IN ('api', 'pdf')", name="lane_known"),
     CheckConstraint("(holder IS NULL) = (held_until IS NULL)", name="held_by_someone"),
