@@ -33,11 +33,11 @@ async def listen(url: str, channel: str, heard: Heard, *, name: str) -> None:
                 await connection.add_listener(channel, lambda *told: heard(str(told[-1])))
                 failures = 0
                 await _until_lost(connection, channel)
-            reason = "closed"
+            cause = "closed"
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as err:
-            reason = type(err).__name__
+            cause = type(err).__name__
         if not failures:
-            _log.warning("notifications lost", channel=channel, error=reason)
+            _log.warning("notifications lost", channel=channel, error=cause)
         await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
         failures += 1
 
