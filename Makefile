@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint types imports migrations faults soak bench lock clean
+.PHONY: help run demo test check audit lint types imports migrations faults soak bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -63,6 +63,10 @@ imports: $(VENV)/.dev ## layers: imports go down only
 
 migrations: $(VENV)/.dev ## models and migrations agree, on a database of its own
 	@DATA_DIR=$$(mktemp -d) sh -c '$(BIN)/python -m service db upgrade && $(BIN)/python -m service db check; code=$$?; rm -rf "$$DATA_DIR"; exit $$code'
+
+audit: $(VENV)/.dev ## known advisories against what is pinned; asks pypi.org
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
 
 lock: $(VENV)/.dev ## refresh the pinned versions
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 setup.cfg -o requirements.lock

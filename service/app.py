@@ -24,6 +24,7 @@ from service.api.health import READINESS, Readiness
 from service.api.jobs import ADMISSION, DATABASE, READS
 from service.api.jwks import PublishedKeys
 from service.api.metrics import METRICS, Metrics
+from service.api.pages import guard_pages
 from service.api.paper_files import STORE
 from service.api.problems import problems
 from service.api.rate import Bounds, rate_limits, show_limits
@@ -123,7 +124,7 @@ def build_api(
     app[LAG] = lag
     app[METRICS] = metrics
     app[BODY_SECONDS] = bounds.body_seconds
-    app.on_response_prepare.extend((_hide_versions, show_limits))
+    app.on_response_prepare.extend((_hide_versions, guard_pages, show_limits))
     app.on_cleanup.append(lambda _: reads.close())
     app.cleanup_ctx.append(_watching(callers.watch))
     app.cleanup_ctx.append(_watching(lag.watch))

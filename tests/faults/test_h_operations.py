@@ -1,0 +1,45 @@
+"""Group H of the fault list: operations and data."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from pypdfium2.version import PDFIUM_INFO
+
+ROOT = Path(__file__).parents[2]
+FLOORS = {"aiohttp": (3, 14, 3), "pyjwt": (2, 13, 0)}  # what had security fixes
+PDFIUM_FLOOR = (156, 0, 8078, 73)  # CVE-2026-118345
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_case_99_what_is_installed_and_pinned_is_above_its_floor(name):
+    locks = ["requirements.lock", "requirements-dev.lock"]
+    pinned = [re.findall(rf"^{name}==(\S+)", (ROOT / lock).read_text(), re.M) for lock in locks]
+    (allowed,) = re.findall(rf"^    {name}>=([\d.]+)", (ROOT / "setup.cfg").read_text(), re.M)
+
+    assert numbers(version(name)) >= FLOORS[name]
+    assert [numbers(found) >= FLOORS[name] for (found,) in pinned] == [True] * len(locks)
+    assert (*numbers(allowed), 0)[:3] >= FLOORS[name]
+
+
+def test_case_99_the_pdf_library_is_above_its_floor():
+    info = PDFIUM_INFO
+
+    assert (info.major, info.minor, info.build, info.patch) >= PDFIUM_FLOOR
+
+
+def test_case_99_pythons_own_xml_parser_is_not_used():
+    """Its expat may be older than 2.6; lxml is used, with caps (tests/arxiv/test_atom.py)."""
+    parsers = re.compile(
+        r"^\s*(?:import|from) (?:xml(?!\.sax\.saxutils)|pyexpat|xmlrpc|defusedxml)\b", re.MULTILINE
+    )
+    sources = sorted((ROOT / "service").rglob("*.py"))
+
+    assert sources
+    assert parsers.search("from xml.etree import ElementTree")
+    assert [path.name for path in sources if parsers.search(path.read_text())] == []
