@@ -30,6 +30,7 @@ from service.api.problems import problems
 from service.api.rate import Bounds, rate_limits, show_limits
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.server import SERVER_NAME
+from service.api.stats import STATS, Stats
 from service.api.streams import STREAMS, Streams
 from service.api.tokens import TokenRules, Tokens
 from service.arxiv.client import ArxivClient
@@ -124,6 +125,8 @@ def build_api(
     app[LAG] = lag
     app[METRICS] = metrics
     app[BODY_SECONDS] = bounds.body_seconds
+    app[STATS] = stats = Stats(database)
+    app.on_cleanup.append(lambda _: stats.close())
     app.on_response_prepare.extend((_hide_versions, guard_pages, show_limits))
     app.on_cleanup.append(lambda _: reads.close())
     app.cleanup_ctx.append(_watching(callers.watch))

@@ -61,3 +61,54 @@ class MessageSchema(Schema):
     """The answer to a request that ended something."""
 
     message = fields.String(required=True)
+
+
+class StatsQuerySchema(Schema):
+    """Query parameters of GET /api/v1/ingestion/stats: none."""
+
+
+class JobTotalsSchema(Schema):
+    """Jobs by status."""
+
+    pending = running = completed = failed = cancelled = fields.Integer(required=True)
+
+
+class PaperTotalsSchema(Schema):
+    """Papers by what is held of their PDFs."""
+
+    none = downloaded = processed = failed = unavailable = fields.Integer(required=True)
+
+
+class RateSchema(Schema):
+    """What was done in a stretch of time: papers written, PDFs brought to text."""
+
+    papers = pdfs = fields.Integer(required=True)
+
+
+class ThroughputSchema(Schema):
+    """The latest stretches of time."""
+
+    last_minute = last_hour = fields.Nested(RateSchema, required=True)
+
+
+class QueueKindSchema(Schema):
+    """Tasks of one kind: waiting, by urgency, and in work."""
+
+    high = normal = low = in_work = fields.Integer(required=True)
+
+
+class QueueSchema(Schema):
+    """Tasks by kind."""
+
+    harvest = pdf = fields.Nested(QueueKindSchema, required=True)
+
+
+class StatsSchema(Schema):
+    """The answer to GET /api/v1/ingestion/stats; `estimated` names figures beyond counting."""
+
+    as_of = fields.String(required=True)
+    jobs = fields.Nested(JobTotalsSchema, required=True)
+    papers = fields.Nested(PaperTotalsSchema, required=True)
+    throughput = fields.Nested(ThroughputSchema, required=True)
+    queue = fields.Nested(QueueSchema, required=True)
+    estimated = fields.List(fields.String(), required=True)

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from service.api import health, job_lists, jobs, metrics, paper_files, papers, schedules
+from service.api import health, job_lists, jobs, metrics, paper_files, papers, schedules, stats
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
@@ -22,6 +22,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
     app.router.add_post(f"{INGESTION}/arxiv", jobs.create_job)
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
+    app.router.add_get(f"{INGESTION}/stats", stats.get_stats)
     app.router.add_get(PAPERS, papers.list_papers)
     # an old-style id has a slash of its own, so these two come before the one that ends in the id
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/pdf", paper_files.get_pdf)

@@ -17,6 +17,9 @@ PDF = "pdf"
 _STEP = 10_000_000  # positions within one level; three levels fit into an int4
 _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}
 
+# The lowest and the highest priority number of tasks of each urgency.
+LEVELS = {level: (_LEVEL[level], _LEVEL[level] + _STEP - 1) for level in reversed(Priority)}
+
 
 def harvest_task(job_id: UUID, priority: Priority, cursor: Cursor, *, position: int) -> Task:
     """The next page of a job that has brought in `position` papers.
