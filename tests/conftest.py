@@ -22,7 +22,7 @@ TRUNCATE = (
 )
 RESET_PACE = (
     "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"
-    " held_until = NULL, strikes = 0"
+    " held_until = NULL, strikes = 0, failing = '{}', failing_since = NULL"
 )
 
 

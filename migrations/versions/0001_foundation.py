@@ -516,6 +516,19 @@ def upgrade() -> None:
             nullable=False,
             comment="Answers that asked for silence or refused us, ever.",
         ),
+        sa.Column(
+            "failing",
+            postgresql.ARRAY(sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="Whose requests found nobody since the last good answer; three make an outage.",
+        ),
+        sa.Column(
+            "failing_since",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="The first of them; null when arXiv answers.",
+        ),
         sa.CheckConstraint("lane IN ('api', 'pdf')", name=op.f("upstream_pace_lane_known")),
         sa.CheckConstraint(
             "(holder IS NULL) = (held_until IS NULL)", name=op.f("upstream_pace_held_by_someone")

@@ -26,14 +26,16 @@ from service.arxiv import atom
 from service.arxiv.download import Forbidden, PdfStream, range_headers
 from service.arxiv.http import Answer, Exchange, answered_at, user_agent, within
 from service.arxiv.limits import ClientLimits
-from service.arxiv.pace import Lane, Pace
+from service.arxiv.pace import Asker, Lane, Pace
 from service.arxiv.query import ApiRequest, api_request, ids_asked
 from service.arxiv.redirects import MAX_HOPS, next_hop, too_many_hops
 from service.arxiv.retry_after import retry_after
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import (
+    Outage,
     RateLimited,
     Unavailable,
+    UpstreamAway,
     UpstreamFaulty,
     UpstreamRejected,
     UpstreamUnavailable,
@@ -70,18 +72,19 @@ class ArxivClient:
         self._limits = limits or ClientLimits()
         self._exchange = Exchange(session, user_agent(contact), self._limits)
 
-    async def page(self, criteria: Criteria, *, offset: int, size: int) -> Page:
+    async def page(self, criteria: Criteria, *, offset: int, size: int, asker: Asker) -> Page:
         """The `size` results of `criteria` from `offset` on (or ids of its list, if it has one).
 
         An empty page is returned as it is, though arXiv may promise more: ask
         again before believing it. Raises RateLimited (arXiv wants silence,
-        which the whole fleet now keeps), UpstreamRejected, RedirectRefused,
+        which the whole fleet now keeps), Outage (arXiv is away for whoever
+        asks; likewise), UpstreamRejected, RedirectRefused, what `asker` raises,
         UpstreamUnavailable after `limits.attempts` broken answers in a row, and
         ValueError for a page that may never be asked for.
         """
         request = api_request(self._api_url, criteria, offset=offset, size=size)
         try:
-            page: Page = await self._retrying()(self._one_page, request)
+            page: Page = await self._retrying()(self._one_page, request, asker)
         except UpstreamFaulty as err:
             tries = self._limits.attempts
             message = f"arXiv gave no usable answer in {tries} tries; the last: {err}"
@@ -97,12 +100,12 @@ class ArxivClient:
 
         Resumes only with the strong `etag` of the earlier answer; look at
         `PdfStream.offset` for what came. Raises Unavailable (no such PDF),
-        RateLimited, Forbidden, UpstreamRejected, RedirectRefused, and
+        RateLimited, Outage, Forbidden, UpstreamRejected, RedirectRefused, and
         UpstreamFaulty, also while the stream is read; nothing is tried twice.
         """
         if arxiv_id.version is None:
             raise ValueError("a PDF belongs to one version of a paper")
-        return self._pdf(URL(f"{self._pdf_url}/{arxiv_id}"), offset, etag)
+        return self._pdf(arxiv_id, offset, etag)
 
     def _retrying(self) -> AsyncRetrying:
         first, longest = self._limits.retry_first, self._limits.retry_longest
@@ -117,20 +120,34 @@ class ArxivClient:
             reraise=True,
         )
 
-    async def _one_page(self, request: ApiRequest) -> Page:
-        answer = await self._answer(request)
-        if asks_for_silence(answer.status, answer.headers) or _is_rate_exceeded(answer):
-            raise await self._silenced(Lane.API, answer.headers)
-        page = await _page_of(answer)
+    async def _one_page(self, request: ApiRequest, asker: Asker) -> Page:
+        async with self._noting_outages(Lane.API, asker.name):
+            answer = await self._answer(request, asker)
+            if asks_for_silence(answer.status, answer.headers) or _is_rate_exceeded(answer):
+                raise await self._silenced(Lane.API, answer.headers)
+            page = await _page_of(answer)
         await self._pace.cleared(Lane.API)
         return page
 
-    async def _answer(self, request: ApiRequest) -> Answer:
+    @asynccontextmanager
+    async def _noting_outages(self, lane: Lane, asker: str) -> AsyncIterator[None]:
+        """Raise Outage when the block, like those of others before, found arXiv away."""
+        try:
+            yield
+        except UpstreamAway as err:
+            delay = await self._pace.failed(lane, asker)
+            if delay is not None:
+                raise Outage(delay) from err
+            raise
+
+    async def _answer(self, request: ApiRequest, asker: Asker) -> Answer:
         """The answer at the end of the redirects; each hop has a turn of its own."""
         url = URL(request.url, encoded=True)
         for _ in range(MAX_HOPS + 1):
-            async with self._pace.api_turn():
-                answer = await self._exchange.whole(url, request.form)
+            async with self._pace.api_turn() as turn:
+                await asker.check()
+                await turn.begin()
+                answer = await self._exchange.whole(url, request.form, on_answer=turn.answered)
             target = next_hop(url, answer.status, answer.headers.get("Location"))
             if target is None:
                 return answer
@@ -138,16 +155,20 @@ class ArxivClient:
         raise too_many_hops()
 
     @asynccontextmanager
-    async def _pdf(self, url: URL, offset: int, etag: str | None) -> AsyncIterator[PdfStream]:
-        headers = range_headers(offset, etag)
+    async def _pdf(
+        self, arxiv_id: ArxivId, offset: int, etag: str | None
+    ) -> AsyncIterator[PdfStream]:
+        url, headers = URL(f"{self._pdf_url}/{arxiv_id}"), range_headers(offset, etag)
         for _ in range(MAX_HOPS + 1):
             await self._pace.pdf_turn()
             deadline = within(self._limits.pdf_total)
-            response = await self._exchange.start(url, headers, deadline=deadline)
+            async with self._noting_outages(Lane.PDF, str(arxiv_id)):
+                response = await self._exchange.start(url, headers, deadline=deadline)
             try:
                 target = next_hop(url, response.status, response.headers.get("Location"))
                 if target is None:
-                    await self._check_pdf_answer(response)
+                    async with self._noting_outages(Lane.PDF, str(arxiv_id)):
+                        await self._check_pdf_answer(response)
                     body = self._exchange.body(response, deadline)
                     stream = PdfStream.of(response, body, asked=offset, etag=etag)
                     yield stream
@@ -173,7 +194,8 @@ class ArxivClient:
             raise Forbidden("arXiv forbids us its PDFs for now")
         if 400 <= status < 500 and status != 416:
             raise UpstreamRejected(f"arXiv refused the PDF (HTTP {status})")
-        raise UpstreamFaulty(f"arXiv answered with HTTP {status} for a PDF")
+        away = UpstreamAway if status >= 500 else UpstreamFaulty
+        raise away(f"arXiv answered with HTTP {status} for a PDF")
 
     async def _silenced(self, lane: Lane, headers: CIMultiDictProxy[str]) -> RateLimited:
         """Silence the lane for the whole fleet as arXiv wishes; the error that says how long."""
@@ -199,7 +221,8 @@ async def _page_of(answer: Answer) -> Page:
             await _parsed(answer.body)  # an error feed names its reason
     if 400 <= answer.status < 500:
         raise UpstreamRejected(f"arXiv refused the query (HTTP {answer.status})")
-    raise UpstreamFaulty(f"arXiv answered with HTTP {answer.status}")
+    away = UpstreamAway if answer.status >= 500 else UpstreamFaulty
+    raise away(f"arXiv answered with HTTP {answer.status}")
 
 
 async def _parsed(body: bytes) -> Page:

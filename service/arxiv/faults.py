@@ -24,8 +24,8 @@ class ConnectionLost(aiohttp.ClientError):
 
 
 @contextmanager
-def foreign_errors_as_ours() -> Iterator[None]:
-    """Raise UpstreamFaulty for whatever goes wrong in an exchange with arXiv.
+def foreign_errors_as_ours(ours: type[UpstreamFaulty] = UpstreamFaulty) -> Iterator[None]:
+    """Raise `ours` for whatever goes wrong in an exchange with arXiv.
 
     PermanentError with the code `address_refused` when arXiv's name led to an
     address that we do not connect to. Wrap nothing but the exchange: an OSError
@@ -37,7 +37,7 @@ def foreign_errors_as_ours() -> Iterator[None]:
         if isinstance(err.__cause__, AddressRefused):
             refusal = "arXiv's name resolves to an address inside our network"
             raise PermanentError(refusal, code="address_refused") from err
-        raise UpstreamFaulty(_in_words(err)) from err
+        raise ours(_in_words(err)) from err
 
 
 def _in_words(err: BaseException) -> str:

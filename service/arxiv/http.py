@@ -7,6 +7,7 @@ fleet's pace and the caps, so all of it is off or done here.
 
 import asyncio
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +27,7 @@ from service.arxiv.addresses import PublicResolver
 from service.arxiv.faults import ConnectionLost, foreign_errors_as_ours
 from service.arxiv.limits import ClientLimits
 from service.arxiv.retry_after import http_date
-from service.domain.errors import UpstreamFaulty
+from service.domain.errors import UpstreamAway, UpstreamFaulty
 
 CHUNK_BYTES = 64 * 1024
 _HEADER_BYTES = 8190  # of one header line; more is no answer of arXiv's
@@ -122,9 +123,9 @@ class Exchange:
     ) -> ClientResponse:
         """The answer to a GET (a POST of `form`) once its headers are there; the caller closes it.
 
-        `deadline` is a time of the running loop. Raises UpstreamFaulty.
+        `deadline` is a time of the running loop. Raises UpstreamAway.
         """
-        with foreign_errors_as_ours():
+        with foreign_errors_as_ours(UpstreamAway):
             async with asyncio.timeout_at(deadline):
                 return await self._session.request(
                     "GET" if form is None else "POST",
@@ -141,13 +142,19 @@ class Exchange:
         """The body of an answer of `start`."""
         return Body(response.content, deadline=deadline, idle=self._limits.sock_read)
 
-    async def whole(self, url: URL, form: bytes | None = None) -> Answer:
-        """The whole answer to a GET, or to a POST of `form`; raises UpstreamFaulty."""
+    async def whole(
+        self, url: URL, form: bytes | None = None, *, on_answer: Callable[[], None]
+    ) -> Answer:
+        """The whole answer to a GET, or to a POST of `form`; raises UpstreamFaulty.
+
+        `on_answer` is called when its headers have come.
+        """
         headers = {"Accept-Encoding": "gzip"}
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         deadline = within(self._limits.api_total)
         response = await self.start(url, headers, deadline=deadline, form=form)
+        on_answer()
         try:
             packed = await _whole(self.body(response, deadline), self._limits.api_bytes)
         finally:

@@ -5,7 +5,9 @@ shared by every replica; how they are shared is the business of whoever
 implements this. The two lanes are independent of each other.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -18,10 +20,34 @@ class Lane(StrEnum):
     PDF = "pdf"
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom arXiv is asked: `name` tells askers apart.
+
+    `check` is awaited when the turn has come, just before the request, and
+    raises whatever it likes if the answer is not wanted any more.
+    """
+
+    name: str
+    check: Callable[[], Awaitable[None]]
+
+
+class Turn(Protocol):
+    """The right to ask on the API lane, now."""
+
+    async def begin(self) -> None:
+        """The request is about to go out. Raises UpstreamFaulty if the turn was lost by now."""
+        ...
+
+    def answered(self) -> None:
+        """The answer has begun to come: the request has arrived by now."""
+        ...
+
+
 class Pace(Protocol):
     """Who may ask arXiv, and when. Each wait in here has its own deadline."""
 
-    def api_turn(self) -> AbstractAsyncContextManager[None]:
+    def api_turn(self) -> AbstractAsyncContextManager[Turn]:
         """A turn for one API request: at most one in flight, the interval kept between starts.
 
         The answer has been read whole when the block ends.
@@ -40,5 +66,13 @@ class Pace(Protocol):
         ...
 
     async def cleared(self, lane: Lane) -> None:
-        """A request of `lane` ended well: forget the strikes that made the backoff grow."""
+        """A request of `lane` ended well: forget strikes and failures."""
+        ...
+
+    async def failed(self, lane: Lane, asker: str) -> timedelta | None:
+        """Note that arXiv was away when `asker` asked on `lane`.
+
+        Returns how long to wait if it is away for everybody: the lane is silent
+        meanwhile. None: it may have been this one request.
+        """
         ...

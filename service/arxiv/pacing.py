@@ -9,18 +9,19 @@ for each lane. A replica that dies with the turn blocks the others for one lease
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import structlog
 
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Lane, Turn
 from service.domain.errors import DatabaseAway, UpstreamFaulty
 from service.storage.engine import Database
-from service.storage.pace import PaceStore
+from service.storage.pace import OUTAGE_ASKERS, PaceStore
 
 # The gap is measured where requests arrive: a slow packet must not shrink it.
 API_MARGIN = timedelta(milliseconds=50)
@@ -28,7 +29,11 @@ PDF_MARGIN = timedelta(milliseconds=5)
 SHORTEST_LOOK = timedelta(milliseconds=20)
 LONGEST_LOOK = timedelta(seconds=1)  # a turn may come free earlier than its lease says
 FIRST_SILENCE = {Lane.API: timedelta(seconds=10), Lane.PDF: timedelta(seconds=60)}
+FIRST_PAUSE = timedelta(seconds=3)  # of an outage, doubled each time that arXiv still is away
+LONGEST_PAUSE = timedelta(minutes=1)
+LONGEST_OUTAGE = timedelta(hours=1)  # after that, jobs may fail of it again
 LONGEST_SILENCE = {Lane.API: timedelta(minutes=10), Lane.PDF: timedelta(hours=1)}
+TURN_LOST = "the turn to ask arXiv was lost"
 
 _log = structlog.get_logger(__name__)
 
@@ -47,8 +52,12 @@ class FleetPace:
     lease: timedelta
 
     @asynccontextmanager
-    async def api_turn(self) -> AsyncIterator[None]:
+    async def api_turn(self) -> AsyncIterator[Turn]:
         """Hold the fleet's only turn on the API lane for the block.
+
+        The next turn is one interval after the answer began to come, for only
+        that proves that the request had arrived; and 50 ms more than an interval
+        after this turn was taken.
 
         Raises UpstreamFaulty if the turn was lost meanwhile (the database was
         away for a lease): the block is cancelled then, before another may start.
@@ -58,16 +67,17 @@ class FleetPace:
         body = asyncio.current_task()
         lost = asyncio.Event()
         keeper = asyncio.create_task(self._keep(holder, body, lost))
+        turn = _Turn(partial(self._hold, holder))
         try:
-            yield
+            yield turn
         except asyncio.CancelledError:
             if lost.is_set() and body is not None and body.uncancel() == 0:
-                raise UpstreamFaulty("the turn to ask arXiv was lost") from None
+                raise UpstreamFaulty(TURN_LOST) from None
             raise
         finally:
             keeper.cancel()
             await asyncio.wait({keeper})
-            await asyncio.shield(self._give_back(holder))
+            await asyncio.shield(self._give_back(holder, turn))
 
     async def pdf_turn(self) -> None:
         """Return when a PDF request may start."""
@@ -93,7 +103,19 @@ class FleetPace:
     async def cleared(self, lane: Lane) -> None:
         """Note that arXiv answers again on `lane`."""
         async with self.database.transaction() as conn:
-            await PaceStore(conn).forget_strikes(lane)
+            await PaceStore(conn).clear(lane)
+
+    async def failed(self, lane: Lane, asker: str) -> timedelta | None:
+        """Note that arXiv was away; how long the fleet waits if it is so for everybody."""
+        async with self.database.transaction() as conn:
+            noted = await PaceStore(conn).fail(
+                lane, asker, first=FIRST_PAUSE, longest=LONGEST_PAUSE
+            )
+        if noted.askers < OUTAGE_ASKERS or noted.lasting > LONGEST_OUTAGE:
+            return None
+        left: timedelta = max(noted.left, timedelta(0))
+        _log.warning("arXiv is away", lane=lane, seconds=round(left.total_seconds(), 1))
+        return left
 
     async def _take(self, holder: UUID) -> None:
         interval = self.api_interval + API_MARGIN if self.api_interval else timedelta(0)
@@ -128,9 +150,43 @@ class FleetPace:
         except (DatabaseAway, TimeoutError):
             return False
 
-    async def _give_back(self, holder: UUID) -> None:
+    async def _hold(self, holder: UUID) -> None:
+        """Raise UpstreamFaulty unless the turn still is the holder's: it may have slept long."""
+        async with self.database.transaction() as conn:
+            if not await PaceStore(conn).renew(Lane.API, holder, lease=self.lease):
+                raise UpstreamFaulty(TURN_LOST)
+
+    async def _give_back(self, holder: UUID, turn: "_Turn") -> None:
+        pause = turn.pause(self.api_interval)
         try:
             async with self.database.transaction() as conn:
-                await PaceStore(conn).give_back(Lane.API, holder)
+                await PaceStore(conn).give_back(Lane.API, holder, not_before=pause)
         except DatabaseAway:
             _log.warning("turn not given back", lane=Lane.API)  # its lease will lapse
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What became of one turn: whether a request went out, and when its answer began."""
+
+    hold: Callable[[], Awaitable[None]]
+    has_asked: bool = False
+    answered_at: float | None = None
+
+    async def begin(self) -> None:
+        """The request goes out; raises UpstreamFaulty if the turn was lost."""
+        await self.hold()
+        self.has_asked = True
+
+    def answered(self) -> None:
+        """The request has arrived."""
+        self.answered_at = asyncio.get_running_loop().time()
+
+    def pause(self, interval: timedelta) -> timedelta:
+        """How long from now the next one has to wait for our sake."""
+        if not self.has_asked:
+            return timedelta(0)
+        if self.answered_at is None:  # it may have arrived at any moment until now
+            return interval
+        ago = asyncio.get_running_loop().time() - self.answered_at
+        return max(interval - timedelta(seconds=ago), timedelta(0))

@@ -165,6 +165,20 @@ class UpstreamFaulty(TransientError):
     code = "upstream_faulty"
 
 
+class UpstreamAway(UpstreamFaulty):
+    """arXiv did not answer, or only to say that it is out of order: no fault of what was asked."""
+
+
+class Outage(TransientError):
+    """arXiv is away for whoever asks. `delay` is how long until it is worth asking again."""
+
+    code = "outage"
+
+    def __init__(self, delay: timedelta) -> None:
+        super().__init__("arXiv is away")
+        self.delay = delay
+
+
 class NotPdf(TransientError):
     """Something else came with status 200, a captcha page for one."""
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from service.domain.errors import (
     DatabaseAway,
+    Outage,
     PermanentError,
     RateLimited,
     StorageAway,
@@ -60,7 +61,7 @@ def decide(error: Exception | None, *, attempt: int, limit: int, jitter: float) 
     match error:
         case None:
             return Succeed()
-        case RateLimited(delay=delay):
+        case RateLimited(delay=delay) | Outage(delay=delay):
             return Snooze(min(delay, SNOOZE_LONGEST) + timedelta(seconds=jitter))
         case PermanentError(code=code):
             return Fail(code, str(error))

@@ -9,12 +9,13 @@ thought dead changes nothing.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
+from service.arxiv.pace import Asker
 from service.domain.cursor import Cursor
 from service.domain.errors import PermanentError, UpstreamUnavailable
 from service.domain.job import Criteria, IngestionRequest, JobError, Stage
@@ -30,10 +31,14 @@ MAX_EMPTY_PAGES = 2  # times an empty answer is asked again before it is believe
 _log = structlog.get_logger(__name__)
 
 
+class NotWanted(Exception):
+    """Nobody waits for this page any more."""
+
+
 class PageSource(Protocol):
     """Where pages come from."""
 
-    async def page(self, criteria: Criteria, *, offset: int, size: int) -> Page:
+    async def page(self, criteria: Criteria, *, offset: int, size: int, asker: Asker) -> Page:
         """`size` results from `offset` on."""
         ...
 
@@ -111,7 +116,14 @@ class HarvestPage:
                 self._checkpoint = following
             return
         size = cursor.page_size(request)
-        page = await self.arxiv.page(request.criteria, offset=cursor.offset, size=size)
+        asker = Asker(str(self.job_id), partial(self._check_wanted, attempt))
+        try:
+            page = await self.arxiv.page(
+                request.criteria, offset=cursor.offset, size=size, asker=asker
+            )
+        except NotWanted:
+            _log.info("page not wanted any more", job_id=str(self.job_id), offset=cursor.offset)
+            return
         if not page.entries and _is_doubtful(page, cursor):
             await self._ask_again(attempt)
             return
@@ -138,6 +150,15 @@ class HarvestPage:
                 case _:
                     failed = not isinstance(outcome, Snooze)
                     await store.release(self.job_id, starts=attempt.crashes + 1, failed=failed)
+
+    async def _check_wanted(self, attempt: HarvestAttempt) -> None:
+        """Raise NotWanted if the job was cancelled, or another worker went on, meanwhile.
+
+        It may have been long: until the turn came, or since this process was stopped.
+        """
+        async with self.database.transaction() as conn:
+            if not await JobStore(conn).is_at(self.job_id, attempt.checkpoint):
+                raise NotWanted
 
     async def _ask_again(self, attempt: HarvestAttempt) -> None:
         """Queue the same page once more: an empty answer is not believed at first."""

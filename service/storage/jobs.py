@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Row,
+    Select,
     Uuid,
     bindparam,
     case,
@@ -198,19 +199,11 @@ class JobStore:
         The compare half of compare-and-set; `advance` in the same transaction is
         the other. Every transaction that touches a job's papers locks the job first.
         """
-        expected: ColumnElement[Any] = null()
-        if checkpoint is not None:
-            expected = literal(checkpoint.dump(), JSONB)
-        statement = (
-            select(jobs.c.id)
-            .where(
-                jobs.c.id == job_id,
-                jobs.c.status == JobStatus.RUNNING,
-                jobs.c.checkpoint.is_not_distinct_from(expected),
-            )
-            .with_for_update()
-        )
-        return await self._first(statement) is not None
+        return await self._first(_running_at(job_id, checkpoint).with_for_update()) is not None
+
+    async def is_at(self, job_id: UUID, checkpoint: Cursor | None) -> bool:
+        """Whether the job runs and its checkpoint still is `checkpoint`; nothing is locked."""
+        return await self._first(_running_at(job_id, checkpoint)) is not None
 
     async def advance(
         self, job_id: UUID, cursor: Cursor, *, counters: Mapping[str, int], total: int | None
@@ -291,3 +284,14 @@ class JobStore:
 
     async def _first(self, statement: Any) -> Row[Any] | None:  # noqa: ANN401 - any statement
         return (await self._conn.execute(statement)).first()
+
+
+def _running_at(job_id: UUID, checkpoint: Cursor | None) -> Select[Any]:
+    expected: ColumnElement[Any] = null()
+    if checkpoint is not None:
+        expected = literal(checkpoint.dump(), JSONB)
+    return select(jobs.c.id).where(
+        jobs.c.id == job_id,
+        jobs.c.status == JobStatus.RUNNING,
+        jobs.c.checkpoint.is_not_distinct_from(expected),
+    )

@@ -5,12 +5,27 @@ One row per lane. The database clock decides, because the hosts' clocks differ.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, case, cast, func, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Row,
+    and_,
+    case,
+    cast,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.storage.tables import upstream_pace
+
+OUTAGE_ASKERS = 3  # so many, one after the other, cannot all have asked for something bad
 
 _NOW: ColumnElement[object] = func.clock_timestamp()
 
@@ -68,13 +83,19 @@ class PaceStore:
         )
         return renewed.rowcount == 1
 
-    async def give_back(self, lane: str, holder: UUID) -> None:
-        """Let the next one in, as soon as it is due."""
+    async def give_back(
+        self, lane: str, holder: UUID, *, not_before: timedelta = timedelta(0)
+    ) -> None:
+        """Let the next one in as soon as it is due, and no sooner than `not_before` from now."""
         pace = upstream_pace.c
         await self._conn.execute(
             update(upstream_pace)
             .where(pace.lane == lane, pace.holder == holder)
-            .values(holder=None, held_until=None)
+            .values(
+                holder=None,
+                held_until=None,
+                next_at=func.greatest(pace.next_at, _NOW + not_before),
+            )
         )
 
     async def book(self, lane: str, *, interval: timedelta) -> timedelta:
@@ -127,9 +148,46 @@ class PaceStore:
         left: timedelta = (await self._conn.execute(set_)).scalar_one()
         return left
 
-    async def forget_strikes(self, lane: str) -> None:
+    async def fail(
+        self, lane: str, asker: str, *, first: timedelta, longest: timedelta
+    ) -> Row[Any]:
+        """Note that a request for `asker` found nobody.
+
+        Once `OUTAGE_ASKERS` different ones did so in a row, the lane falls silent
+        (unless it is): for `first`, doubled each time, at most `longest`. Returns
+        `askers` (how many so far), `left` (of the silence) and `lasting`.
+        """
+        pace = upstream_pace.c
+        is_known = or_(pace.failing.any(asker), func.cardinality(pace.failing) >= OUTAGE_ASKERS)
+        failing = case((is_known, pace.failing), else_=func.array_append(pace.failing, asker))
+        starts_silence = and_(
+            func.cardinality(failing) >= OUTAGE_ASKERS, (pace.silent_until > _NOW).is_not(True)
+        )
+        until = _NOW + func.least(first * func.power(2, func.least(pace.strikes, 20)), longest)
+        noted = (
+            update(upstream_pace)
+            .where(pace.lane == lane)
+            .values(
+                failing=failing,
+                failing_since=func.coalesce(pace.failing_since, _NOW),
+                strikes=pace.strikes + case((starts_silence, 1), else_=0),
+                silent_until=case(
+                    (starts_silence, cast(until, DateTime(timezone=True))), else_=pace.silent_until
+                ),
+            )
+            .returning(
+                func.cardinality(pace.failing).label("askers"),
+                func.coalesce(pace.silent_until - _NOW, timedelta(0)).label("left"),
+                (_NOW - pace.failing_since).label("lasting"),
+            )
+        )
+        return (await self._conn.execute(noted)).one()
+
+    async def clear(self, lane: str) -> None:
         """Note that arXiv answers again."""
         pace = upstream_pace.c
         await self._conn.execute(
-            update(upstream_pace).where(pace.lane == lane, pace.strikes > 0).values(strikes=0)
+            update(upstream_pace)
+            .where(pace.lane == lane, or_(pace.strikes > 0, pace.failing_since.is_not(None)))
+            .values(strikes=0, failing=[], failing_since=None)
         )

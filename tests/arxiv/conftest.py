@@ -154,6 +154,9 @@ class MemoryPace:
         self.turns = []
         self.silences = []
         self.clearings = []
+        self.failures = []
+        self.outage = None
+        self.begun = self.answers = 0
         self.own_backoff = timedelta(seconds=30)
         self.turn_over = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -163,7 +166,7 @@ class MemoryPace:
         async with self._lock:
             self.turns.append("api")
             try:
-                yield
+                yield self
             finally:
                 self.turn_over.set()
 
@@ -174,8 +177,18 @@ class MemoryPace:
         self.silences.append((lane, delay))
         return self.own_backoff if delay is None else delay
 
+    async def begin(self):
+        self.begun += 1
+
+    def answered(self):
+        self.answers += 1
+
     async def cleared(self, lane):
         self.clearings.append(lane)
+
+    async def failed(self, lane, asker):
+        self.failures.append((lane, asker))
+        return self.outage
 
 
 @pytest.fixture

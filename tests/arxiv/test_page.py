@@ -12,7 +12,7 @@ import pytest
 
 from service import __version__
 from service.arxiv import atom
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Asker, Lane
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import (
     RateLimited,
@@ -25,8 +25,12 @@ from service.domain.job import Criteria
 SEARCH = Criteria(category="cs.AI")
 
 
-async def ask(client, criteria=SEARCH, *, offset=0, size=10):
-    return await client.page(criteria, offset=offset, size=size)
+async def wanted():
+    """The check of an asker who still wants its answer."""
+
+
+async def ask(client, criteria=SEARCH, *, offset=0, size=10, check=wanted):
+    return await client.page(criteria, offset=offset, size=size, asker=Asker("a job", check))
 
 
 def query_of(asked):

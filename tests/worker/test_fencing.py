@@ -26,7 +26,7 @@ class Arxiv:
         self.error, self.asked = error, 0
         self.seen = None
 
-    async def page(self, criteria, *, offset, size):
+    async def page(self, criteria, *, offset, size, asker):
         self.asked += 1
         if self.seen is not None:
             await self.seen()
