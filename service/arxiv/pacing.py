@@ -25,7 +25,7 @@ from service.storage.pace import OUTAGE_ASKERS, PaceStore
 
 # The gap is measured where requests arrive: a slow packet must not shrink it.
 API_MARGIN = timedelta(milliseconds=50)
-PDF_MARGIN = timedelta(milliseconds=5)
+PDF_MARGIN = 1.1  # times the interval: no second may see more starts than are allowed in one
 SHORTEST_LOOK = timedelta(milliseconds=20)
 LONGEST_LOOK = timedelta(seconds=1)  # a turn may come free earlier than its lease says
 FIRST_SILENCE = {Lane.API: timedelta(seconds=10), Lane.PDF: timedelta(seconds=60)}
@@ -84,7 +84,7 @@ class FleetPace:
         is_silent = True
         while is_silent:
             async with self.database.transaction() as conn:
-                interval = self.pdf_interval + PDF_MARGIN
+                interval = self.pdf_interval * PDF_MARGIN
                 delay = await PaceStore(conn).book(Lane.PDF, interval=interval)
             await asyncio.sleep(delay.total_seconds())
             # A silence may have come while we slept. Who had booked before it books anew:

@@ -13,9 +13,11 @@ from sqlalchemy import (
     DateTime,
     Row,
     and_,
+    any_,
     case,
     cast,
     func,
+    literal,
     null,
     or_,
     select,
@@ -158,7 +160,9 @@ class PaceStore:
         `askers` (how many so far), `left` (of the silence) and `lasting`.
         """
         pace = upstream_pace.c
-        is_known = or_(pace.failing.any(asker), func.cardinality(pace.failing) >= OUTAGE_ASKERS)
+        is_known = or_(
+            literal(asker) == any_(pace.failing), func.cardinality(pace.failing) >= OUTAGE_ASKERS
+        )
         failing = case((is_known, pace.failing), else_=func.array_append(pace.failing, asker))
         starts_silence = and_(
             func.cardinality(failing) >= OUTAGE_ASKERS, (pace.silent_until > _NOW).is_not(True)

@@ -15,6 +15,7 @@ from service.arxiv import atom
 from service.arxiv.pace import Asker, Lane
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import (
+    Outage,
     RateLimited,
     RedirectRefused,
     UpstreamRejected,
@@ -239,6 +240,39 @@ async def test_arxiv_that_stays_broken_is_unavailable_after_the_budget(
     assert caught.value.code == "upstream_unavailable"
     assert len(upstream.asked) == len(pace.turns) == 5
     assert pace.clearings == []
+
+
+async def test_arxiv_that_is_away_for_everybody_costs_no_further_try(client, upstream, pace, http):
+    upstream.script(http.answer(status=502))
+    pace.outage = timedelta(seconds=7)
+
+    with pytest.raises(Outage) as caught:
+        await ask(client)
+
+    assert caught.value.delay == timedelta(seconds=7)
+    assert pace.failures == [(Lane.API, "a job")]
+    assert len(upstream.asked) == 1
+
+
+@pytest.mark.parametrize("fault", ["nothing", "HTML", "bad gzip"])
+async def test_nonsense_does_not_count_as_away(client, upstream, pace, http, fault):
+    upstream.script(BROKEN[fault](upstream, http), http.answer(http.feed(http.entry())))
+
+    await ask(client)
+
+    assert pace.failures == []
+
+
+async def test_what_nobody_wants_any_more_is_not_asked_for(client, upstream, pace):
+    async def check():
+        assert pace.turns == ["api"]
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await ask(client, check=check)
+
+    assert upstream.asked == []
+    assert pace.begun == 0
 
 
 async def test_silence_stalls_and_drips_end_at_the_total_deadline(build_client, upstream, http):

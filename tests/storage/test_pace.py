@@ -8,7 +8,13 @@ from uuid import uuid4
 import pytest
 
 from service.arxiv.pace import Lane
-from service.arxiv.pacing import API_MARGIN, PDF_MARGIN, FleetPace
+from service.arxiv.pacing import (
+    API_MARGIN,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    PDF_MARGIN,
+    FleetPace,
+)
 from service.domain.errors import UpstreamFaulty
 from service.storage.engine import Database
 from service.storage.pace import PaceStore, Wait
@@ -254,4 +260,86 @@ async def booked_until_later(database) -> None:
 
 
 def test_margins_keep_a_slow_packet_from_shrinking_the_gap():
-    assert timedelta(0) < PDF_MARGIN <= API_MARGIN
+    assert timedelta(milliseconds=50) <= API_MARGIN
+    assert 4 * timedelta(seconds=1 / 4) * PDF_MARGIN >= timedelta(seconds=1.1)
+
+
+async def test_the_interval_counts_from_the_answer_however_late_the_request_left(database):
+    fleet = pace(database, interval=timedelta(seconds=0.4))
+    async with fleet.api_turn() as turn:
+        await asyncio.sleep(0.3)  # a busy machine
+        await turn.begin()
+        turn.answered()
+        answered = await now(database)
+
+    async with asyncio.timeout(5), fleet.api_turn():
+        following = await now(database)
+
+    assert following - answered >= timedelta(seconds=0.39)
+
+
+async def test_a_turn_in_which_nothing_was_asked_does_not_delay_the_next(database):
+    fleet = pace(database, interval=timedelta(0))
+    async with fleet.api_turn():
+        pass
+
+    async with database.transaction() as conn:
+        assert await PaceStore(conn).take("api", uuid4(), interval=INTERVAL, lease=LEASE) is None
+
+
+async def test_a_turn_that_was_lost_while_the_process_slept_does_not_begin(database, sql):
+    async with pace(database).api_turn() as turn:
+        await sql("UPDATE upstream_pace SET holder = gen_random_uuid() WHERE lane = 'api'")
+
+        with pytest.raises(UpstreamFaulty, match="turn"):
+            await turn.begin()
+
+
+async def failures(fleet, *askers):
+    return [await fleet.failed(Lane.API, asker) for asker in askers]
+
+
+async def test_one_that_fails_again_and_again_is_no_outage(database):
+    assert await failures(pace(database), "a", "a", "b", "a", "b") == [None] * 5
+
+
+async def test_three_that_fail_in_a_row_silence_the_lane_for_all(database, other_database):
+    delays = await failures(pace(database), "a", "b") + await failures(pace(other_database), "c")
+
+    async with database.transaction() as conn:
+        left = await PaceStore(conn).silence_left(Lane.API)
+    assert delays[:2] == [None, None]
+    assert timedelta(seconds=2) < left <= delays[2] <= FIRST_PAUSE
+
+
+async def test_the_pauses_of_an_outage_grow_and_are_bounded(database, sql):
+    await failures(pace(database), "a", "b")
+    pauses = []
+    for _ in range(8):
+        pauses += await failures(pace(database), "c")
+        await sql("UPDATE upstream_pace SET silent_until = NULL")
+
+    assert pauses[:5] == sorted(pauses[:5])
+    assert pauses[1] > pauses[0] * 1.9
+    assert LONGEST_PAUSE * 0.9 < pauses[-1] <= LONGEST_PAUSE
+
+
+async def test_those_that_were_under_way_do_not_lengthen_the_pause(database):
+    delays = await failures(pace(database), "a", "b", "c", "d", "e", "f")
+
+    assert max(delays[2:]) <= FIRST_PAUSE
+
+
+async def test_an_answer_ends_an_outage(database):
+    fleet = pace(database)
+    await failures(fleet, "a", "b", "c")
+    await fleet.cleared(Lane.API)
+
+    assert await failures(fleet, "d", "e") == [None, None]
+
+
+async def test_after_an_hour_an_outage_is_nobody_elses_fault_any_more(database, sql):
+    await failures(pace(database), "a", "b", "c")
+    await sql("UPDATE upstream_pace SET failing_since = now() - interval '61 minutes'")
+
+    assert await failures(pace(database), "a") == [None]
