@@ -32,10 +32,16 @@ run: $(VENV)/.run ## serve on :8000, bring one ingestion to its end, stay up
 demo: $(VENV)/.run ## the same, and exit when the ingestion has completed
 	@$(BIN)/python -m service demo
 
-test: $(VENV)/.dev ## the whole test suite, with coverage
+$(VENV)-s3/.done: tests/pdf/s3_server/requirements.lock | $(VENV)/.python
+	@echo "Installing the S3 server that the tests use into $(VENV)-s3 ..."
+	@$(PYTHON) -m venv $(VENV)-s3
+	@$(VENV)-s3/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+test: $(VENV)/.dev $(VENV)-s3/.done ## the whole test suite, with coverage
 	@$(BIN)/python -m pytest -m "not slow_faults" --cov --cov-report=term:skip-covered --cov-fail-under=85
 
-faults: $(VENV)/.dev ## every case of the fault list, the slow ones too
+faults: $(VENV)/.dev $(VENV)-s3/.done ## every case of the fault list, the slow ones too
 	@$(BIN)/python -m pytest tests/faults
 
 soak: $(VENV)/.dev ## disturb a fleet for half an hour; options in SOAK, as in SOAK="--seed 2"
@@ -73,4 +79,4 @@ lock: $(VENV)/.dev ## refresh the pinned versions
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 --extra dev -c requirements.lock setup.cfg -o requirements-dev.lock
 
 clean: ## remove .venv, caches and local data
-	rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-s3 .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var

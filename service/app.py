@@ -47,6 +47,7 @@ from service.ingest.tasks import HARVEST, PDF
 from service.ingest.upkeep import keep_tidy
 from service.lag import LoopLag
 from service.pdf.extract import ExtractLimits, Extractor
+from service.pdf.s3 import S3Store, bucket_of
 from service.pdf.store import LocalStore, PdfStore
 from service.settings import Settings, is_arxiv
 from service.storage.engine import Database, create_engine
@@ -85,6 +86,10 @@ def token_rules(settings: Settings, keys: Sequence[str]) -> TokenRules:
 
 def pdf_store(settings: Settings) -> PdfStore:
     """The storage of the PDFs."""
+    if settings.bucket is not None:
+        name, prefix = settings.bucket
+        bucket = bucket_of(name, prefix=prefix, endpoint=settings.s3_endpoint_url)
+        return S3Store(bucket, settings.storage_root, max_bytes=settings.max_pdf_bytes)
     return LocalStore(settings.storage_root, max_bytes=settings.max_pdf_bytes)
 
 

@@ -8,6 +8,7 @@ below receives plain values.
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
@@ -32,6 +33,7 @@ ARXIV_INTERVAL_SECONDS = 3.0  # info.arxiv.org/help/api/tou.html
 ARXIV_PDFS_PER_SECOND = 4.0  # info.arxiv.org/help/bulk_data.html
 SECRET_NAMES = ("JWT_SECRET", "JWT_OTHER_SECRETS", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY")
 OWN_PREFIXES = ("ARXIV_", "JWT_")
+BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # the naming rules of S3
 NO_URL = "must be an http:// or https:// URL"
 
 
@@ -50,6 +52,7 @@ class Settings:
     database_url: str | None
     data_dir: Path
     storage_url: str | None
+    s3_endpoint_url: str | None
     host: str
     port: int
     api_processes: int
@@ -102,10 +105,18 @@ class Settings:
 
     @property
     def storage_root(self) -> Path:
-        """Folder of the PDFs."""
+        """Folder of the PDFs; with S3, of those that are still on their way."""
         if self.storage_url is None:
             return self.data_dir / "files"
+        if self.bucket is not None:
+            return self.data_dir / "downloads"
         return Path(urlsplit(self.storage_url).path)
+
+    @property
+    def bucket(self) -> tuple[str, str] | None:
+        """Name and prefix of the S3 bucket that PDFs are kept in; None: in a folder."""
+        parts = urlsplit(self.storage_url or "")
+        return (parts.netloc, parts.path.strip("/")) if parts.scheme == "s3" else None
 
     @property
     def jwt_keys(self) -> tuple[str, ...]:
@@ -159,7 +170,7 @@ def _http_url(text: str) -> None:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise ValidationError(NO_URL)
     if parts.username is not None or parts.password is not None:
-        raise ValidationError("must not hold a user or password; arXiv asks for none")
+        raise ValidationError("must not hold a user or password")
 
 
 def _postgres_url(text: str) -> None:
@@ -169,10 +180,10 @@ def _postgres_url(text: str) -> None:
 
 def _storage_url(text: str) -> None:
     parts = _split(text)
-    if parts.scheme == "s3":
-        raise ValidationError("s3:// storage is not available in this version; use file://")
-    if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
-        raise ValidationError("must be a file:///absolute/path URL")
+    is_folder = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+    is_bucket = parts.scheme == "s3" and re.fullmatch(BUCKET, parts.netloc) is not None
+    if not (is_folder or is_bucket) or parts.query or parts.fragment:
+        raise ValidationError("must be a file:///absolute/path or s3://bucket/prefix URL")
 
 
 def _jwks_url(text: str) -> None:
@@ -210,6 +221,7 @@ class SettingsSchema(Schema):
     DATABASE_URL = fields.String(load_default=None, validate=_postgres_url)
     DATA_DIR = fields.String(load_default="./var")
     STORAGE_URL = fields.String(load_default=None, validate=_storage_url)
+    S3_ENDPOINT_URL = fields.String(load_default=None, validate=_http_url)
     HOST = fields.String(load_default="127.0.0.1")
     PORT = fields.Integer(load_default=8000, validate=_at_least(0, 65535))
     API_PROCESSES = fields.Integer(load_default=1, validate=_at_least(1, 64))

@@ -59,7 +59,8 @@ def test_nothing_need_be_set():
 GOOD = {
     "DATABASE_URL": "postgresql://u:p@h:5432/d",
     "DATA_DIR": "/tmp/x",
-    "STORAGE_URL": "file:///tmp/pdfs",
+    "STORAGE_URL": "s3://pdfs/arxiv",
+    "S3_ENDPOINT_URL": "http://127.0.0.1:9000",
     "HOST": "0.0.0.0",
     "PORT": "0",
     "API_PROCESSES": "2",
@@ -116,7 +117,12 @@ BAD = [
     ("DATABASE_URL", "postgresql://u:hunter2@[::1/d"),
     ("DATABASE_URL", "postgresql://u:hunter2@h:port/d"),
     ("DATABASE_URL", "postgresql://u:hunter2@h:99999/d"),
-    ("STORAGE_URL", "s3://bucket/prefix"),
+    ("STORAGE_URL", "s3://"),
+    ("STORAGE_URL", "s3:///prefix"),
+    ("STORAGE_URL", "s3://No_Bucket/prefix"),
+    ("STORAGE_URL", "s3://bucket/prefix?query"),
+    ("S3_ENDPOINT_URL", "localhost:9000"),
+    ("S3_ENDPOINT_URL", "https://user:word@s3.example"),
     ("STORAGE_URL", "/plain/path"),
     ("STORAGE_URL", "file://host/path"),
     ("PORT", "eight"),
@@ -245,6 +251,21 @@ def test_a_stand_in_may_be_asked_faster():
     known = settings(**STAND_IN, ARXIV_MIN_INTERVAL_SECONDS="0", ARXIV_PDF_PER_SECOND="1000")
 
     assert known.arxiv_min_interval_seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "bucket", "folder"),
+    [
+        ("file:///srv/pdfs", None, "/srv/pdfs"),
+        ("s3://pdfs", ("pdfs", ""), "/data/downloads"),
+        ("s3://pdfs/arxiv/2026/", ("pdfs", "arxiv/2026"), "/data/downloads"),
+    ],
+)
+def test_pdfs_are_kept_in_a_folder_or_in_a_bucket(url, bucket, folder):
+    known = Settings.from_environ({"STORAGE_URL": url, "DATA_DIR": "/data"})
+
+    assert known.bucket == bucket
+    assert known.storage_root == Path(folder)
 
 
 def test_being_slower_than_asked_is_always_allowed():

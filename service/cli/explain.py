@@ -64,12 +64,15 @@ def _facts(job: JobReport, settings: Settings) -> dict[str, object]:
         "metadata": f"{job.count('papers_fetched')} papers"
         f" ({job.count('papers_created')} new, {job.count('papers_updated')} brought in again),"
         " in the table papers",
-        "PDFs": f"{job.count('pdfs_downloaded')} downloaded, {lost},"
-        f" in {_near(settings.storage_root)}",
+        "PDFs": f"{job.count('pdfs_downloaded')} downloaded, {lost}, in {_storage(settings)}",
         "text": f"{job.count('pdfs_processed')} extracted, in the table paper_texts",
         "errors": f"{job.count('errors_total')}, in the table job_errors",
         "time": duration(job.stats.get("elapsed_seconds")),
     }
+
+
+def _storage(settings: Settings) -> object:
+    return _near(settings.storage_root) if settings.bucket is None else settings.storage_url
 
 
 async def _show_rows(statements: Sequence[str], say: Console) -> None:

@@ -141,8 +141,7 @@ class FetchPdf:
         if attempt.row.state == PaperState.PENDING or pdf != attempt.held:
             await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf)
         self._stage = Stage.PDF_PROCESSING
-        path = await self.tools.store.local_path(pdf.path)
-        async with self._reading():
+        async with self.tools.store.local_copy(pdf) as path, self._reading():
             text = await self.tools.extractor.text_of(path)
         await self._record(attempt, PaperState.PROCESSED, text=text)
 

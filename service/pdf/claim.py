@@ -77,7 +77,7 @@ def take_over(folder: int, stem: str, max_bytes: int) -> tuple[str, int] | None:
         found = _PART.fullmatch(name)
         if found is None or found["stem"] != stem:
             continue
-        fd = _lock(folder, name)
+        fd = lock(folder, name)
         if fd is None:
             continue
         if etag_of(name) is not None and 0 < os.fstat(fd).st_size <= max_bytes:
@@ -100,7 +100,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _removed(folder: int, name: str, before: float) -> bool:
-    fd = _lock(folder, name)
+    fd = lock(folder, name)
     if fd is None:
         return False
     try:
@@ -112,7 +112,7 @@ def _removed(folder: int, name: str, before: float) -> bool:
         os.close(fd)
 
 
-def _lock(folder: int, name: str) -> int | None:
+def lock(folder: int, name: str) -> int | None:
     """A locked descriptor of an existing part; None when it is held, gone or no plain file."""
     try:
         fd = open_file(folder, name, os.O_RDWR)

@@ -7,14 +7,12 @@ row. Readers therefore see the old file or the new one, never a short one, and a
 row never claims a file that a power cut could still take away.
 """
 
-import asyncio
 import errno
 import hashlib
 import io
 import os
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -22,18 +20,15 @@ from typing import Protocol
 from aiofiles.threadpool import wrap
 
 from service.domain.arxiv_id import ArxivId
-from service.domain.errors import BadPdf, NotFound, PermanentError, StorageAway
+from service.domain.errors import BadPdf, NotFound
 from service.domain.paper import StoredPdf
-from service.pdf import claim
 from service.pdf.blocking import in_thread, to_its_end
-from service.pdf.folder import FILE_MODE, Root, open_file, require_replaceable, storage_errors
-from service.pdf.naming import path_for, stem_of
+from service.pdf.folder import Root, open_file, require_replaceable, storage_errors
+from service.pdf.naming import is_plain, path_for
 from service.pdf.part import Part
+from service.pdf.scratch import Scratch
 
-ROOM_BYTES = 1 << 20  # with less left than this a download is not worth beginning
-PROBE_BYTES = 4096  # one block: an empty file would still fit on a full disk
 READ_BYTES = 64 * 1024
-PROBE_DEADLINE = timedelta(seconds=5)
 
 
 class PdfStore(Protocol):
@@ -62,8 +57,8 @@ class PdfStore(Protocol):
         """True when the file of that name has this size and content."""
         ...
 
-    async def local_path(self, path: str) -> Path:
-        """A local file with the content, to serve or extract; raises NotFound."""
+    def local_copy(self, pdf: StoredPdf) -> AbstractAsyncContextManager[Path]:
+        """A local file with the content, for as long as the block lasts; raises NotFound."""
         ...
 
     def read(self, path: str, wanted: range) -> AsyncGenerator[bytes]:
@@ -90,10 +85,8 @@ class LocalStore(PdfStore):
         self, root: Path, *, max_bytes: int, fsync: Callable[[int], None] = os.fsync
     ) -> None:
         self._root = Root(root.absolute())
-        self._max_bytes = max_bytes
+        self._scratch = Scratch(self._root, max_bytes)
         self._fsync = fsync
-        self._needed_bytes = 0  # what the last download that met a full disk had reached
-        self._probe: asyncio.Task[None] | None = None
 
     def path_for(self, arxiv_id: ArxivId) -> str:
         """Relative to the root: `2301/2301.00001v3.pdf`; ValueError for an id without a version."""
@@ -101,28 +94,11 @@ class LocalStore(PdfStore):
 
     async def prepare(self) -> None:
         """Make the root folder and its marker, unless they are there."""
-        with storage_errors():
-            await in_thread(self._root.create)
+        await self._scratch.prepare()
 
-    @asynccontextmanager
-    async def partial(self, arxiv_id: ArxivId) -> AsyncIterator[Part]:
-        """A part of this version: one that a dead process left behind, or a new, empty one.
-
-        Two downloads of one version at once get a part each. When the block
-        ends without a commit, a part with an ETag is kept to be resumed; after
-        a permanent error, or when the storage failed, nothing is kept.
-        """
-        part = Part(self._root, stem_of(arxiv_id), self._max_bytes)
-        try:
-            await in_thread(part.open)
-            yield part
-        except (PermanentError, StorageAway) as err:
-            if _is_full(err):
-                self._needed_bytes = part.size
-            await part.discard()
-            raise
-        finally:
-            await in_thread(part.close)
+    def partial(self, arxiv_id: ArxivId) -> AbstractAsyncContextManager[Part]:
+        """A part on the file system that the final file will be on."""
+        return self._scratch.partial(arxiv_id)
 
     async def commit(self, part: Part, arxiv_id: ArxivId) -> StoredPdf:
         """Force the part to disk, then give it its final name (atomic, durable).
@@ -136,7 +112,7 @@ class LocalStore(PdfStore):
         path = path_for(arxiv_id)
         with storage_errors():
             await in_thread(self._place, part, path)
-        self._needed_bytes = 0
+        self._scratch.note_room()
         return StoredPdf(path=path, sha256=part.sha256, size_bytes=part.size)
 
     async def verify(self, path: str, sha256: str, size_bytes: int) -> bool:
@@ -144,18 +120,19 @@ class LocalStore(PdfStore):
         with storage_errors():
             return await in_thread(self._has, path, sha256, size_bytes)
 
-    async def local_path(self, path: str) -> Path:
-        """The absolute path of a stored file, checked: regular, inside the root, no links."""
+    @asynccontextmanager
+    async def local_copy(self, pdf: StoredPdf) -> AsyncIterator[Path]:
+        """The stored file itself, by its absolute path: regular, inside the root, no links."""
         with storage_errors():
-            is_there = await in_thread(self._is_there, path)
+            is_there = await in_thread(self._is_there, pdf.path)
         if not is_there:
             raise NotFound("PDF not found")
-        return self._root.path / path
+        yield self._root.path / pdf.path
 
     async def read(self, path: str, wanted: range) -> AsyncGenerator[bytes]:
         """Pieces of at most 64 KiB; all are of one file, also when it is replaced meanwhile.
 
-        Refuses what `local_path` refuses.
+        Refuses what `local_copy` refuses.
         """
         with storage_errors():
             file = wrap(await in_thread(self._open, path, wanted))
@@ -172,25 +149,12 @@ class LocalStore(PdfStore):
             await to_its_end(file.close())
 
     async def check_writable(self) -> None:
-        """Write, force to disk and remove a file; StorageAway when that fails or takes over 5 s.
-
-        Calls at the same time share one probe, so that a hanging disk holds one
-        thread, not one for each question.
-        """
-        if self._probe is None or self._probe.done():
-            self._probe = asyncio.create_task(asyncio.to_thread(self._try_out))
-            self._probe.add_done_callback(_note_end)
-        try:
-            async with asyncio.timeout(PROBE_DEADLINE.total_seconds()):
-                with storage_errors():
-                    await asyncio.shield(self._probe)
-        except TimeoutError as err:
-            raise StorageAway("The PDF storage does not answer in time") from err
+        """Write, force to disk and remove a file; StorageAway when that fails or takes over 5 s."""
+        await self._scratch.check_writable()
 
     async def sweep(self, older_than: timedelta) -> int:
         """Look through the folder of partial files; nothing else is touched."""
-        with storage_errors():
-            return await in_thread(self._sweep, time.time() - older_than.total_seconds())
+        return await self._scratch.sweep(older_than)
 
     # What follows blocks.
 
@@ -235,7 +199,7 @@ class LocalStore(PdfStore):
     def _find(self, path: str) -> int | None:
         """A descriptor of the stored file; None when it is not there, or not a plain file."""
         *folders, name = path.split("/")
-        if "\0" in path or any(part == "" or part.startswith(".") for part in (*folders, name)):
+        if not is_plain(path):
             return None
         os.close(self._root.open())  # a missing root is no missing file
         try:
@@ -248,45 +212,3 @@ class LocalStore(PdfStore):
             if err.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
                 return None
             raise
-
-    def _try_out(self) -> None:
-        folder = self._root.open_for_writing(claim.FOLDER)
-        name = claim.probe_name()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            fd = os.open(name, flags, FILE_MODE, dir_fd=folder)
-            try:
-                os.write(fd, bytes(PROBE_BYTES))
-                os.fsync(fd)
-                self._require_room(fd)
-            finally:
-                os.close(fd)
-                with suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=folder)
-        finally:
-            os.close(folder)
-
-    def _require_room(self, fd: int) -> None:
-        """Raise OSError (ENOSPC) when the next download is likely to meet a full disk."""
-        disk = os.fstatvfs(fd)
-        has_size = disk.f_blocks > 0  # some network file systems do not say
-        if has_size and disk.f_bavail * disk.f_frsize < self._needed_bytes + ROOM_BYTES:
-            raise OSError(errno.ENOSPC, "too little room")
-
-    def _sweep(self, before: float) -> int:
-        folder = self._root.open_for_writing(claim.FOLDER)
-        try:
-            return claim.remove_abandoned(folder, before)
-        finally:
-            os.close(folder)
-
-
-def _note_end(probe: asyncio.Task[None]) -> None:
-    """Look at the result of a probe that nobody may be waiting for any more."""
-    if not probe.cancelled():
-        probe.exception()
-
-
-def _is_full(err: BaseException) -> bool:
-    cause = err.__cause__
-    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

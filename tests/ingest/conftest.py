@@ -197,6 +197,12 @@ class Rig:
             assert (self.folder / "files" / row.pdf_path).stat().st_size == row.pdf_bytes
 
 
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """SIGKILL a process of `Rig.process`, and all that it has started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.wait_for(process.wait(), 10)
+
+
 @pytest.fixture
 async def rig(database: Database, database_url: str, replica: Replica, tmp_path: Path) -> Rig:
     folder = tmp_path / "data"

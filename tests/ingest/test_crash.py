@@ -9,6 +9,7 @@ import pytest
 
 from service.domain.job import JobStatus
 from service.storage.jobs import JobStore
+from tests.ingest.conftest import kill
 
 TAKEOVER_SECONDS = 45  # 4 s of lease and poll, up to 5 s of a lock, on a busy machine
 
@@ -21,11 +22,6 @@ async def undisturbed(rig, **request):
         result = await rig.result(job_id)
     await rig.forget()
     return result
-
-
-async def kill(process):
-    os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.wait_for(process.wait(), 10)
 
 
 @pytest.mark.parametrize(

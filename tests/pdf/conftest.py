@@ -12,6 +12,9 @@ from service.domain.arxiv_id import ArxivId
 from service.domain.paper import StoredPdf
 from service.pdf.extract import ExtractLimits, Extractor
 from service.pdf.store import LocalStore
+from tests.pdf.s3_fixtures import aws, s3_server
+
+__all__ = ["aws", "s3_server"]
 
 MIB = 1 << 20
 SMALL_LIMITS = ExtractLimits(

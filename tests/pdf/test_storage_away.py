@@ -16,6 +16,7 @@ import asyncio, json, subprocess, sys
 from pathlib import Path
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import ServiceError
+from service.domain.paper import StoredPdf
 from service.pdf.store import LocalStore
 
 root = Path(sys.argv[1])
@@ -42,6 +43,11 @@ def left():
 def remount(options):
     subprocess.run(["mount", "-o", f"remount,{options}", str(root)], check=True)
 
+async def opened(store):
+    stored = StoredPdf(path="2301/2301.00001v1.pdf", sha256="", size_bytes=0)
+    async with store.local_copy(stored):
+        pass
+
 async def main():
     seen = {"at first": await outcome(store.check_writable())}
     seen["download"], seen["left"] = await outcome(download(4 << 20)), left()
@@ -52,7 +58,7 @@ async def main():
     remount("ro")
     seen["read-only"] = await outcome(store.check_writable())
     seen["read-only download"] = await outcome(download(1))
-    seen["still read"] = await outcome(store.local_path("2301/2301.00001v1.pdf"))
+    seen["still read"] = await outcome(opened(store))
     remount("rw")
     seen["writable"] = await outcome(store.check_writable())
     (root / "filler").write_bytes(bytes(11 << 20))
@@ -148,7 +154,8 @@ async def test_a_missing_root_is_away_until_it_is_back(store, root, keep, arxiv_
     with pytest.raises(StorageAway):
         await store.verify(stored.path, stored.sha256, stored.size_bytes)
     with pytest.raises(StorageAway):
-        await store.local_path(stored.path)
+        async with store.local_copy(stored):
+            pass
     with pytest.raises(StorageAway):
         await store.sweep(timedelta(0))
     assert not root.exists()

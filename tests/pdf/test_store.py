@@ -3,6 +3,7 @@ import hashlib
 import os
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -125,7 +126,8 @@ async def test_a_stored_file_that_became_a_link_is_neither_served_nor_verified(
 
     assert not is_whole
     with pytest.raises(NotFound):
-        await store.local_path(stored.path)
+        async with store.local_copy(stored):
+            pass
 
 
 async def test_two_commits_of_one_paper_leave_one_whole_file(store, root, arxiv_id):
@@ -185,12 +187,11 @@ async def test_a_stored_file_is_verified_by_size_and_content(store, root, keep, 
     assert not await store.verify(stored.path, stored.sha256, stored.size_bytes)
 
 
-async def test_the_local_path_of_a_stored_file_is_absolute(store, root, keep, arxiv_id):
+async def test_the_local_copy_of_a_stored_file_is_the_file(store, root, keep, arxiv_id):
     stored = await keep(arxiv_id, CONTENT)
 
-    path = await store.local_path(stored.path)
-
-    assert path.is_absolute()
+    async with store.local_copy(stored) as path:
+        assert path == root / stored.path
     assert path.read_bytes() == CONTENT
 
 
@@ -212,11 +213,12 @@ async def test_the_local_path_of_a_stored_file_is_absolute(store, root, keep, ar
     ],
 )
 async def test_any_other_path_is_not_found(store, root, keep, arxiv_id, path):
-    await keep(arxiv_id, CONTENT)
+    stored = await keep(arxiv_id, CONTENT)
     (root.parent / "outside").write_text("outside")
 
     with pytest.raises(NotFound):
-        await store.local_path(path)
+        async with store.local_copy(replace(stored, path=path)):
+            pass
     assert not await store.verify(path, "0" * 64, 7)
 
 
@@ -238,10 +240,12 @@ async def test_no_descriptor_is_left_open(store, keep, arxiv_id):
     for _ in range(3):
         await keep(arxiv_id, CONTENT)
         await store.verify(stored.path, stored.sha256, stored.size_bytes)
-        await store.local_path(stored.path)
+        async with store.local_copy(stored):
+            pass
         await store.check_writable()
         with pytest.raises(NotFound):
-            await store.local_path("2301/no.pdf")
+            async with store.local_copy(replace(stored, path="2301/no.pdf")):
+                pass
 
     assert psutil.Process().num_fds() == before
 
