@@ -2,14 +2,24 @@
 
 from aiohttp import web
 
-from service.api import health, job_lists, jobs, metrics, paper_files, papers, schedules, stats
+from service.api import (
+    health,
+    job_lists,
+    jobs,
+    metrics,
+    ops,
+    paper_files,
+    papers,
+    schedules,
+    stats,
+)
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
 SCHEDULES = "/api/v1/schedules"
 
 # No token is asked for here; compared exactly, never by pattern.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/ops", "/ops/ops.css", "/ops/ops.js"})
 
 
 def add_routes(app: web.Application) -> None:
@@ -38,3 +48,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
     app.router.add_get("/metrics", metrics.show_metrics)
+    app.router.add_get("/ops", ops.show_page)
+    app.router.add_get("/ops/ops.css", ops.show_style)
+    app.router.add_get("/ops/ops.js", ops.show_script)
+    app.router.add_get(f"{INGESTION}/overview", ops.overview)

@@ -4,6 +4,7 @@ Reads only, each by an index or over a table that stays small.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, select, text
@@ -29,7 +30,7 @@ _PROCESSES = text(
     " GROUP BY application_name, client_addr ORDER BY application_name, client_addr"
 )
 _JOBS = text(
-    "SELECT id AS job_id, status, requested_by, percent::float8 AS percent, papers_fetched,"
+    "SELECT id::text AS job_id, status, requested_by, percent::float8 AS percent, papers_fetched,"
     " papers_total, pdfs_processed, pdfs_pending, errors_total,"
     " papers_per_second::float8 AS papers_per_second, extract(epoch FROM eta)::float8 AS"
     " eta_seconds, extract(epoch FROM age)::float8 AS age_seconds, last_sign_of_life AS seen_at"
@@ -40,7 +41,7 @@ _JOBS = text(
     " ORDER BY status = 'running' DESC, status = 'pending' DESC, id DESC"
 )
 _FAILING = text(
-    "SELECT job_id, arxiv_id, title, reason, attempts, error, failed_at"
+    "SELECT job_id::text AS job_id, arxiv_id, title, reason, attempts, error, failed_at"
     " FROM failing_papers LIMIT :limit"
 )
 
@@ -50,6 +51,11 @@ class FleetStore:
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
+
+    async def now(self) -> datetime:
+        """The moment, by the clock of the database."""
+        moment: datetime = (await self._conn.execute(select(func.clock_timestamp()))).scalar_one()
+        return moment
 
     async def count_jobs(self) -> dict[str, int]:
         """Status → jobs; a status that no job has is absent."""

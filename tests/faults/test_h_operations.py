@@ -1,5 +1,6 @@
 """Group H of the fault list: operations and data."""
 
+import json
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -7,13 +8,39 @@ from pathlib import Path
 import pytest
 from pypdfium2.version import PDFIUM_INFO
 
+from service.storage.papers import PaperStore
+from tests.conftest import make_paper
+
 ROOT = Path(__file__).parents[2]
 FLOORS = {"aiohttp": (3, 14, 3), "pyjwt": (2, 13, 0)}  # what had security fixes
+HOSTILE = "<script>alert(1)</script> =cmd() & \"quoted\" 'text'"
 PDFIUM_FLOOR = (156, 0, 8078, 73)  # CVE-2026-118345
 
 
 def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+async def test_case_96_hostile_text_comes_back_as_json_unchanged(api, database):
+    paper = make_paper(title=HOSTILE, authors=(HOSTILE,), comments=HOSTILE)
+    async with database.transaction() as conn:
+        await PaperStore(conn).upsert([paper], overwrite=True)
+
+    for path, accept in [
+        ("/api/v1/papers/2301.00001", "text/html, */*;q=0.1"),
+        ("/api/v1/papers", "*/*"),
+        ("/api/v1/papers", "application/x-ndjson"),
+    ]:
+        response = await api.get(path, headers={"Accept": accept})
+        shown = json.loads(await response.text())
+        shown = shown[0] if isinstance(shown, list) else shown
+        assert (shown["title"], shown["authors"], shown["comments"]) == (
+            HOSTILE,
+            [HOSTILE],
+            HOSTILE,
+        )
+        assert response.content_type in ("application/json", "application/x-ndjson")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("name", FLOORS)
