@@ -22,6 +22,7 @@ from sqlalchemy import QueuePool
 from service.domain.errors import DatabaseAway
 from service.storage.engine import Database
 from service.storage.fleet import FleetStore
+from service.storage.stats import StatsStore
 
 KEPT_SECONDS = 5.0  # figures of the fleet; Prometheus asks every 15 s by default
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -101,7 +102,7 @@ class FleetFigures(Collector):
             up = GaugeMetricFamily("database_up", "1 when the database answered, else 0.", 1)
             try:
                 async with self._database.transaction() as conn:
-                    self._families = [up, *await _fleet(FleetStore(conn))]
+                    self._families = [up, *await _fleet(FleetStore(conn), StatsStore(conn))]
             except DatabaseAway:
                 up.samples.clear()
                 up.add_metric((), 0)
@@ -117,7 +118,8 @@ class FleetFigures(Collector):
         return self._families
 
 
-async def _fleet(store: FleetStore) -> list[Metric]:
+async def _fleet(store: FleetStore, stats: StatsStore) -> list[Metric]:
+    await stats.begin()
     lanes = await store.list_lanes()
     tasks = [((row.kind, row.status), row.tasks) for row in await store.list_tasks()]
     turns = CounterMetricFamily(
@@ -131,8 +133,8 @@ async def _fleet(store: FleetStore) -> list[Metric]:
         refusals.add_metric((row.lane,), row.refusals)
     silences = [((row.lane,), row.silent_seconds) for row in lanes]
     strikes = [((row.lane,), row.strikes) for row in lanes]
-    counted_jobs = [((key,), n) for key, n in (await store.count_jobs()).items()]
-    counted_papers = [((key,), n) for key, n in (await store.count_papers()).items()]
+    counted_jobs = [((key,), n) for key, n in (await stats.count_jobs()).counts.items()]
+    counted_papers = [((key,), n) for key, n in (await stats.count_papers()).counts.items()]
     return [
         turns,
         refusals,

@@ -13,8 +13,10 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from service.api.jobs import DATABASE, json_response
+from service.api.pages import PAGE_HEADERS
 from service.api.status import moment
 from service.storage.fleet import FleetStore
+from service.storage.stats import StatsStore
 
 ACTIVE_SHOWN = 50
 LATEST_SHOWN = 10
@@ -26,16 +28,7 @@ _KINDS = {
     "ops.css": "text/css; charset=utf-8",
     "ops.js": "text/javascript; charset=utf-8",
 }
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
-    " connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'",
-    "Cache-Control": "no-cache",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+_HEADERS = {**PAGE_HEADERS, "Cache-Control": "no-cache"}
 
 
 async def show_page(_: web.Request) -> web.StreamResponse:
@@ -60,11 +53,11 @@ def _file(name: str) -> web.FileResponse:
 async def overview(request: web.Request) -> web.Response:
     """GET /overview → 200 with what the page shows, of one moment."""
     async with request.app[DATABASE].transaction() as conn:
-        fleet = FleetStore(conn)
+        fleet, stats = FleetStore(conn), StatsStore(conn)
         document = {
-            "at": moment(await fleet.now()),
-            "jobs_by_status": await fleet.count_jobs(),
-            "papers_by_pdf_state": await fleet.count_papers(),
+            "at": moment(await stats.begin()),
+            "jobs_by_status": (await stats.count_jobs()).counts,
+            "papers_by_pdf_state": (await stats.count_papers()).counts,
             "jobs": _rows(await fleet.list_jobs(active=ACTIVE_SHOWN, latest=LATEST_SHOWN)),
             "tasks": _rows(await fleet.list_tasks()),
             "lanes": _rows(await fleet.list_lanes()),

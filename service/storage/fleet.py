@@ -1,16 +1,13 @@
 """How the whole fleet is doing, in SQL: for metrics and for the operators' page.
 
-Reads only, each by an index or over a table that stays small.
+Reads only, each by an index or over a table that stays small; totals are in `stats.py`.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from service.storage.tables import jobs, papers
 
 _TASKS = text(
     "SELECT entrypoint AS kind, status::text AS status, count(*) AS tasks,"
@@ -52,19 +49,6 @@ class FleetStore:
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def now(self) -> datetime:
-        """The moment, by the clock of the database."""
-        moment: datetime = (await self._conn.execute(select(func.clock_timestamp()))).scalar_one()
-        return moment
-
-    async def count_jobs(self) -> dict[str, int]:
-        """Status → jobs; a status that no job has is absent."""
-        return await self._counts(jobs.c.status)
-
-    async def count_papers(self) -> dict[str, int]:
-        """State of the PDF → papers; likewise."""
-        return await self._counts(papers.c.pdf_state)
-
     async def list_tasks(self) -> Sequence[Row[Any]]:
         """Queue depth: kind, status, tasks, oldest_at, heartbeat_at."""
         return (await self._conn.execute(_TASKS)).all()
@@ -84,7 +68,3 @@ class FleetStore:
     async def list_failing(self, *, limit: int) -> Sequence[Row[Any]]:
         """The papers given up on last, from `failing_papers`."""
         return (await self._conn.execute(_FAILING, {"limit": limit})).all()
-
-    async def _counts(self, column: Any) -> dict[str, int]:  # noqa: ANN401 - a text column
-        statement = select(column, func.count()).group_by(column)
-        return {row[0]: row[1] for row in await self._conn.execute(statement)}

@@ -97,8 +97,8 @@ async def test_the_overview_has_jobs_queue_pace_processes_and_failures(api, busy
     (job,), (task,), (api_lane, pdf_lane) = found["jobs"], found["tasks"], found["lanes"]
     assert (response.status, response.headers["X-Content-Type-Options"]) == (200, "nosniff")
     assert datetime.fromisoformat(found["at"]).tzinfo is not None
-    assert found["jobs_by_status"] == {"running": 1}
-    assert found["papers_by_pdf_state"] == {"none": 1}
+    assert found["jobs_by_status"]["running"] == 1
+    assert found["papers_by_pdf_state"]["none"] == 1
     assert (job["status"], job["percent"], job["papers_total"]) == ("running", 50.0, 10)
     assert job["eta_seconds"] >= 9
     assert (task["kind"], task["status"], task["tasks"]) == ("pdf", "picked", 1)
@@ -125,4 +125,5 @@ async def test_active_jobs_come_before_the_latest_of_the_others(api, sql):
 
     shown = [job["status"] for job in found["jobs"]]
     assert shown == ["running", "pending"] + ["failed"] * ops.LATEST_SHOWN
-    assert found["jobs_by_status"] == {"completed": 30, "pending": 1, "running": 1, "failed": 12}
+    counts = {"completed": 30, "pending": 1, "running": 1, "failed": 12, "cancelled": 0}
+    assert found["jobs_by_status"] == counts
