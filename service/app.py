@@ -33,6 +33,7 @@ from service.api.server import SERVER_NAME
 from service.api.stats import STATS, Stats
 from service.api.streams import STREAMS, Streams
 from service.api.tokens import TokenRules, Tokens
+from service.api.waiting import WAITING, Waiting, WaitLimits
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
@@ -104,9 +105,17 @@ def bounds(settings: Settings) -> Bounds:
 
 
 def build_api(
-    rules: TokenRules, database: Database, store: PdfStore, bounds: Bounds | None = None
+    rules: TokenRules,
+    database: Database,
+    store: PdfStore,
+    bounds: Bounds | None = None,
+    *,
+    wait_limits: WaitLimits | None = None,
 ) -> web.Application:
-    """The HTTP application; its background work starts and ends with it."""
+    """The HTTP application; its background work starts and ends with it.
+
+    `wait_limits`: bounds on those who wait for changes, if not the usual ones.
+    """
     bounds = bounds or Bounds()
     callers, lag = ActiveCallers(database), LoopLag()
     published = PublishedKeys(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
@@ -133,10 +142,10 @@ def build_api(
     app[STATS] = stats = Stats(database)
     app.on_cleanup.append(lambda _: stats.close())
     app.on_response_prepare.extend((_hide_versions, guard_pages, show_limits))
+    _serve_waiters(app, Waiting(database, is_active=callers.is_active, limits=wait_limits))
     app.on_cleanup.append(lambda _: reads.close())
-    app.cleanup_ctx.append(_watching(callers.watch))
-    app.cleanup_ctx.append(_watching(lag.watch))
-    app.cleanup_ctx.append(_watching(partial(app[ADMISSION].watch, database)))
+    for watch in (callers.watch, lag.watch, partial(app[ADMISSION].watch, database)):
+        app.cleanup_ctx.append(_watching(watch))
     if published is not None:
         app.cleanup_ctx.append(_watching(published.watch))
     add_routes(app)
@@ -145,6 +154,15 @@ def build_api(
 
 async def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER_NAME
+
+
+def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
+    async def let_go(_: web.Application) -> None:
+        waiting.close()
+
+    app[WAITING] = waiting
+    app.on_shutdown.append(let_go)
+    app.cleanup_ctx.append(_watching(waiting.run))
 
 
 def _watching(watch: Callable[[], Coroutine[None, None, None]]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context

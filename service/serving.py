@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.health import READINESS
 from service.api.server import ConnectionLimits, Runner, affordable
+from service.api.waiting import WAITING
 from service.app import (
     API_DEADLINE_SECONDS,
     Worker,
@@ -120,6 +121,7 @@ async def _live(
         _log.info("draining")
         if app is not None:
             app[READINESS].is_stopping = True
+            app[WAITING].close()
         if worker is not None:
             await worker.drain(settings.drain_seconds)
     _log.info("stopped")

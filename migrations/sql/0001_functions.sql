@@ -21,17 +21,18 @@ COMMENT ON FUNCTION jobs_touch() IS 'Keeps version, updated_at and completed_at 
 CREATE TRIGGER jobs_touch BEFORE INSERT OR UPDATE ON jobs
     FOR EACH ROW EXECUTE FUNCTION jobs_touch();
 
+-- For those who wait. The id alone, so that the changes of one job in one transaction become one
+-- announcement: PostgreSQL drops equal ones, and holds a lock over its commit for any.
 CREATE FUNCTION jobs_announce() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'INSERT' OR NEW.version <> OLD.version THEN
-        PERFORM pg_notify('job_changed', NEW.id::text);
-    END IF;
+    PERFORM pg_notify('job_changed', NEW.id::text);
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION jobs_announce() IS 'NOTIFY job_changed with the id of a job that changed; a hint, never the truth.';
-CREATE TRIGGER jobs_announce AFTER INSERT OR UPDATE ON jobs
-    FOR EACH ROW EXECUTE FUNCTION jobs_announce();
+CREATE TRIGGER jobs_announce AFTER UPDATE ON jobs
+    FOR EACH ROW WHEN (OLD.version IS DISTINCT FROM NEW.version)
+    EXECUTE FUNCTION jobs_announce();
 
 CREATE FUNCTION job_errors_count() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -18,6 +18,7 @@ MAX_TOKEN_LENGTH = 8192
 OUT_OF_SCOPE = "The token does not have the scope that this needs"
 CALLER: web.RequestKey[str] = web.RequestKey("caller", str)
 MAY_OPERATE: web.RequestKey[bool] = web.RequestKey("may_operate", bool)
+TOKEN_ENDS: web.RequestKey[float] = web.RequestKey("token_ends", float)  # seconds of the epoch
 # RFC 6750 §2.1 and RFC 7515 §3.1: one blank, three base64url parts
 _HEADER = re.compile(r"(?i:bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII)
 
@@ -44,6 +45,7 @@ def authentication(
         if not is_active(grant.caller):
             raise Unauthenticated(REFUSED)
         request[CALLER] = grant.caller
+        request[TOKEN_ENDS] = grant.ends
         if request.method not in READING:
             _demand(rules.write_scope, grant)
             request[MAY_OPERATE] = rules.operator_scope in (None, *grant.scopes)

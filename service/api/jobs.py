@@ -1,17 +1,21 @@
 """Jobs over HTTP: submit, look, retry, cancel. Thin: load, one call, dump."""
 
+import asyncio
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from service.api.auth import CALLER, demand_ownership
 from service.api.body import read_json, read_no_body
+from service.api.prefer import applied, preferred_wait
 from service.api.schemas import load_request
-from service.api.status import entity_tag, status_document
+from service.api.status import Shown
+from service.api.waiting import WAITING
 from service.domain.errors import Conflict, MalformedRequest, NotFound
 from service.domain.job import Job
 from service.ingest.admission import Admission
@@ -86,13 +90,39 @@ def _recorded(
 
 
 async def get_job(request: web.Request) -> web.Response:
-    """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it."""
-    job = await request.app[READS].get(job_id_of(request))
-    tag = entity_tag(job)
-    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
-    if any(seen.value in (tag, "*") for seen in request.if_none_match or ()):
-        return web.Response(status=304, headers=headers)
-    return json_response(status_document(job), headers=headers)
+    """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it.
+
+    With `Prefer: wait=N` the answer waits for a change, where there is room to wait.
+    """
+    job_id, wait = job_id_of(request), preferred_wait(request)
+    if wait is not None and request.app[WAITING].has_room:
+        return await _get_changed_job(request, job_id, wait)
+    return _status_response(request, Shown(await request.app[READS].get(job_id)))
+
+
+async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) -> web.Response:
+    until = asyncio.get_running_loop().time() + wait.total_seconds()
+    reads = request.app[READS]
+    with request.app[WAITING].watch(request, job_id) as watch:
+        shown = Shown(await reads.get(job_id))
+        sent = hdrs.IF_NONE_MATCH in request.headers
+        if not shown.is_final and (_is_seen(request, shown) or not sent):
+            shown = await watch.newer(shown, until=until) or Shown(await reads.get(job_id))
+    return _status_response(request, shown, headers=applied(wait))
+
+
+def _status_response(
+    request: web.Request, shown: Shown, *, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    extra = {"ETag": f'"{shown.version}"', "Cache-Control": "no-cache", **(headers or {})}
+    if _is_seen(request, shown):
+        return web.Response(status=304, headers=extra)
+    return json_response(shown.body, headers=extra)
+
+
+def _is_seen(request: web.Request, shown: Shown) -> bool:
+    tags = (str(shown.version), "*")
+    return any(seen.value in tags for seen in request.if_none_match or ())
 
 
 async def cancel_job(request: web.Request) -> web.Response:
@@ -124,11 +154,11 @@ def uuid_of(text: str) -> UUID | None:
 def json_response(
     body: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """`body` as compact JSON, keys in the order given."""
+    """`body` as compact JSON, keys in the order given; bytes are JSON already."""
     extra = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
     return web.Response(
         status=status,
-        body=orjson.dumps(body),
+        body=body if isinstance(body, bytes) else orjson.dumps(body),
         headers={"Content-Type": "application/json", **extra},
     )
 

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from service.api import (
+    events,
     health,
     job_lists,
     jobs,
@@ -30,6 +31,7 @@ def add_routes(app: web.Application) -> None:
     job.add_route("DELETE", jobs.cancel_job)
     app.router.add_post(f"{INGESTION}/job/{{job_id:[^/]+}}/retry", jobs.retry_job)
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
+    app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/events", events.stream_job, name="events")
     app.router.add_post(f"{INGESTION}/arxiv", jobs.create_job)
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
     app.router.add_get(f"{INGESTION}/stats", stats.get_stats)

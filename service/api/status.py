@@ -5,9 +5,26 @@ nothing but the row decides, the row's version is a strong ETag of the answer.
 """
 
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
+import orjson
+
 from service.domain.job import Job, JobError, JobStatus
+
+
+class Shown:
+    """A job's state as callers see it, rendered when it is first asked for."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.version = job.version  # the strong ETag, too
+        self.is_final = job.status.is_final
+
+    @cached_property
+    def body(self) -> bytes:
+        """The status object as JSON, on one line."""
+        return orjson.dumps(status_document(self._job))
 
 
 def status_document(job: Job) -> dict[str, Any]:
@@ -37,11 +54,6 @@ def moment(value: datetime | None) -> str | None:
     if value is None:
         return None
     return value.astimezone(UTC).isoformat()[: -len("+00:00")] + "Z"
-
-
-def entity_tag(job: Job) -> str:
-    """The strong ETag of the job's status, without quotes."""
-    return str(job.version)
 
 
 def _error_document(error: JobError) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def asyncpg_url(url: str) -> URL:
     return parsed
 
 
-def libpq_url(url: str) -> str:
+def libpq_url(url: str | URL) -> str:
     """`url` as libpq, psql and asyncpg itself want it: without SQLAlchemy's driver name."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
@@ -118,6 +118,15 @@ class Database:
         self.engine = engine
         self.deadline_seconds = deadline_seconds
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def dsn(self) -> str:
+        """For a connection apart from the pool, as asyncpg itself wants it."""
+        url = self.engine.url
+        if "ssl" in url.query:
+            mode = url.query["ssl"]
+            url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
+        return libpq_url(url)
 
     @asynccontextmanager
     async def transaction(self, *, within: float | None = None) -> AsyncIterator[AsyncConnection]:

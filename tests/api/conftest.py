@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from service.api.rate import Bounds
 from service.api.tokens import TokenRules
+from service.api.waiting import WaitLimits
 from service.app import API_DEADLINE_SECONDS, build_api
 from service.pdf.store import LocalStore
 from service.storage.engine import Database, create_engine
@@ -59,7 +60,8 @@ async def store(tmp_path: Path) -> LocalStore:
 async def api_database(database: Database, database_url: str) -> AsyncIterator[Database]:
     """The pool of an API process, on the empty database."""
     engine = create_engine(database_url, name="tests api", pool_size=10)
-    async with engine.connect():  # a connection cut off in the making would be left to the GC
+    # One cut off in the making would be left to the GC: as many as the first moment asks for.
+    async with engine.connect(), engine.connect(), engine.connect():
         pass
     yield Database(engine, deadline_seconds=API_DEADLINE_SECONDS)
     await returned(engine.pool)
@@ -84,8 +86,9 @@ def serve(aiohttp_client: Any, api_database: Database, store: LocalStore) -> Ser
         database: Database | None = None,
         store: LocalStore = store,
         bounds: Bounds | None = None,
+        wait_limits: WaitLimits | None = None,
     ) -> TestClient:
-        app = build_api(rules, database or api_database, store, bounds)
+        app = build_api(rules, database or api_database, store, bounds, wait_limits=wait_limits)
         headers = {} if sub is None else bearer(token(sub=sub))
         return await aiohttp_client(app, headers=headers)
 
