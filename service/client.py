@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import aiohttp
@@ -25,7 +25,8 @@ from yarl import URL
 
 from service.domain.job import ACTIVE_STATUSES
 
-INGESTION = "/api/v1/ingestion"
+API = "/api/v1"
+INGESTION = f"{API}/ingestion"
 REQUEST_TIMEOUT = timedelta(seconds=15)
 PATIENCE = timedelta(seconds=30)
 FIRST_INTERVAL = timedelta(milliseconds=200)
@@ -128,6 +129,7 @@ class _Answer:
     status: int
     body: bytes
     etag: str | None
+    next_query: str = ""
 
     def job(self) -> JobReport:
         document = self.json()
@@ -179,12 +181,42 @@ class IngestionClient:
         """The job as it is now; ProblemError with status 404 if there is none."""
         return (await self._ask("GET", _job_path(job_id), patience=self._patience)).job()
 
-    async def jobs(self) -> list[JobReport]:
-        """The active jobs, newest first."""
-        documents = (await self._ask("GET", "jobs", patience=self._patience)).json()
-        if not isinstance(documents, list):
-            raise ServiceUnreachable(NOT_OURS)
-        return [JobReport(one) for one in documents if isinstance(one, dict)]
+    async def jobs(
+        self, statuses: Sequence[str] = (), *, limit: int | None = None
+    ) -> list[JobReport]:
+        """The active jobs, newest first; with `statuses` those jobs, at most `limit` (≤ 200)."""
+        wanted = {"status": ",".join(statuses), "limit": "" if limit is None else str(limit)}
+        query = urlencode({name: value for name, value in wanted.items() if value})
+        path = f"jobs?{query}" if query else "jobs"
+        documents = (await self._ask("GET", path, patience=self._patience)).json()
+        return [JobReport(one) for one in _objects(documents)]
+
+    async def retry(self, job_id: UUID | str, *, idempotency_key: str | None = None) -> JobReport:
+        """The new job that brings in what this final one did not; ProblemError: 404 or 409."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        patience = timedelta(0) if idempotency_key is None else self._patience
+        path = f"{_job_path(job_id)}/retry"
+        return (await self._ask("POST", path, patience=patience, headers=headers)).job()
+
+    async def schedules(self) -> list[Mapping[str, Any]]:
+        """All schedules, by name."""
+        found, query = list[Mapping[str, Any]](), "limit=200"
+        while query:
+            path = f"schedules?{query}"
+            answer = await self._ask("GET", path, patience=self._patience, root=API)
+            found += _objects(answer.json())
+            query = answer.next_query
+        return found
+
+    @staticmethod
+    def schedule_path(schedule_id: UUID | str) -> str:
+        """The path of a schedule, for `call`."""
+        return f"schedules/{quote(str(schedule_id), safe='')}"
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401
+        """The JSON that any route below `/api/v1` answers; asked once, unless it is a GET."""
+        patience = self._patience if method == "GET" else timedelta(0)
+        return (await self._ask(method, path, patience=patience, body=body, root=API)).json()
 
     async def cancel(self, job_id: UUID | str) -> str:
         """Cancel the job; what the service said. ProblemError: 404, or 409 if it is final."""
@@ -233,9 +265,10 @@ class IngestionClient:
         patience: timedelta,
         headers: Mapping[str, str] | None = None,
         body: object = None,
+        root: str = INGESTION,
     ) -> _Answer:
         """The answer, if it is a good one; asks again for up to `patience` while it is not."""
-        url = URL(f"{self._base}{INGESTION}/{path}", encoded=True)
+        url = URL(f"{self._base}{root}/{path}", encoded=True)
         retrying = AsyncRetrying(
             retry=retry_if_exception(_is_passing),
             stop=stop_before_delay(patience.total_seconds()),
@@ -254,11 +287,18 @@ class IngestionClient:
                 method, url, headers=headers, json=body, allow_redirects=False
             ) as response:
                 read = await _read(response)
-                if response.status in (200, 202, 304):
-                    return _Answer(response.status, read, response.headers.get("ETag"))
+                if response.status in (200, 201, 202, 304):
+                    etag, following = response.headers.get("ETag"), _next_query(response)
+                    return _Answer(response.status, read, etag, following)
                 raise _problem(response, read)
         except (aiohttp.ClientError, OSError, TimeoutError) as err:
             raise ServiceUnreachable(f"there is no answer from {self._base}") from err
+
+
+def _objects(document: object) -> list[Mapping[str, Any]]:
+    if not isinstance(document, list):
+        raise ServiceUnreachable(NOT_OURS)
+    return [one for one in document if isinstance(one, dict)]
 
 
 def _job_path(job_id: UUID | str) -> str:
@@ -273,6 +313,13 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if size > MAX_ANSWER_BYTES:
             raise ServiceUnreachable(NOT_OURS)
     return b"".join(parts)
+
+
+def _next_query(response: aiohttp.ClientResponse) -> str:
+    """The query of the page that follows; empty when there is none."""
+    link = response.links.get("next")
+    url = None if link is None else link.get("url")
+    return url.raw_query_string if isinstance(url, URL) else ""
 
 
 def _problem(response: aiohttp.ClientResponse, body: bytes) -> ProblemError:

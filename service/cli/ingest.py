@@ -62,14 +62,15 @@ _OPTIONS = (
 )
 
 
-def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the options that make up a request."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 @click.command()
-@_request_options
+@request_options
 @connected
 @click.option("--idempotency-key", metavar="KEY", help="Same key, same job [default: a new one].")
 @click.option("--detach", is_flag=True, help="Print the job's id and do not watch it.")
@@ -89,7 +90,7 @@ def ingest(
     Options given beside --request replace its fields. Ctrl-C ends the watching
     and leaves the job running.
     """
-    request = build_request(_read(file), options)
+    request = build_request(read_request(file), options)
     client = client_for(url, token, patience=PATIENCE)
     job = _submit(client, request, idempotency_key or str(uuid.uuid4()))
     if detach:
@@ -113,7 +114,7 @@ def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[s
     return request
 
 
-def _read(file: IO[str] | None) -> Mapping[str, Any]:
+def read_request(file: IO[str] | None) -> Mapping[str, Any]:
     """The JSON object in `file`; empty when there is no file."""
     if file is None:
         return {}

@@ -1,6 +1,8 @@
-"""`job`: list, show, watch and cancel jobs of a running service."""
+"""`job`: list, show, watch, cancel and retry jobs of a running service."""
 
 import sys
+import uuid
+from collections.abc import Sequence
 
 import click
 
@@ -9,7 +11,7 @@ from service.cli.connection import client_for, connected
 from service.cli.output import facts_of, out_of, print_facts, print_json, print_table, safe
 from service.cli.watching import display_for, watch
 from service.client import PATIENCE, IngestionClient, JobReport
-from service.domain.job import JobStatus
+from service.domain.job import ACTIVE_STATUSES, JobStatus
 
 FAILURE = 1
 SHOWN_ERRORS = 10
@@ -17,19 +19,29 @@ SHOWN_ERRORS = 10
 
 @click.group()
 def job() -> None:
-    """List, show, watch and cancel jobs."""
+    """List, show, watch, cancel and retry jobs."""
 
 
 @job.command("list")
 @connected
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([str(one) for one in JobStatus]),
+    multiple=True,
+    help="Jobs of this status; may be repeated [default: pending and running].",
+)
+@click.option("--limit", type=click.IntRange(1, 200), help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="An array of status objects.")
-def list_jobs(*, url: str | None, token: str | None, as_json: bool) -> None:
-    """List the active jobs, newest first."""
-    jobs = connection.run(client_for(url, token), IngestionClient.jobs)
+def list_jobs(
+    *, url: str | None, token: str | None, statuses: Sequence[str], limit: int | None, as_json: bool
+) -> None:
+    """List the active jobs, or those of a status, newest first."""
+    jobs = connection.run(client_for(url, token), lambda client: client.jobs(statuses, limit=limit))
     if as_json:
         print_json([one.document for one in jobs])
     elif not jobs:
-        click.echo("No job is pending or running.")
+        click.echo(f"No job is {' or '.join(statuses or ACTIVE_STATUSES)}.")
     else:
         columns = ("Job", "Status", "Papers", "PDFs", "Text", "Errors", "Created")
         print_table(columns, [_row(one) for one in jobs])
@@ -115,3 +127,31 @@ def cancel(*, job_id: str, url: str | None, token: str | None, as_json: bool) ->
         print_json({"message": message})
     else:
         click.echo(safe(message))
+
+
+@job.command()
+@click.argument("job_id")
+@connected
+@click.option("--watch", "is_watched", is_flag=True, help="Show the new job until it is final.")
+@click.option("--idempotency-key", metavar="KEY", help="Same key, same retry [default: a new one].")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+def retry(
+    *,
+    job_id: str,
+    url: str | None,
+    token: str | None,
+    is_watched: bool,
+    idempotency_key: str | None,
+    as_json: bool,
+) -> None:
+    """Bring in what final JOB_ID did not, as a new job; prints the new job's id."""
+    key = idempotency_key or str(uuid.uuid4())
+    client = client_for(url, token, patience=PATIENCE)
+    new = connection.run(client, lambda opened: opened.retry(job_id, idempotency_key=key))
+    if is_watched:
+        click.echo(f"Job {safe(new.job_id)}", err=as_json)
+        watch_to_end(client, new.job_id, as_json=as_json)
+    elif as_json:
+        print_json(new.document)
+    else:
+        click.echo(safe(new.job_id))

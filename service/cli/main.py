@@ -24,6 +24,7 @@ COMMANDS = {
     "worker": "serve",
     "ingest": "ingest",
     "job": "job",
+    "schedule": "schedule",
     "caller": "caller",
     "token": "token",
     "db": "db",

@@ -167,3 +167,42 @@ def test_a_blocked_caller_is_refused_within_a_second_and_an_unblocked_one_let_in
         ("mallory", True, "too many jobs")
     ]
     assert "too many jobs" in table
+
+
+def test_a_cancelled_job_is_retried_as_a_new_one(service, waiting_job):
+    service.run("job", "cancel", waiting_job)
+    options = ("job", "retry", waiting_job, "--idempotency-key", "again")
+
+    retried, repeated = service.run(*options), service.run(*options, "--json")
+    new_job = retried.stdout.strip()
+    listed = json.loads(
+        service.run("job", "list", "--status", "cancelled", "--limit", "1", "--json").stdout
+    )
+
+    assert retried.returncode == 0, retried.stderr
+    assert json.loads(repeated.stdout)["job_id"] == new_job
+    assert json.loads(repeated.stdout)["retry_of"] == waiting_job
+    assert [one["job_id"] for one in listed] == [waiting_job]
+
+
+def test_a_job_without_failed_papers_cannot_be_retried(service):
+    done = service.run("ingest", *SMALL, "--no-pdfs", "--json")
+
+    retried = service.run("job", "retry", json.loads(done.stdout)["job_id"])
+
+    assert retried.returncode == 1
+    assert retried.stderr == "error: The job has no failed papers\n"
+
+
+def test_a_retry_is_watched_to_its_end(service):
+    with service.held_harvest():
+        job_id = service.run("ingest", *SMALL, "--detach").stdout.strip()
+        service.run("job", "cancel", job_id)
+
+    watched = service.run("job", "retry", job_id, "--watch", "--json")
+
+    document = json.loads(watched.stdout)
+    assert watched.returncode == 0, watched.stderr
+    assert document["status"] == "completed"
+    assert document["stats"]["retry_of"] == job_id
+    assert document["progress"]["papers_fetched"] == 3

@@ -1,0 +1,137 @@
+"""`schedule`: recurring harvests of a running service."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+import click
+
+from service.cli import connection
+from service.cli.connection import client_for, connected
+from service.cli.ingest import build_request, explain, read_request, request_options
+from service.cli.output import print_facts, print_json, print_table, safe
+from service.client import IngestionClient, ProblemError
+
+_SHOWN = ("schedule_id", "name", "cron", "paused", "next_run_at", "last_run_at", "last_job_id")
+
+
+@click.group()
+def schedule() -> None:
+    """Make, list, show, pause, resume and remove recurring harvests."""
+
+
+@schedule.command()
+@click.argument("name")
+@click.argument("cron")
+@request_options
+@connected
+@click.option("--paused", is_flag=True, help="Do not run it until it is resumed.")
+@click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
+def add(
+    *,
+    name: str,
+    cron: str,
+    url: str | None,
+    token: str | None,
+    paused: bool,
+    as_json: bool,
+    file: IO[str] | None,
+    **options: Any,  # noqa: ANN401 - click's border
+) -> None:
+    """Submit a request again and again: NAME is what it is called, CRON when ('0 3 * * *', UTC).
+
+    The request is given as for `ingest`.
+    """
+    body = {
+        "name": name,
+        "cron": cron,
+        "paused": paused,
+        "request": build_request(read_request(file), options),
+    }
+    client = client_for(url, token)
+    try:
+        made = connection.run(client, lambda opened: opened.call("POST", "schedules", body))
+    except ProblemError as err:
+        if err.status != 422:
+            raise
+        err.errors = {field.removeprefix("request."): why for field, why in err.errors.items()}
+        raise click.UsageError(explain(err)) from None
+    _tell(made, as_json=as_json)
+
+
+@schedule.command("list")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="An array of JSON objects.")
+def list_schedules(*, url: str | None, token: str | None, as_json: bool) -> None:
+    """List the schedules, by name."""
+    found = connection.run(client_for(url, token), IngestionClient.schedules)
+    if as_json:
+        print_json(found)
+    elif not found:
+        click.echo("There is no schedule.")
+    else:
+        columns = ("Schedule", "Name", "Cron", "Paused", "Next run", "Last run", "Last job")
+        print_table(columns, [list(_facts(one).values()) for one in found])
+
+
+@schedule.command()
+@click.argument("schedule_id")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
+def show(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
+    """Show SCHEDULE_ID, with its next and last run."""
+    _ask("GET", schedule_id, url=url, token=token, as_json=as_json)
+
+
+@schedule.command()
+@click.argument("schedule_id")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
+def pause(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
+    """Do not run SCHEDULE_ID until it is resumed."""
+    _ask("PATCH", schedule_id, {"paused": True}, url=url, token=token, as_json=as_json)
+
+
+@schedule.command()
+@click.argument("schedule_id")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
+def resume(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
+    """Run SCHEDULE_ID again, from its next moment on."""
+    _ask("PATCH", schedule_id, {"paused": False}, url=url, token=token, as_json=as_json)
+
+
+@schedule.command()
+@click.argument("schedule_id")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+def remove(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
+    """Remove SCHEDULE_ID; its jobs stay."""
+    _ask("DELETE", schedule_id, url=url, token=token, as_json=as_json)
+
+
+def _ask(
+    method: str,
+    schedule_id: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    url: str | None,
+    token: str | None,
+    as_json: bool,
+) -> None:
+    client = client_for(url, token)
+    path = IngestionClient.schedule_path(schedule_id)
+    _tell(connection.run(client, lambda opened: opened.call(method, path, body)), as_json=as_json)
+
+
+def _tell(document: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+    elif "message" in document:
+        click.echo(safe(document["message"]))
+    else:
+        print_facts(_facts(document))
+
+
+def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name.replace("_", " "): document.get(name) for name in _SHOWN}
+    return {**facts, "paused": "yes" if document.get("paused") else "no"}
