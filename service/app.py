@@ -33,6 +33,7 @@ from service.api.server import SERVER_NAME
 from service.api.stats import STATS, Stats
 from service.api.streams import STREAMS, Streams
 from service.api.tokens import TokenRules, Tokens
+from service.api.traffic import TRAFFIC, Traffic
 from service.api.waiting import WAITING, Waiting, WaitLimits
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
@@ -141,8 +142,11 @@ def build_api(
     app[BODY_SECONDS] = bounds.body_seconds
     app[STATS] = stats = Stats(database)
     app.on_cleanup.append(lambda _: stats.close())
-    app.on_response_prepare.extend((_hide_versions, guard_pages, show_limits))
     _serve_waiters(app, Waiting(database, is_active=callers.is_active, limits=wait_limits))
+    app[TRAFFIC] = Traffic()
+    app.on_response_prepare.extend(
+        (_hide_versions, guard_pages, show_limits, _leave, app[TRAFFIC].note)
+    )
     app.on_cleanup.append(lambda _: reads.close())
     for watch in (callers.watch, lag.watch, partial(app[ADMISSION].watch, database)):
         app.cleanup_ctx.append(_watching(watch))
@@ -163,6 +167,12 @@ def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
     app[WAITING] = waiting
     app.on_shutdown.append(let_go)
     app.cleanup_ctx.append(_watching(waiting.run))
+
+
+async def _leave(request: web.Request, response: web.StreamResponse) -> None:
+    if request.app[READINESS].is_stopping:  # so that no request is on its way when we close
+        response.headers["Connection"] = "close"
+        response.force_close()
 
 
 def _watching(watch: Callable[[], Coroutine[None, None, None]]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context

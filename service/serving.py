@@ -18,8 +18,10 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractAccessLogger
 from sqlalchemy.exc import SQLAlchemyError
 
+from service import first
 from service.api.health import READINESS
 from service.api.server import ConnectionLimits, Runner, affordable
+from service.api.traffic import TRAFFIC
 from service.api.waiting import WAITING
 from service.app import (
     API_DEADLINE_SECONDS,
@@ -40,7 +42,8 @@ from service.storage.embedded import EmbeddedPostgres
 from service.storage.engine import create_engine, is_passing
 
 START_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-STOP_SECONDS = 5.0  # for requests in flight, after the drain of the worker
+STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
+CLOSE_SECONDS = 2.0  # of the drain, kept for closing connections
 
 _READING = (hdrs.METH_GET, hdrs.METH_HEAD)
 
@@ -77,6 +80,7 @@ def run(settings: Settings, role: Role, *, announce: Callable[[str], None] | Non
 
     `announce` is called with the base URL once the listener is open.
     """
+    first.step_aside()
     keys, _ = signing_keys(settings) if role.api else ((), None)
     signal.signal(signal.SIGTERM, _leave)  # until the event loop takes the signals over
     with database_url(settings) as url, asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -109,7 +113,8 @@ async def _live(
         app = None
         if role.api:
             app = await stack.enter_async_context(_listening(settings, role, url, keys, announce))
-            await stack.enter_async_context(siblings(settings.api_processes - 1))
+            leaving = siblings(settings.api_processes - 1, stop_seconds=settings.drain_seconds)
+            stop_siblings = await stack.enter_async_context(leaving)
         if not await _prepared(settings, url, stopping):
             return
         _log.info("database ready")
@@ -119,12 +124,24 @@ async def _live(
             _log.info("worker started", pdf_concurrency=settings.pdf_concurrency)
         await _until_stopped(stopping, worker)
         _log.info("draining")
-        if app is not None:
-            app[READINESS].is_stopping = True
-            app[WAITING].close()
-        if worker is not None:
-            await worker.drain(settings.drain_seconds)
+        async with asyncio.TaskGroup() as group:
+            if app is not None:
+                stop_siblings()
+                app[READINESS].is_stopping = True
+                app[WAITING].close()
+                group.create_task(app[TRAFFIC].wait_until_unmissed(_drain_delay(settings)))
+            if worker is not None:
+                group.create_task(worker.drain(settings.drain_seconds - _to_close(settings)))
     _log.info("stopped")
+
+
+def _to_close(settings: Settings) -> float:
+    """Seconds of the drain for requests in flight and for closing what is open."""
+    return min(STOP_SECONDS + CLOSE_SECONDS, settings.drain_seconds / 2)
+
+
+def _drain_delay(settings: Settings) -> float:
+    return min(settings.drain_delay_seconds, settings.drain_seconds - _to_close(settings))
 
 
 def _stop_signals() -> asyncio.Event:
@@ -162,7 +179,7 @@ async def _listening(
             app,
             ConnectionLimits(most=affordable(settings.max_connections)),
             access_log_class=AccessLog,
-            shutdown_timeout=STOP_SECONDS,
+            shutdown_timeout=max(0.0, _to_close(settings) - CLOSE_SECONDS / 2),
         )
         try:
             shares_port = role.is_sibling or settings.api_processes > 1

@@ -84,6 +84,7 @@ class Settings:
     extract_processes: int
     max_pdf_bytes: int
     drain_seconds: float
+    drain_delay_seconds: float
     log_level: str
     log_format: str
 
@@ -263,6 +264,7 @@ class SettingsSchema(Schema):
     EXTRACT_PROCESSES = fields.Integer(load_default=None, validate=_at_least(1, 64))
     MAX_PDF_BYTES = fields.Integer(load_default=200_000_000, validate=_at_least(1))
     DRAIN_SECONDS = fields.Float(load_default=30.0, validate=_at_least(0, 3600))
+    DRAIN_DELAY_SECONDS = fields.Float(load_default=5.0, validate=_at_least(0, 600))
     LOG_LEVEL = fields.String(
         load_default="INFO",
         validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),

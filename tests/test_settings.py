@@ -88,6 +88,7 @@ GOOD = {
     "EXTRACT_PROCESSES": "2",
     "MAX_PDF_BYTES": "1000",
     "DRAIN_SECONDS": "0",
+    "DRAIN_DELAY_SECONDS": "0",
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "console",
 }
@@ -171,6 +172,7 @@ BAD = [
     ("MAX_PDF_BYTES", "0"),
     ("MAX_PDF_BYTES", "1e9"),
     ("DRAIN_SECONDS", "-1"),
+    ("DRAIN_DELAY_SECONDS", "601"),
     ("DRAIN_SECONDS", "inf"),
     ("LOG_LEVEL", "verbose"),
     ("LOG_FORMAT", "xml"),

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.domain.errors import DatabaseAway
+from service.storage.pooler import expect_pooler, is_pooled
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -51,7 +52,14 @@ def libpq_url(url: str | URL) -> str:
 
 def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
     """An engine whose every session has timeouts and UTC; `name` shows in pg_stat_activity."""
-    return create_async_engine(
+    settings = {
+        "application_name": name,
+        "timezone": "UTC",
+        "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
+        "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
+    }
+    engine = create_async_engine(
         asyncpg_url(url),
         pool_size=pool_size,
         max_overflow=0,
@@ -63,15 +71,11 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
         connect_args={
             "timeout": CONNECT_TIMEOUT_SECONDS,
             "command_timeout": STATEMENT_TIMEOUT_SECONDS + 5,
-            "server_settings": {
-                "application_name": name,
-                "timezone": "UTC",
-                "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
-                "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
-                "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
-            },
+            "server_settings": settings,
         },
     )
+    expect_pooler(engine, settings)
+    return engine
 
 
 def is_passing(error: BaseException) -> bool:
@@ -147,7 +151,12 @@ class Database:
         It sees what is committed when it starts, and costs one round trip where
         a transaction costs three. Raises DatabaseAway like `transaction`.
         """
-        async with self._connected(self._autocommitting) as conn:
+        if not is_pooled(self.engine):
+            async with self._connected(self._autocommitting) as conn:
+                if not is_pooled(self.engine):  # the first connection may just have shown it
+                    yield conn
+                    return
+        async with self.transaction() as conn:
             yield conn
 
     @asynccontextmanager

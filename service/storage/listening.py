@@ -12,6 +12,7 @@ import asyncpg
 import structlog
 
 from service.storage.engine import CONNECT_TIMEOUT_SECONDS, libpq_url
+from service.storage.pooler import is_pooler
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
 PROBE_SECONDS = 10.0  # a connection may be dead without anybody having said so
@@ -24,12 +25,17 @@ Heard = Callable[[str], None]
 async def listen(url: str, channel: str, heard: Heard, *, name: str) -> None:
     """Call `heard` with each payload that arrives on `channel`, until cancelled.
 
+    Ends by itself where a pooler is in between, which could not pass them on.
+
     `name` shows in pg_stat_activity.
     """
     failures = 0
     while True:
         try:
             async with _connection(url, name) as connection:
+                if await is_pooler(connection):
+                    _log.warning("notifications not to be had", channel=channel)
+                    return
                 await connection.add_listener(channel, lambda *told: heard(str(told[-1])))
                 failures = 0
                 await _until_lost(connection, channel)

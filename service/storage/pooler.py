@@ -1,0 +1,78 @@
+"""Living behind a pooler that may give each transaction another session, such as PgBouncer.
+
+Whether there is one is found out with the first connection: the process number
+that a pooler tells a client is not that of the session behind it, or it refuses
+the settings of a session at once. Behind one, statements have no names, settings
+hold for one transaction and are made in each, and nothing runs outside of one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakSet
+
+import asyncpg
+from sqlalchemy import Connection, Dialect, Engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import await_only
+
+PASSED_ON = ("application_name", "timezone")  # what PgBouncer itself looks after
+NO_NAMES = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": str,
+}
+REFUSED = "08P01"  # a startup parameter that a pooler does not know
+
+_pooled: WeakSet[Engine] = WeakSet()
+
+
+def is_pooled(engine: AsyncEngine) -> bool:
+    """True once a connection has shown that there is a pooler in between."""
+    return engine.sync_engine in _pooled
+
+
+async def is_pooler(connection: asyncpg.Connection) -> bool:
+    """Whether the session of `connection` is another one than the server said."""
+    pid = connection.get_server_pid()
+    return await connection.execute(f"SELECT WHERE pg_backend_pid() = {pid:d}") != "SELECT 1"
+
+
+def expect_pooler(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
+    """Make `engine`, whose sessions want `settings`, find out by itself and live with it."""
+    sync = engine.sync_engine
+    wanted = {name: value for name, value in settings.items() if name not in PASSED_ON}
+    set_local = "SELECT " + ", ".join(
+        f"set_config('{name}', '{value}', true)" for name, value in wanted.items()
+    )
+
+    @event.listens_for(sync, "do_connect")
+    def connect(dialect: Dialect, _: object, cargs: Any, cparams: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's
+        if sync not in _pooled:
+            connection = _direct(dialect, cargs, cparams)
+            if connection is not None:
+                return connection
+            _pooled.add(sync)
+        passed_on = {name: settings[name] for name in PASSED_ON}
+        return dialect.connect(*cargs, **{**cparams, **NO_NAMES, "server_settings": passed_on})
+
+    @event.listens_for(sync, "begin")
+    def begin(conn: Connection) -> None:
+        if sync in _pooled:
+            # A cursor of the driver, since SQLAlchemy has not begun yet; it opens the transaction.
+            cursor = conn.connection.cursor()
+            cursor.execute(set_local)
+            cursor.close()
+
+
+def _direct(dialect: Dialect, cargs: Any, cparams: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's
+    """A connection with no pooler in between; None if there is one."""
+    try:
+        connection: Any = dialect.connect(*cargs, **cparams)
+    except Exception as err:
+        if getattr(err, "sqlstate", None) == REFUSED:
+            return None
+        raise
+    if await_only(is_pooler(connection.driver_connection)):
+        connection.terminate()
+        return None
+    return connection
