@@ -44,6 +44,7 @@ from service.ingest.admission import Admission
 from service.ingest.fulltext import FetchPdf, PdfTools
 from service.ingest.harvest import HarvestPage
 from service.ingest.progress import Recorder
+from service.ingest.readers import Readers
 from service.ingest.schedules import keep_schedules
 from service.ingest.tasks import HARVEST, PDF
 from service.ingest.upkeep import keep_tidy
@@ -66,6 +67,7 @@ WORKER_DEADLINE_SECONDS = 30.0
 QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
 HARVEST_CONCURRENCY = 4  # one asks arXiv at a time; the others store, or wait for their turn
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
+CALM_LEASES = 4  # that a worker has lived before it reads what may have killed others
 LONGEST_POLL = timedelta(seconds=2)
 
 
@@ -236,19 +238,19 @@ async def running_worker(
         extractor = Extractor(settings.extract_processes, ExtractLimits())
         stack.push_async_callback(extractor.close)
         recorder = Recorder(database)
+        lease = timedelta(seconds=settings.lease_seconds)
         tools = PdfTools(
             database=database,
             arxiv=arxiv,
             store=store,
             extractor=extractor,
             recorder=recorder,
-            readers=asyncio.Semaphore(settings.extract_processes),
+            readers=Readers(settings.extract_processes, calm=CALM_LEASES * lease),
         )
         queue = await stack.enter_async_context(
             database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
         engine = _engine(settings, queue, tools, arxiv, listen_url=url)
-        lease = timedelta(seconds=settings.lease_seconds)
         companions = [
             await stack.enter_async_context(_beside(recorder.run())),
             await stack.enter_async_context(_beside(stop_final_jobs(engine, database))),

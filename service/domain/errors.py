@@ -193,6 +193,16 @@ class ExtractorCrashed(TransientError):
     limit = 3
 
 
+class Suspected(TransientError):
+    """The PDF may be what killed its workers; it is read when that can be told for certain."""
+
+    code = "suspected"
+
+    def __init__(self, delay: timedelta) -> None:
+        super().__init__("the worker died twice while it read this PDF")
+        self.delay = delay
+
+
 class DatabaseAway(TransientError):
     """PostgreSQL cannot be reached or does not answer in time."""
 

@@ -13,6 +13,7 @@ from service.domain.errors import (
     PermanentError,
     RateLimited,
     StorageAway,
+    Suspected,
     TransientError,
 )
 
@@ -61,7 +62,7 @@ def decide(error: Exception | None, *, attempt: int, limit: int, jitter: float) 
     match error:
         case None:
             return Succeed()
-        case RateLimited(delay=delay) | Outage(delay=delay):
+        case RateLimited(delay=delay) | Outage(delay=delay) | Suspected(delay=delay):
             return Snooze(min(delay, SNOOZE_LONGEST) + timedelta(seconds=jitter))
         case PermanentError(code=code):
             return Fail(code, str(error))

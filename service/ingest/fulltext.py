@@ -6,7 +6,6 @@ the one before it left: a partial file to go on with, or a file that only wants
 its text.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from service.domain.errors import (
     BadPdf,
     ExtractorCrashed,
     NotPdf,
-    Quarantined,
     Unavailable,
     UpstreamFaulty,
 )
@@ -29,6 +27,7 @@ from service.domain.job import JobError, Stage
 from service.domain.outcome import Fail, Outcome, Snooze, Succeed
 from service.domain.paper import ExtractedText, PaperState, StoredPdf
 from service.ingest.progress import Recorder, Result
+from service.ingest.readers import Readers
 from service.pdf.extract import ChildDied
 from service.pdf.part import Part
 from service.pdf.store import PdfStore
@@ -36,7 +35,6 @@ from service.storage.engine import Database
 from service.storage.job_papers import JobPaperStore
 
 ENCRYPTED = "encrypted"  # a good file whose text we cannot have
-MAX_UNFINISHED_READS = 3  # a PDF that took its worker along three times is left alone
 
 
 class Download(Protocol):
@@ -75,14 +73,14 @@ class TextSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PdfTools:
-    """What the work on any PDF needs; `readers` lets read as many as there are processes for."""
+    """What the work on any PDF needs."""
 
     database: Database
     arxiv: PdfSource
     store: PdfStore
     extractor: TextSource
     recorder: Recorder
-    readers: asyncio.Semaphore
+    readers: Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +122,7 @@ class FetchPdf:
     tools: PdfTools
     max_attempts: int = 5
     _stage: Stage = Stage.PDF_DOWNLOAD
+    _has_read: bool = False
 
     async def begin(self) -> PdfAttempt | None:
         """Count the start; None when the paper or its job is done."""
@@ -133,15 +132,14 @@ class FetchPdf:
 
     async def run(self, attempt: PdfAttempt) -> None:
         """Bring the file in unless it is there, then its text."""
-        if attempt.row.unfinished_reads >= MAX_UNFINISHED_READS:
-            raise Quarantined("the worker died each time that it read this PDF")
+        self.tools.readers.check(attempt.row.unfinished_reads)
         pdf = await self._usable(attempt)
         if pdf is None:
-            pdf = await self._fetched(attempt.arxiv_id)
+            pdf = await self._fetched(attempt)
         if attempt.row.state == PaperState.PENDING or pdf != attempt.held:
             await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf)
         self._stage = Stage.PDF_PROCESSING
-        async with self.tools.store.local_copy(pdf) as path, self._reading():
+        async with self.tools.store.local_copy(pdf) as path, self._reading(attempt):
             text = await self.tools.extractor.text_of(path)
         await self._record(attempt, PaperState.PROCESSED, text=text)
 
@@ -169,7 +167,13 @@ class FetchPdf:
                 attempts = attempt.row.attempts
                 async with self.tools.database.transaction() as conn:
                     store = JobPaperStore(conn)
-                    await store.release(self.job_id, self.paper, attempts=attempts, failed=failed)
+                    await store.release(
+                        self.job_id,
+                        self.paper,
+                        attempts=attempts,
+                        failed=failed,
+                        has_read=self._has_read,
+                    )
 
     async def _usable(self, attempt: PdfAttempt) -> StoredPdf | None:
         """The file that we hold, if it is whole and this job may use it."""
@@ -180,11 +184,12 @@ class FetchPdf:
         sound = await self.tools.store.verify(held.path, held.sha256, held.size_bytes)
         return held if sound else None
 
-    async def _fetched(self, arxiv_id: ArxivId) -> StoredPdf:
+    async def _fetched(self, attempt: PdfAttempt) -> StoredPdf:
         """Download the PDF, going on where an earlier try was cut off, and store it."""
+        arxiv_id = attempt.arxiv_id
         async with self.tools.store.partial(arxiv_id) as part:
             await self._download(arxiv_id, part)
-            await self._check(part)
+            await self._check(part, attempt)
             return await self.tools.store.commit(part, arxiv_id)
 
     async def _download(self, arxiv_id: ArxivId, part: Part) -> None:
@@ -204,11 +209,11 @@ class FetchPdf:
                 await part.truncate()  # what we had may be why: begin anew next time
             raise
 
-    async def _check(self, part: Part) -> None:
+    async def _check(self, part: Part, attempt: PdfAttempt) -> None:
         try:
             if not await part.looks_like_pdf():
                 raise BadPdf("what came is no PDF", code="corrupt")
-            async with self._reading():
+            async with self._reading(attempt):
                 await self.tools.extractor.check(part.path)
         except BadPdf as err:
             if err.code != ENCRYPTED:
@@ -216,14 +221,15 @@ class FetchPdf:
                 raise
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[None]:
+    async def _reading(self, attempt: PdfAttempt) -> AsyncIterator[None]:
         """Count the read in the database while it lasts: who dies of it must leave a trace.
 
         Only while it lasts, and neither for the whole attempt nor while it waits for
         a process: a worker may be killed at any moment, and nearly all of an
         attempt's moments are spent on something else.
         """
-        async with self.tools.readers:
+        async with self.tools.readers.turn(attempt.row.unfinished_reads):
+            self._has_read = True
             async with self.tools.database.transaction() as conn:
                 await JobPaperStore(conn).begin_reading(self.job_id, self.paper)
             try:

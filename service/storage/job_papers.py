@@ -183,11 +183,14 @@ class JobPaperStore:
             .values(unfinished_reads=count)
         )
 
-    async def release(self, job_id: UUID, arxiv_id: str, *, attempts: int, failed: bool) -> None:
+    async def release(
+        self, job_id: UUID, arxiv_id: str, *, attempts: int, failed: bool, has_read: bool
+    ) -> None:
         """Note that an attempt ended in order: `failed`, or as if it had never begun.
 
-        `attempts` is the number that `begin` returned; if another has begun since
-        (or this was noted already) nothing changes.
+        With `has_read` the PDF was read and the worker survived it: what happened
+        before is forgiven. `attempts` is the number that `begin` returned; if another has
+        begun since (or this was noted already) nothing changes.
         """
         await self._conn.execute(
             update(job_papers)
@@ -199,7 +202,7 @@ class JobPaperStore:
                 job_papers.c.attempts > job_papers.c.failures,
             )
             .values(
-                unfinished_reads=0,
+                unfinished_reads=0 if has_read else job_papers.c.unfinished_reads,
                 attempts=job_papers.c.attempts - int(not failed),
                 failures=job_papers.c.failures + int(failed),
             )

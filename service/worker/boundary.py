@@ -16,7 +16,9 @@ from service.domain.errors import DatabaseAway, Quarantined
 from service.domain.outcome import Outcome, Snooze, Succeed, decide
 from service.storage.patience import patiently
 
-MAX_CRASHES = 25  # attempts that never ended: more than any bad luck with restarts
+# Attempts that never ended. Most of an attempt is waiting, and workers may be killed every few
+# seconds for an hour: what really kills its worker is found sooner (see ingest.readers).
+MAX_CRASHES = 100
 DATABASE_DELAY = timedelta(seconds=2)
 
 _log = structlog.get_logger(__name__)

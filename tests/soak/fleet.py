@@ -92,6 +92,18 @@ class StandIn:
             async with self.session.post(f"{self._control}/script", json=[step]) as answer:
                 answer.raise_for_status()
 
+    async def fault(self, step: dict[str, Any], *, standing: int) -> bool:
+        """Append one fault, unless the one before it has not struck yet; whether it was.
+
+        `standing` steps of the script are always there. Faults that pile up while nobody
+        asks would strike one after the other, which is an outage and not what was meant.
+        """
+        async with self.session.get(f"{self._control}/health") as answer:
+            waiting = (await answer.json())["script_left"] - standing
+        if waiting == 0:
+            await self.script([step])
+        return bool(waiting == 0)
+
     async def requests(self) -> list[dict[str, Any]]:
         """Its log."""
         async with self.session.get(f"{self._control}/log") as answer:

@@ -148,7 +148,8 @@ class Soak:
             case "terminate backends":
                 self._beside(self._terminate(), "backends")
             case _:
-                await self.fleet.stand_in.script([event.fault])
+                if not await self.fleet.stand_in.fault(event.fault, standing=self.plan.bombs):
+                    return
         self.report.done[event.kind] += 1
 
     async def _kill(self, replica: Any, down: float) -> None:

@@ -12,6 +12,7 @@ from service.domain.paper import Page
 from service.ingest.fulltext import FetchPdf, PdfTools
 from service.ingest.harvest import HarvestPage
 from service.ingest.progress import Recorder
+from service.ingest.readers import Readers
 from service.ingest.submit import submit
 from service.worker.boundary import MAX_CRASHES, run_work
 from tests.conftest import make_paper, make_request
@@ -233,7 +234,7 @@ async def fetch(database, job_id, sql):
             store=Room(),
             extractor=None,
             recorder=recorder,
-            readers=asyncio.Semaphore(1),
+            readers=Readers(1, calm=timedelta(0)),
         )
         return FetchPdf(job_id, PAPER, False, tools, **more)
 
