@@ -22,7 +22,10 @@ MAX_JOBS = 500  # in one query: some milliseconds of work for either side
 MAX_QUERIES = 4  # at once
 PATIENCE = timedelta(milliseconds=50)
 
+TURN_SHARE = 0.2  # of the deadline, then the connection is given back
+
 Reader = asyncio.Future[Job | None]
+Readers = Mapping[Reader, UUID]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,9 @@ class JobReads:
         self._waiting: dict[Reader, UUID] = {}
         self._deadlines: dict[Reader, float] = {}  # of all readers, the first comes first
         self._watch: asyncio.TimerHandle | None = None
-        self._queries: dict[asyncio.Task[Mapping[UUID, Job]], Mapping[Reader, UUID]] = {}
-        self._next_at = 0.0  # when a query may be sent beside those under way (loop time)
+        self._turns: dict[asyncio.Task[None], Readers] = {}  # whom its query under way is for
+        self._overdue: asyncio.TimerHandle | None = None
+        self._overdue_at = 0.0  # when a turn may begin beside the others (loop time)
         self._is_due = False
 
     async def get(self, job_id: UUID) -> Job:
@@ -78,55 +82,66 @@ class JobReads:
 
     async def close(self) -> None:
         """Give up the queries under way; their readers are cancelled."""
-        if self._watch is not None:
-            self._watch.cancel()
-        queries = list(self._queries)
-        for query in queries:
-            query.cancel()
-        if queries:
-            await asyncio.wait(queries)
+        for timer in (self._watch, self._overdue):
+            if timer is not None:
+                timer.cancel()
+        turns = list(self._turns)
+        for turn in turns:
+            turn.cancel()
+        if turns:
+            await asyncio.wait(turns)
 
     def _ask(self) -> None:
-        """Send the queries that may be sent now for those who wait."""
+        """Begin a turn for those who wait, if one may begin now."""
         self._is_due = False
-        while self._waiting and self._may_send():
-            readers = dict(islice(self._waiting.items(), self._sharing.max_jobs))
-            for reader in readers:
-                del self._waiting[reader]
-            self._send(readers)
+        while self._waiting and self._may_begin():
+            readers = self._next_readers()
+            turn = asyncio.create_task(self._take_turn(readers), name="read jobs")
+            self._note_query(turn, readers)
+            turn.add_done_callback(self._end)
 
-    def _may_send(self) -> bool:
-        if not self._queries:
+    def _may_begin(self) -> bool:
+        if not self._turns:
             return True
-        is_overdue = asyncio.get_running_loop().time() >= self._next_at
-        return is_overdue and len(self._queries) < self._sharing.max_queries
+        is_overdue = asyncio.get_running_loop().time() >= self._overdue_at
+        return is_overdue and len(self._turns) < self._sharing.max_queries
 
-    def _send(self, readers: Mapping[Reader, UUID]) -> None:
+    def _next_readers(self) -> Readers:
+        readers = dict(islice(self._waiting.items(), self._sharing.max_jobs))
+        for reader in readers:
+            del self._waiting[reader]
+        return readers
+
+    def _note_query(self, turn: asyncio.Task[None], readers: Readers) -> None:
         loop = asyncio.get_running_loop()
-        self._next_at = loop.time() + self._sharing.patience.total_seconds()
-        query = asyncio.create_task(self._query(set(readers.values())), name="read jobs")
-        self._queries[query] = readers
-        overdue = loop.call_at(self._next_at, self._ask)
-        query.add_done_callback(lambda _: overdue.cancel())
-        query.add_done_callback(self._answer)
+        self._turns[turn] = readers
+        self._overdue_at = loop.time() + self._sharing.patience.total_seconds()
+        if self._overdue is not None:
+            self._overdue.cancel()
+        self._overdue = loop.call_at(self._overdue_at, self._ask)
 
-    async def _query(self, job_ids: set[UUID]) -> Mapping[UUID, Job]:
+    async def _take_turn(self, readers: Readers) -> None:
+        """Query after query on one connection while anybody waits: taking one costs as much."""
+        loop, turn = asyncio.get_running_loop(), asyncio.current_task()
+        assert turn is not None
+        ends_at = loop.time() + self._database.deadline_seconds * TURN_SHARE
         async with self._database.reading() as conn:
-            return await JobStore(conn).get_many(list(job_ids))
+            while readers:
+                jobs = await JobStore(conn).get_many(list(set(readers.values())))
+                for reader, job_id in readers.items():
+                    if not reader.done():  # whoever asked may have gone
+                        reader.set_result(jobs.get(job_id))
+                readers = self._next_readers() if loop.time() < ends_at else {}
+                if readers:
+                    self._note_query(turn, readers)
 
-    def _answer(self, query: asyncio.Task[Mapping[UUID, Job]]) -> None:
-        """Hand what came of a query to its readers, but for those who have gone."""
-        readers = self._queries.pop(query)
-        error = None if query.cancelled() else query.exception()
-        for reader, job_id in readers.items():
-            if reader.done():
-                continue
-            if query.cancelled():
-                reader.cancel()
-            elif error is not None:
-                reader.set_exception(error)
-            else:
-                reader.set_result(query.result().get(job_id))
+    def _end(self, turn: asyncio.Task[None]) -> None:
+        """Tell the readers of a query that failed, and go on with those who wait."""
+        readers = self._turns.pop(turn)
+        error = None if turn.cancelled() else turn.exception()
+        for reader in readers:
+            if not reader.done():
+                reader.cancel() if error is None else reader.set_exception(error)
         self._ask()
 
     def _expire(self) -> None:
