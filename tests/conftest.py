@@ -1,12 +1,14 @@
 """What every test may use: a real PostgreSQL, a clean database, requests to submit."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import text
 
 from service.domain.arxiv_id import ArxivId
@@ -24,6 +26,17 @@ RESET_PACE = (
     "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"
     " held_until = NULL, strikes = 0, failing = '{}', failing_since = NULL"
 )
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a command that ran in this process has configured: others look at the log."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.handlers[:], root.level = handlers, level
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,10 @@ BROKEN = [
         "job_errors_stage_known",
         "INSERT INTO job_errors (job_id, stage, error) SELECT id, 'somewhere', 'e' FROM jobs",
     ),
+    (
+        "schedules_name_short",
+        "INSERT INTO schedules (name, cron, request) VALUES (repeat('n', 101), '@daily', '{}')",
+    ),
     ("upstream_pace_lane_known", "INSERT INTO upstream_pace (lane) VALUES ('third')"),
     (
         "upstream_pace_held_by_someone",
