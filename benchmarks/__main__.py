@@ -3,9 +3,12 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from benchmarks import status
+from benchmarks import status, workers
 
-BENCHES: Mapping[str, Callable[[], None]] = {"status": status.run}
+BENCHES: Mapping[str, Callable[[], None]] = {
+    "status": status.run,
+    "workers": workers.run,
+}
 
 
 def main() -> None:

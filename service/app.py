@@ -254,11 +254,21 @@ async def running_worker(
         companions = [
             await stack.enter_async_context(_beside(recorder.run())),
             await stack.enter_async_context(_beside(stop_final_jobs(engine, database))),
-            await stack.enter_async_context(_beside(keep_tidy(database, store, lease=lease))),
+            await stack.enter_async_context(_beside(_upkeep(settings, database, store))),
             await stack.enter_async_context(_beside(keep_schedules(database))),
         ]
         running = await stack.enter_async_context(_beside(engine.run()))
         yield Worker(engine, running, companions)
+
+
+def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutine[None, None, None]:
+    days = settings.job_retention_days
+    return keep_tidy(
+        database,
+        store,
+        lease=timedelta(seconds=settings.lease_seconds),
+        jobs_kept=timedelta(days=days) if days else None,
+    )
 
 
 @asynccontextmanager

@@ -85,6 +85,7 @@ class Settings:
     max_pdf_bytes: int
     drain_seconds: float
     drain_delay_seconds: float
+    job_retention_days: int
     log_level: str
     log_format: str
 
@@ -265,6 +266,7 @@ class SettingsSchema(Schema):
     MAX_PDF_BYTES = fields.Integer(load_default=200_000_000, validate=_at_least(1))
     DRAIN_SECONDS = fields.Float(load_default=30.0, validate=_at_least(0, 3600))
     DRAIN_DELAY_SECONDS = fields.Float(load_default=5.0, validate=_at_least(0, 600))
+    JOB_RETENTION_DAYS = fields.Integer(load_default=0, validate=_at_least(0, 36_500))
     LOG_LEVEL = fields.String(
         load_default="INFO",
         validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),

@@ -89,6 +89,7 @@ GOOD = {
     "MAX_PDF_BYTES": "1000",
     "DRAIN_SECONDS": "0",
     "DRAIN_DELAY_SECONDS": "0",
+    "JOB_RETENTION_DAYS": "30",
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "console",
 }
@@ -172,8 +173,10 @@ BAD = [
     ("MAX_PDF_BYTES", "0"),
     ("MAX_PDF_BYTES", "1e9"),
     ("DRAIN_SECONDS", "-1"),
-    ("DRAIN_DELAY_SECONDS", "601"),
     ("DRAIN_SECONDS", "inf"),
+    ("DRAIN_DELAY_SECONDS", "601"),
+    ("JOB_RETENTION_DAYS", "-1"),
+    ("JOB_RETENTION_DAYS", "0.5"),
     ("LOG_LEVEL", "verbose"),
     ("LOG_FORMAT", "xml"),
 ]

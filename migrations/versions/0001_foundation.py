@@ -308,6 +308,13 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
+        "jobs_by_end",
+        "jobs",
+        ["completed_at"],
+        unique=False,
+        postgresql_where=sa.text("completed_at IS NOT NULL"),
+    )
+    op.create_index(
         "jobs_one_active_retry",
         "jobs",
         ["retry_of"],

@@ -1,4 +1,4 @@
-"""Tidying up after those that died: files, log rows, and tasks that got lost with them."""
+"""Tidying up: what the dead left (files, lost tasks), and what has been kept for long enough."""
 
 import asyncio
 from datetime import timedelta
@@ -8,6 +8,7 @@ import structlog
 from service.domain.cursor import Cursor
 from service.domain.errors import DatabaseAway, StorageAway
 from service.domain.job import Job
+from service.ingest.retention import remove_old_jobs
 from service.ingest.tasks import harvest_task, pdf_task
 from service.pdf.store import PdfStore
 from service.storage.engine import Database
@@ -17,12 +18,15 @@ from service.worker.task import Task
 
 QUEUE_LOG_KEPT = timedelta(days=7)
 STRANDED_AT_ONCE = 500
+REMOVALS_AT_ONCE = 20  # steps; the next round goes on
 
 _log = structlog.get_logger(__name__)
 
 
-async def keep_tidy(database: Database, store: PdfStore, *, lease: timedelta) -> None:
-    """Once in a lease tidy up, until cancelled.
+async def keep_tidy(
+    database: Database, store: PdfStore, *, lease: timedelta, jobs_kept: timedelta | None
+) -> None:
+    """Once in a lease tidy up, until cancelled; final jobs are kept for `jobs_kept` (None: ever).
 
     A partial file that nobody has touched for two leases has no owner: a crashed
     one would have been taken over by then.
@@ -33,13 +37,21 @@ async def keep_tidy(database: Database, store: PdfStore, *, lease: timedelta) ->
             async with database.transaction() as conn:
                 purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
             queued = await queue_stranded(database)
+            old = await _remove_old_jobs(database, jobs_kept)
         except (DatabaseAway, StorageAway) as err:
             _log.warning("not tidied up", code=err.code)
         else:
-            if removed or purged or queued:
-                counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
+            counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
+            counts |= {"old_jobs": old}
+            if any(counts.values()):
                 _log.info("tidied up", **counts)
         await asyncio.sleep(lease.total_seconds())
+
+
+async def _remove_old_jobs(database: Database, kept: timedelta | None) -> int:
+    if kept is None:
+        return 0
+    return (await remove_old_jobs(database, older_than=kept, most_steps=REMOVALS_AT_ONCE)).jobs
 
 
 async def queue_stranded(database: Database) -> int:

@@ -28,7 +28,7 @@ class RetryStore:
         self._conn = conn
 
     async def find(self, job_id: UUID) -> Row[Any]:
-        """What a retry must know of the job; raises NotFound.
+        """What a retry must know of the job, which it keeps from being removed; raises NotFound.
 
         Returns status, request, priority, checkpoint, is_harvested, papers_total,
         papers_fetched and unfinished (papers that failed, or were open at its end).
@@ -48,6 +48,7 @@ class RetryStore:
             jobs.c.papers_fetched,
             unfinished.label("unfinished"),
         ).where(jobs.c.id == job_id)
+        statement = statement.with_for_update(of=jobs, read=True, key_share=True)
         row: Row[Any] | None = (await self._conn.execute(statement)).first()
         if row is None:
             raise NotFound("Job not found")

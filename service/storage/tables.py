@@ -205,6 +205,12 @@ jobs = Table(
     ),
     # JobStore.list_jobs with ?status=…, and StatsStore.count_jobs
     Index("jobs_by_status", "status", text("created_at DESC"), text("id DESC")),
+    # RetentionStore.lock_old: what ended first goes first
+    Index(
+        "jobs_by_end",
+        "completed_at",
+        postgresql_where=text("completed_at IS NOT NULL"),
+    ),
     # RetryStore.add: a job is retried by one job at a time
     Index(
         "jobs_one_active_retry",

@@ -64,6 +64,7 @@ RESTART_SECONDS = 2.0
 ASK_AGAIN_SECONDS = (0.1, 0.2, 0.5, 1.0)
 LAST_WORDS_SECONDS = 2.0  # for each query of a drain: the process is to end in time
 RETRY_WRITES = 3
+PURGED_AT_ONCE = 10_000
 CHANNEL = Channel("ch_pgqueuer")
 LISTENER_NAME = "arxiv-ingestion listen"
 
@@ -89,12 +90,16 @@ async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
 
 
 async def purge_log(conn: AsyncConnection, *, older_than: timedelta) -> int:
-    """Delete what the engine noted of tasks before that time; returns how many rows.
+    """Delete what the engine noted of tasks before that time, the oldest; returns how many rows.
 
-    PgQueuer keeps a row for each change of each task, for ever.
+    PgQueuer keeps a row for each change of each task, for ever. After a long rest
+    there may be millions: `PURGED_AT_ONCE` are deleted at most.
     """
-    sql = "DELETE FROM pgqueuer_log WHERE created < now() - $1::interval"
-    return (await conn.exec_driver_sql(sql, (older_than,))).rowcount
+    sql = (
+        "DELETE FROM pgqueuer_log WHERE id IN (SELECT id FROM pgqueuer_log"
+        " WHERE created < now() - $1::interval ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED)"
+    )
+    return (await conn.exec_driver_sql(sql, (older_than, PURGED_AT_ONCE))).rowcount
 
 
 @dataclass(slots=True)

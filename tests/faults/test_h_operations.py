@@ -10,6 +10,7 @@ from pypdfium2.version import PDFIUM_INFO
 
 from service.storage.papers import PaperStore
 from tests.conftest import make_paper
+from tests.ingest.conftest import kill
 
 ROOT = Path(__file__).parents[2]
 FLOORS = {"aiohttp": (3, 14, 3), "pyjwt": (2, 13, 0)}  # what had security fixes
@@ -70,3 +71,40 @@ def test_case_99_pythons_own_xml_parser_is_not_used():
     assert sources
     assert parsers.search("from xml.etree import ElementTree")
     assert [path.name for path in sources if parsers.search(path.read_text())] == []
+
+
+async def test_case_97_retention_that_is_killed_in_between_is_finished_later(rig, sql):
+    ((job,),) = await sql(
+        "INSERT INTO jobs (status, started_at, completed_at) VALUES"
+        " ('completed', now(), now() - interval '40 days') RETURNING id"
+    )
+    await sql(
+        "INSERT INTO job_papers (job_id, arxiv_id, version, state) SELECT :job,"
+        " '2301.' || lpad(n::text, 5, '0'), 1, 'processed' FROM generate_series(1, 6000) n",
+        job=job,
+    )
+    await sql("INSERT INTO job_errors (job_id, stage, error) VALUES (:job, 'store', 'e')", job=job)
+    left = "SELECT count(*) FROM job_papers"
+
+    async with rig.database.transaction() as conn:  # the second step waits for this row
+        await conn.exec_driver_sql(
+            "SELECT 1 FROM job_papers WHERE arxiv_id = '2301.06000' FOR UPDATE"
+        )
+        async with rig.process("db", "prune", "--older-than", "30", "--yes") as removing:
+            before = (await rig.job(job)).version
+            await rig.until(job, lambda it: it.version > before)  # the first step committed
+            await kill(removing)
+
+    assert tuple((await sql(left))[0]) == (1000,)
+    async with rig.worker(JOB_RETENTION_DAYS="30", LEASE_SECONDS="1"):
+        await _until_none(sql, "SELECT id FROM jobs")
+    assert tuple((await sql(left))[0]) == (0,)
+    assert await sql("SELECT 1 FROM job_errors") == []
+
+
+async def _until_none(sql, statement):
+    for _ in range(300):
+        if not await sql(statement):
+            return
+        await sql("SELECT pg_sleep(0.1)")
+    raise TimeoutError

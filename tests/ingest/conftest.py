@@ -88,11 +88,12 @@ class Rig:
             await worker.drain(5)
 
     @asynccontextmanager
-    async def process(self, command: str = "worker", **changes: str) -> AsyncIterator[Any]:
-        """`python -m service <command>` for the block; killed at its end if it still runs."""
-        log = (self.folder / f"{command}.log").open("ab")
+    async def process(self, *command: str, **changes: str) -> AsyncIterator[Any]:
+        """`python -m service …` (worker) for the block; killed at its end if it still runs."""
+        command = command or ("worker",)
+        log = (self.folder / f"{command[0]}.log").open("ab")
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "service", command),
+            *(sys.executable, "-m", "service", *command),
             env=self.environment(**changes),
             stdout=log,
             stderr=log,

@@ -13,6 +13,7 @@ from service.storage.held_papers import HeldPaperStore
 from service.storage.job_papers import JobPaperStore, Move
 from service.storage.jobs import JobStore
 from service.storage.papers import PaperStore
+from service.storage.retention import RetentionStore
 from service.storage.retries import RetryStore
 from service.storage.schedules import ScheduleStore
 from service.storage.stats import StatsStore
@@ -115,6 +116,8 @@ def queries(job_id):
         "rare category": lambda c: HeldPaperStore(c).list_newest(
             PaperFilter(category="z"), limit=50
         ),
+        "lock_old": lambda c: RetentionStore(c).lock_old(older_than=timedelta(days=30)),
+        "remove": lambda c: RetentionStore(c).remove([job_id]),
         "lock papers": lambda c: PaperStore(c).lock(ids),
     }
 

@@ -1,0 +1,99 @@
+"""Removing what has been kept for long enough, in steps that lock little and for short.
+
+Each step is one transaction and leaves sound rows, so whoever dies in between has
+only done less, and the next step of anybody goes on. The database clock decides
+what is old.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Delete, bindparam, delete, exists, func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Uuid
+
+from service.domain.job import ACTIVE_STATUSES
+from service.storage.tables import job_errors, job_papers, jobs
+
+JOBS_AT_ONCE = 500
+ROWS_AT_ONCE = 5_000  # of each table
+REMOVER = 8_401_207_355_021_117  # the advisory lock of whoever removes; any number of its own
+
+
+class Removed(NamedTuple):
+    """How many rows went."""
+
+    jobs: int = 0
+    job_papers: int = 0
+    job_errors: int = 0
+
+    def plus(self, more: "Removed") -> "Removed":
+        """Both together."""
+        return Removed(*map(sum, zip(self, more, strict=True)))
+
+
+class RetentionStore:
+    """SQL that removes jobs for good, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def is_alone(self) -> bool:
+        """True when nobody else in the fleet removes; then nobody will until this commits."""
+        statement = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=REMOVER)
+        return bool((await self._conn.execute(statement)).scalar_one())
+
+    async def lock_old(self, *, older_than: timedelta) -> Sequence[UUID]:
+        """Lock jobs that have been final for so long, the oldest first; returns their ids.
+
+        Left out are those that somebody else has locked (who retries one has), and
+        those that a job which is not final retries: it reads their papers.
+        """
+        retries = jobs.alias("retries")
+        is_retried = exists().where(
+            retries.c.retry_of == jobs.c.id, retries.c.status.in_(ACTIVE_STATUSES)
+        )
+        statement = (
+            select(jobs.c.id)
+            .where(jobs.c.completed_at < func.now() - older_than, ~is_retried)
+            .order_by(jobs.c.completed_at)
+            .limit(JOBS_AT_ONCE)
+            .with_for_update(of=jobs, skip_locked=True)
+        )
+        return (await self._conn.execute(statement)).scalars().all()
+
+    async def remove(self, job_ids: Sequence[UUID]) -> Removed:
+        """Remove of these locked jobs as much as one step may.
+
+        A job goes with the last of its papers and errors; of a large one a step
+        takes only some of these. Schedules and retries that name a job that went
+        name none afterwards.
+        """
+        of_these = bindparam("ids", list(job_ids), type_=ARRAY(Uuid()))
+        key = (job_papers.c.job_id, job_papers.c.arxiv_id)
+        some_papers = (
+            select(*key)
+            .where(job_papers.c.job_id == func.any(of_these))
+            .order_by(*key)
+            .limit(ROWS_AT_ONCE)
+        )
+        some_errors = (
+            select(job_errors.c.id)
+            .where(job_errors.c.job_id == func.any(of_these))
+            .order_by(job_errors.c.job_id)
+            .limit(ROWS_AT_ONCE)
+        )
+        papers = await self._count(delete(job_papers).where(tuple_(*key).in_(some_papers)))
+        errors = await self._count(delete(job_errors).where(job_errors.c.id.in_(some_errors)))
+        emptied = delete(jobs).where(
+            jobs.c.id == func.any(of_these),
+            ~exists().where(job_papers.c.job_id == jobs.c.id),
+            ~exists().where(job_errors.c.job_id == jobs.c.id),
+        )
+        return Removed(await self._count(emptied), papers, errors)
+
+    async def _count(self, statement: Delete) -> int:
+        return (await self._conn.execute(statement)).rowcount
