@@ -7,10 +7,22 @@ what is old.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Delete, bindparam, delete, exists, func, select, text, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Delete,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
@@ -21,6 +33,8 @@ from service.storage.tables import job_errors, job_papers, jobs
 JOBS_AT_ONCE = 500
 ROWS_AT_ONCE = 5_000  # of each table
 REMOVER = 8_401_207_355_021_117  # the advisory lock of whoever removes; any number of its own
+
+_ENTRIES = (job_papers, job_errors)  # what belongs to a job alone
 
 
 class Removed(NamedTuple):
@@ -73,27 +87,29 @@ class RetentionStore:
         name none afterwards.
         """
         of_these = bindparam("ids", list(job_ids), type_=ARRAY(Uuid()))
-        key = (job_papers.c.job_id, job_papers.c.arxiv_id)
-        some_papers = (
-            select(*key)
-            .where(job_papers.c.job_id == func.any(of_these))
-            .order_by(*key)
-            .limit(ROWS_AT_ONCE)
-        )
-        some_errors = (
-            select(job_errors.c.id)
-            .where(job_errors.c.job_id == func.any(of_these))
-            .order_by(job_errors.c.job_id)
-            .limit(ROWS_AT_ONCE)
-        )
-        papers = await self._count(delete(job_papers).where(tuple_(*key).in_(some_papers)))
-        errors = await self._count(delete(job_errors).where(job_errors.c.id.in_(some_errors)))
+        papers, errors = [await self._remove_some(table, of_these) for table in _ENTRIES]
         emptied = delete(jobs).where(
             jobs.c.id == func.any(of_these),
             ~exists().where(job_papers.c.job_id == jobs.c.id),
             ~exists().where(job_errors.c.job_id == jobs.c.id),
         )
         return Removed(await self._count(emptied), papers, errors)
+
+    async def _remove_some(self, table: Table, of_these: BindParameter[Any]) -> int:
+        """Remove some rows that belong to these jobs, found by index and taken by their place.
+
+        A row that changes meanwhile is at another place then; the next step has it.
+        """
+        place: ColumnElement[Any] = literal_column(f"{table.name}.ctid")
+        some = (
+            select(place)
+            .where(table.c.job_id == func.any(of_these))
+            .order_by(table.c.job_id)
+            .limit(ROWS_AT_ONCE)
+        )
+        return await self._count(
+            delete(table).where(place == func.any(func.array(some.scalar_subquery())))
+        )
 
     async def _count(self, statement: Delete) -> int:
         return (await self._conn.execute(statement)).rowcount
