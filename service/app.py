@@ -20,6 +20,7 @@ from aiohttp import web
 from service.api.auth import authentication
 from service.api.body import BODY_SECONDS, MAX_BODY_BYTES
 from service.api.callers import ActiveCallers
+from service.api.documentation import THE_DESCRIPTION, Description
 from service.api.health import READINESS, Readiness
 from service.api.jobs import ADMISSION, DATABASE, READS
 from service.api.jwks import PublishedKeys
@@ -140,6 +141,7 @@ def build_api(
     app.on_shutdown.append(streams.stop)
     app[ADMISSION] = Admission(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[LAG] = lag
+    app[THE_DESCRIPTION] = Description()
     app[METRICS] = metrics
     app[BODY_SECONDS] = bounds.body_seconds
     app[STATS] = stats = Stats(database)

@@ -1,17 +1,34 @@
-"""Kinds of JSON values that requests are made of, stricter than the library's own."""
+"""Kinds of JSON values that requests are made of, stricter than the library's own.
+
+What a kind demands beyond its type stands in its `keywords`, as JSON Schema says
+it; the description of the API takes them from there.
+"""
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate
 
-from service.domain.arxiv_id import ArxivId
+from service.domain.arxiv_id import MAX_LENGTH, ArxivId
 from service.domain.job import DAY_FORMAT
 from service.domain.paper import clean_text
 
+Keywords = Mapping[str, Any]
+
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+_CONTROL = r"\u0000-\u001f\u007f"
+_ID = (
+    r"([0-9]{2}(0[1-9]|1[0-2])\.[0-9]{4,5}"
+    r"|[a-z]+(-[a-z]+)?(\.[A-Z]{2})?/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3})(v[1-9][0-9]{0,3})?"
+)
+
+
+def said(description: str) -> dict[str, str]:
+    """The metadata of a field that is described so."""
+    return {"description": description}
 
 
 class StrictInteger(fields.Integer):
@@ -70,15 +87,38 @@ class Line(fields.String):
     """Text of one line that can be stored: not blank, no control characters."""
 
     def __init__(self, max_length: int, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(validate=validate.Length(max=max_length), **kwargs)
+        super().__init__(**kwargs)
+        self._length = validate.Length(max=max_length)
+        self.keywords: Keywords = {
+            "minLength": 1,
+            "maxLength": max_length,
+            "pattern": rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$",
+        }
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
         text: str = super()._deserialize(value, *args, **kwargs)
+        self._length(text)  # as it was sent, blanks around it included
         if clean_text(text) != text or any(mark in text for mark in "\r\n\t"):
             raise ValidationError("Must not contain control characters.")
         if not text.strip():
             raise ValidationError("Must not be blank.")
         return text.strip()
+
+
+class Category(fields.String):
+    """An arXiv category, one word: `cs.AI`, `hep-th`; with `wildcard` also `astro-ph.*`."""
+
+    def __init__(self, max_length: int, *, wildcard: bool = False, **kwargs: Any) -> None:  # noqa: ANN401
+        letters = "[A-Za-z0-9.*-]" if wildcard else "[A-Za-z0-9.-]"
+        self._word = re.compile(f"{letters}{{1,{max_length}}}", re.ASCII)
+        self.keywords: Keywords = {"pattern": f"^{letters}+$", "maxLength": max_length}
+        super().__init__(**kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
+        text: str = super()._deserialize(value, *args, **kwargs)
+        if self._word.fullmatch(text) is None:
+            raise ValidationError("Not an arXiv category.")
+        return text
 
 
 class ShortList(fields.List[Any]):
@@ -87,6 +127,7 @@ class ShortList(fields.List[Any]):
     def __init__(self, item: fields.Field[Any], *, most: int, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(item, **kwargs)
         self._length = validate.Length(min=1, max=most)
+        self.keywords: Keywords = {"minItems": 1, "maxItems": most}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:  # noqa: ANN401
         if isinstance(value, list):
@@ -97,6 +138,8 @@ class ShortList(fields.List[Any]):
 
 class Day(fields.Field[date]):
     """A day as `YYYYMMDD`, GMT."""
+
+    keywords: ClassVar[Keywords] = {"type": "string", "format": "day", "pattern": "^[0-9]{8}$"}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:  # noqa: ANN401
         is_eight_digits = isinstance(value, str) and len(value) == 8 and value.isascii()
@@ -110,6 +153,13 @@ class Day(fields.Field[date]):
 
 class Id(fields.Field[ArxivId]):
     """An arXiv id of either style, with or without its version."""
+
+    keywords: ClassVar[Keywords] = {
+        "type": "string",
+        "format": "arxiv-id",
+        "pattern": f"^{_ID}$",
+        "maxLength": MAX_LENGTH,
+    }
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> ArxivId:  # noqa: ANN401
         try:

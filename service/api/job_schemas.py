@@ -4,7 +4,7 @@ from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 
-from service.api.fields import Choices
+from service.api.fields import Choices, said
 from service.api.paging import CursorField, Cursors, PageQuerySchema, exact_moment
 from service.domain.arxiv_id import ArxivId
 from service.domain.job import JobStatus
@@ -22,14 +22,20 @@ JOB_PAPERS = Cursors("job papers", (_paper_id,))
 class JobsQuerySchema(PageQuerySchema):
     """Query parameters of GET /api/v1/ingestion/jobs."""
 
-    status = Choices(JobStatus)
+    status = Choices(
+        JobStatus, metadata=said("Jobs in these states; if not given, pending and running ones.")
+    )
     cursor = CursorField(JOBS)
 
 
 class JobPapersQuerySchema(PageQuerySchema):
     """Query parameters of GET /api/v1/ingestion/job/{job_id}/papers."""
 
-    state = Choices(PaperState, load_default=lambda: list(PaperState))
+    state = Choices(
+        PaperState,
+        load_default=lambda: list(PaperState),
+        metadata=said("Papers in these states; if not given, in any."),
+    )
     cursor = CursorField(JOB_PAPERS)
 
 
@@ -42,8 +48,10 @@ class JobPaperSchema(Schema):
     state = fields.String(required=True, validate=validate.OneOf(list(PaperState)))
     attempts = fields.Integer(required=True)
     failures = fields.Integer(required=True)
-    reason = fields.String(required=True, allow_none=True)
-    updated_at = fields.String(required=True)
+    reason = fields.String(
+        required=True, allow_none=True, metadata=said("A code, where there is something to say.")
+    )
+    updated_at = fields.DateTime(required=True)
 
 
 class RecordedSchema(Schema):
@@ -53,7 +61,9 @@ class RecordedSchema(Schema):
     status = fields.String(required=True, validate=validate.Equal("pending"))
     message = fields.String(required=True)
     estimated_papers = fields.Integer(required=True, allow_none=True)
-    search_criteria = fields.Dict(required=True)
+    search_criteria = fields.Dict(
+        required=True, metadata=said("`search_query` of the request, defaults filled in.")
+    )
     retry_of = fields.UUID()
 
 
@@ -106,7 +116,7 @@ class QueueSchema(Schema):
 class StatsSchema(Schema):
     """The answer to GET /api/v1/ingestion/stats; `estimated` names figures beyond counting."""
 
-    as_of = fields.String(required=True)
+    as_of = fields.DateTime(required=True)
     jobs = fields.Nested(JobTotalsSchema, required=True)
     papers = fields.Nested(PaperTotalsSchema, required=True)
     throughput = fields.Nested(ThroughputSchema, required=True)

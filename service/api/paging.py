@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, validate
 
-from service.api.fields import QueryInteger
+from service.api.fields import Keywords, QueryInteger, said
 from service.domain.paper import clean_text
 
 DEFAULT_LIMIT = 50
@@ -84,8 +84,14 @@ class CursorField(fields.Field[tuple[Any, ...]]):
     """A cursor of one list, read into the key that it stands for."""
 
     def __init__(self, cursors: Cursors, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(**kwargs)
+        description = "Where the page begins, as the `Link` of the page before says it."
+        super().__init__(metadata=said(description), **kwargs)
         self.cursors = cursors
+        self.keywords: Keywords = {
+            "type": "string",
+            "format": f"cursor of {cursors.of}",
+            "pattern": "^[A-Za-z0-9_-]+$",
+        }
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Any, ...]:  # noqa: ANN401
         try:
@@ -97,7 +103,11 @@ class CursorField(fields.Field[tuple[Any, ...]]):
 class PageQuerySchema(Schema):
     """Query parameters of every list; each adds its `cursor = CursorField(…)` and filters."""
 
-    limit = QueryInteger(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
+    limit = QueryInteger(
+        load_default=DEFAULT_LIMIT,
+        validate=validate.Range(1, MAX_LIMIT),
+        metadata=said("At most so many in a page."),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from sqlalchemy import Row
 
-from service.api.fields import Choices, Day, Line, QueryBoolean
+from service.api.fields import Category, Choices, Day, Line, QueryBoolean, said
 from service.api.paging import CursorField, Cursors, PageQuerySchema, exact_moment
 from service.api.schemas import MAX_QUERY_LENGTH, MAX_TERM_LENGTH
 from service.api.status import moment
@@ -27,29 +27,23 @@ class PaperQuerySchema(PageQuerySchema):
 
     q = Line(
         MAX_QUERY_LENGTH,
-        metadata={
-            "description": 'Words in title or abstract, stemmed in English: `deep "neural network"'
+        metadata=said(
+            'Words in title or abstract, stemmed in English: `deep "neural network"'
             " or transformer -vision`."
-        },
+        ),
     )
-    category = Line(
-        MAX_TERM_LENGTH, metadata={"description": "One of the paper's categories, like `cs.AI`."}
+    category = Category(
+        MAX_TERM_LENGTH, metadata=said("One of the paper's categories, like `cs.AI`.")
     )
     author = Line(
         MAX_TERM_LENGTH,
-        metadata={"description": "Words that follow each other in one author's name; any case."},
+        metadata=said("Words that follow each other in one author's name; any case."),
     )
-    from_date = Day(metadata={"description": "First day of submission (version 1), GMT."})
-    to_date = Day(metadata={"description": "Last day of submission (version 1), GMT."})
-    pdf_state = Choices(PdfState, metadata={"description": "What is held of the PDF."})
-    withdrawn = QueryBoolean(metadata={"description": "Whether the newest version withdraws it."})
-    cursor = CursorField(CURSORS, metadata={"description": "From the `Link` of the page before."})
-
-    @validates_schema
-    def check_category(self, data: Mapping[str, Any], **_: object) -> None:
-        """A category is one word; there is no `*` here."""
-        if not all(mark.isalnum() or mark in ".-" for mark in data.get("category", "")):
-            raise ValidationError("Not an arXiv category.", "category")
+    from_date = Day(metadata=said("First day of submission (version 1), GMT."))
+    to_date = Day(metadata=said("Last day of submission (version 1), GMT."))
+    pdf_state = Choices(PdfState, metadata=said("What is held of the PDF."))
+    withdrawn = QueryBoolean(metadata=said("Whether the newest version withdraws it."))
+    cursor = CursorField(CURSORS)
 
     @validates_schema
     def check_days(self, data: Mapping[str, Any], **_: object) -> None:
@@ -75,34 +69,28 @@ def filter_of(query: Mapping[str, Any]) -> PaperFilter:
 class PaperSchema(Schema):
     """A paper as it is held: the newest version seen, and what there is of its PDF."""
 
-    arxiv_id = fields.String(required=True, metadata={"description": "Without its version."})
+    arxiv_id = fields.String(required=True, metadata=said("Without its version."))
     version = fields.Integer(required=True)
     title = fields.String(required=True)
     abstract = fields.String(required=True)
     authors = fields.List(fields.String(), required=True)
     categories = fields.List(fields.String(), required=True)
     primary_category = fields.String(required=True)
-    published_at = fields.DateTime(
-        required=True, metadata={"description": "When version 1 was submitted."}
-    )
-    updated_at = fields.DateTime(
-        required=True, metadata={"description": "When this version was submitted."}
-    )
+    published_at = fields.DateTime(required=True, metadata=said("When version 1 was submitted."))
+    updated_at = fields.DateTime(required=True, metadata=said("When this version was submitted."))
     doi = fields.String(required=True, allow_none=True)
     journal_ref = fields.String(required=True, allow_none=True)
     comments = fields.String(required=True, allow_none=True)
     license = fields.String(required=True, allow_none=True)
     withdrawn = fields.Boolean(required=True)
     pdf_state = fields.Enum(PdfState, by_value=True, required=True)
-    pdf_path = fields.String(
-        required=True, allow_none=True, metadata={"description": "Place in the storage."}
-    )
+    pdf_path = fields.String(required=True, allow_none=True, metadata=said("Place in the storage."))
     pdf_sha256 = fields.String(
-        required=True, allow_none=True, metadata={"description": "Also the ETag of the PDF."}
+        required=True, allow_none=True, metadata=said("Also the ETag of the PDF.")
     )
     pdf_bytes = fields.Integer(required=True, allow_none=True)
     page_count = fields.Integer(
-        required=True, allow_none=True, metadata={"description": "Null until the text is there."}
+        required=True, allow_none=True, metadata=said("Null until the text is there.")
     )
 
 
@@ -113,7 +101,7 @@ class TextSchema(Schema):
     version = fields.Integer(required=True)
     page_count = fields.Integer(required=True, allow_none=True)
     truncated = fields.Boolean(
-        required=True, metadata={"description": "True when a limit cut the text short."}
+        required=True, metadata=said("True when a limit cut the text short.")
     )
     extracted_at = fields.DateTime(required=True)
     text = fields.String(required=True)

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from service.api import (
+    documentation,
     events,
     health,
     job_lists,
@@ -20,7 +21,14 @@ PAPERS = "/api/v1/papers"
 SCHEDULES = "/api/v1/schedules"
 
 # No token is asked for here; compared exactly, never by pattern.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/ops", "/ops/ops.css", "/ops/ops.js"})
+PUBLIC_PATHS = frozenset(
+    {
+        *("/healthz", "/readyz", "/metrics"),
+        *("/ops", "/ops/ops.css", "/ops/ops.js"),
+        *("/openapi.json", "/docs"),
+        *(f"/docs/{name}" for name in documentation.FILES),
+    }
+)
 
 
 def add_routes(app: web.Application) -> None:
@@ -54,3 +62,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/ops/ops.css", ops.show_style)
     app.router.add_get("/ops/ops.js", ops.show_script)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
+    app.router.add_get("/openapi.json", documentation.show_description)
+    app.router.add_get("/docs", documentation.show_page)
+    for name in documentation.FILES:
+        app.router.add_get(f"/docs/{name}", documentation.show_file)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from service.api.fields import Line, StrictBoolean
+from service.api.fields import Keywords, Line, StrictBoolean, said
 from service.api.loading import StrictSchema
 from service.api.paging import CursorField, Cursors, PageQuerySchema
 from service.api.schemas import IngestionRequestSchema
@@ -14,6 +14,9 @@ from service.ingest.cron import MAX_LENGTH, next_run
 
 MAX_NAME_LENGTH = 100
 ZONES = ("UTC",)
+UNIQUE = "There is one schedule of a name."
+FIVE_FIELDS = "Minute, hour, day of month, month, day of week; in UTC."
+NEVER_RUNS = "A paused schedule does not run, and does not catch up later."
 
 SCHEDULES = Cursors("schedules", (str,))
 
@@ -23,6 +26,12 @@ class Cron(Line):
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(MAX_LENGTH, **kwargs)
+        self.keywords = {
+            "type": "string",
+            "format": "cron",
+            "maxLength": MAX_LENGTH,
+            "pattern": r"^\s*[0-9A-Za-z*,/#-]+( [0-9A-Za-z*,/#-]+){4}\s*$",
+        }
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
         text = super()._deserialize(value, *args, **kwargs)
@@ -36,11 +45,13 @@ class Cron(Line):
 class ScheduleChangeSchema(StrictSchema):
     """The body of PATCH /api/v1/schedules/{schedule_id}: what is to be changed."""
 
-    name = Line(MAX_NAME_LENGTH)
-    cron = Cron()
+    keywords: ClassVar[Keywords] = {"minProperties": 1}
+
+    name = Line(MAX_NAME_LENGTH, metadata=said(UNIQUE))
+    cron = Cron(metadata=said(FIVE_FIELDS))
     timezone = fields.String(validate=validate.OneOf(ZONES, error="Must be UTC."))
     request = fields.Nested(IngestionRequestSchema)
-    paused = StrictBoolean(attribute="is_paused")
+    paused = StrictBoolean(attribute="is_paused", metadata=said(NEVER_RUNS))
 
     @validates_schema
     def check_not_empty(self, data: Mapping[str, Any], **_: object) -> None:
@@ -52,13 +63,13 @@ class ScheduleChangeSchema(StrictSchema):
 class NewScheduleSchema(StrictSchema):
     """The body of POST /api/v1/schedules."""
 
-    name = Line(MAX_NAME_LENGTH, required=True)
-    cron = Cron(required=True)
+    name = Line(MAX_NAME_LENGTH, required=True, metadata=said(UNIQUE))
+    cron = Cron(required=True, metadata=said(FIVE_FIELDS))
     timezone = fields.String(
         load_default="UTC", validate=validate.OneOf(ZONES, error="Must be UTC.")
     )
     request = fields.Nested(IngestionRequestSchema, required=True)
-    paused = StrictBoolean(load_default=False, attribute="is_paused")
+    paused = StrictBoolean(load_default=False, attribute="is_paused", metadata=said(NEVER_RUNS))
 
 
 class SchedulesQuerySchema(PageQuerySchema):
@@ -75,9 +86,11 @@ class ScheduleSchema(Schema):
     cron = fields.String(required=True)
     timezone = fields.String(required=True, validate=validate.OneOf(ZONES))
     paused = fields.Boolean(required=True)
-    request = fields.Dict(required=True)
+    request = fields.Dict(
+        required=True, metadata=said("What each of its jobs asks for, defaults filled in.")
+    )
     created_by = fields.String(required=True, allow_none=True)
-    created_at = fields.String(required=True)
-    next_run_at = fields.String(required=True, allow_none=True)
-    last_run_at = fields.String(required=True, allow_none=True)
+    created_at = fields.DateTime(required=True)
+    next_run_at = fields.DateTime(required=True, allow_none=True)
+    last_run_at = fields.DateTime(required=True, allow_none=True)
     last_job_id = fields.UUID(required=True, allow_none=True)

@@ -1,11 +1,21 @@
 """JSON ↔ domain: what a request may contain, field by field, and nothing else."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from service.api.fields import Day, Id, Line, ShortList, StrictBoolean, StrictInteger
+from service.api.fields import (
+    Category,
+    Day,
+    Id,
+    Keywords,
+    Line,
+    ShortList,
+    StrictBoolean,
+    StrictInteger,
+    said,
+)
 from service.api.loading import StrictSchema, load
 from service.domain.job import (
     DEFAULT_PAPERS,
@@ -21,34 +31,48 @@ MAX_TERM_LENGTH = 200
 MAX_IDS = 2000
 MAX_SEARCH_PAPERS = 10_000
 MAX_BATCH = 200
+NARROWING = (
+    *("query", "category", "author", "title", "abstract"),
+    *("from_date", "to_date", "ids"),
+)
 
 
 class SearchQuerySchema(StrictSchema):
     """What to search for."""
 
-    query = Line(MAX_QUERY_LENGTH)
-    category = Line(MAX_TERM_LENGTH)
-    author = Line(MAX_TERM_LENGTH)
-    title = Line(MAX_TERM_LENGTH)
-    abstract = Line(MAX_TERM_LENGTH)
-    from_date = Day()
-    to_date = Day()
-    ids = ShortList(Id(), most=MAX_IDS)
-    max_results = StrictInteger(load_default=100, validate=validate.Range(1, MAX_PAGE_SIZE))
-    start = StrictInteger(load_default=0, validate=validate.Range(0, SEARCH_WINDOW - 1))
+    keywords: ClassVar[Keywords] = {"anyOf": [{"required": [name]} for name in NARROWING]}
+
+    query = Line(
+        MAX_QUERY_LENGTH,
+        metadata=said("Words, each searched everywhere, or a query in arXiv's own language."),
+    )
+    category = Category(MAX_TERM_LENGTH, wildcard=True, metadata=said("One category, `cs.AI`."))
+    author = Line(MAX_TERM_LENGTH, metadata=said("A phrase among the authors."))
+    title = Line(MAX_TERM_LENGTH, metadata=said("A phrase in the title."))
+    abstract = Line(MAX_TERM_LENGTH, metadata=said("A phrase in the abstract."))
+    from_date = Day(metadata=said("First day of submission, GMT; not after `to_date`."))
+    to_date = Day(metadata=said("Last day of submission, GMT."))
+    ids = ShortList(Id(), most=MAX_IDS, metadata=said("These papers only."))
+    max_results = StrictInteger(
+        load_default=100,
+        validate=validate.Range(1, MAX_PAGE_SIZE),
+        metadata=said("Papers that one request to arXiv asks for (at most 100 with `ids`)."),
+    )
+    start = StrictInteger(
+        load_default=0,
+        validate=validate.Range(0, SEARCH_WINDOW - 1),
+        metadata=said("Results to leave out."),
+    )
     sort_by = fields.String(
         load_default="submittedDate",
         validate=validate.OneOf(("submittedDate", "lastUpdatedDate", "relevance")),
+        metadata=said("What arXiv sorts its results by."),
     )
     sort_order = fields.String(
-        load_default="descending", validate=validate.OneOf(("descending", "ascending"))
+        load_default="descending",
+        validate=validate.OneOf(("descending", "ascending")),
+        metadata=said("Which of them come first."),
     )
-
-    @validates_schema
-    def check_category(self, data: Mapping[str, Any], **_: object) -> None:
-        """A category is one word: `cs.AI`, `hep-th`, `astro-ph.*`."""
-        if not all(mark.isalnum() or mark in ".-*" for mark in data.get("category", "")):
-            raise ValidationError("Not an arXiv category.", "category")
 
     @validates_schema
     def check_days(self, data: Mapping[str, Any], **_: object) -> None:
@@ -61,10 +85,8 @@ class SearchQuerySchema(StrictSchema):
     def check_not_empty(self, data: Mapping[str, Any], **_: object) -> None:
         """Nothing asked for would be all of arXiv."""
         if not self.make(dict(data)).has_terms and not data.get("ids"):
-            raise ValidationError(
-                "At least one of query, category, author, title, abstract, from_date, to_date"
-                " or ids is needed."
-            )
+            names = ", ".join(NARROWING[:-1])
+            raise ValidationError(f"At least one of {names} or {NARROWING[-1]} is needed.")
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Criteria:
@@ -83,12 +105,33 @@ class IngestionRequestSchema(StrictSchema):
         validate=validate.OneOf(
             ("search",), error="Must be search; oai and snapshot are not available in this version."
         ),
+        metadata=said("Which interface of arXiv to ask."),
     )
-    batch_size = StrictInteger(load_default=50, validate=validate.Range(1, MAX_BATCH))
-    max_papers = StrictInteger(validate=validate.Range(1, MAX_SEARCH_PAPERS))
-    process_pdfs = StrictBoolean(load_default=True)
-    skip_duplicates = StrictBoolean(load_default=True)
-    priority = fields.Enum(Priority, by_value=True, load_default=Priority.NORMAL)
+    batch_size = StrictInteger(
+        load_default=50,
+        validate=validate.Range(1, MAX_BATCH),
+        metadata=said("Papers committed at once."),
+    )
+    max_papers = StrictInteger(
+        validate=validate.Range(1, MAX_SEARCH_PAPERS),
+        metadata=said(
+            "Most papers to bring in; if not given, all `ids`, else 100."
+            f" Without `ids`, `start` + `max_papers` must not exceed {SEARCH_WINDOW}."
+        ),
+    )
+    process_pdfs = StrictBoolean(
+        load_default=True, metadata=said("Whether PDFs and their text are wanted.")
+    )
+    skip_duplicates = StrictBoolean(
+        load_default=True,
+        metadata=said("Leave a paper that is held in the same version, and its PDF, as they are."),
+    )
+    priority = fields.Enum(
+        Priority,
+        by_value=True,
+        load_default=Priority.NORMAL,
+        metadata=said("Whose tasks run first."),
+    )
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> IngestionRequest:
