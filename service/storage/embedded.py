@@ -59,8 +59,9 @@ class EmbeddedPostgres:
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._starting_or_stopping():
-            self._in_use = self._lock_file("in-use.lock")
-            fcntl.flock(self._in_use, fcntl.LOCK_SH)
+            if self._in_use is None:  # else it is used already, and is to be up again
+                self._in_use = self._lock_file("in-use.lock")
+                fcntl.flock(self._in_use, fcntl.LOCK_SH)
             if os.geteuid() == 0:
                 _let_system_user_reach(self.folder)
             if not (self._cluster / "PG_VERSION").exists():

@@ -72,7 +72,13 @@ def _direct(dialect: Dialect, cargs: Any, cparams: Any) -> Any:  # noqa: ANN401 
         if getattr(err, "sqlstate", None) == REFUSED:
             return None
         raise
-    if await_only(is_pooler(connection.driver_connection)):
-        connection.terminate()
-        return None
-    return connection
+    driver: asyncpg.Connection = connection.driver_connection
+    is_ours = False
+    try:
+        is_ours = not await_only(is_pooler(driver))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as err:
+        raise ConnectionResetError("lost while it was being made") from err
+    finally:
+        if not is_ours:
+            driver.terminate()
+    return connection if is_ours else None

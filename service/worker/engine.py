@@ -166,7 +166,7 @@ class Engine:
         while not self._draining.is_set():
             try:
                 await self._run_manager(kind)
-            except (DatabaseAway, PgqException, RuntimeError) as err:  # such as: no table yet
+            except (DatabaseAway, SQLAlchemyError, PgqException, RuntimeError) as err:
                 _log.warning("queue manager ended", kind=kind.name, error=type(err).__name__)
                 await wait_for(self._draining, RESTART_SECONDS)
 
