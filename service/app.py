@@ -148,8 +148,8 @@ def build_api(
     app.on_cleanup.append(lambda _: stats.close())
     _serve_waiters(app, Waiting(database, is_active=callers.is_active, limits=wait_limits))
     app[TRAFFIC] = Traffic()
-    app.on_response_prepare.extend(
-        (_hide_versions, guard_pages, show_limits, _leave, app[TRAFFIC].note)
+    app.on_response_prepare.append(
+        _dressing(_hide_versions, guard_pages, show_limits, _leave, app[TRAFFIC].note)
     )
     app.on_cleanup.append(lambda _: reads.close())
     for watch in (callers.watch, lag.watch, partial(app[ADMISSION].watch, database)):
@@ -160,7 +160,17 @@ def build_api(
     return app
 
 
-async def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
+def _dressing(*steps: Callable[[web.Request, web.StreamResponse], None]) -> Any:  # noqa: ANN401 - aiohttp's signal
+    """What every answer gets before it leaves, in one signal: each costs an await."""
+
+    async def dress(request: web.Request, response: web.StreamResponse) -> None:
+        for step in steps:
+            step(request, response)
+
+    return dress
+
+
+def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER_NAME
 
 
@@ -173,7 +183,7 @@ def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
     app.cleanup_ctx.append(_watching(waiting.run))
 
 
-async def _leave(request: web.Request, response: web.StreamResponse) -> None:
+def _leave(request: web.Request, response: web.StreamResponse) -> None:
     if request.app[READINESS].is_stopping:  # so that no request is on its way when we close
         response.headers["Connection"] = "close"
         response.force_close()

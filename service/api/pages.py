@@ -18,8 +18,8 @@ PAGE_HEADERS = {
 }
 
 
-async def guard_pages(_: web.Request, response: web.StreamResponse) -> None:
-    """Give a page the headers that it has not set itself; an `on_response_prepare` signal."""
+def guard_pages(_: web.Request, response: web.StreamResponse) -> None:
+    """Give a page the headers that it has not set itself."""
     if response.headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html"):
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)

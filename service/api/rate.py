@@ -104,8 +104,8 @@ def rate_limits(bounds: Bounds, *, is_stuck: Callable[[], bool]) -> Middleware:
     return limit_rate
 
 
-async def show_limits(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the RateLimit fields on any answer: a signal of `on_response_prepare`."""
+def show_limits(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the RateLimit fields on an answer."""
     if (counted := request.get(LEFT)) is not None:
         window, left = counted
         for name, value in window.fields(left).items():

@@ -4,9 +4,11 @@ Keys, their order and the form of moments are a contract, byte for byte. Because
 nothing but the row decides, the row's version is a strong ETag of the answer.
 """
 
+from collections import OrderedDict
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -24,7 +26,38 @@ class Shown:
     @cached_property
     def body(self) -> bytes:
         """The status object as JSON, on one line."""
-        return orjson.dumps(status_document(self._job))
+        return _renderings.of(self._job)
+
+
+class Renderings:
+    """What the latest states looked at were rendered as.
+
+    Most looks find a job as the look before did, and rendering costs more than
+    comparing. This is no cache of rows: each state comes from the database, and
+    all of it must be equal to the one remembered. At most `most` are kept, and
+    none over `max_bytes`.
+    """
+
+    def __init__(self, *, most: int = 4096, max_bytes: int = 2048) -> None:
+        self._kept: OrderedDict[UUID, tuple[Job, bytes]] = OrderedDict()
+        self._most = most
+        self._max_bytes = max_bytes
+
+    def of(self, job: Job) -> bytes:
+        """The status object of `job` as JSON."""
+        kept = self._kept.get(job.id)
+        if kept is not None and kept[0] == job:
+            return kept[1]
+        body = orjson.dumps(status_document(job))
+        if len(body) <= self._max_bytes:
+            self._kept[job.id] = job, body
+            self._kept.move_to_end(job.id)
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return body
+
+
+_renderings = Renderings()
 
 
 def status_document(job: Job) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Traffic:
     first_ready_at: float = inf
     latest_ready_at: float = -inf
 
-    async def note(self, request: web.Request, response: web.StreamResponse) -> None:
+    def note(self, request: web.Request, response: web.StreamResponse) -> None:
         """One request is being answered."""
         self.latest_at = asyncio.get_running_loop().time()
         if request.path == "/readyz" and response.status == 200:

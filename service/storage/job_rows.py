@@ -23,6 +23,9 @@ from service.storage.tables import job_errors, jobs
 SHOWN_ERRORS = 100  # the status contract: the latest 100
 
 _ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt")
+# Looked up, not called: an enum's call costs more than all the rest of a job.
+_STATUSES = {str(status): status for status in JobStatus}
+_PRIORITIES = {str(priority): priority for priority in Priority}
 _JOB_COLUMNS = [jobs.c[name] for name in Job._fields if name != "errors"]
 
 
@@ -63,7 +66,7 @@ def to_job(row: Sequence[Any]) -> Job:
     """The job of a row that `job_rows` selected."""
     job_id, status, priority, *others, errors = row
     shown = tuple(map(_to_error, errors or ()))
-    return Job._make((job_id, JobStatus(status), Priority(priority), *others, shown))
+    return Job._make((job_id, _STATUSES[status], _PRIORITIES[priority], *others, shown))
 
 
 def _to_error(document: Mapping[str, Any]) -> JobError:
