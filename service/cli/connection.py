@@ -10,14 +10,16 @@ import click
 
 from service.api.tokens import issue
 from service.app import token_rules
+from service.cli.output import safe
 from service.cli.settings import TOKEN_VARIABLE, load_settings
-from service.client import IngestionClient
+from service.client import ClientError, IngestionClient
 from service.secrets import signing_keys
 from service.settings import Settings, SettingsError
 
 SUBJECT = "cli"
 TOKEN_LIFETIME_SECONDS = 86_400  # a watch may last as long; JWT_MAX_LIFETIME_SECONDS cuts it
 SHORT_PATIENCE = timedelta(seconds=2)  # somebody waits at the keyboard
+WATCH_PATIENCE = timedelta(minutes=5)  # a restart, or a failover of the database
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 _Result = TypeVar("_Result")
@@ -59,10 +61,22 @@ def _token(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 def client_for(
     url: str | None, token: str | None, *, patience: timedelta = SHORT_PATIENCE
 ) -> IngestionClient:
-    """A client with what was given, the rest from the settings."""
+    """A client with what was given, the rest from the settings.
+
+    One that is patient says so when the service does not answer.
+    """
     settings = load_settings(quiet=True)
+
+    def tell(error: ClientError, times: int) -> None:
+        if times == 1 and patience > SHORT_PATIENCE:
+            text = f"{safe(error)}; asking again for up to {patience.total_seconds():.0f} s"
+            click.echo(text, err=True)
+
     return IngestionClient(
-        url or base_url(settings), token or make_token(settings), patience=patience
+        url or base_url(settings),
+        token or make_token(settings),
+        patience=patience,
+        on_trouble=tell,
     )
 
 

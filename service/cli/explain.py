@@ -14,9 +14,10 @@ from rich.text import Text
 
 from service.cli.connection import base_url
 from service.cli.output import duration, print_facts, safe
-from service.client import INGESTION, JobReport
+from service.client import JobReport
 from service.settings import Settings
 
+STATUS = "/api/v1/ingestion/job"
 PSQL_WITHIN = timedelta(seconds=20)
 SHOWN_VARIABLES = ("DATA_DIR", "HOST", "PORT")  # no secret among them
 ROWS = """\
@@ -39,7 +40,7 @@ async def explain(job: JobReport, settings: Settings, *, say: Console, token: st
     print_facts(_facts(job, settings), to=say)
     await _show_rows([text.format(job_id=job.job_id) for text in (ROWS, PAPERS)], say)
     _heading(say, "Its status, as any caller sees it")
-    url = f"{base_url(settings)}{INGESTION}/job/{job.job_id}"
+    url = f"{base_url(settings)}{STATUS}/{job.job_id}"
     _line(say, f"curl -s {shlex.quote(url)} -H {shlex.quote(f'Authorization: Bearer {token}')}")
     _line(say, json.dumps(job.document, separators=(",", ":")))
 

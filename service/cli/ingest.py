@@ -97,7 +97,7 @@ def ingest(
         print_json(job.document) if as_json else click.echo(safe(job.job_id))
         return
     click.echo(f"Job {safe(job.job_id)}", err=as_json)
-    watch_to_end(client, job.job_id, as_json=as_json)
+    watch_to_end(url, token, job.job_id, as_json=as_json)
 
 
 def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

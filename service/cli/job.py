@@ -10,7 +10,7 @@ from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.output import facts_of, out_of, print_facts, print_json, print_table, safe
 from service.cli.watching import display_for, watch
-from service.client import PATIENCE, IngestionClient, JobReport
+from service.client import PATIENCE, JobReport
 from service.domain.job import ACTIVE_STATUSES, JobStatus
 
 FAILURE = 1
@@ -88,15 +88,16 @@ def print_errors(found: JobReport) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Only the final status object.")
 def watch_job(*, job_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Show JOB_ID until it is final; exit code 0 only if it completed."""
-    client = client_for(url, token, patience=PATIENCE)
-    watch_to_end(client, job_id, as_json=as_json)
+    watch_to_end(url, token, job_id, as_json=as_json)
 
 
-def watch_to_end(client: IngestionClient, job_id: str, *, as_json: bool) -> None:
+def watch_to_end(url: str | None, token: str | None, job_id: str, *, as_json: bool) -> None:
     """Show the job until it is final, then exit with what became of it.
 
-    Ctrl-C ends the watching, not the job.
+    Ctrl-C ends the watching, not the job. So does a service that does not answer
+    for minutes.
     """
+    client = client_for(url, token, patience=connection.WATCH_PATIENCE)
     display = display_for(quiet=as_json)
     try:
         last = connection.run(client, lambda opened: watch(opened, job_id, display=display))
@@ -150,7 +151,7 @@ def retry(
     new = connection.run(client, lambda opened: opened.retry(job_id, idempotency_key=key))
     if is_watched:
         click.echo(f"Job {safe(new.job_id)}", err=as_json)
-        watch_to_end(client, new.job_id, as_json=as_json)
+        watch_to_end(url, token, new.job_id, as_json=as_json)
     elif as_json:
         print_json(new.document)
     else:

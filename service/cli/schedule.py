@@ -41,15 +41,12 @@ def add(
 
     The request is given as for `ingest`.
     """
-    body = {
-        "name": name,
-        "cron": cron,
-        "paused": paused,
-        "request": build_request(read_request(file), options),
-    }
+    request = build_request(read_request(file), options)
     client = client_for(url, token)
     try:
-        made = connection.run(client, lambda opened: opened.call("POST", "schedules", body))
+        made = connection.run(
+            client, lambda opened: opened.add_schedule(name, cron, request, paused=paused)
+        )
     except ProblemError as err:
         if err.status != 422:
             raise
@@ -79,7 +76,8 @@ def list_schedules(*, url: str | None, token: str | None, as_json: bool) -> None
 @click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
 def show(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Show SCHEDULE_ID, with its next and last run."""
-    _ask("GET", schedule_id, url=url, token=token, as_json=as_json)
+    found = connection.run(client_for(url, token), lambda client: client.schedule(schedule_id))
+    _tell(found, as_json=as_json)
 
 
 @schedule.command()
@@ -88,7 +86,7 @@ def show(*, schedule_id: str, url: str | None, token: str | None, as_json: bool)
 @click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
 def pause(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Do not run SCHEDULE_ID until it is resumed."""
-    _ask("PATCH", schedule_id, {"paused": True}, url=url, token=token, as_json=as_json)
+    _pause(client_for(url, token), schedule_id, paused=True, as_json=as_json)
 
 
 @schedule.command()
@@ -97,7 +95,7 @@ def pause(*, schedule_id: str, url: str | None, token: str | None, as_json: bool
 @click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
 def resume(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Run SCHEDULE_ID again, from its next moment on."""
-    _ask("PATCH", schedule_id, {"paused": False}, url=url, token=token, as_json=as_json)
+    _pause(client_for(url, token), schedule_id, paused=False, as_json=as_json)
 
 
 @schedule.command()
@@ -106,21 +104,16 @@ def resume(*, schedule_id: str, url: str | None, token: str | None, as_json: boo
 @click.option("--json", "as_json", is_flag=True, help="A JSON object.")
 def remove(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Remove SCHEDULE_ID; its jobs stay."""
-    _ask("DELETE", schedule_id, url=url, token=token, as_json=as_json)
-
-
-def _ask(
-    method: str,
-    schedule_id: str,
-    body: Mapping[str, Any] | None = None,
-    *,
-    url: str | None,
-    token: str | None,
-    as_json: bool,
-) -> None:
     client = client_for(url, token)
-    path = IngestionClient.schedule_path(schedule_id)
-    _tell(connection.run(client, lambda opened: opened.call(method, path, body)), as_json=as_json)
+    message = connection.run(client, lambda opened: opened.remove_schedule(schedule_id))
+    _tell({"message": message}, as_json=as_json)
+
+
+def _pause(client: IngestionClient, schedule_id: str, *, paused: bool, as_json: bool) -> None:
+    changed = connection.run(
+        client, lambda opened: opened.change_schedule(schedule_id, paused=paused)
+    )
+    _tell(changed, as_json=as_json)
 
 
 def _tell(document: Mapping[str, Any], *, as_json: bool) -> None:

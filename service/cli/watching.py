@@ -17,7 +17,6 @@ from service.cli.output import console, duration, out_of, safe
 from service.client import IngestionClient, JobReport
 
 LINE_INTERVAL = timedelta(seconds=1)
-LOOK_INTERVAL = timedelta(milliseconds=500)  # somebody is looking
 LONGEST_WATCH = timedelta(days=1)
 
 Clock = Callable[[], float]
@@ -43,7 +42,6 @@ async def watch(
             job_id,
             timeout=timeout,
             on_progress=shown.show,
-            longest_interval=LOOK_INTERVAL,
         )
 
 
