@@ -72,7 +72,7 @@ def test_without_a_secret_a_client_command_asks_for_a_token(tools, tmp_path):
         (["ingest", "--priority", "urgent"], "--priority"),
         (["ingest", "--request", "/nowhere/at/all"], "--request"),
         (["caller", "block", ""], "NAME"),
-        (["job", "retry", "x"], "retry"),
+        (["job", "requeue", "x"], "requeue"),
     ],
 )
 def test_wrong_usage_names_the_option(arguments, said):
