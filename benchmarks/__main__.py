@@ -3,11 +3,13 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from benchmarks import status, workers
+from benchmarks import growth, queue, status, workers
 
 BENCHES: Mapping[str, Callable[[], None]] = {
     "status": status.run,
     "workers": workers.run,
+    "queue": queue.run,
+    "growth": growth.run,
 }
 
 
