@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+from benchmarks.servers import cpu_seconds
 from benchmarks.stand_in import EMPTY, load, site
 from service.domain.job import Criteria, IngestionRequest
 from service.ingest.retention import remove_old_jobs
@@ -34,6 +35,17 @@ FIGURES = """
 UPDATES = """
     SELECT relname, n_tup_ins, n_tup_upd, n_tup_hot_upd, n_dead_tup FROM pg_stat_user_tables
     WHERE relname = ANY($1) ORDER BY relname
+"""
+MORE_JOBS = """
+    INSERT INTO jobs (status, request, requested_by, idempotency_key, checkpoint, started_at,
+                      taken_up_at, completed_at)
+    SELECT 'completed', request, requested_by, gen_random_uuid(), checkpoint, started_at,
+           taken_up_at, completed_at
+    FROM jobs, generate_series(1, 10000)
+"""
+CHANGES_A_SECOND = 10  # of the queue, by tasks that nobody takes
+CHANGE = """
+    INSERT INTO pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'nobody')
 """
 OLD = f"""
     INSERT INTO jobs (status, request, started_at, completed_at)
@@ -56,14 +68,12 @@ def run() -> None:
         site(Path(folder), "--papers", "5000") as place,
     ):
         asyncio.run(place.run(_submit))
-        postmaster = int((place.folder / "postgres/data/postmaster.pid").read_text().split()[0])
-        server = psutil.Process(postmaster)
         with place.workers(1, EXTRACT_PROCESSES="1"):
             asyncio.run(place.run(lambda _, connection: _watch_job(connection)))
         asyncio.run(place.run(lambda _, connection: _weigh(connection)))
         asyncio.run(place.run(lambda _, connection: _forget(connection)))
         with place.workers(IDLE_WORKERS, EXTRACT_PROCESSES="1"):
-            asyncio.run(place.run(lambda _, connection: _watch_idle(connection, server)))
+            asyncio.run(place.run(lambda _, connection: _watch_idle(connection, place.server)))
         asyncio.run(place.run(_remove))
     print(load())
 
@@ -107,8 +117,9 @@ async def _weigh(connection: asyncpg.Connection) -> None:
         _, heap, indexes = came[table]
         print(f"{table:<14}{rows:>6} rows: {heap:,.0f} + {indexes:,.0f} bytes a row", end="")
         print(f" with its indexes as it came, {packed[0]:,.0f} + {packed[1]:,.0f} packed")
-    job = await connection.fetchval("SELECT pg_column_size(jobs) FROM jobs")
-    print(f"jobs: {job:,} bytes a row, without indexes")
+    await connection.execute(MORE_JOBS)
+    rows, heap, indexes = await _bytes(connection, "jobs")
+    print(f"{'jobs':<14}{rows:>6} rows: {heap:,.0f} + {indexes:,.0f} bytes a row, packed")
 
 
 async def _bytes(connection: asyncpg.Connection, table: str) -> tuple[int, float, float]:
@@ -131,20 +142,21 @@ async def _watch_idle(connection: asyncpg.Connection, server: psutil.Process) ->
         while await connection.fetchval(ours) < 4 * IDLE_WORKERS:
             await connection.fetch("SELECT pg_sleep(0.2)")
     await asyncio.sleep(5)
-    before, cpu = await connection.fetchrow(FIGURES), _cpu(server)
-    await asyncio.sleep(IDLE_SECONDS)
-    cpu = _cpu(server) - cpu
-    await asyncio.sleep(1)
-    after = await connection.fetchrow(FIGURES)
-    commits = (after["commits"] - before["commits"]) / IDLE_SECONDS / IDLE_WORKERS
-    print(f"an idle worker: {commits:.1f} transactions/s,", end=" ")
-    print(f"{cpu / IDLE_SECONDS / IDLE_WORKERS * 1000:.1f} ms/s of PostgreSQL's CPU,", end=" ")
-    print(f"{await connection.fetchval(ours) / IDLE_WORKERS:.1f} connections")
-
-
-def _cpu(server: psutil.Process) -> float:
-    times = [process.cpu_times() for process in [server, *server.children()]]
-    return sum(one.user + one.system for one in times)
+    for changes in (0, CHANGES_A_SECOND):
+        before, cpu = await connection.fetchrow(FIGURES), cpu_seconds([server])
+        began = time.perf_counter()
+        while (seconds := time.perf_counter() - began) < IDLE_SECONDS:
+            if changes:
+                await connection.execute(CHANGE)
+            await asyncio.sleep(1 / max(1, changes))
+        cpu = cpu_seconds([server]) - cpu
+        await asyncio.sleep(1)
+        after = await connection.fetchrow(FIGURES)
+        commits = (after["commits"] - before["commits"]) / seconds / IDLE_WORKERS
+        what = f", the queue changing {changes} times a second" if changes else ""
+        print(f"an idle worker{what}: {commits:.1f} transactions/s,", end=" ")
+        print(f"{cpu / seconds / IDLE_WORKERS * 1000:.1f} ms/s of PostgreSQL's CPU,", end=" ")
+        print(f"{await connection.fetchval(ours) / IDLE_WORKERS:.1f} connections")
 
 
 async def _remove(database: Database, connection: asyncpg.Connection) -> None:
@@ -166,7 +178,5 @@ async def _remove(database: Database, connection: asyncpg.Connection) -> None:
         f"removal of {removed.jobs} jobs with {removed.job_papers:,} entries: {took:.2f} s,",
         end=" ",
     )
-    print(
-        f"{rows / took:,.0f} rows/s, {(after['wal'] - before['wal']) / rows:.0f} bytes of log a row;"
-    )
+    print(f"{rows / took:,.0f} rows/s, {(after['wal'] - before['wal']) / rows:.0f} B of log a row;")
     print(f"VACUUM after it {vacuum:.2f} s; DROP of the same rows as a table {dropped:.3f} s")

@@ -43,6 +43,8 @@ def run() -> None:
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         site(Path(folder)) as place,
     ):
+        asyncio.run(place.run(_fill))
+        size = asyncio.run(place.run(_size))
         for number in range(ROUNDS):
             for engines in ENGINES:
                 put.append(asyncio.run(place.run(_fill)))
@@ -50,7 +52,7 @@ def run() -> None:
             announced.append(asyncio.run(_write(place, "ENABLE")))
             silent.append(asyncio.run(_write(place, "DISABLE")))
             print(f"round {number + 1} of {ROUNDS}; {load()}", file=sys.stderr)
-    print(f"put in, {BATCH} in a transaction: {median(put):,.0f} tasks/s")
+    print(f"put in, {BATCH} in a transaction: {median(put):,.0f} tasks/s, {size:,.0f} bytes each")
     for engines, found in taken.items():
         ratio = median(mine / one for mine, one in zip(found, taken[1], strict=True))
         print(f"taken out by {engines}, {CONCURRENCY} at once: ", end="")
@@ -76,6 +78,13 @@ async def _fill(database: Database, connection: asyncpg.Connection) -> float:
     took = time.perf_counter() - began
     await connection.execute("ANALYZE pgqueuer")
     return WAITING / took
+
+
+async def _size(_: Database, connection: asyncpg.Connection) -> float:
+    """Bytes that a waiting task takes, its entry in the log included."""
+    of_all = "SELECT pg_total_relation_size('pgqueuer') + pg_total_relation_size('pgqueuer_log')"
+    size: float = await connection.fetchval(of_all) / WAITING
+    return size
 
 
 def _task(job_id: UUID, number: int) -> Task:

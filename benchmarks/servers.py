@@ -4,11 +4,13 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60.0
@@ -46,6 +48,12 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
+    """User and system time of these processes and of those that they started, so far."""
+    times = [one.cpu_times() for process in processes for one in [process, *process.children(True)]]
+    return sum(time.user + time.system for time in times)
 
 
 def answered(url: str, *, headers: Mapping[str, str]) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 
 from benchmarks.servers import START_SECONDS, running
 from service.storage import migrate
@@ -31,9 +32,10 @@ class Site:
     folder: Path
     url: str
     upstream: Mapping[str, str]  # the variables that lead to the stand-in
+    server: psutil.Process  # PostgreSQL's
 
     @contextmanager
-    def workers(self, number: int, **changes: str) -> Iterator[None]:
+    def workers(self, number: int, **changes: str) -> Iterator[list[psutil.Process]]:
         """So many `python -m service worker`, on the database and the storage folder of all."""
         environment = {
             "DATABASE_URL": self.url,
@@ -47,10 +49,13 @@ class Site:
         }
         command = [sys.executable, "-m", "service", "worker"]
         with ExitStack() as stack:
-            for index in range(number):
-                log = self.folder / f"worker-{index}.log"
-                stack.enter_context(running(command, log=log, environment=environment))
-            yield
+            logs = [self.folder / f"worker-{index}.log" for index in range(number)]
+            yield [
+                psutil.Process(
+                    stack.enter_context(running(command, log=log, environment=environment))
+                )
+                for log in logs
+            ]
 
     async def run(self, work: Callable[[Database, asyncpg.Connection], Awaitable[Any]]) -> Any:
         """Do `work` with a pool, and a connection beside it."""
@@ -74,7 +79,8 @@ def site(folder: Path, *options: str) -> Iterator[Site]:
         with running(command, log=log, environment={}):
             urls = _announced(log)
             upstream = {name: url for name, url in urls.items() if name != "url"}
-            made = Site(folder, postgres.url, upstream)
+            postmaster = (folder / "postgres/data/postmaster.pid").read_text().split()[0]
+            made = Site(folder, postgres.url, upstream, psutil.Process(int(postmaster)))
             asyncio.run(made.run(_migrate))
             yield made
     finally:

@@ -11,12 +11,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from statistics import median
 
 import asyncpg
+import psutil
 
+from benchmarks.servers import cpu_seconds
 from benchmarks.stand_in import EMPTY, Site, load, site
 from service.domain.job import Criteria, IngestionRequest
 from service.ingest.submit import submit
@@ -25,11 +28,11 @@ from service.storage.engine import Database
 PROCESSES = tuple(map(int, os.environ.get("BENCH_PROCESSES", "1,2,4,8").split(",")))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "20"))  # counted, in each round for each number
-CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY", "2"))  # PDFs at once in each process
+CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY", "1"))  # PDFs at once in each process
 LATENCY = 0.5
 GOALS = {2: 1.8, 4: 3.4}
 PAPERS = 2000
-WARM_SECONDS = 3.0
+WARM_SECONDS = 6.0
 READY = """
     SELECT count(DISTINCT queue_manager_id) FROM pgqueuer
     WHERE entrypoint = 'pdf' AND status = 'picked'
@@ -37,11 +40,20 @@ READY = """
 DONE = "SELECT count(*), clock_timestamp() FROM job_papers WHERE state = 'processed'"
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One round of one number of processes; CPU is what a PDF took of it."""
+
+    rate: float
+    cpu_ms: float
+    server_cpu_ms: float
+
+
 def run() -> None:
     """Measure, and print the table and the ratios."""
     print(f"workers: PDFs per second, {LATENCY} s each at the stand-in, {CONCURRENCY} at once in")
     print(f"each process; {ROUNDS} rounds of {SECONDS} s, alternating; {load()}")
-    rates: dict[int, list[float]] = {number: [] for number in PROCESSES}
+    rates: dict[int, list[Figures]] = {number: [] for number in PROCESSES}
     options = ("--latency", str(LATENCY), "--papers", "20000")
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
@@ -50,17 +62,20 @@ def run() -> None:
         for round_number in range(ROUNDS):
             for number in PROCESSES:
                 rates[number].append(_measure(place, number))
-            done = ", ".join(f"{number}: {rates[number][-1]:.2f}" for number in PROCESSES)
+            done = ", ".join(f"{number}: {rates[number][-1].rate:.2f}" for number in PROCESSES)
             print(f"round {round_number + 1} of {ROUNDS}: {done}; {load()}", file=sys.stderr)
     _report(rates)
 
 
-def _measure(place: Site, number: int) -> float:
-    """PDFs per second of `number` workers."""
+def _measure(place: Site, number: int) -> Figures:
+    """What `number` workers do in a round."""
     asyncio.run(place.run(_begin))
-    with place.workers(number, PDF_CONCURRENCY=str(CONCURRENCY), EXTRACT_PROCESSES="1"):
-        rate: float = asyncio.run(place.run(lambda _, connection: _watch(connection, number)))
-        return rate
+    changes = {"PDF_CONCURRENCY": str(CONCURRENCY), "EXTRACT_PROCESSES": "1"}
+    with place.workers(number, **changes) as workers:
+        found: Figures = asyncio.run(
+            place.run(lambda _, connection: _watch(connection, workers, place.server))
+        )
+        return found
 
 
 async def _begin(database: Database, connection: asyncpg.Connection) -> None:
@@ -71,33 +86,44 @@ async def _begin(database: Database, connection: asyncpg.Connection) -> None:
     await submit(database, request, caller="bench")
 
 
-async def _watch(connection: asyncpg.Connection, number: int) -> float:
+async def _watch(
+    connection: asyncpg.Connection, workers: Sequence[psutil.Process], server: psutil.Process
+) -> Figures:
     async with asyncio.timeout(120):
-        while await connection.fetchval(READY) < number:
+        while await connection.fetchval(READY) < len(workers):
             await connection.fetch("SELECT pg_sleep(0.2)")
     await asyncio.sleep(WARM_SECONDS)
+    cpu, server_cpu = cpu_seconds(workers), cpu_seconds([server])
     before: tuple[int, datetime] = await connection.fetchrow(DONE)
     await asyncio.sleep(SECONDS)
     after: tuple[int, datetime] = await connection.fetchrow(DONE)
     if after[0] >= PAPERS:
         raise SystemExit("the job ended before the round did: fewer BENCH_SECONDS are needed")
-    return (after[0] - before[0]) / (after[1] - before[1]).total_seconds()
+    done = max(1, after[0] - before[0])
+    return Figures(
+        rate=done / (after[1] - before[1]).total_seconds(),
+        cpu_ms=(cpu_seconds(workers) - cpu) / done * 1000,
+        server_cpu_ms=(cpu_seconds([server]) - server_cpu) / done * 1000,
+    )
 
 
-def _report(rates: dict[int, list[float]]) -> None:
-    first = min(rates)
-    print(f"{'processes':>10}{'PDFs/s':>10}{'of the limit':>14}{'ratio':>8}{'goal':>7}")
+def _report(rates: dict[int, list[Figures]]) -> None:
+    heads = ("processes", "PDFs/s", "of the limit", "CPU/PDF", "PostgreSQL's", "ratio", "goal")
+    print("".join(f"{head:>13}" for head in heads))
     for number, found in rates.items():
-        ratio = _ratio(found, rates[first]) * first
-        limit = number * CONCURRENCY / LATENCY
-        goal = GOALS.get(number)
-        verdict = (
-            "" if goal is None else f"{goal:>7} {'reached' if ratio >= goal else 'NOT reached'}"
+        ratio = median(
+            mine.rate / its.rate for mine, its in zip(found, rates[min(rates)], strict=True)
         )
-        share = median(found) / limit
-        print(f"{number:>10}{median(found):>10.2f}{share:>14.0%}{ratio:>8.2f}{verdict}")
-    print(f"medians; ratios are medians of each round's; {load()}")
-
-
-def _ratio(found: Sequence[float], base: Sequence[float]) -> float:
-    return median(mine / its for mine, its in zip(found, base, strict=True))
+        rate = median(one.rate for one in found)
+        cells = [
+            str(number),
+            f"{rate:.2f}",
+            f"{rate / (number * CONCURRENCY / LATENCY):.0%}",
+            f"{median(one.cpu_ms for one in found):.0f} ms",
+            f"{median(one.server_cpu_ms for one in found):.0f} ms",
+            f"{ratio:.2f}",
+        ]
+        if goal := GOALS.get(number):
+            cells.append(f"{goal} {'reached' if ratio >= goal else 'NOT reached'}")
+        print("".join(f"{cell:>13}" for cell in cells))
+    print(f"medians; a ratio is the median of each round's; {load()}")
