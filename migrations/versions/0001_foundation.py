@@ -790,6 +790,7 @@ def upgrade() -> None:
     op.execute("INSERT INTO upstream_pace (lane) VALUES ('api'), ('pdf')")
     run_script("0001_functions.sql")
     run_script("0001_views.sql")
+    run_script("0001_vacuum.sql")
     op.execute("COMMENT ON TABLE alembic_version IS 'Revision of this schema (Alembic).'")
     op.execute("COMMENT ON COLUMN alembic_version.version_num IS 'The revision.'")
 
