@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check audit lint types imports migrations faults soak bench lock clean
+.PHONY: help run demo test check audit lint types imports migrations faults soak fuzz bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -46,6 +46,9 @@ faults: $(VENV)/.dev $(VENV)-s3/.done ## every case of the fault list, the slow 
 
 soak: $(VENV)/.dev ## disturb a fleet for half an hour; options in SOAK, as in SOAK="--seed 2"
 	@$(BIN)/python -m tests.soak $(SOAK)
+
+fuzz: $(VENV)/.dev ## try the API at length with schemathesis; options in FUZZ, as in FUZZ="--examples 500 --seed 2"
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 $(VENV)-bench/.done: benchmarks/requirements.lock | $(VENV)/.python
 	@echo "Installing what the benchmarks compare with into $(VENV)-bench ..."

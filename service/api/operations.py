@@ -11,6 +11,7 @@ from marshmallow import Schema
 
 from service.api import examples
 from service.api.accept import JSON, NDJSON, PLAIN_TEXT
+from service.api.events import EVENT
 from service.api.job_schemas import (
     JobPaperSchema,
     JobPapersQuerySchema,
@@ -42,6 +43,16 @@ TAGS = {
     DESCRIPTION: "This document, and the page that shows it.",
 }
 TEXT: Mapping[str, Any] = {"type": "string"}
+# A stream is text; tools that take it apart find objects of these fields.
+EVENTS: Mapping[str, Any] = {
+    "type": ["string", "object"],
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"const": EVENT},
+        "data": {"type": "string", "contentMediaType": JSON},
+    },
+}
 NO_JOB, NO_PAPER, NO_SCHEDULE = "Job not found", "Paper not found", "Schedule not found"
 NOT_MODIFIED = Answer(description="Nothing has changed since.", headers=("ETag",))
 OF_NEW_JOB = {"job_id": "$response.body#/job_id"}
@@ -169,7 +180,10 @@ TABLE = (
         ),
         headers=("Last-Event-ID",),
         answers={
-            200: _file("text/event-stream", "The stream.", example=examples.EVENTS),
+            200: Answer(
+                description="The stream.",
+                content={"text/event-stream": Content(EVENTS, examples.EVENTS)},
+            ),
             204: Answer(description="Nothing is left to come."),
         },
         problems={404: NO_JOB},

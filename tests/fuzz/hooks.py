@@ -1,0 +1,140 @@
+"""What schemathesis has to know to make requests of which the rules allow each.
+
+The description of the API says what one value may be. How values go together, and
+which texts of a form mean something, no schema can say; here it is said.
+"""
+
+import hashlib
+import json
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import schemathesis
+from hypothesis import strategies as st
+
+from service.api.examples import JOB_ID, RETRY_ID, SCHEDULE_ID
+from service.api.job_schemas import JOB_PAPERS, JOBS
+from service.api.paper_schemas import CURSORS as PAPERS
+from service.api.schedule_schemas import SCHEDULES
+from service.domain.job import DEFAULT_PAPERS, SEARCH_WINDOW
+from service.ingest.cron import next_run
+
+SEEDED_PAPERS = ("2301.00001", "hep-th/9901001")
+A_DAY = "20230101"
+KEY = "Idempotency-Key"
+
+_moments = st.datetimes(datetime(1991, 8, 14), datetime(2100, 1, 1), timezones=st.just(UTC))
+_days = st.dates(date(1000, 1, 1)).map(lambda day: day.strftime("%Y%m%d"))
+_new_ids = st.from_regex(r"\A[0-9]{2}(0[1-9]|1[0-2])\.[0-9]{5}(v[1-9])?\Z")
+_old_ids = st.from_regex(r"\A(hep-th|math\.GT)/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3}(v[1-9])?\Z")
+_papers = st.sampled_from(SEEDED_PAPERS)
+_uuids = st.sampled_from((JOB_ID, RETRY_ID, SCHEDULE_ID)) | st.uuids().map(str)
+_names = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=100)
+_cron = st.tuples(
+    st.sampled_from(("*", "0", "*/15", "0-30", "5,10,59")),
+    st.sampled_from(("*", "3", "*/6", "9-17")),
+    st.sampled_from(("*", "1", "L", "1-7")),
+    st.sampled_from(("*", "JAN", "2,3", "*/3")),
+    st.sampled_from(("*", "MON", "1-5", "FRI#1")),
+).map(" ".join)
+# path: the cursors of its list, keys of rows, one of those keys
+_LISTS = {
+    "/api/v1/ingestion/jobs": (
+        *(JOBS, st.tuples(_moments, _uuids.map(UUID))),
+        (datetime(2026, 11, 22, tzinfo=UTC), UUID(JOB_ID)),
+    ),
+    "/api/v1/ingestion/job/{job_id}/papers": (JOB_PAPERS, st.tuples(_papers), SEEDED_PAPERS[:1]),
+    "/api/v1/papers": (
+        *(PAPERS, st.tuples(_moments, _papers)),
+        (datetime(2023, 1, 1, tzinfo=UTC), SEEDED_PAPERS[0]),
+    ),
+    "/api/v1/schedules": (SCHEDULES, st.tuples(_names), ("nightly",)),
+}
+
+schemathesis.openapi.format("uuid", _uuids)
+schemathesis.openapi.format("day", _days)
+schemathesis.openapi.format("arxiv-id", _papers | _new_ids | _old_ids)
+schemathesis.openapi.format("cron", _cron)
+for _cursors, _keys, _ in _LISTS.values():
+    schemathesis.openapi.format(
+        f"cursor of {_cursors.of}", _keys.map(lambda key, cursors=_cursors: cursors.write(*key))
+    )
+
+
+@schemathesis.hook
+def before_call(_: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Make a request that is meant to be good keep the rules that no schema has."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if case.query:
+        _mend_days(case.query)
+        _mend_cursor(case.path, case.query)
+    if isinstance(case.body, dict):
+        case.body = _as_written(case.body)
+        _mend_cron(case.body)
+        _mend_request(case.body.get("request", case.body))
+    headers = case.headers or {}
+    if KEY in headers:
+        headers[KEY] = _key_of(case)
+    if "Prefer" in headers:  # nobody works on these jobs: a long wait is only long
+        headers["Prefer"] = re.sub("[0-9]+", "1", headers["Prefer"])
+    if len(headers.get("If-Match", "")) % 2:  # half of them, so that not all are refused
+        headers["If-Match"] = "*"
+
+
+def _mend_days(given: dict[str, Any]) -> None:
+    """Days that there are, in order."""
+    for name in {"from_date", "to_date"} & given.keys():
+        try:
+            datetime.strptime(given[name], "%Y%m%d")
+        except ValueError:
+            given[name] = A_DAY
+    first, last = given.get("from_date"), given.get("to_date")
+    if first and last and first > last:
+        given["from_date"], given["to_date"] = last, first
+
+
+def _mend_cursor(path: str, given: dict[str, Any]) -> None:
+    """A cursor of that list, in place of what has only the form of one."""
+    if "cursor" in given:
+        cursors, _, key = _LISTS[path]
+        try:
+            cursors.read(given["cursor"])
+        except (ValueError, TypeError):
+            given["cursor"] = cursors.write(*key)
+
+
+def _as_written(body: Any) -> Any:
+    """Whole numbers without a point: JSON Schema takes 1.0 for an integer, we do not."""
+    return json.loads(json.dumps(body), parse_float=lambda text: _whole(float(text)))
+
+
+def _whole(number: float) -> float | int:
+    return int(number) if number.is_integer() else number
+
+
+def _mend_cron(body: dict[str, Any]) -> None:
+    """An expression that comes true some day, in place of what has only the form of one."""
+    if "cron" in body:
+        try:
+            next_run(body["cron"].strip(), datetime.now(UTC))
+        except ValueError:
+            body["cron"] = "0 3 * * *"
+
+
+def _mend_request(request: Any) -> None:
+    """Days in order, and `start` + `max_papers` ≤ 30,000, which is arXiv's limit."""
+    criteria = request.get("search_query") if isinstance(request, dict) else None
+    if isinstance(criteria, dict):
+        _mend_days(criteria)
+        left = SEARCH_WINDOW - criteria.get("start", 0)
+        if not criteria.get("ids") and request.get("max_papers", DEFAULT_PAPERS) > left:
+            request["max_papers"] = left
+
+
+def _key_of(case: Any) -> str:
+    """One key for one request: a key that comes with another one is refused."""
+    said = json.dumps([case.path, case.path_parameters, case.body], sort_keys=True, default=str)
+    return hashlib.sha256(said.encode()).hexdigest()
