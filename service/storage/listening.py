@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from service.storage.engine import CONNECT_TIMEOUT_SECONDS, libpq_url
-from service.storage.pooler import is_pooler
+from service.storage.pooler import LOST, is_pooler
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
 PROBE_SECONDS = 10.0  # a connection may be dead without anybody having said so
@@ -40,7 +40,7 @@ async def listen(url: str, channel: str, heard: Heard, *, name: str) -> None:
                 failures = 0
                 await _until_lost(connection, channel)
             cause = "closed"
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as err:
+        except (*LOST, OSError, TimeoutError) as err:
             cause = type(err).__name__
         if not failures:
             _log.warning("notifications lost", channel=channel, error=cause)

@@ -21,6 +21,8 @@ NO_NAMES = {
     "prepared_statement_cache_size": 0,
     "prepared_statement_name_func": str,
 }
+# What asyncpg raises where the server went away, also in the middle of asyncpg's own work.
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 REFUSED = "08P01"  # a startup parameter that a pooler does not know
 
 _pooled: WeakSet[Engine] = WeakSet()
@@ -76,7 +78,7 @@ def _direct(dialect: Dialect, cargs: Any, cparams: Any) -> Any:  # noqa: ANN401 
     is_ours = False
     try:
         is_ours = not await_only(is_pooler(driver))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as err:
+    except LOST as err:
         raise ConnectionResetError("lost while it was being made") from err
     finally:
         if not is_ours:

@@ -107,6 +107,14 @@ class Link:
     url: str
     open: asyncio.Event = field(default_factory=asyncio.Event)
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    cuts_at_commit: bool | None = None  # whether the COMMIT still arrives; None: no cut
+
+    def cut_at_commit(self, *, arrives: bool) -> None:
+        """The connection that commits next is lost, its COMMIT delivered or not."""
+        self.cuts_at_commit = arrives
+
+    def mend(self) -> None:
+        self.cuts_at_commit = None
 
     def freeze(self) -> None:
         """Nothing comes through any more; no connection is closed."""
@@ -119,12 +127,23 @@ class Link:
         try:
             while data := await reader.read(65536):
                 await self.open.wait()
+                if self.cuts_at_commit is not None and b"COMMIT;" in data:
+                    await self.cut(writer, data)
+                    return
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:
             pass
         finally:
             writer.close()
+
+    async def cut(self, upstream: asyncio.StreamWriter, data: bytes) -> None:
+        """Deliver a last piece, if wanted, and close so that the other side never hears of it."""
+        for writer in self.writers - {upstream}:
+            writer.transport.abort()
+        if self.cuts_at_commit:
+            upstream.write(data)
+            await upstream.drain()
 
 
 async def _connect_upstream(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

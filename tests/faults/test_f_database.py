@@ -9,12 +9,17 @@ import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
+import psutil
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from service.domain.job import JobStatus
-from service.storage.embedded import SYSTEM_USER
+from service.storage import migrate
+from service.storage.embedded import SYSTEM_USER, EmbeddedPostgres
 from service.storage.engine import Database, create_engine
+from tests.conftest import RESET_PACE, TRUNCATE
+from tests.faults.processes import answered, headers, said, serving, status_of, until_ready
 from tests.ingest.conftest import Rig
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
@@ -118,3 +123,200 @@ async def test_case_85_timeouts_hold_behind_a_pooler(rig, tools, options):
                 )
                 assert tuple(shown.one()) == ("30s", "10s", "5s")
         await engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory):
+    """A PostgreSQL of this module's own, which may be stopped."""
+    server = EmbeddedPostgres.under(tmp_path_factory.mktemp("faults"))
+    server.start()
+    asyncio.run(migrated(server.url))
+    yield server
+    server.start()  # whatever a test has left, and in a state that `stop` knows
+    server.stop()
+
+
+async def migrated(url):
+    engine = create_engine(url, name="tests", pool_size=1)
+    await migrate.upgrade(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def own(own_server, replica, tmp_path):
+    """A rig on the server that may be stopped."""
+    engine = create_engine(own_server.url, name="tests own")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    yield Rig(Database(engine, deadline_seconds=20), own_server.url, replica, folder)
+    async with engine.begin() as conn:
+        await conn.execute(text(TRUNCATE))
+        await conn.execute(text(RESET_PACE))
+    await engine.dispose()
+
+
+def postmaster(server):
+    return int((server.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def everybody(server):
+    """The server's processes, the backends last."""
+    parent = psutil.Process(postmaster(server))
+    return [parent, *parent.children(recursive=True)]
+
+
+ENDED = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE application_name LIKE 'arxiv-ingestion%'"
+)
+PROBLEM = "application/problem+json"
+AWAY = {"GET": "/api/v1/ingestion/jobs", "POST": "/api/v1/ingestion/arxiv"}
+BODY = {"search_query": {"category": "cs.AI"}}
+
+
+async def refused_in_time(client, url, job_id):
+    """Each kind of request is answered as documented, within three seconds and a busy machine's."""
+    status = f"/api/v1/ingestion/job/{job_id}"
+    wanted = [("GET", status, 500), ("GET", AWAY["GET"], 503), ("POST", AWAY["POST"], 503)]
+    for method, path, code in wanted:
+        body = BODY if method == "POST" else None
+        async with asyncio.timeout(5):
+            answer = client.request(method, url + path, headers=headers(), json=body)
+            async with answer as response:
+                assert (response.status, response.content_type) == (code, PROBLEM)
+                assert int(response.headers["Retry-After"]) > 0
+    assert await answered(client, f"{url}/healthz") == 200
+
+
+async def back(client, url, job_id, seconds=15):
+    """Return once the status is answered again: five seconds, and a busy machine's."""
+    path = f"{url}/api/v1/ingestion/job/{job_id}"
+    async with asyncio.timeout(seconds):
+        while await status_of(client.get(path, headers=headers())) != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_case_79_a_server_that_crashes_in_mid_job(own, own_server, tools):
+    own.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
+    async with serving(own, tools) as (_, url, client):
+        job_id = await own.submit()
+        await own.replica.wait_until_held(timeout=30)
+
+        await asyncio.to_thread(own_server.stop_immediately)
+        own.replica.release()
+        await refused_in_time(client, url, job_id)
+        await asyncio.to_thread(own_server.start)
+        await own.database.engine.dispose()  # the test's own connections, which are dead as well
+
+        await back(client, url, job_id)
+        job = await own.final(job_id)
+
+    assert (job.status, job.pdfs_processed) == (JobStatus.COMPLETED, 10)
+    await own.assert_sound()
+
+
+async def test_case_80_a_database_that_is_away_at_the_start(own, own_server, tools):
+    job_id = await own.submit()
+    await own.database.engine.dispose()
+    await asyncio.to_thread(own_server.stop_immediately)
+    port = tools.free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with own.process("serve", PORT=str(port)) as process, aiohttp.ClientSession() as client:
+        async with asyncio.timeout(60):
+            while await answered(client, f"{url}/healthz") != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert await answered(client, f"{url}/readyz") == 503
+
+        await asyncio.to_thread(own_server.start)
+        await until_ready(client, url)
+        job = await own.final(job_id)
+
+        assert process.returncode is None
+    assert job.status is JobStatus.COMPLETED
+
+
+async def test_case_81_a_server_that_is_stopped_for_longer_than_a_lease(own, own_server, tools):
+    own.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
+    async with serving(own, tools) as (_, url, client):
+        job_id = await own.submit()
+        await own.replica.wait_until_held(timeout=30)
+        frozen = everybody(own_server)
+        for process in frozen:
+            process.suspend()
+        try:
+            await refused_in_time(client, url, job_id)
+            await said(own, "lease not renewed in time")
+        finally:
+            for process in frozen:
+                process.resume()
+        own.replica.release()
+
+        await back(client, url, job_id)
+        job = await own.final(job_id)
+
+    assert (job.status, job.pdfs_processed) == (JobStatus.COMPLETED, 10)
+    await own.assert_sound()
+
+
+async def test_all_backends_ended_again_and_again_lose_nothing(own, tools):
+    """Every 200 ms, for five seconds at least."""
+    job_id = await own.submit(max_papers=20)
+    async with serving(own, tools):
+        for _ in range(25):
+            await own.rows(ENDED)
+            await asyncio.sleep(0.2)  # the disturbance itself
+        job = await own.final(job_id)
+        listening = await own.rows(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'arxiv-ingestion listen'"
+            " AND query LIKE 'LISTEN%'"
+        )
+
+    assert (job.status, job.pdfs_failed) == (JobStatus.COMPLETED, 0)
+    assert job.pdfs_processed > 10  # the others have none in the stand-in
+    assert listening
+    await own.assert_sound()
+
+
+async def test_a_server_that_is_read_only_for_a_while_is_waited_for(own, tools):
+    role = "ALTER ROLE postgres {} default_transaction_read_only"
+    async with serving(own, tools) as (_, url, client):
+        async with own.database.engine.begin() as conn:
+            await conn.exec_driver_sql(role.format("SET") + " = on")
+        await own.rows(ENDED)  # so that all sessions are new ones
+        async with asyncio.timeout(15):
+            while await post(client, url) != 503:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        async with own.database.engine.begin() as conn:
+            await conn.exec_driver_sql("SET TRANSACTION READ WRITE")
+            await conn.exec_driver_sql(role.format("RESET"))
+        await own.rows(ENDED)
+        job = await own.final(await own.submit())
+
+    assert job.status is JobStatus.COMPLETED
+
+
+async def post(client, url):
+    return await status_of(client.post(url + AWAY["POST"], headers=headers(), json=BODY))
+
+
+@pytest.mark.parametrize("cut", ["before the commit", "after the commit"])
+async def test_case_84_a_link_cut_at_the_commit_and_the_same_key_is_one_job(serve, link, sql, cut):
+    engine = create_engine(link.url, name="tests link")
+    api = await serve(database=Database(engine, deadline_seconds=1))
+    key = {"Idempotency-Key": "once"}
+    assert (await api.get("/api/v1/ingestion/jobs")).status == 200
+    written = [(1 if cut == "after the commit" else 0,)]
+    link.cut_at_commit(arrives=cut == "after the commit")
+
+    lost = await api.post("/api/v1/ingestion/arxiv", json=BODY, headers=key)
+    async with asyncio.timeout(10):  # the server hears of the COMMIT, or of the end, by itself
+        while await sql("SELECT count(*) FROM jobs") != written:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    link.mend()
+    again = await api.post("/api/v1/ingestion/arxiv", json=BODY, headers=key)
+    await engine.dispose()
+
+    assert lost.status == 503
+    assert again.status == 202
+    assert await sql("SELECT count(*) FROM jobs") == [(1,)]
+    assert await sql("SELECT count(*) FROM pgqueuer") == [(1,)]

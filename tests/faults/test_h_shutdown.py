@@ -9,55 +9,20 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import time
 from uuid import UUID
 
 import aiohttp
 import asyncpg
-import jwt
 import pytest
 from sqlalchemy import make_url
 
 from service.domain.job import JobStatus
 from service.storage.embedded import psql_binary
 from service.storage.engine import Database, create_engine, libpq_url
+from tests.faults.processes import answered, headers, said, serving, status_of, until_ready
 from tests.ingest.conftest import Rig
 
-SECRET = "a secret of the test suite, long enough"
 READS_PER_SECOND = 200
-
-
-def headers():
-    token = jwt.encode({"sub": "tests", "exp": int(time()) + 600}, SECRET, algorithm="HS256")
-    return {"Authorization": f"Bearer {token}"}
-
-
-@asynccontextmanager
-async def serving(rig, tools, **changes):
-    """A service process that is ready: the process, its URL and a client."""
-    port = tools.free_port()
-    url = f"http://127.0.0.1:{port}"
-    async with (
-        rig.process("serve", PORT=str(port), **changes) as process,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as client,
-    ):
-        await until_ready(client, url)
-        yield process, url, client
-
-
-async def until_ready(client, url, seconds=60):
-    async with asyncio.timeout(seconds):
-        while await answered(client, f"{url}/readyz") != 200:  # noqa: ASYNC110 - a process
-            await asyncio.sleep(0.05)
-
-
-async def answered(client, url):
-    """The status of an answer; None where nobody listens."""
-    try:
-        async with client.get(url) as answer:
-            return answer.status
-    except aiohttp.ClientConnectionError:
-        return None
 
 
 async def ended(process, seconds=40):
@@ -89,24 +54,10 @@ async def test_case_90_a_request_in_flight_is_answered(rig, tools):
         assert await ended(process) == 0
 
 
-async def status_of(request):
-    async with request as answer:
-        await answer.read()
-        return answer.status
-
-
 async def until_somebody_waits(rig):
     async with asyncio.timeout(20):
         while not await rig.rows("SELECT pg_sleep(0.02) FROM pg_locks WHERE NOT granted LIMIT 1"):
             pass
-
-
-async def said(rig, event, command="serve", seconds=20):
-    """Return when a process has logged `event`."""
-    log = rig.folder / f"{command}.log"
-    async with asyncio.timeout(seconds):
-        while f'"event": "{event}"' not in log.read_text():  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.02)
 
 
 async def test_case_90_a_second_signal_changes_nothing_and_arxiv_may_hang(rig, tools):

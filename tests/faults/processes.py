@@ -1,0 +1,57 @@
+"""Service processes, and how a client sees them: for the cases that stop and disturb them."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from time import time
+
+import aiohttp
+import jwt
+
+SECRET = "a secret of the test suite, long enough"
+
+
+def headers():
+    token = jwt.encode({"sub": "tests", "exp": int(time()) + 600}, SECRET, algorithm="HS256")
+    return {"Authorization": f"Bearer {token}"}
+
+
+@asynccontextmanager
+async def serving(rig, tools, **changes):
+    """A service process that is ready: the process, its URL and a client."""
+    port = tools.free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with (
+        rig.process("serve", PORT=str(port), **changes) as process,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as client,
+    ):
+        await until_ready(client, url)
+        yield process, url, client
+
+
+async def until_ready(client, url, seconds=60):
+    async with asyncio.timeout(seconds):
+        while await answered(client, f"{url}/readyz") != 200:  # noqa: ASYNC110 - a process
+            await asyncio.sleep(0.05)
+
+
+async def answered(client, url):
+    """The status of an answer; None where nobody listens."""
+    try:
+        async with client.get(url) as answer:
+            return answer.status
+    except aiohttp.ClientConnectionError:
+        return None
+
+
+async def status_of(request):
+    async with request as answer:
+        await answer.read()
+        return answer.status
+
+
+async def said(rig, event, command="serve", seconds=20):
+    """Return when a process has logged `event`."""
+    log = rig.folder / f"{command}.log"
+    async with asyncio.timeout(seconds):
+        while f'"event": "{event}"' not in log.read_text():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
