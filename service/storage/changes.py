@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.storage.engine import CONNECT_TIMEOUT_SECONDS
+from service.storage.pooler import LOST
 from service.storage.tables import jobs
 
 CHANNEL = "job_changed"
@@ -25,7 +26,7 @@ LISTENER = "arxiv-ingestion listener"  # in pg_stat_activity
 CHECK_EVERY = timedelta(seconds=30)  # a connection that fell silent has no other sign
 CHECK_DEADLINE = timedelta(seconds=5)
 RETURN_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_AWAY = (*LOST, OSError, TimeoutError)
 
 _log = structlog.get_logger(__name__)
 

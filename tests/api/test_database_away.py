@@ -95,17 +95,6 @@ async def test_an_exhausted_pool_is_a_busy_database(serve, database_url, databas
     await engine.dispose()
 
 
-async def test_two_hundred_reads_over_two_connections_are_never_a_500(serve, database_url, sql):
-    engine = create_engine(database_url, name="tests small", pool_size=2)
-    api = await serve(database=Database(engine, deadline_seconds=2.5))
-    await sql(f"INSERT INTO jobs (id) VALUES ('{JOB}')")
-
-    answers = await asyncio.gather(*(api.get("/api/v1/ingestion/jobs") for _ in range(200)))
-
-    assert {response.status for response in answers} <= {200, 503}
-    await engine.dispose()
-
-
 async def test_a_server_that_stops_answering_is_noticed_in_time(serve, link):
     engine = create_engine(link.url, name="tests link")
     api = await serve(database=Database(engine, deadline_seconds=2.5))
@@ -135,12 +124,3 @@ async def test_backends_that_were_ended_are_replaced(api, sql):
 
     assert set(statuses) <= {200, 503}
     assert statuses[-1] == 200
-
-
-async def test_no_connection_keeps_a_lock_after_a_request(api, sql):
-    await api.post("/api/v1/ingestion/arxiv", json=BODY, headers={"Idempotency-Key": "k"})
-    await api.get("/api/v1/ingestion/jobs")
-
-    held = await sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
-
-    assert held == [(0,)]

@@ -7,17 +7,25 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
+import asyncpg
 import psutil
 import pytest
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.ports.repository import EntrypointExecutionParameter
 from sqlalchemy import make_url, text
 
 from service.domain.job import JobStatus
 from service.storage import migrate
 from service.storage.embedded import SYSTEM_USER, EmbeddedPostgres
-from service.storage.engine import Database, create_engine
+from service.storage.engine import Database, create_engine, libpq_url
+from service.worker.engine import enqueue
+from service.worker.task import Task
 from tests.conftest import RESET_PACE, TRUNCATE
 from tests.faults.processes import answered, headers, said, serving, status_of, until_ready
 from tests.ingest.conftest import Rig
@@ -320,3 +328,80 @@ async def test_case_84_a_link_cut_at_the_commit_and_the_same_key_is_one_job(serv
     assert again.status == 202
     assert await sql("SELECT count(*) FROM jobs") == [(1,)]
     assert await sql("SELECT count(*) FROM pgqueuer") == [(1,)]
+
+
+async def test_case_82_two_hundred_reads_over_two_connections_are_never_a_500(
+    serve, database_url, sql
+):
+    engine = create_engine(database_url, name="tests small", pool_size=2)
+    api = await serve(database=Database(engine, deadline_seconds=2.5))
+    await sql("INSERT INTO jobs DEFAULT VALUES")
+
+    answers = await asyncio.gather(*(api.get(AWAY["GET"]) for _ in range(200)))
+
+    assert {response.status for response in answers} <= {200, 503}
+    await engine.dispose()
+
+
+async def test_case_83_no_transaction_is_open_while_a_pdf_is_waited_for(rig):
+    rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 1, "seconds": 60}])
+    job_id = await rig.submit()
+    async with rig.process():
+        await rig.replica.wait_until_held(timeout=30)
+        await rig.until(job_id, lambda job: job.pdfs_processed >= 5)
+        open_ones = await rig.rows(
+            "SELECT application_name, query FROM pg_stat_activity"
+            " WHERE application_name LIKE 'arxiv-ingestion%'"
+            " AND xact_start < now() - interval '5 s'"
+        )
+        rig.replica.release()
+        await rig.final(job_id)
+
+    assert open_ones == []
+
+
+async def test_case_86_no_connection_keeps_a_lock_after_a_request(api, sql):
+    await api.post(AWAY["POST"], json=BODY, headers={"Idempotency-Key": "k"})
+    await api.get(AWAY["GET"])
+
+    held = await sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+
+    assert held == [(0,)]
+
+
+CLAIMERS = 20
+QUEUED = 1000
+
+
+async def test_case_87_twenty_claimers_share_a_queue_with_a_long_past(database, sql, database_url):
+    """The past lies in other tables; what is claimed is locked, so nobody claims it twice."""
+    await sql(
+        "INSERT INTO pgqueuer_log (job_id, status, entrypoint, priority)"
+        " SELECT n, 'successful', 'pdf', 0 FROM generate_series(1, 100000) n"
+    )
+    job_id = uuid4()
+    new = [Task(kind="pdf", job_id=job_id, key=str(n), payload={}) for n in range(QUEUED)]
+    async with database.transaction() as conn:
+        await enqueue(conn, new)
+    pool = await asyncpg.create_pool(libpq_url(database_url), min_size=5, max_size=CLAIMERS)
+    async with pool:
+        claims = await asyncio.gather(*(claimed(pool) for _ in range(CLAIMERS)))
+
+    ids = [number for mine, _ in claims for number in mine]
+    seconds = sorted(took for _, times in claims for took in times)
+    print(f"claims: {len(seconds)}, p99 {1000 * seconds[int(0.99 * len(seconds))]:.1f} ms")
+    assert len(ids) == len(set(ids)) == QUEUED
+
+
+async def claimed(pool):
+    """Numbers of the tasks that one claimer got, and the seconds of each claim."""
+    queries, numbers, times = Queries(AsyncpgPoolDriver(pool)), [], []
+    kinds = {"pdf": EntrypointExecutionParameter(concurrency_limit=0)}
+    clock = asyncio.get_running_loop().time
+    while True:
+        began = clock()
+        rows = await queries.dequeue(10, kinds, uuid4(), None, timedelta(seconds=60))
+        times.append(clock() - began)
+        if not rows:
+            return numbers, times
+        numbers += [row.id for row in rows]

@@ -107,13 +107,16 @@ async def test_case_91_a_rolling_restart_loses_no_request(rig, tools):
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(aiohttp.ClientSession())
+        unlimited = aiohttp.TCPConnector(limit=0)
+        sender = await stack.enter_async_context(aiohttp.ClientSession(connector=unlimited))
+        job_id = await rig.submit(process_pdfs=False)
         replicas = [
             await stack.enter_async_context(rig.process("serve", PORT=str(port), **changes))
             for port in ports
         ]
         for url in urls:
             await until_ready(client, url)
-        balancer = Balancer(client, urls)
+        balancer = Balancer(sender, urls, path=f"/api/v1/ingestion/job/{job_id}")
         load = asyncio.create_task(balancer.run())
 
         for number, port in enumerate(ports):
@@ -133,11 +136,13 @@ async def test_case_91_a_rolling_restart_loses_no_request(rig, tools):
 class Balancer:
     """Sends requests at a steady rate to replicas whose last probe said ready; repeats none."""
 
-    def __init__(self, client, urls):
+    def __init__(self, client, urls, *, path):
         self.outcomes = Counter()
         self.answered_by = Counter()
         self.stopping = asyncio.Event()
         self._client = client
+        self._path = path
+        self._headers = headers()
         self._ready = dict.fromkeys(urls, True)
 
     async def run(self):
@@ -169,8 +174,7 @@ class Balancer:
 
     async def _send(self, url):
         try:
-            path = f"{url}/api/v1/ingestion/jobs?limit=1"
-            outcome = await status_of(self._client.get(path, headers=headers()))
+            outcome = await status_of(self._client.get(url + self._path, headers=self._headers))
         except (aiohttp.ClientError, TimeoutError) as err:
             outcome = type(err).__name__
         self.outcomes[outcome] += 1
