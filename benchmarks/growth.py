@@ -43,10 +43,16 @@ MORE_JOBS = """
            taken_up_at, completed_at
     FROM jobs, generate_series(1, 10000)
 """
-CHANGES_A_SECOND = 10  # of the queue, by tasks that nobody takes
-CHANGE = """
-    INSERT INTO pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'nobody')
-"""
+CHANGES_A_SECOND = 10  # of the queue, by a task that nobody takes
+PUT_IN = "INSERT INTO pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'nobody')"
+TAKE_OUT = (
+    "DELETE FROM pgqueuer WHERE id = (SELECT min(id) FROM pgqueuer WHERE entrypoint = 'nobody')"
+)
+CHANGES = {
+    "": "SELECT 1",
+    f", {CHANGES_A_SECOND} times a second a task put in": PUT_IN,
+    f", {CHANGES_A_SECOND} times a second a task ended": TAKE_OUT,
+}
 OLD = f"""
     INSERT INTO jobs (status, request, started_at, completed_at)
     SELECT 'completed', '{{}}', now(), now() - interval '100 days'
@@ -142,18 +148,17 @@ async def _watch_idle(connection: asyncpg.Connection, server: psutil.Process) ->
         while await connection.fetchval(ours) < 4 * IDLE_WORKERS:
             await connection.fetch("SELECT pg_sleep(0.2)")
     await asyncio.sleep(5)
-    for changes in (0, CHANGES_A_SECOND):
+    for what, change in CHANGES.items():
         before, cpu = await connection.fetchrow(FIGURES), cpu_seconds([server])
         began = time.perf_counter()
         while (seconds := time.perf_counter() - began) < IDLE_SECONDS:
-            if changes:
-                await connection.execute(CHANGE)
-            await asyncio.sleep(1 / max(1, changes))
+            await connection.execute(change)
+            await asyncio.sleep(1 / CHANGES_A_SECOND)
         cpu = cpu_seconds([server]) - cpu
         await asyncio.sleep(1)
         after = await connection.fetchrow(FIGURES)
-        commits = (after["commits"] - before["commits"]) / seconds / IDLE_WORKERS
-        what = f", the queue changing {changes} times a second" if changes else ""
+        commits = (after["commits"] - before["commits"]) / seconds - CHANGES_A_SECOND
+        commits /= IDLE_WORKERS
         print(f"an idle worker{what}: {commits:.1f} transactions/s,", end=" ")
         print(f"{cpu / seconds / IDLE_WORKERS * 1000:.1f} ms/s of PostgreSQL's CPU,", end=" ")
         print(f"{await connection.fetchval(ours) / IDLE_WORKERS:.1f} connections")

@@ -5,6 +5,7 @@ the only one that does.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from itertools import chain, repeat
@@ -98,6 +99,14 @@ class PatientDriver:
     def _transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
         within = LAST_WORDS_SECONDS if self._draining.is_set() else None
         return self._database.transaction(within=within)
+
+
+def gives_work(payload: str) -> bool:
+    """False for the announcement that tasks left the queue: nobody needs to look for that."""
+    try:
+        return bool(json.loads(payload)["operation"] != "delete")
+    except (ValueError, TypeError, KeyError):
+        return True  # not the trigger's: a look too many does no harm
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

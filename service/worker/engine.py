@@ -23,6 +23,7 @@ What PgQueuer does to its users, and what is done about it here:
 * It renews leases late, and works on when it cannot; see `running`.
 * Cancelling many tasks by id overflows NOTIFY; cancelling is `cancel_job` in SQL.
 * Crashes are not counted and owners not fenced: see `boundary` and the stores.
+* It looks for work when anything is announced, also that a task has ended: `gives_work`.
 * Its names may be changed by common environment variables such as `CHANNEL`;
   they are fixed here.
 """
@@ -54,7 +55,7 @@ from service.domain.errors import DatabaseAway
 from service.domain.outcome import Outcome, Retry, Snooze
 from service.storage.engine import Database
 from service.storage.listening import listen
-from service.worker.driver import PatientDriver, TransactionDriver, wait_for
+from service.worker.driver import PatientDriver, TransactionDriver, gives_work, wait_for
 from service.worker.running import Abandoned, Runs
 from service.worker.task import Handler, Kind, Task
 
@@ -64,7 +65,7 @@ RESTART_SECONDS = 2.0
 ASK_AGAIN_SECONDS = (0.1, 0.2, 0.5, 1.0)
 LAST_WORDS_SECONDS = 2.0  # for each query of a drain: the process is to end in time
 RETRY_WRITES = 3
-PURGED_AT_ONCE = 10_000
+PURGED_AT_ONCE = 10_000  # after a rest there may be millions
 CHANNEL = Channel("ch_pgqueuer")
 LISTENER_NAME = "arxiv-ingestion listen"
 
@@ -90,11 +91,7 @@ async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
 
 
 async def purge_log(conn: AsyncConnection, *, older_than: timedelta) -> int:
-    """Delete what the engine noted of tasks before that time, the oldest; returns how many rows.
-
-    PgQueuer keeps a row for each change of each task, for ever. After a long rest
-    there may be millions: `PURGED_AT_ONCE` are deleted at most.
-    """
+    """Delete the oldest that the engine noted of tasks before that time; returns how many rows."""
     sql = (
         "DELETE FROM pgqueuer_log WHERE id IN (SELECT id FROM pgqueuer_log"
         " WHERE created < now() - $1::interval ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED)"
@@ -159,7 +156,7 @@ class Engine:
         self._runs.cancel_job(job_id)
 
     def _heard(self, payload: str) -> None:
-        for callback in self._heard_by:
+        for callback in self._heard_by if gives_work(payload) else ():
             callback(payload)
 
     async def _keep_running(self, kind: Kind) -> None:

@@ -13,6 +13,7 @@ from pgqueuer.core.qm import QueueManager
 
 from service.domain.outcome import Fail, Retry, Snooze
 from service.storage.engine import libpq_url
+from service.worker.driver import gives_work
 from service.worker.task import Task
 from service.worker.watch import stop_final_jobs
 from tests.worker.conftest import Runs, drained, running, tasks, until
@@ -479,3 +480,21 @@ async def test_a_task_is_run_once_however_many_engines_there_are(engine, queue, 
         await until(lambda: gone(sql), seconds=15)
 
     assert sorted(seen) == sorted(jobs)
+
+
+async def test_a_task_that_ended_wakes_nobody(database, database_url, sql):
+    """A thousand idle workers would look, at each end of each task."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    connection = await asyncpg.connect(libpq_url(database_url))
+    await connection.add_listener("ch_pgqueuer", lambda *event: heard.put_nowait(event[-1]))
+    try:
+        await sql("INSERT INTO pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'x')")
+        came = await asyncio.wait_for(heard.get(), 10)
+        await sql("DELETE FROM pgqueuer")
+        ended = await asyncio.wait_for(heard.get(), 10)
+    finally:
+        await connection.close()
+
+    assert gives_work(came)
+    assert not gives_work(ended)
+    assert gives_work("by hand")
