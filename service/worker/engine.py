@@ -23,7 +23,7 @@ What PgQueuer does to its users, and what is done about it here:
 * It renews leases late, and works on when it cannot; see `running`.
 * Cancelling many tasks by id overflows NOTIFY; cancelling is `cancel_job` in SQL.
 * Crashes are not counted and owners not fenced: see `boundary` and the stores.
-* It looks for work when anything is announced, also that a task has ended: `gives_work`.
+* It looks for work whatever is announced, also that a task has ended: `gives_work`.
 * Its names may be changed by common environment variables such as `CHANNEL`;
   they are fixed here.
 """
@@ -34,7 +34,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -70,8 +70,6 @@ CHANNEL = Channel("ch_pgqueuer")
 LISTENER_NAME = "arxiv-ingestion listen"
 
 _log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 
 async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
