@@ -68,7 +68,7 @@ WORKER_DEADLINE_SECONDS = 30.0
 QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
 HARVEST_CONCURRENCY = 4  # one asks arXiv at a time; the others store, or wait for their turn
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
-CALM_LEASES = 4  # that a worker has lived before it reads what may have killed others
+CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
 LONGEST_POLL = timedelta(seconds=2)
 
 
@@ -257,7 +257,7 @@ async def running_worker(
             store=store,
             extractor=extractor,
             recorder=recorder,
-            readers=Readers(settings.extract_processes, calm=CALM_LEASES * lease),
+            readers=Readers(settings.extract_processes, calm=CALM),
         )
         queue = await stack.enter_async_context(
             database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)

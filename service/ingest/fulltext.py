@@ -62,6 +62,10 @@ class PdfSource(Protocol):
 class TextSource(Protocol):
     """What reads PDFs."""
 
+    async def prepare(self) -> None:
+        """Be ready to read at once."""
+        ...
+
     async def check(self, path: Path) -> None:
         """Raise BadPdf if the file cannot be opened."""
         ...
@@ -224,11 +228,12 @@ class FetchPdf:
     async def _reading(self, attempt: PdfAttempt) -> AsyncIterator[None]:
         """Count the read in the database while it lasts: who dies of it must leave a trace.
 
-        Only while it lasts, and neither for the whole attempt nor while it waits for
-        a process: a worker may be killed at any moment, and nearly all of an
+        Only while it lasts, and neither for the whole attempt nor while a process is
+        waited for or started: a worker may be killed at any moment, and nearly all of an
         attempt's moments are spent on something else.
         """
         async with self.tools.readers.turn(attempt.row.unfinished_reads):
+            await self.tools.extractor.prepare()
             self._has_read = True
             async with self.tools.database.transaction() as conn:
                 await JobPaperStore(conn).begin_reading(self.job_id, self.paper)

@@ -100,6 +100,14 @@ class Extractor:
         """Return if the file at `path` opens as a PDF with pages; raises as `text_of` does."""
         await _judged(await self._asked(path, wants_text=False))
 
+    async def prepare(self) -> None:
+        """Return when a child is up and idle, so that the next question need not wait for one.
+
+        Raises ExtractorAway when none can be had.
+        """
+        async with self._free:
+            await self._give_back(await self._take())
+
     async def close(self) -> None:
         """Kill all children and wait for their end, usually at once, at most some seconds.
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SLOWEST_API_SECONDS = 3.0  # arXiv's own pace; short runs are given a quicker one
-SHARE_OF_RUN = 0.6  # the part of the run that the work would fill if nothing disturbed it
+SUBMITTING = 0.7  # the part of the run over which the jobs are submitted
+BUSY = 0.35  # the part of the run that arXiv's API would be asked in if nothing disturbed it
+PDFS_AHEAD = 4.0  # PDFs may start so many times faster than pages bring them
 
 Range = tuple[float, float]
 
@@ -40,12 +42,21 @@ class Plan:
     def api_interval(self) -> float:
         """Seconds between two starts at the API: arXiv's, or quick enough for a short run."""
         pages = self.jobs * -(-self.papers // self.page_size)
-        return round(min(SLOWEST_API_SECONDS, SHARE_OF_RUN * self.minutes * 60 / pages), 3)
+        return round(min(SLOWEST_API_SECONDS, BUSY * self.minutes * 60 / pages), 3)
 
     @property
     def pdfs_per_second(self) -> float:
-        """PDF starts a second at which the work lasts for most of the run."""
-        return round(self.total_papers / (SHARE_OF_RUN * self.minutes * 60), 3)
+        """PDF starts a second: enough that tasks do not pile up behind them.
+
+        Who waits for arXiv waits whether or not a replica died; takeovers could not be told
+        from that.
+        """
+        return round(PDFS_AHEAD * self.total_papers / (BUSY * self.minutes * 60), 3)
+
+    @property
+    def submit_every(self) -> float:
+        """Seconds between two jobs."""
+        return SUBMITTING * self.minutes * 60 / self.jobs
 
     @property
     def api_fault_every(self) -> Range:

@@ -105,7 +105,9 @@ class Soak:
         await connection.close()
         callers = Callers(self.fleet)
         looking = asyncio.create_task(callers.look(self.plan.seed))
-        submitting = asyncio.create_task(_submit_all(callers, self.plan))
+        submitting = asyncio.create_task(
+            _submit_all(callers, self.plan, every=self.plan.submit_every)
+        )
         disturbing = asyncio.create_task(self._disturb())
         finishing = asyncio.create_task(self._all_final())
         await asyncio.wait({disturbing, finishing}, return_when=asyncio.FIRST_COMPLETED)
@@ -218,17 +220,18 @@ class Soak:
                 return
 
 
-async def _submit_all(callers: Callers, plan: Plan) -> None:
-    """Submit every job, a few at a time."""
-    todo = list(enumerate(requests(plan)))
+async def _submit_all(callers: Callers, plan: Plan, *, every: float = 0.0) -> None:
+    """Submit the jobs, one each `every` seconds, and a few at once where that takes longer."""
+    places = asyncio.Semaphore(SUBMITTERS)
 
-    async def submitter() -> None:
-        while todo:
-            await callers.submit(*todo.pop(0))
+    async def submit(number: int, body: dict[str, Any]) -> None:
+        async with places:
+            await callers.submit(number, body)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(SUBMITTERS):
-            group.create_task(submitter())
+        for number, body in enumerate(requests(plan)):
+            group.create_task(submit(number, body))
+            await asyncio.sleep(every)
 
 
 async def _until_final(connection: asyncpg.Connection, plan: Plan, *, seconds: float) -> None:

@@ -68,10 +68,10 @@ def hostile_steps(plan: Plan) -> list[dict[str, Any]]:
 def _bomb(name: str) -> bytes:
     """A hostile PDF out of the samples, or one made here where there are none."""
     path = SAMPLES / name
-    return path.read_bytes() if path.exists() else _nested_states()
+    return path.read_bytes() if path.exists() else nested_states()
 
 
-def _nested_states() -> bytes:
+def nested_states() -> bytes:
     """A small PDF whose page saves the graphics state millions of times."""
     content = zlib.compress(b"q " * NESTED, 9)
     objects = [

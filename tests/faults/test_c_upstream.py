@@ -1,0 +1,195 @@
+"""Group C of the fault list, as far as it is about pace and outages: arXiv as the fleet sees it."""
+
+import time
+from contextlib import AsyncExitStack
+from email.utils import formatdate
+from itertools import pairwise
+
+import aiohttp
+import psutil
+import pytest
+
+from service.domain.job import Criteria, JobStatus
+from service.replica.log import pace_of
+from tests.ingest.conftest import LEASE_SECONDS, kill
+
+INTERVAL = 0.3
+TAKEOVER_SECONDS = 45
+FOREVER = 100_000  # requests
+
+
+async def workers(stack, rig, count=2, **settings):
+    """Replicas in this process; each has a pace and pools of its own."""
+    for _ in range(count):
+        await stack.enter_async_context(rig.worker(**settings))
+
+
+@pytest.mark.parametrize("status", ["429", "503"])
+@pytest.mark.parametrize("form", ["seconds", "date"])
+async def test_case_32_a_wish_for_silence_binds_all_replicas(rig, status, form):
+    wish = "3" if form == "seconds" else formatdate(time.time() + 4, usegmt=True)
+    rig.replica.script([{"kind": status, "lane": "api", "number": 2, "retry_after": wish}])
+    jobs = [await rig.submit(process_pdfs=False) for _ in range(4)]
+
+    async with AsyncExitStack() as stack:
+        await workers(stack, rig)
+        done = [await rig.final(job_id) for job_id in jobs]
+
+    asked = sorted(rig.replica.log.since(lane="api"), key=lambda record: record.number)
+    assert {job.status for job in done} == {JobStatus.COMPLETED}
+    assert asked[2].started - asked[1].ended >= (3 if form == "seconds" else 2)  # whole seconds
+
+
+@pytest.mark.parametrize("wish", ["banana", "-1", "1000000000"])
+async def test_case_32_a_wish_without_sense_gives_an_own_backoff(rig, wish):
+    rig.replica.script([{"kind": "429", "lane": "api", "number": 1, "retry_after": wish}])
+    job_id = await rig.submit(process_pdfs=False)
+
+    async with rig.worker():
+        await rig.replica.log.wait_for(lambda log: log.since(lane="api"), timeout=30)
+        left = []
+        while not left:
+            left = await rig.rows(
+                "SELECT extract(epoch FROM silent_until - clock_timestamp())::float AS seconds"
+                " FROM upstream_pace WHERE lane = 'api' AND silent_until IS NOT NULL"
+            )
+        await rig.rows("WITH a AS (UPDATE upstream_pace SET silent_until = NULL) SELECT 1")
+        put_off = []
+        while not put_off:
+            put_off = await rig.rows(
+                "UPDATE pgqueuer SET execute_after = now()"
+                " WHERE status = 'queued' AND execute_after > now() RETURNING 1"
+            )
+        job = await rig.final(job_id)
+
+    assert 3 < left[0].seconds <= 600
+    assert job.status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["500", "502", "503", "504", "reset"])
+async def test_case_33_faults_below_the_budget_are_survived(rig, kind):
+    rig.replica.script([{"kind": kind, "lane": "api", "times": 4}])
+    async with rig.worker():
+        job = await rig.final(await rig.submit(process_pdfs=False, max_papers=3))
+
+    asked = rig.replica.log.since(lane="api")
+    assert (job.status, job.papers_fetched) == (JobStatus.COMPLETED, 3)
+    assert len(asked) == 5
+
+
+@pytest.mark.parametrize("kind", ["503", "reset", "DNS"])
+async def test_case_33_faults_that_use_up_the_budget_fail_the_job(rig, kind):
+    settings = {}
+    if kind == "DNS":
+        settings = {"ARXIV_API_URL": "http://arxiv.invalid/api/query"}
+    else:
+        rig.replica.script([{"kind": kind, "lane": "api", "times": FOREVER}])
+    async with rig.worker(**settings):
+        job = await rig.final(await rig.submit(process_pdfs=False))
+
+    assert job.status is JobStatus.FAILED
+    assert [(e.code, e.attempt, e.stage) for e in job.errors] == [
+        ("upstream_unavailable", 5, "arxiv_fetch")
+    ]
+    assert len(rig.replica.log.since(lane="api")) == (0 if kind == "DNS" else 5)
+
+
+async def test_case_35_a_text_that_says_rate_exceeded_is_a_wish_for_silence(rig):
+    rig.replica.script([{"kind": "rate_exceeded", "lane": "api", "number": 1, "retry_after": "1"}])
+    async with rig.worker():
+        job = await rig.final(await rig.submit(process_pdfs=False, max_papers=3))
+
+    assert (job.status, job.papers_fetched, job.errors_total) == (JobStatus.COMPLETED, 3, 0)
+
+
+async def test_case_36_nothing_found_is_asked_once_more_at_the_usual_pace(rig):
+    rig.replica.script([{"kind": "empty_zero", "lane": "api", "times": 9}])
+    async with rig.worker(ARXIV_MIN_INTERVAL_SECONDS="1"):
+        job = await rig.final(await rig.submit(process_pdfs=False))
+
+    first, second = rig.replica.log.since(lane="api")
+    assert (job.status, job.papers_fetched) == (JobStatus.COMPLETED, 0)
+    assert second.started - first.started >= 1
+
+
+async def test_case_38_pages_and_offsets_stay_within_what_arxiv_allows(rig):
+    request = {"criteria": Criteria(category="cs.AI", page_size=2000, start=29_000)}
+    async with rig.worker():
+        await rig.final(await rig.submit(**request, max_papers=1000, process_pdfs=False))
+
+    asked = [record.path for record in rig.replica.log.since(lane="api")]
+    assert asked
+    for path in asked:
+        start, size = (int(path.split(f"{n}=")[1].split("&")[0]) for n in ("start", "max_results"))
+        assert size <= 2000
+        assert start + size <= 30_000
+
+
+async def test_case_42_three_replicas_keep_one_pace_also_when_one_dies_with_the_turn(rig):
+    rig.replica.script([{"kind": "hold", "lane": "api", "number": 8, "seconds": 60}])
+    jobs = [await rig.submit(process_pdfs=False, max_papers=5) for _ in range(10)]
+
+    async with AsyncExitStack() as stack:
+        fleet = [
+            await stack.enter_async_context(rig.process(ARXIV_MIN_INTERVAL_SECONDS=str(INTERVAL)))
+            for _ in range(3)
+        ]
+        await rig.replica.wait_until_held(timeout=40)
+        (holder,) = [process for process in fleet if _is_asking(process, rig.replica.url)]
+        await kill(holder)
+        rig.replica.release()
+        done = [await rig.final(job_id, seconds=TAKEOVER_SECONDS) for job_id in jobs]
+
+    asked = sorted(rig.replica.log.since(lane="api"), key=lambda record: record.started)
+    proved = pace_of(asked)
+    assert {job.status for job in done} == {JobStatus.COMPLETED}
+    assert proved.smallest_gap >= INTERVAL
+    assert proved.most_open == 1
+    assert asked[8].started - asked[7].ended < LEASE_SECONDS + 5  # and a look on a busy machine
+
+
+def _is_asking(process, url):
+    """Whether this process has a connection to the stand-in; nothing but the API is asked."""
+    port = int(url.rsplit(":", 1)[1])
+    connections = psutil.Process(process.pid).net_connections()
+    return any(one.raddr and one.raddr.port == port for one in connections)
+
+
+async def test_pdfs_of_the_whole_fleet_start_at_most_four_times_a_second(rig):
+    async with AsyncExitStack() as stack:
+        await workers(stack, rig, 2, ARXIV_PDF_PER_SECOND="4")
+        await rig.final(await rig.submit(max_papers=10))
+
+    starts = sorted(record.started for record in rig.replica.log.since(lane="pdf"))
+    assert len(starts) >= 7
+    assert all(after - before >= 1 for before, after in zip(starts, starts[4:], strict=False))
+
+
+async def test_case_49_an_outage_uses_up_no_attempts(rig):
+    """Both lanes are down; all jobs wait for it, few requests are made, and all complete."""
+    jobs = [await rig.submit(max_papers=2) for _ in range(8)]
+    rig.replica.script([{"kind": "503", "times": FOREVER}])
+
+    async with rig.process(), rig.process():
+        await rig.replica.log.wait_for(lambda log: longest_gap(log) >= 2.9, timeout=40)
+        outage = rig.replica.log.since(lane="api")
+        await clear_script(rig)
+        rig.replica.script([{"kind": "503", "lane": "pdf", "times": 4}])
+        done = [await rig.final(job_id, seconds=60) for job_id in jobs]
+
+    assert {job.status for job in done} == {JobStatus.COMPLETED}
+    assert {job.errors_total for job in done} == {0}
+    assert len(outage) < len(jobs) * 3  # each of them has a budget of five
+    assert await rig.rows("SELECT 1 FROM jobs WHERE harvest_attempts > 0") == []
+    await rig.assert_sound()
+
+
+def longest_gap(log):
+    """Seconds between two starts of API requests in a row, at most."""
+    starts = [record.started for record in log.since(lane="api")]
+    return max((after - before for before, after in pairwise(starts)), default=0)
+
+
+async def clear_script(rig):
+    async with aiohttp.ClientSession() as client:
+        await client.delete(f"{rig.replica.url}/_replica/script")
