@@ -24,8 +24,7 @@ async def workers(stack, rig, count=2, **settings):
         await stack.enter_async_context(rig.worker(**settings))
 
 
-@pytest.mark.parametrize("status", ["429", "503"])
-@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize(("status", "form"), [("429", "seconds"), ("503", "date")])
 async def test_case_32_a_wish_for_silence_binds_all_replicas(rig, status, form):
     wish = "3" if form == "seconds" else formatdate(time.time() + 4, usegmt=True)
     rig.replica.script([{"kind": status, "lane": "api", "number": 2, "retry_after": wish}])
@@ -165,6 +164,7 @@ async def test_pdfs_of_the_whole_fleet_start_at_most_four_times_a_second(rig):
     assert all(after - before >= 1 for before, after in zip(starts, starts[4:], strict=False))
 
 
+@pytest.mark.slow_faults
 async def test_case_49_an_outage_uses_up_no_attempts(rig):
     """Both lanes are down; all jobs wait for it, few requests are made, and all complete."""
     jobs = [await rig.submit(max_papers=2) for _ in range(8)]
