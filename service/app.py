@@ -250,7 +250,6 @@ async def running_worker(
         extractor = Extractor(settings.extract_processes, ExtractLimits())
         stack.push_async_callback(extractor.close)
         recorder = Recorder(database)
-        lease = timedelta(seconds=settings.lease_seconds)
         tools = PdfTools(
             database=database,
             arxiv=arxiv,

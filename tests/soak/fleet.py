@@ -120,11 +120,12 @@ async def running_stand_in(plan: Plan, folder: Path) -> AsyncIterator[StandIn]:
     """A stand-in over the corpus of the run, bombs in place."""
     command = ("replica", "--json", "--port", "0", "--seed", str(CORPUS_SEED))
     log = ("--log", str(folder / "requests.jsonl"))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "service", *command, "--papers", str(plan.total_papers), *log),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=(folder / "stand-in.log").open("ab"),
-    )
+    with (folder / "stand-in.log").open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service", *command, "--papers", str(plan.total_papers), *log),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+        )
     try:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)

@@ -9,7 +9,7 @@ from tests.soak.schedule import Event, schedule
 
 SHORT = Plan(
     seed=11,
-    minutes=0.75,
+    minutes=0.6,
     jobs=10,
     papers=6,
     page_size=3,
