@@ -42,9 +42,14 @@ class Server:
         _, _, query = self.postgres.url.partition("?")
         return f"postgresql://{role}:{PASSWORD}@/{database}?{query}"
 
-    async def connect(self, database: str, role: str = "postgres") -> asyncpg.Connection:
-        """A connection of the harness's own."""
-        return await asyncpg.connect(self.url(database, role), timeout=10)
+    @asynccontextmanager
+    async def session(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the harness's own; the server may go away meanwhile."""
+        connection = await asyncpg.connect(self.url(database), timeout=10)
+        try:
+            yield connection
+        finally:
+            connection.terminate()
 
     async def restart(self, down: float) -> None:
         """Stop as a crash would, stay away for `down` seconds, come back."""
@@ -54,16 +59,13 @@ class Server:
 
     async def prepare(self, database: str) -> None:
         """An empty database, and the roles that replicas use on it."""
-        connection = await self.connect("postgres")
-        try:
+        async with self.session("postgres") as connection:
             await connection.execute(f"CREATE DATABASE {database}")
             await connection.execute(
                 "DO $$ BEGIN FOR n IN 1.." + str(ROLES) + " LOOP"
                 " BEGIN EXECUTE format('CREATE ROLE r%s SUPERUSER LOGIN', n);"
                 " EXCEPTION WHEN duplicate_object THEN EXIT; END; END LOOP; END $$"
             )
-        finally:
-            await connection.close()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,9 @@ async def undisturbed(plan: Plan, folder: Path, server: Server) -> dict[str, Res
     async with fleet(quick, folder, server, "gold") as running:
         callers = Callers(running)
         await _submit_all(callers, plan)
-        connection = await server.connect("gold")
-        await _until_final(connection, plan, seconds=300 + plan.total_papers)
-        found = await results(connection, folder)
-        await connection.close()
+        async with server.session("gold") as connection:
+            await _until_final(connection, plan, seconds=300 + plan.total_papers)
+            found = await results(connection, folder)
         await running.end()
     if plan.gold is not None:
         plan.gold.write_text(json.dumps(found))
@@ -100,9 +99,8 @@ class Soak:
 
     async def run(self, gold: dict[str, Result]) -> None:
         """Disturb until the time, the kills or the work are over; then check."""
-        connection = await self.fleet.server.connect("soak")
-        await connection.execute(takeover.TRIGGER)
-        await connection.close()
+        async with self.fleet.server.session("soak") as connection:
+            await connection.execute(takeover.TRIGGER)
         callers = Callers(self.fleet)
         looking = asyncio.create_task(callers.look(self.plan.seed))
         submitting = asyncio.create_task(
@@ -116,12 +114,11 @@ class Soak:
         await submitting
         await finishing
         await _ended(looking)
-        connection = await self.fleet.server.connect("soak")
-        await _queue_empty(connection)
-        await asyncio.sleep(2 * self.plan.lease + POLL_SECONDS)  # partial files have to go as well
         verdict = Verdict(self.plan, self.fleet, callers, self.continued)
-        await verdict.reach(connection, gold)
-        await connection.close()
+        async with self.fleet.server.session("soak") as connection:
+            await _queue_empty(connection)
+            await asyncio.sleep(2 * self.plan.lease + POLL_SECONDS)  # for partial files to go
+            await verdict.reach(connection, gold)
         self.report.wrong += verdict.wrong
         self.report.figures = verdict.figures
 
@@ -179,19 +176,12 @@ class Soak:
         self._beside(go_on(), replica.name)
 
     async def _terminate(self) -> None:
-        try:
-            connection = await self.fleet.server.connect("postgres")
-        except (OSError, asyncpg.PostgresError):
-            return  # it is being restarted
-        try:
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = 'soak' AND pid <> pg_backend_pid()"
-            )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            pass
-        finally:
-            connection.terminate()
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # in a restart
+            async with self.fleet.server.session("postgres") as connection:
+                await connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = 'soak' AND pid <> pg_backend_pid()"
+                )
 
     def _beside(self, work: Any, name: str) -> None:
         """Do it while the schedule goes on; one restart of the database at a time."""
@@ -212,8 +202,8 @@ class Soak:
     async def _all_final(self) -> None:
         while True:
             try:
-                connection = await self.fleet.server.connect("soak")
-                await _until_final(connection, self.plan, seconds=self.plan.minutes * 240 + 600)
+                async with self.fleet.server.session("soak") as connection:
+                    await _until_final(connection, self.plan, seconds=self.plan.minutes * 240 + 600)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await asyncio.sleep(1)
             else:
