@@ -22,13 +22,8 @@ FILES = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }
-# Swagger UI sets styles on its elements, and has pictures in its style sheet.
-_POLICY = PAGE_HEADERS["Content-Security-Policy"].replace(
-    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
-)
 _PAGE_HEADERS = {
     **PAGE_HEADERS,
-    "Content-Security-Policy": _POLICY,
     "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "no-cache",
 }
