@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import service
 from service.api import problems
+from service.api.operations import TABLE
 from service.domain.errors import ServiceError
 
 
@@ -40,6 +41,20 @@ def test_every_fixed_detail_of_a_problem_is_documented(document, sources):
 
     assert raised
     assert raised - documented == set()
+
+
+def test_every_problem_that_the_api_is_described_with_is_documented(document):
+    described = {problem for one in TABLE for problem in one.all_problems.items()}
+
+    rows = document("docs/errors.md").table("Problems")
+
+    told = {(int(row[0]), row[1]) for row in rows}
+    unknown = {
+        (status, detail)
+        for status, detail in described
+        if not any(status == one and detail.split(": ")[0] in text for one, text in told)
+    }
+    assert unknown == set()
 
 
 def test_every_log_event_is_documented_and_no_other(document, sources):
