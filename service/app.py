@@ -310,8 +310,9 @@ async def _arxiv_client(
 def _engine(
     settings: Settings, queue: Database, tools: PdfTools, arxiv: ArxivClient, *, listen_url: str
 ) -> Engine:
-    async def harvest(job_id: UUID, _: Mapping[str, Any]) -> Outcome:
-        return await run_work(HarvestPage(job_id, tools.database, arxiv), jitter=random.random)
+    async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+        work = HarvestPage(job_id, payload.get("page", {}), tools.database, arxiv)
+        return await run_work(work, jitter=random.random)
 
     async def pdf(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
         work = FetchPdf(job_id, payload["paper"], payload["again"], tools)

@@ -52,6 +52,15 @@ class Cursor:
         return {name: getattr(self, name) for name in self.__slots__}
 
     @property
+    def page(self) -> dict[str, Any]:
+        """The part of the checkpoint that stays the same while the page is in work."""
+        return {
+            "offset": self.offset,
+            "empty_pages": self.empty_pages,
+            "is_taking_over": self.is_taking_over,
+        }
+
+    @property
     def is_harvested(self) -> bool:
         """True when no more papers will come."""
         return self.done and not self.is_taking_over

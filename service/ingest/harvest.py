@@ -79,18 +79,19 @@ class Step:
 
 @dataclass(slots=True)
 class HarvestPage:
-    """The work of a harvest task: the next page of one job."""
+    """The work of a harvest task: one page of one job (of `page`, see `Cursor.page`)."""
 
     job_id: UUID
+    page: Mapping[str, Any]
     database: Database
     arxiv: PageSource
     max_attempts: int = 5
     _checkpoint: Cursor | None = None  # the last one that this run has read or written
 
     async def begin(self) -> HarvestAttempt | None:
-        """Take the job up; None when it has nothing left to harvest."""
+        """Take the job up; None when the page is stored, or nothing is left to harvest."""
         async with self.database.transaction() as conn:
-            row = await JobStore(conn).take_up(self.job_id)
+            row = await JobStore(conn).take_up(self.job_id, self.page)
         if row is None:
             return None
         self._checkpoint = None if row.checkpoint is None else Cursor.load(row.checkpoint)

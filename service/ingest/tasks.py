@@ -25,13 +25,14 @@ def harvest_task(job_id: UUID, priority: Priority, cursor: Cursor, *, position: 
     """The next page of a job that has brought in `position` papers.
 
     Taking over the papers of another job comes before the first page, under its own key.
+    The task is for this page only: who runs it late, finds the job at another and leaves it.
     """
     page = f"{cursor.offset}.{cursor.empty_pages}"
     return Task(
         kind=HARVEST,
         job_id=job_id,
         key="retry" if cursor.is_taking_over else page,
-        payload={},
+        payload={"page": cursor.page},
         priority=_ranked(priority, position),
     )
 

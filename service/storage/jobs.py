@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     literal,
     null,
+    or_,
     select,
     text,
     true,
@@ -145,11 +146,12 @@ class JobStore:
         statement = text("SELECT job_id, arxiv_id FROM stranded_work LIMIT :limit")
         return (await self._conn.execute(statement, {"limit": limit})).all()
 
-    async def take_up(self, job_id: UUID) -> Row[Any] | None:
+    async def take_up(self, job_id: UUID, page: Mapping[str, Any] | None = None) -> Row[Any] | None:
         """Begin (or go on with) the harvest; counts the start before any work is done.
 
         Returns request, checkpoint, papers_fetched, harvest_attempts and
-        harvest_starts (this one included); None when nothing is left to harvest.
+        harvest_starts (this one included); None when nothing is left to harvest, or
+        the checkpoint has moved on from `page`.
         """
         was_interrupted = case((jobs.c.harvest_starts > 0, 1), else_=0)
         statement = (
@@ -158,6 +160,7 @@ class JobStore:
                 jobs.c.id == job_id,
                 jobs.c.status.in_(ACTIVE_STATUSES),
                 jobs.c.is_harvested.is_(False),
+                or_(jobs.c.checkpoint.is_(None), jobs.c.checkpoint.contains(page or {})),
             )
             .values(
                 status=JobStatus.RUNNING,

@@ -109,7 +109,7 @@ class Rig:
         """
 
         async def harvest():
-            page = HarvestPage(UUID(job_id), self.database, Catalogue())
+            page = HarvestPage(UUID(job_id), {}, self.database, Catalogue())
             attempt = await page.begin()
             if attempt is not None and fail:
                 error = UpstreamUnavailable("arXiv stays away", attempts=5)

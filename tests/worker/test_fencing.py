@@ -52,7 +52,7 @@ async def job_id(database):
 
 
 def harvest(database, job_id, arxiv=None, **more):
-    return HarvestPage(job_id, database, arxiv or Arxiv(), **more)
+    return HarvestPage(job_id, {}, database, arxiv or Arxiv(), **more)
 
 
 async def run(work):
@@ -90,6 +90,22 @@ async def test_no_transaction_is_open_while_arxiv_is_asked(database, job_id, sql
     await run(harvest(database, job_id, arxiv))
 
     assert seen == []
+
+
+async def test_a_task_whose_page_is_stored_asks_nothing_and_counts_no_start(database, job_id, sql):
+    """Its result was not written, so it runs again, beside the task of the next page."""
+    first = harvest(database, job_id)
+    first.page = {"offset": 0, "empty_pages": 0, "is_taking_over": False}
+    await run(first)
+    before = await sql(JOB)
+
+    arxiv = Arxiv()
+    again = harvest(database, job_id, arxiv)
+    again.page = first.page
+    assert await run(again) == Succeed()
+
+    assert arxiv.asked == 0
+    assert await sql(JOB) == before
 
 
 async def test_a_failed_try_counts_an_attempt_and_gives_its_start_back(database, job_id, sql):
