@@ -106,8 +106,9 @@ class _Plugin(MarshmallowPlugin):
 
 
 def _keywords(_: OpenAPIConverter, field: fields.Field[Any], **__: object) -> dict[str, Any]:
-    """What one of our fields demands, see `fields.py`."""
-    return dict(getattr(field, "keywords", {}))
+    """What one of our fields demands, see `fields.py`; and that words are texts."""
+    kind = {"type": "string"} if isinstance(field, fields.Enum) else {}
+    return {**kind, **getattr(field, "keywords", {})}
 
 
 @cache
