@@ -324,7 +324,12 @@ def _engine(
         listen_url=listen_url,
         kinds=[
             Kind(name=HARVEST, handler=harvest, concurrency=HARVEST_CONCURRENCY),
-            Kind(name=PDF, handler=pdf, concurrency=settings.pdf_concurrency),
+            Kind(
+                name=PDF,
+                handler=pdf,
+                concurrency=settings.pdf_concurrency,
+                fleet_concurrency=settings.pdf_fleet_concurrency or 0,
+            ),
         ],
         lease=lease,
         poll=min(LONGEST_POLL, lease / 3),

@@ -81,6 +81,7 @@ class Settings:
     arxiv_contact: str | None
     lease_seconds: float
     pdf_concurrency: int
+    pdf_fleet_concurrency: int | None
     extract_processes: int
     max_pdf_bytes: int
     drain_seconds: float
@@ -262,6 +263,7 @@ class SettingsSchema(Schema):
     ARXIV_CONTACT = fields.String(load_default=None, validate=_contact)
     LEASE_SECONDS = fields.Float(load_default=15.0, validate=_at_least(1, 3600))
     PDF_CONCURRENCY = fields.Integer(load_default=8, validate=_at_least(1, 256))
+    PDF_FLEET_CONCURRENCY = fields.Integer(load_default=None, validate=_at_least(1, 100_000))
     EXTRACT_PROCESSES = fields.Integer(load_default=None, validate=_at_least(1, 64))
     MAX_PDF_BYTES = fields.Integer(load_default=200_000_000, validate=_at_least(1))
     DRAIN_SECONDS = fields.Float(load_default=30.0, validate=_at_least(0, 3600))

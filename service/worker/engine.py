@@ -171,7 +171,12 @@ class Engine:
         manager = _Manager(queries, channel=CHANNEL)
         slots = asyncio.Semaphore(kind.concurrency)
 
-        @manager.entrypoint(kind.name, accepts_context=False, on_failure="hold")
+        @manager.entrypoint(
+            kind.name,
+            concurrency_limit=kind.fleet_concurrency,
+            accepts_context=False,
+            on_failure="hold",
+        )
         async def run(row: QueueRow) -> None:
             try:
                 await self._execute(kind, row, slots)

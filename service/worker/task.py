@@ -31,9 +31,12 @@ Handler = Callable[[UUID, Mapping[str, Any]], Awaitable[Outcome]]
 class Kind:
     """What one kind of task is called, what runs it, and how many at once in this process.
 
-    The handler may be cancelled at any await, and must not raise otherwise.
+    `fleet_concurrency` bounds how many are taken at once by all processes together, and
+    has to be the same in each (0: no bound). What a dead process had counts until its lease
+    lapses. The handler may be cancelled at any await, and must not raise otherwise.
     """
 
     name: str
     handler: Handler
     concurrency: int
+    fleet_concurrency: int = 0

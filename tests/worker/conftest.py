@@ -97,12 +97,23 @@ def engine(queue_database: Database, database_url: str) -> Callable[..., Engine]
     """An engine with one kind of task; poll and lease in seconds."""
 
     def engine(
-        handler: Handler, *, lease: float = 15, poll: float = 0.5, concurrency: int = 8
+        handler: Handler,
+        *,
+        lease: float = 15,
+        poll: float = 0.5,
+        concurrency: int = 8,
+        fleet_concurrency: int = 0,
     ) -> Engine:
+        kind = Kind(
+            name="test",
+            handler=handler,
+            concurrency=concurrency,
+            fleet_concurrency=fleet_concurrency,
+        )
         return Engine(
             database=queue_database,
             listen_url=database_url,
-            kinds=[Kind(name="test", handler=handler, concurrency=concurrency)],
+            kinds=[kind],
             lease=timedelta(seconds=lease),
             poll=timedelta(seconds=poll),
         )

@@ -482,6 +482,25 @@ async def test_a_task_is_run_once_however_many_engines_there_are(engine, queue, 
     assert sorted(seen) == sorted(jobs)
 
 
+async def test_no_more_run_at_once_in_the_fleet_than_allowed(engine, queue, job_id, sql):
+    runs = Runs()
+    await queue(tasks(job_id, range(10)))
+
+    async with (
+        running(engine(runs, fleet_concurrency=3)),
+        running(engine(runs, fleet_concurrency=3)),
+    ):
+        for _ in range(3):
+            await runs.begun()
+        picked = await sql("SELECT count(*) FROM pgqueuer WHERE status = 'picked'")
+        runs.free.set()
+        await until(lambda: gone(sql), seconds=20)
+
+    assert picked == [(3,)]
+    assert runs.most_at_once == 3
+    assert runs.count == 10
+
+
 async def test_a_task_that_ended_wakes_nobody(database, database_url, sql):
     """A thousand idle workers would look, at each end of each task."""
     heard: asyncio.Queue[str] = asyncio.Queue()
