@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import asyncpg
 import orjson
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -32,6 +33,10 @@ _PASSING_CLASSES = ("08", "28", "53", "57")
 _PASSING_STATES = ("40001", "40P01", "55P03", "25006", "3D000")
 # Undefined table, column or function, no schema: the migration has not come so far yet.
 _BEHIND_STATES = ("42P01", "42703", "42883", "3F000")
+
+# asyncpg raises the last where a connection breaks in the middle of its own work, and SQLAlchemy
+# passes it on as it is.
+_PASSING_ERRORS = (PoolTimeoutError, OSError, TimeoutError, asyncpg.InternalClientError)
 
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
 
@@ -85,7 +90,7 @@ def is_passing(error: BaseException) -> bool:
             return True
         state = _state(error)
         return not state or state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
-    return isinstance(error, PoolTimeoutError | OSError | TimeoutError)
+    return isinstance(error, _PASSING_ERRORS)
 
 
 def is_behind(error: BaseException) -> bool:
@@ -169,7 +174,7 @@ class Database:
                 driver = (await conn.get_raw_connection()).driver_connection
                 with _cut_off_at(deadline, driver):
                     yield conn
-        except (SQLAlchemyError, OSError, TimeoutError) as err:
+        except (SQLAlchemyError, *_PASSING_ERRORS) as err:
             if is_passing(err) or is_behind(err):
                 raise DatabaseAway("the database is not available") from err
             raise

@@ -29,6 +29,7 @@ UP_SECONDS = 60  # that a disturbance waits for a replica to be up
 SUBMITTERS = 8
 QUIET_SECONDS = 30  # for the queue to be empty once all jobs are final
 POLL_SECONDS = 2.0
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 @dataclass(slots=True)
@@ -176,7 +177,7 @@ class Soak:
         self._beside(go_on(), replica.name)
 
     async def _terminate(self) -> None:
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # in a restart
+        with suppress(*LOST):  # in a restart
             async with self.fleet.server.session("postgres") as connection:
                 await connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -204,7 +205,7 @@ class Soak:
             try:
                 async with self.fleet.server.session("soak") as connection:
                     await _until_final(connection, self.plan, seconds=self.plan.minutes * 240 + 600)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except LOST:
                 await asyncio.sleep(1)
             else:
                 return
