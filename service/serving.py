@@ -23,16 +23,9 @@ from service.api.health import READINESS
 from service.api.server import ConnectionLimits, Runner, affordable
 from service.api.traffic import TRAFFIC
 from service.api.waiting import WAITING
-from service.app import (
-    API_DEADLINE_SECONDS,
-    Worker,
-    bounds,
-    build_api,
-    database_of,
-    pdf_store,
-    running_worker,
-    token_rules,
-)
+from service.app.api import API_DEADLINE_SECONDS, bounds, build_api, token_rules
+from service.app.parts import database_of, pdf_store
+from service.app.worker import Worker, running_worker
 from service.domain.errors import StorageAway
 from service.secrets import signing_keys
 from service.settings import Settings

@@ -2,7 +2,7 @@
 
 Every variable of the service is one field of `SettingsSchema`; its name there is
 the variable's. A wrong value is reported by name and rule, never by value: the
-value may be a secret. Only `app.py` and the command line see `Settings`; what is
+value may be a secret. Only `app` and the command line see `Settings`; what is
 below receives plain values.
 """
 

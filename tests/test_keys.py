@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from service.app import token_rules
+from service.app.api import token_rules
 from service.keys import Key, lines, pems
 from service.secrets import signing_keys
 from service.settings import Settings, SettingsError

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from service.api.status import moment
 from service.api.tokens import MAX_SUBJECT_LENGTH
-from service.app import database_of
+from service.app.parts import database_of
 from service.cli.output import print_json, print_table
 from service.cli.settings import load_settings
 from service.serving import database_url

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from service.api.tokens import issue
-from service.app import token_rules
+from service.app.api import token_rules
 from service.cli.output import safe
 from service.cli.settings import TOKEN_VARIABLE, load_settings
 from service.client import ClientError, IngestionClient

@@ -7,7 +7,7 @@ import click
 import jwt
 
 from service.api.tokens import issue
-from service.app import token_rules
+from service.app.api import token_rules
 from service.cli.settings import load_settings
 from service.keys import HMAC_ALGORITHMS, Key
 from service.secrets import signing_keys

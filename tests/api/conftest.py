@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from service.api.rate import Bounds
 from service.api.tokens import TokenRules
 from service.api.waiting import WaitLimits
-from service.app import API_DEADLINE_SECONDS, build_api
+from service.app.api import API_DEADLINE_SECONDS, build_api
 from service.pdf.store import LocalStore
 from service.storage.engine import Database, create_engine
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from service.api.papers import EXPORT_CHUNK
 from service.api.server import ConnectionLimits, Runner
 from service.api.streams import STREAMS
-from service.app import build_api
+from service.app.api import build_api
 from service.storage.papers import PaperStore
 from tests.api.conftest import RULES
 from tests.conftest import make_paper

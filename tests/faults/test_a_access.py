@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.api.server import Runner
 from service.api.tokens import TokenRules
-from service.app import build_api
+from service.app.api import build_api
 from service.serving import AccessLog
 from tests.api.conftest import GOOD_BODY, PREFIX, RULES, bearer, is_problem, token
 from tests.api.test_jwks import as_jwk

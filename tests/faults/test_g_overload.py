@@ -12,7 +12,7 @@ from aiohttp import ClientSession, web
 from service.api.jobs import ADMISSION
 from service.api.rate import Bounds, Window
 from service.api.server import ConnectionLimits, Runner
-from service.app import LAG, build_api
+from service.app.api import LAG, build_api
 from tests.api.conftest import GOOD_BODY, RULES, bearer, is_problem, token
 
 URL = "/api/v1/ingestion/arxiv"

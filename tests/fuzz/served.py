@@ -11,7 +11,7 @@ from sqlalchemy import func
 from service.api.examples import JOB_ID, RETRY_ID, SCHEDULE_ID
 from service.api.server import Runner
 from service.api.tokens import TokenRules
-from service.app import API_DEADLINE_SECONDS, build_api
+from service.app.api import API_DEADLINE_SECONDS, build_api
 from service.domain.paper import ExtractedText
 from service.pdf.store import LocalStore
 from service.storage.engine import Database, create_engine

@@ -18,7 +18,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from service.app import pdf_store, running_worker
+from service.app.parts import pdf_store
+from service.app.worker import running_worker
 from service.arxiv.limits import ClientLimits
 from service.domain.job import Criteria, IngestionRequest, Job
 from service.ingest.submit import submit

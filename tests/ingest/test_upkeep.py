@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from service.app import pdf_store
+from service.app.parts import pdf_store
 from service.domain.arxiv_id import ArxivId
 from service.domain.job import JobStatus
 from service.ingest.upkeep import QUEUE_LOG_KEPT, queue_stranded

@@ -9,7 +9,7 @@ from uuid import UUID
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import text
 
-from service.app import build_api
+from service.app.api import build_api
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamUnavailable
 from service.domain.job import JobError, Stage

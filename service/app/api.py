@@ -1,0 +1,157 @@
+"""The HTTP application, joined from its parts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from service.api.auth import authentication
+from service.api.body import BODY_SECONDS, MAX_BODY_BYTES
+from service.api.callers import ActiveCallers
+from service.api.documentation import THE_DESCRIPTION, Description
+from service.api.health import READINESS, Readiness
+from service.api.jobs import ADMISSION, DATABASE, READS
+from service.api.jwks import PublishedKeys
+from service.api.metrics import METRICS, Metrics
+from service.api.pages import guard_pages
+from service.api.paper_files import STORE
+from service.api.problems import problems
+from service.api.rate import Bounds, rate_limits, show_limits
+from service.api.routes import PUBLIC_PATHS, add_routes
+from service.api.server import SERVER_NAME
+from service.api.stats import STATS, Stats
+from service.api.streams import STREAMS, Streams
+from service.api.tokens import TokenRules, Tokens
+from service.api.traffic import TRAFFIC, Traffic
+from service.api.waiting import WAITING, Waiting, WaitLimits
+from service.ingest.admission import Admission
+from service.lag import LoopLag
+from service.pdf.store import PdfStore
+from service.settings import Settings
+from service.storage.engine import Database
+from service.storage.reads import JobReads
+
+LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
+
+API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
+
+
+def token_rules(settings: Settings, keys: Sequence[str]) -> TokenRules:
+    """What tokens must fulfil, with the keys that are in force, the one that signs first."""
+    return TokenRules(
+        key=keys[0] if keys else None,
+        other_keys=tuple(keys[1:]),
+        key_ids=tuple((settings.jwt_key_ids or "").split()),
+        jwks_url=settings.jwt_jwks_url,
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        leeway=settings.jwt_leeway_seconds,
+        max_lifetime=settings.jwt_max_lifetime_seconds,
+        write_scope=settings.jwt_write_scope,
+        operator_scope=settings.jwt_operator_scope,
+    )
+
+
+def bounds(settings: Settings) -> Bounds:
+    """The bounds that are configured."""
+    return Bounds(
+        reads=settings.reads_per_minute,
+        writes=settings.writes_per_minute,
+        jobs_per_caller=settings.max_jobs_per_caller,
+        jobs=settings.max_jobs,
+    )
+
+
+def build_api(
+    rules: TokenRules,
+    database: Database,
+    store: PdfStore,
+    bounds: Bounds | None = None,
+    *,
+    wait_limits: WaitLimits | None = None,
+) -> web.Application:
+    """The HTTP application; its background work starts and ends with it.
+
+    `wait_limits`: bounds on those who wait for changes, if not the usual ones.
+    """
+    bounds = bounds or Bounds()
+    callers, lag = ActiveCallers(database), LoopLag()
+    published = PublishedKeys(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
+    tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures)
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[
+            metrics.measure,
+            problems,
+            authentication(tokens, public=PUBLIC_PATHS, is_active=callers.is_active),
+            rate_limits(bounds, is_stuck=lambda: lag.is_stuck),
+        ],
+    )
+    app[LAG], app[METRICS] = lag, metrics
+    app[BODY_SECONDS] = bounds.body_seconds
+    app[ADMISSION] = Admission(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
+    app[READINESS] = Readiness(database, store, published)
+    app[THE_DESCRIPTION] = Description()
+    app[TRAFFIC] = Traffic()
+    _look_at(app, database, store)
+    _serve_waiters(app, Waiting(database, is_active=callers.is_active, limits=wait_limits))
+    app.on_response_prepare.append(
+        _dressing(_hide_versions, guard_pages, show_limits, _leave, app[TRAFFIC].note)
+    )
+    for watch in (callers.watch, lag.watch, partial(app[ADMISSION].watch, database)):
+        app.cleanup_ctx.append(_watching(watch))
+    if published is not None:
+        app.cleanup_ctx.append(_watching(published.watch))
+    add_routes(app)
+    return app
+
+
+def _look_at(app: web.Application, database: Database, store: PdfStore) -> None:
+    """Give the handlers what they read from, and let go of it at the end."""
+    app[DATABASE], app[STORE] = database, store
+    app[READS], app[STATS], app[STREAMS] = JobReads(database), Stats(database), Streams()
+    app.on_shutdown.append(app[STREAMS].stop)
+    app.on_cleanup.append(lambda app: app[STATS].close())
+    app.on_cleanup.append(lambda app: app[READS].close())
+
+
+def _dressing(*steps: Callable[[web.Request, web.StreamResponse], None]) -> Any:  # noqa: ANN401 - aiohttp's signal
+    """What every answer gets before it leaves, in one signal: each costs an await."""
+
+    async def dress(request: web.Request, response: web.StreamResponse) -> None:
+        for step in steps:
+            step(request, response)
+
+    return dress
+
+
+def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER_NAME
+
+
+def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
+    async def let_go(_: web.Application) -> None:
+        waiting.close()
+
+    app[WAITING] = waiting
+    app.on_shutdown.append(let_go)
+    app.cleanup_ctx.append(_watching(waiting.run))
+
+
+def _leave(request: web.Request, response: web.StreamResponse) -> None:
+    if request.app[READINESS].is_stopping:  # so that no request is on its way when we close
+        response.headers["Connection"] = "close"
+        response.force_close()
+
+
+def _watching(watch: Callable[[], Coroutine[None, None, None]]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context
+    async def watching(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(watch())
+        yield
+        task.cancel()
+        await asyncio.wait({task})
+
+    return watching

@@ -1,0 +1,174 @@
+"""A worker, joined from its parts: the queue engine, what its tasks do, and their companions."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from service.app.parts import database_of, pdf_store
+from service.arxiv.client import ArxivClient
+from service.arxiv.http import client_session
+from service.arxiv.limits import ClientLimits
+from service.arxiv.pacing import FleetPace
+from service.domain.outcome import Outcome
+from service.ingest.fulltext import FetchPdf, PdfTools
+from service.ingest.harvest import HarvestPage
+from service.ingest.progress import Recorder
+from service.ingest.readers import Readers
+from service.ingest.schedules import keep_schedules
+from service.ingest.tasks import HARVEST, PDF
+from service.ingest.upkeep import keep_tidy
+from service.pdf.extract import ExtractLimits, Extractor
+from service.pdf.store import PdfStore
+from service.settings import Settings, is_arxiv
+from service.storage.engine import Database
+from service.worker.boundary import run_work
+from service.worker.engine import Engine
+from service.worker.task import Kind
+from service.worker.watch import stop_final_jobs
+
+WORKER_DEADLINE_SECONDS = 30.0
+QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
+HARVEST_CONCURRENCY = 4  # one asks arXiv at a time; the others store, or wait for their turn
+HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
+CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
+LONGEST_POLL = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class Worker:
+    """A running worker: `drain` it to stop.
+
+    `running` ends with a drain, the `companions` never: they serve what runs.
+    """
+
+    engine: Engine
+    running: asyncio.Task[None]
+    companions: Sequence[asyncio.Task[None]]
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new, let work end, hand back what has not; all within `seconds`."""
+        to_hand_back = min(HAND_BACK_SECONDS, seconds / 2)
+        self.engine.stop_taking()
+        done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)
+        if not done:
+            self.engine.hand_back()
+            await asyncio.wait({self.running}, timeout=to_hand_back)
+
+
+@asynccontextmanager
+async def running_worker(
+    settings: Settings, url: str, *, limits: ClientLimits | None = None
+) -> AsyncIterator[Worker]:
+    """A worker with all it needs, at work until drained; then everything is closed.
+
+    `limits`: deadlines and tries towards arXiv, if not the usual ones.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            database_of(url, name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
+        )
+        arxiv = await stack.enter_async_context(_arxiv_client(settings, database, limits))
+        store = pdf_store(settings)
+        extractor = Extractor(settings.extract_processes, ExtractLimits())
+        stack.push_async_callback(extractor.close)
+        recorder = Recorder(database)
+        tools = PdfTools(
+            database=database,
+            arxiv=arxiv,
+            store=store,
+            extractor=extractor,
+            recorder=recorder,
+            readers=Readers(settings.extract_processes, calm=CALM),
+        )
+        queue = await stack.enter_async_context(
+            database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
+        )
+        engine = _engine(settings, queue, tools, arxiv, listen_url=url)
+        companions = [
+            await stack.enter_async_context(_beside(recorder.run())),
+            await stack.enter_async_context(_beside(stop_final_jobs(engine, database))),
+            await stack.enter_async_context(_beside(_upkeep(settings, database, store))),
+            await stack.enter_async_context(_beside(keep_schedules(database))),
+        ]
+        running = await stack.enter_async_context(_beside(engine.run()))
+        yield Worker(engine, running, companions)
+
+
+def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutine[None, None, None]:
+    days = settings.job_retention_days
+    return keep_tidy(
+        database,
+        store,
+        lease=timedelta(seconds=settings.lease_seconds),
+        jobs_kept=timedelta(days=days) if days else None,
+    )
+
+
+@asynccontextmanager
+async def _arxiv_client(
+    settings: Settings, database: Database, limits: ClientLimits | None
+) -> AsyncIterator[ArxivClient]:
+    pace = FleetPace(
+        database=database,
+        api_interval=timedelta(seconds=settings.arxiv_min_interval_seconds),
+        pdf_interval=timedelta(seconds=1 / settings.arxiv_pdf_per_second),
+        lease=timedelta(seconds=settings.lease_seconds),
+    )
+    hosts = {
+        urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
+    }
+    is_stand_in = not all(is_arxiv(host) for host in hosts)
+    async with client_session(allow_private=is_stand_in) as session:
+        yield ArxivClient(
+            session,
+            api_url=settings.arxiv_api_url,
+            pdf_url=settings.arxiv_pdf_url,
+            contact=settings.arxiv_contact,
+            pace=pace,
+            limits=limits,
+        )
+
+
+def _engine(
+    settings: Settings, queue: Database, tools: PdfTools, arxiv: ArxivClient, *, listen_url: str
+) -> Engine:
+    async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+        work = HarvestPage(job_id, payload.get("page", {}), tools.database, arxiv)
+        return await run_work(work, jitter=random.random)
+
+    async def pdf(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+        work = FetchPdf(job_id, payload["paper"], payload["again"], tools)
+        return await run_work(work, jitter=random.random)
+
+    lease = timedelta(seconds=settings.lease_seconds)
+    return Engine(
+        database=queue,
+        listen_url=listen_url,
+        kinds=[
+            Kind(name=HARVEST, handler=harvest, concurrency=HARVEST_CONCURRENCY),
+            Kind(
+                name=PDF,
+                handler=pdf,
+                concurrency=settings.pdf_concurrency,
+                fleet_concurrency=settings.pdf_fleet_concurrency or 0,
+            ),
+        ],
+        lease=lease,
+        poll=min(LONGEST_POLL, lease / 3),
+    )
+
+
+@asynccontextmanager
+async def _beside(work: Any) -> AsyncIterator[asyncio.Task[None]]:  # noqa: ANN401 - a coroutine
+    task: asyncio.Task[None] = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
