@@ -3,10 +3,11 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from benchmarks import growth, queue, status, workers
+from benchmarks import growth, queue, status, waiters, workers
 
 BENCHES: Mapping[str, Callable[[], None]] = {
     "status": status.run,
+    "waiters": waiters.run,
     "workers": workers.run,
     "queue": queue.run,
     "growth": growth.run,

@@ -3,14 +3,18 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import psutil
+
+from service.storage.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60.0
@@ -54,6 +58,35 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     """User and system time of these processes and of those that they started, so far."""
     times = [one.cpu_times() for process in processes for one in [process, *process.children(True)]]
     return sum(time.user + time.system for time in times)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One API process of ours, ready, on a database that has no jobs yet."""
+
+    base: str
+    database_url: str
+    process: psutil.Process
+    database: psutil.Process
+
+
+@contextmanager
+def our_service(folder: Path, secret: str) -> Iterator[Service]:
+    """`serve --no-worker` on an embedded PostgreSQL under `folder`, until the end of the block."""
+    postgres = EmbeddedPostgres.under(folder)
+    postgres.start()
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    environment = {"DATA_DIR": str(folder), "PORT": str(port), "JWT_SECRET": secret}
+    environment |= {"HOST": "127.0.0.1"}
+    command = [sys.executable, "-m", "service", "serve", "--no-worker"]
+    try:
+        with running(command, log=folder / "ours.log", environment=environment) as pid:
+            answered(f"{base}/readyz", headers={})
+            postmaster = int((folder / "postgres/data/postmaster.pid").read_text().split()[0])
+            yield Service(base, postgres.url, psutil.Process(pid), psutil.Process(postmaster))
+    finally:
+        postgres.stop()
 
 
 def answered(url: str, *, headers: Mapping[str, str]) -> bytes:

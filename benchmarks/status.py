@@ -27,8 +27,7 @@ import jwt
 import psutil
 
 from benchmarks.load import Load, Outcome, generator, put
-from benchmarks.servers import ROOT, answered, free_port, running
-from service.storage.embedded import EmbeddedPostgres
+from benchmarks.servers import ROOT, answered, free_port, our_service, running
 
 JOBS = 1000
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
@@ -106,27 +105,12 @@ def run() -> None:
 
 @contextmanager
 def _ours(folder: Path, secret: str, token: str) -> Iterator[tuple[Design, Load]]:
-    postgres = EmbeddedPostgres.under(folder)
-    postgres.start()
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
-    environment = {"DATA_DIR": str(folder), "PORT": str(port), "JWT_SECRET": secret}
-    environment |= {"HOST": "127.0.0.1"}
-    command = [sys.executable, "-m", "service", "serve", "--no-worker"]
-    try:
-        with running(command, log=folder / "ours.log", environment=environment) as pid:
-            answered(f"{base}/readyz", headers={})
-            paths = folder / "paths"
-            paths.write_text("".join(f"{ROUTE}{job}\n" for job in asyncio.run(_fill(postgres.url))))
-            postmaster = int((folder / "postgres/data/postmaster.pid").read_text().split()[0])
-            yield (
-                Design(
-                    "(c) ours", base, [psutil.Process(pid)], database=psutil.Process(postmaster)
-                ),
-                Load(paths, token),
-            )
-    finally:
-        postgres.stop()
+    with our_service(folder, secret) as service:
+        paths = folder / "paths"
+        jobs = asyncio.run(_fill(service.database_url))
+        paths.write_text("".join(f"{ROUTE}{job}\n" for job in jobs))
+        design = Design("(c) ours", service.base, [service.process], database=service.database)
+        yield design, Load(paths, token)
 
 
 async def _fill(url: str) -> list[str]:

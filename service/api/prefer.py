@@ -18,6 +18,8 @@ def preferred_wait(request: web.BaseRequest) -> timedelta | None:
     Of several the first one counts (RFC 7240 §2). A preference that is not
     understood is ignored, and never an error.
     """
+    if PREFER not in request.headers:
+        return None
     for preference in ",".join(request.headers.getall(PREFER, ())).split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip(" \t").lower() == "wait":

@@ -28,7 +28,7 @@ from service.storage.jobs import JobStore
 
 READ_AT_ONCE = 100  # rows; each may carry a hundred errors
 RETRY_SECONDS = 5  # for those who found no room to wait
-ROUSE_AT_ONCE = 50  # waiters; other requests get their turn in between
+ROUSE_AT_ONCE = 250  # waiters; other requests get their turn in between
 
 _log = structlog.get_logger(__name__)
 
