@@ -26,6 +26,7 @@ from service.storage.embedded import SYSTEM_USER, EmbeddedPostgres
 from service.storage.engine import Database, create_engine, libpq_url
 from service.worker.engine import enqueue
 from service.worker.task import Task
+from tests.api.waiters import begun
 from tests.conftest import RESET_PACE, TRUNCATE
 from tests.faults.processes import answered, headers, said, serving, status_of, until_ready
 from tests.ingest.conftest import Rig
@@ -405,3 +406,23 @@ async def claimed(pool):
         if not rows:
             return numbers, times
         numbers += [row.id for row in rows]
+
+
+@needs_pgbouncer
+async def test_case_85_those_who_wait_are_served_through_a_pooler(serve, rig, tools, sql):
+    job = "123e4567-e89b-12d3-a456-426614174000"
+    url = f"/api/v1/ingestion/job/{job}"
+    await sql(f"INSERT INTO jobs (id, status) VALUES ('{job}', 'running')")
+    async with pgbouncer(rig.url, tools.free_port()) as pooler:
+        engine = create_engine(pooler, name="tests pooled")
+        api = await serve(database=Database(engine, deadline_seconds=5))
+        async with api.get(f"{url}/events") as stream:
+            asked = asyncio.create_task(api.get(url, headers={"Prefer": "wait=50"}))
+            await begun(api, 2)
+
+            await sql("UPDATE jobs SET status = 'cancelled'")
+
+            assert (await (await asked).json())["status"] == "cancelled"
+            assert "cancelled" in await stream.text()
+        await api.close()
+        await engine.dispose()
