@@ -32,7 +32,7 @@ async def stream_job(request: web.Request) -> web.StreamResponse:
     """GET /job/{job_id}/events → 200, a stream; 204 if nothing is left to come."""
     waiting, job_id, seen = request.app[WAITING], job_id_of(request), _last_event_id(request)
     with waiting.watch(request, job_id) as watch:
-        shown = Shown(await request.app[READS].get(job_id))
+        shown = watch.saw(await request.app[READS].get(job_id))
         if shown.is_final and shown.version == seen:
             return web.Response(status=204)  # a browser that gets it stays away (HTML §9.2)
         stream = _Stream(waiting.limits)

@@ -104,10 +104,10 @@ async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) 
     until = asyncio.get_running_loop().time() + wait.total_seconds()
     reads = request.app[READS]
     with request.app[WAITING].watch(request, job_id) as watch:
-        shown = Shown(await reads.get(job_id))
+        shown = watch.saw(await reads.get(job_id))
         sent = hdrs.IF_NONE_MATCH in request.headers
         if not shown.is_final and (_is_seen(request, shown) or not sent):
-            shown = await watch.newer(shown, until=until) or Shown(await reads.get(job_id))
+            shown = await watch.newer(shown, until=until) or watch.saw(await reads.get(job_id))
     return _status_response(request, shown, headers=applied(wait))
 
 

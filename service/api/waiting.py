@@ -22,6 +22,7 @@ from service.api.auth import CALLER
 from service.api.status import Shown
 from service.api.tokens import REFUSED
 from service.domain.errors import DatabaseAway, NotFound, Overloaded, Unauthenticated
+from service.domain.job import Job
 from service.storage.changes import hear, versions_of
 from service.storage.engine import Database
 from service.storage.jobs import JobStore
@@ -54,6 +55,10 @@ class Watch:
     is_refused: bool = False
     _sleep: asyncio.Future[None] | None = None
 
+    def saw(self, job: Job) -> Shown:
+        """The newest state known, which is `job` or a later one: one object for all who wait."""
+        return self.topic.offer(Shown(job))
+
     async def newer(self, known: Shown, *, until: float) -> Shown | None:
         """The newest state once it is newer than `known`; None when the waiting is over.
 
@@ -62,7 +67,6 @@ class Watch:
         Unauthenticated when the caller has been blocked.
         """
         loop = asyncio.get_running_loop()
-        self.topic.offer(known)
         while not self.is_over and loop.time() < until:
             if self.topic.is_gone:
                 raise NotFound("Job not found")
@@ -98,11 +102,12 @@ class _Topic:
     newest: Shown | None = None
     is_gone: bool = False
 
-    def offer(self, shown: Shown) -> None:
-        """Take over what was read, unless a later read has come in before."""
+    def offer(self, shown: Shown) -> Shown:
+        """Take over what was read, unless as new a state is known; returns the newest."""
         self.is_gone = False
         if self.newest is None or shown.version > self.newest.version:
             self.newest = shown
+        return self.newest
 
 
 class Waiting:

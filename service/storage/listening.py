@@ -15,6 +15,7 @@ from service.storage.engine import CONNECT_TIMEOUT_SECONDS, libpq_url
 from service.storage.pooler import LOST, is_pooler
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
+CUT_SECONDS = 1.0  # for a connection in the making, when nobody wants it any more
 PROBE_SECONDS = 10.0  # a connection may be dead without anybody having said so
 
 _log = structlog.get_logger(__name__)
@@ -62,10 +63,26 @@ async def _until_lost(connection: asyncpg.Connection, channel: str) -> None:
 
 @asynccontextmanager
 async def _connection(url: str, name: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(
+    connecting = asyncpg.connect(
         libpq_url(url), timeout=CONNECT_TIMEOUT_SECONDS, server_settings={"application_name": name}
     )
+    connection = await _finished(asyncio.ensure_future(connecting))
     try:
         yield connection
     finally:
         connection.terminate()
+
+
+async def _finished(connecting: asyncio.Future[asyncpg.Connection]) -> asyncpg.Connection:
+    """The connection; when cancelled, its end: nobody closes one that is cut off in the making."""
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        connecting.add_done_callback(_end)
+        await asyncio.wait({connecting}, timeout=CUT_SECONDS)
+        raise
+
+
+def _end(connecting: asyncio.Future[asyncpg.Connection]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().terminate()

@@ -2,10 +2,12 @@
 
 import asyncio
 from time import monotonic
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from service.api.jobs import READS
 from service.api.waiting import WAITING, WaitLimits
 from service.storage.engine import Database, create_engine
 from tests.api.waiters import begun, emptied
@@ -273,3 +275,19 @@ async def test_a_wait_that_began_with_a_locked_table_is_answered_in_time(api, da
         response = await api.get(URL, headers={"Prefer": "wait=1"})
 
     assert response.status == 500
+
+
+async def test_all_who_wait_for_a_job_share_its_state(api, sql, job):
+    first, second = await _read(api), await _read(api)
+    await sql(MOVE)
+    newer = await _read(api)
+    waiting = api.app[WAITING]
+
+    with waiting.watch(None, first.id) as one, waiting.watch(None, first.id) as other:
+        assert one.saw(first) is other.saw(second)
+        assert one.saw(newer) is other.saw(first)
+        assert other.saw(first).version == newer.version
+
+
+async def _read(api):
+    return await api.app[READS].get(UUID(JOB))

@@ -23,6 +23,9 @@ from tests.faults.processes import answered, headers, said, serving, status_of, 
 from tests.ingest.conftest import Rig
 
 READS_PER_SECOND = 200
+STANDING = """
+    INSERT INTO jobs (status, is_harvested, pdfs_pending) VALUES ('running', true, 1) RETURNING id
+"""  # a job of which there is nothing to do
 
 
 async def ended(process, seconds=40):
@@ -58,6 +61,23 @@ async def until_somebody_waits(rig):
     async with asyncio.timeout(20):
         while not await rig.rows("SELECT pg_sleep(0.02) FROM pg_locks WHERE NOT granted LIMIT 1"):
             pass
+
+
+async def test_case_90_those_who_wait_do_not_hold_it_up(rig, tools):
+    ((job,),) = await rig.rows(STANDING)
+    async with serving(rig, tools, DRAIN_SECONDS="1200") as (process, url, client):
+        path = f"{url}/api/v1/ingestion/job/{job}"
+        asks = {**headers(), "Prefer": "wait=60"}
+        async with client.get(f"{path}/events", headers=headers(), timeout=None) as stream:
+            await stream.content.readuntil(b"\r\n\r\n")
+            polling = asyncio.create_task(status_of(client.get(path, headers=asks, timeout=None)))
+            assert await status_of(client.get(path, headers=headers())) == 200
+
+            process.send_signal(signal.SIGTERM)
+
+            assert await polling == 200
+            await stream.read()
+            assert await ended(process) == 0
 
 
 async def test_case_90_a_second_signal_changes_nothing_and_arxiv_may_hang(rig, tools):
