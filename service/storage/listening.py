@@ -15,7 +15,6 @@ from service.storage.engine import CONNECT_TIMEOUT_SECONDS, libpq_url
 from service.storage.pooler import LOST, is_pooler
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
-CUT_SECONDS = 1.0  # for a connection in the making, when nobody wants it any more
 PROBE_SECONDS = 10.0  # a connection may be dead without anybody having said so
 
 _log = structlog.get_logger(__name__)
@@ -79,7 +78,7 @@ async def _finished(connecting: asyncio.Future[asyncpg.Connection]) -> asyncpg.C
         return await asyncio.shield(connecting)
     except asyncio.CancelledError:
         connecting.add_done_callback(_end)
-        await asyncio.wait({connecting}, timeout=CUT_SECONDS)
+        await asyncio.wait({connecting}, timeout=CONNECT_TIMEOUT_SECONDS)
         raise
 
 
