@@ -38,6 +38,7 @@ _BEHIND_STATES = ("42P01", "42703", "42883", "3F000")
 # passes it on as it is.
 _PASSING_ERRORS = (PoolTimeoutError, OSError, TimeoutError, asyncpg.InternalClientError)
 
+READ_ONLY = "25006"
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
 
 
@@ -173,7 +174,14 @@ class Database:
             async with asyncio.timeout_at(deadline + CUT_SECONDS), engine.connect() as conn:
                 driver = (await conn.get_raw_connection()).driver_connection
                 with _cut_off_at(deadline, driver):
-                    yield conn
+                    try:
+                        yield conn
+                    except DBAPIError as err:
+                        if (
+                            _state(err) == READ_ONLY
+                        ):  # the session stays so when the server no longer is
+                            await conn.invalidate()
+                        raise
         except (SQLAlchemyError, *_PASSING_ERRORS) as err:
             if is_passing(err) or is_behind(err):
                 raise DatabaseAway("the database is not available") from err
