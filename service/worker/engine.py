@@ -15,17 +15,18 @@ What PgQueuer does to its users, and what is done about it here:
   force, it ends as `Abandoned`.
 * Its limit for a process is two tasks at least; `_in_slot` keeps a limit of one.
 * What it cannot make sense of it would park as failed; `_decoded` reads all.
-* A retry that cannot be written is turned into a deletion. `_Queries` raises
+* A retry that cannot be written is turned into a deletion. `PatientQueries` raises
   `Abandoned` then: PgQueuer writes nothing, the lease lapses, the task runs again.
 * It ends with the first query that fails, and then waits for all that is in work
-  before it can be begun anew. `_Queries` asks again until the database answers.
+  before it can be begun anew. `PatientQueries` asks again until the database answers.
 * A listener that was lost stays lost; ours (`storage.listening`) comes back.
 * It renews leases late, and works on when it cannot; see `running`.
 * Cancelling many tasks by id overflows NOTIFY; cancelling is `cancel_job` in SQL.
 * Crashes are not counted and owners not fenced: see `boundary` and the stores.
 * It looks for work whatever is announced, also that a task has ended: `gives_work`.
+* It ranks tasks of the dead among those that nobody has begun: `queries` puts them first.
 * Its names may be changed by common environment variables such as `CHANNEL`;
-  they are fixed here.
+  they are fixed there.
 """
 
 import asyncio
@@ -33,20 +34,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
 import structlog
-from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.buffers import HeartbeatBuffer, JobStatusLogBuffer
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import PgqException, RetryRequested
 from pgqueuer.domain.models import Job as QueueRow
-from pgqueuer.domain.models import TracebackRecord
-from pgqueuer.domain.settings import DBSettings, Durability
-from pgqueuer.domain.types import Channel, JobId
 from pgqueuer.ports.driver import Driver, NotifyCallback
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -56,17 +52,14 @@ from service.domain.outcome import Outcome, Retry, Snooze
 from service.storage.engine import Database
 from service.storage.listening import listen
 from service.worker.driver import PatientDriver, TransactionDriver, gives_work, wait_for
-from service.worker.running import Abandoned, Runs
+from service.worker.queries import CHANNEL, PatientQueries, builders
+from service.worker.running import Runs
 from service.worker.task import Handler, Kind, Task
 
 PAYLOAD_VERSION = 1
 UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer than this one
 RESTART_SECONDS = 2.0
-ASK_AGAIN_SECONDS = (0.1, 0.2, 0.5, 1.0)
-LAST_WORDS_SECONDS = 2.0  # for each query of a drain: the process is to end in time
-RETRY_WRITES = 3
 PURGED_AT_ONCE = 10_000  # after a rest there may be millions
-CHANNEL = Channel("ch_pgqueuer")
 LISTENER_NAME = "arxiv-ingestion listen"
 
 _log = structlog.get_logger(__name__)
@@ -76,7 +69,7 @@ async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
     """Queue `tasks` in the transaction of `conn`; returns how many were not waiting already."""
     if not tasks:
         return 0
-    ids = await Queries(cast(Driver, TransactionDriver(conn)), **_builders()).enqueue(
+    ids = await Queries(cast(Driver, TransactionDriver(conn)), **builders()).enqueue(
         [task.kind for task in tasks],
         [json.dumps({"v": PAYLOAD_VERSION, **task.payload}).encode() for task in tasks],
         [task.priority for task in tasks],
@@ -167,7 +160,7 @@ class Engine:
 
     async def _run_manager(self, kind: Kind) -> None:
         driver = PatientDriver(self.database, self._draining, self._heard_by)
-        queries = _Queries(cast(Driver, driver), runs=self._runs, **_builders())
+        queries = PatientQueries(cast(Driver, driver), runs=self._runs, **builders())
         manager = _Manager(queries, channel=CHANNEL)
         slots = asyncio.Semaphore(kind.concurrency)
 
@@ -226,63 +219,6 @@ class _Manager(QueueManager):
 
     async def _run_periodic_health_check(self, interval: timedelta = timedelta(0)) -> None:
         pass
-
-
-@dataclass
-class _Queries(Queries):
-    """PgQueuer's queries, on a database that may be away, and with an eye on the leases."""
-
-    runs: Runs = field(kw_only=True)
-
-    async def dequeue(self, *args: Any, **values: Any) -> list[QueueRow]:  # noqa: ANN401 - PgQueuer's
-        """Claim tasks, and note from when on they are ours."""
-        rows = await super().dequeue(*args, **values)
-        self.runs.claimed([row.id for row in rows], at=self._driver.asked_at)
-        return rows
-
-    async def update_heartbeat(self, job_ids: list[JobId]) -> None:
-        """Renew the leases of tasks that are still in work."""
-        held, now = self.runs.held(job_ids), asyncio.get_running_loop().time()
-        if held:
-            await super().update_heartbeat([JobId(number) for number in held])
-            self.runs.renewed(held, at=now)
-
-    async def log_jobs(self, job_status: Any) -> None:  # noqa: ANN401 - PgQueuer's
-        """Take ended tasks off the queue. The work is done: repeating this harms nothing."""
-        await self._driver.patiently(partial(super().log_jobs, job_status))
-
-    async def retry_job(
-        self, job: QueueRow, delay: timedelta, traceback_record: TracebackRecord | None
-    ) -> None:
-        """Queue the row again; raises Abandoned when that cannot be written."""
-        write = partial(super().retry_job, job, delay, traceback_record)
-        try:
-            await self._driver.patiently(write, most=RETRY_WRITES)
-        except (DatabaseAway, SQLAlchemyError) as err:
-            raise Abandoned from err
-
-    @property
-    def _driver(self) -> PatientDriver:
-        return cast(PatientDriver, self.driver)
-
-
-def _builders() -> dict[str, Any]:
-    # Every name is given: left to itself PgQueuer reads them from the environment.
-    settings = DBSettings(
-        prefix="",
-        db_schema=None,
-        channel=CHANNEL,
-        function="fn_pgqueuer_changed",
-        statistics_table="pgqueuer_statistics",
-        queue_status_type="pgqueuer_status",
-        queue_table="pgqueuer",
-        queue_table_log="pgqueuer_log",
-        trigger="tg_pgqueuer_changed",
-        schedules_table="pgqueuer_schedules",
-        durability=Durability.durable,
-        widen_id=False,
-    )
-    return {"qbe": QueryBuilderEnvironment(settings), "qbq": QueryQueueBuilder(settings)}
 
 
 async def _in_slot(

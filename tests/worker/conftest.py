@@ -17,6 +17,7 @@ from service.worker.task import Handler, Kind, Task
 
 Sql = Callable[..., Awaitable[list[Any]]]
 Queue = Callable[..., Awaitable[int]]
+STATES = "SELECT status::text, execute_after <= now() FROM pgqueuer"
 
 
 @pytest.fixture
@@ -146,3 +147,12 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5) ->
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+async def gone(sql: Sql) -> bool:
+    """No task is left."""
+    return await sql(STATES) == []
+
+
+async def none_in_work(runs) -> bool:
+    return runs.at_once == 0

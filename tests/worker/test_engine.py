@@ -1,9 +1,8 @@
-"""Running tasks: order, limits, drain, cancellation, takeover, lost connections."""
+"""Running tasks: order, limits, drain, cancellation."""
 
 import asyncio
 from datetime import timedelta
 from time import monotonic
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -16,9 +15,7 @@ from service.storage.engine import libpq_url
 from service.worker.driver import gives_work
 from service.worker.task import Task
 from service.worker.watch import stop_final_jobs
-from tests.worker.conftest import Runs, drained, running, tasks, until
-
-STATES = "SELECT status::text, execute_after <= now() FROM pgqueuer"
+from tests.worker.conftest import STATES, Runs, drained, gone, none_in_work, running, tasks, until
 
 
 async def forced() -> None:
@@ -28,10 +25,6 @@ async def forced() -> None:
         task.cancel()
     async with asyncio.timeout(15):
         await asyncio.wait(others)
-
-
-async def gone(sql) -> bool:
-    return await sql(STATES) == []
 
 
 async def test_a_task_is_run_and_leaves_the_queue(engine, queue, runs, job_id, sql):
@@ -260,34 +253,6 @@ async def _is_one(sql) -> bool:
     return len(await sql(STATES)) == 1
 
 
-async def test_a_silent_worker_loses_its_task_after_its_lease(engine, queue, job_id, sql):
-    """A task picked by a worker that is no more: nobody beats its heart."""
-    runs = Runs()
-    runs.free.set()
-    await queue(tasks(job_id, range(1)))
-    await sql(
-        "UPDATE pgqueuer SET status = 'picked', queue_manager_id = :dead, heartbeat = now()",
-        dead=uuid4(),
-    )
-    began = monotonic()
-
-    async with running(engine(runs, lease=1.5, poll=0.3)):
-        await runs.begun(seconds=6)
-
-    assert monotonic() - began >= 1.2
-
-
-async def test_a_long_run_is_not_taken_over_while_its_worker_lives(engine, queue, job_id):
-    here, there = Runs(), Runs()
-    async with running(engine(here, lease=1)):
-        await queue(tasks(job_id, range(1)))
-        await here.begun()
-        async with running(engine(there, lease=1, poll=0.1)):
-            with pytest.raises(TimeoutError):
-                await there.begun(seconds=3)
-        here.free.set()
-
-
 FAIL_RETRIES = """
     CREATE FUNCTION fail_retries() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'not now'; END $$
@@ -310,7 +275,7 @@ async def test_a_retry_that_cannot_be_written_leaves_the_task_to_its_lease(
         async with running(engine(runs, lease=1.5)):
             await queue(tasks(job_id, range(1)))
             await runs.begun()
-            await until(lambda: _none_in_work(runs))
+            await until(lambda: none_in_work(runs))
             left = await sql("SELECT status::text FROM pgqueuer")
     finally:
         await sql("DROP FUNCTION fail_retries CASCADE")
@@ -319,10 +284,6 @@ async def test_a_retry_that_cannot_be_written_leaves_the_task_to_its_lease(
         await other.begun(seconds=6)
 
     assert left == [("picked",)]
-
-
-async def _none_in_work(runs) -> bool:
-    return runs.at_once == 0
 
 
 async def test_a_handler_with_a_bug_leaves_the_task_to_its_lease(engine, queue, job_id, sql):
@@ -375,95 +336,6 @@ async def test_a_kind_that_nobody_knows_is_left_alone(engine, queue, runs, job_i
         await runs.begun()
 
     assert await sql("SELECT entrypoint, status::text FROM pgqueuer") == [("unknown", "queued")]
-
-
-KILL = (
-    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-    " WHERE application_name IN ('arxiv-ingestion queue', 'arxiv-ingestion listen')"
-)
-
-
-async def test_the_engine_comes_back_when_all_its_connections_were_ended(
-    engine, queue, runs, job_id, sql
-):
-    async with running(engine(runs, poll=2)):
-        await queue(tasks(job_id, range(1)))
-        await runs.begun()
-
-        ((killed,),) = await sql(KILL)
-        await queue(tasks(job_id, range(1, 2)))
-        await runs.begun()
-
-    assert killed >= 2
-
-
-async def test_a_long_run_holds_up_nothing_when_connections_were_ended(engine, queue, job_id, sql):
-    runs = Runs()  # which does not let go
-    async with running(engine(runs, poll=2)):
-        await queue(tasks(job_id, range(1)))
-        await runs.begun()
-
-        await sql(KILL)
-        await queue(tasks(job_id, range(1, 2)))
-        await runs.begun()
-
-        assert runs.at_once == 2
-
-
-async def test_results_are_written_when_the_database_is_back(engine, queue, job_id, sql):
-    runs = Runs()
-    async with running(engine(runs)):
-        await queue(tasks(job_id, range(3)))
-        for _ in range(3):
-            await runs.begun()
-        await sql("ALTER TABLE pgqueuer RENAME TO away")  # a database that is not there yet
-        runs.free.set()
-        await until(lambda: _none_in_work(runs))
-        await sql("ALTER TABLE away RENAME TO pgqueuer")
-        await until(lambda: gone(sql))
-
-    assert runs.count == 3
-
-
-async def test_work_stops_before_its_lease_lapses_when_that_cannot_be_renewed(
-    engine, queue, job_id, sql
-):
-    runs = Runs()
-    async with running(engine(runs, lease=3)):
-        await queue(tasks(job_id, range(1)))
-        await runs.begun()
-        await sql("ALTER TABLE pgqueuer RENAME TO away")
-        try:
-            await until(lambda: _none_in_work(runs))
-            left = await sql("SELECT status::text, now() - heartbeat < interval '3 s' FROM away")
-        finally:
-            await sql("ALTER TABLE away RENAME TO pgqueuer")
-
-    assert left == [("picked", True)]
-
-
-async def test_it_listens_again_when_all_its_connections_were_ended(
-    engine, queue, runs, job_id, sql
-):
-    async with running(engine(runs, poll=4)):
-        await queue(tasks(job_id, range(1)))
-        await runs.begun()
-        await sql(KILL)
-        await queue(tasks(job_id, range(1, 2)))
-        await runs.begun(seconds=20)
-        await until(lambda: _listens(sql))
-
-        for number in range(2, 5):
-            await queue(tasks(job_id, range(number, number + 1)))
-            await runs.begun(seconds=2)
-
-
-async def _listens(sql) -> bool:
-    rows = await sql(
-        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'arxiv-ingestion listen'"
-        " AND query ILIKE 'LISTEN%'"
-    )
-    return bool(rows)
 
 
 async def test_a_task_is_run_once_however_many_engines_there_are(engine, queue, add_job, sql):
