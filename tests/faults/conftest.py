@@ -6,6 +6,19 @@ need a rig of its own to be seen.
 
 from tests.api.conftest import api, api_database, link, serve, store
 from tests.cli.conftest import service, tools
+from tests.faults.servers import own, own_server
 from tests.ingest.conftest import replica, rig
 
-__all__ = ["api", "api_database", "link", "replica", "rig", "serve", "service", "store", "tools"]
+__all__ = [
+    "api",
+    "api_database",
+    "link",
+    "own",
+    "own_server",
+    "replica",
+    "rig",
+    "serve",
+    "service",
+    "store",
+    "tools",
+]

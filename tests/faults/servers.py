@@ -1,0 +1,89 @@
+"""A PostgreSQL that may be stopped, frozen and filled, and what callers must see meanwhile."""
+
+import asyncio
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from service.storage import migrate
+from service.storage.embedded import EmbeddedPostgres
+from service.storage.engine import Database, create_engine
+from tests.conftest import RESET_PACE, TRUNCATE
+from tests.faults.processes import answered, headers, status_of
+from tests.ingest.conftest import Rig
+
+
+@pytest.fixture(scope="session")
+def own_server(tmp_path_factory):
+    """A PostgreSQL apart from that of the other tests, which may be stopped."""
+    server = EmbeddedPostgres.under(tmp_path_factory.mktemp("faults"))
+    server.start()
+    asyncio.run(migrated(server.url))
+    yield server
+    server.start()  # whatever a test has left, and in a state that `stop` knows
+    server.stop()
+
+
+async def migrated(url):
+    engine = create_engine(url, name="tests", pool_size=1)
+    await migrate.upgrade(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def own(own_server, replica, tmp_path):
+    """A rig on the server that may be stopped."""
+    engine = create_engine(own_server.url, name="tests own")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    yield Rig(Database(engine, deadline_seconds=20), own_server.url, replica, folder)
+    async with engine.begin() as conn:
+        await conn.execute(text(TRUNCATE))
+        await conn.execute(text(RESET_PACE))
+    await engine.dispose()
+
+
+def postmaster(server):
+    return int((server.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def everybody(server):
+    """The server's processes, the backends last."""
+    parent = psutil.Process(postmaster(server))
+    return [parent, *parent.children(recursive=True)]
+
+
+ENDED = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE application_name LIKE 'arxiv-ingestion%'"
+)
+PROBLEM = "application/problem+json"
+AWAY = {"GET": "/api/v1/ingestion/jobs", "POST": "/api/v1/ingestion/arxiv"}
+BODY = {"search_query": {"category": "cs.AI"}}
+
+
+async def refused_in_time(client, url, job_id):
+    """Each kind of request is answered as documented, within three seconds and a busy machine's."""
+    status = f"/api/v1/ingestion/job/{job_id}"
+    wanted = [("GET", status, 500), ("GET", AWAY["GET"], 503), ("POST", AWAY["POST"], 503)]
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for method, path, code in wanted:
+            group.create_task(refused(client, method, url + path, code))
+    assert await answered(client, f"{url}/healthz") == 200
+
+
+async def refused(client, method, url, code):
+    """One request is answered with `code`, as a problem, and told when to come again."""
+    body = BODY if method == "POST" else None
+    async with client.request(method, url, headers=headers(), json=body) as response:
+        assert (response.status, response.content_type) == (code, PROBLEM)
+        assert int(response.headers["Retry-After"]) > 0
+
+
+async def back(client, url, job_id, seconds=15):
+    """Return once the status is answered again: five seconds, and a busy machine's."""
+    path = f"{url}/api/v1/ingestion/job/{job_id}"
+    async with asyncio.timeout(seconds):
+        while await status_of(client.get(path, headers=headers())) != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)

@@ -1,0 +1,67 @@
+"""Behind a pooler in transaction mode: case 85."""
+
+import asyncio
+
+import pytest
+
+from service.domain.job import JobStatus
+from service.storage.engine import Database, create_engine
+from tests.api.waiters import begun
+from tests.faults.pooler import SILENT, needs_pgbouncer, pgbouncer
+from tests.ingest.conftest import Rig
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("options", ["", SILENT], ids=["refuses settings", "drops settings"])
+async def test_case_85_a_whole_job_through_a_pooler(rig, tools, options):
+    async with pgbouncer(rig.url, tools.free_port(), options) as url:
+        engine = create_engine(url, name="tests pooled")
+        pooled = Rig(Database(engine, deadline_seconds=20), url, rig.replica, rig.folder)
+        job_id = await pooled.submit()
+
+        async with rig.process("serve", DATABASE_URL=url), rig.process("worker", DATABASE_URL=url):
+            job = await rig.final(job_id)
+        await engine.dispose()
+
+    assert job.status is JobStatus.COMPLETED
+    assert job.pdfs_processed == 10
+    await rig.assert_sound()
+    logs = (rig.folder / "serve.log").read_text() + (rig.folder / "worker.log").read_text()
+    assert "PreparedStatement" not in logs
+    assert "unexpectedly" not in logs
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("options", ["", SILENT], ids=["refuses settings", "drops settings"])
+async def test_case_85_timeouts_hold_behind_a_pooler(rig, tools, options):
+    async with pgbouncer(rig.url, tools.free_port(), options) as url:
+        engine = create_engine(url, name="tests pooled")
+        database = Database(engine, deadline_seconds=20)
+        for opened in (database.transaction, database.reading):
+            async with opened() as conn:
+                shown = await conn.exec_driver_sql(
+                    "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
+                    " current_setting('idle_in_transaction_session_timeout')"
+                )
+                assert tuple(shown.one()) == ("30s", "10s", "5s")
+        await engine.dispose()
+
+
+@needs_pgbouncer
+async def test_case_85_those_who_wait_are_served_through_a_pooler(serve, rig, tools, sql):
+    job = "123e4567-e89b-12d3-a456-426614174000"
+    url = f"/api/v1/ingestion/job/{job}"
+    await sql(f"INSERT INTO jobs (id, status) VALUES ('{job}', 'running')")
+    async with pgbouncer(rig.url, tools.free_port()) as pooler:
+        engine = create_engine(pooler, name="tests pooled")
+        api = await serve(database=Database(engine, deadline_seconds=5))
+        async with api.get(f"{url}/events") as stream:
+            asked = asyncio.create_task(api.get(url, headers={"Prefer": "wait=50"}))
+            await begun(api, 2)
+
+            await sql("UPDATE jobs SET status = 'cancelled'")
+
+            assert (await (await asked).json())["status"] == "cancelled"
+            assert "cancelled" in await stream.text()
+        await api.close()
+        await engine.dispose()
