@@ -26,6 +26,9 @@ from service.storage.pace import OUTAGE_ASKERS, PaceStore
 # The gap is measured where requests arrive: a slow packet must not shrink it.
 API_MARGIN = timedelta(milliseconds=50)
 PDF_MARGIN = 1.1  # times the interval: no second may see more starts than are allowed in one
+# What that leaves over a second: who starts later than this is too close to the next.
+PDF_LATEST = timedelta(milliseconds=60)
+MOST_BOOKINGS = 20
 SHORTEST_LOOK = timedelta(milliseconds=20)
 LONGEST_LOOK = timedelta(seconds=1)  # a turn may come free earlier than its lease says
 FIRST_SILENCE = {Lane.API: timedelta(seconds=10), Lane.PDF: timedelta(seconds=60)}
@@ -80,17 +83,32 @@ class FleetPace:
             await asyncio.shield(self._give_back(holder, turn))
 
     async def pdf_turn(self) -> None:
-        """Return when a PDF request may start."""
-        is_silent = True
-        while is_silent:
-            async with self.database.transaction() as conn:
-                interval = self.pdf_interval * PDF_MARGIN
-                delay = await PaceStore(conn).book(Lane.PDF, interval=interval)
-            await asyncio.sleep(delay.total_seconds())
-            # A silence may have come while we slept. Who had booked before it books anew:
-            # or all of them would start together when it ends.
+        """Return when a PDF request may start.
+
+        Who comes too late for its booking, or finds that a silence has come while
+        it slept, books anew: else all who booked before would start together.
+
+        Raises UpstreamFaulty if this host was too late again and again.
+        """
+        late = 0
+        while late < MOST_BOOKINGS:
+            due = await self._booked()
+            await asyncio.sleep(due - asyncio.get_running_loop().time())
             async with self.database.transaction() as conn:
                 is_silent = await PaceStore(conn).silence_left(Lane.PDF) > timedelta(0)
+            if is_silent:
+                continue
+            if asyncio.get_running_loop().time() - due <= PDF_LATEST.total_seconds():
+                return
+            late += 1
+        raise UpstreamFaulty("this host is too busy to keep arXiv's pace")
+
+    async def _booked(self) -> float:
+        """Book the next start of a PDF; when that is (loop time)."""
+        async with self.database.transaction() as conn:
+            interval = self.pdf_interval * PDF_MARGIN
+            delay = await PaceStore(conn).book(Lane.PDF, interval=interval)
+            return asyncio.get_running_loop().time() + delay.total_seconds()
 
     async def silence(self, lane: Lane, delay: timedelta | None) -> timedelta:
         """Let nobody of the fleet ask on `lane` for `delay` (None: longer each time in a row)."""
