@@ -55,3 +55,9 @@ async def said(rig, event, command="serve", seconds=20):
     async with asyncio.timeout(seconds):
         while f'"event": "{event}"' not in log.read_text():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
+
+
+async def ended(process, seconds=40):
+    """The exit code of a process that was told to stop."""
+    async with asyncio.timeout(seconds):
+        return await process.wait()

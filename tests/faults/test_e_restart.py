@@ -16,7 +16,7 @@ from service.domain import outcome
 from service.domain.job import Criteria, JobStatus
 from service.ingest.fulltext import FetchPdf
 from service.replica.log import pace_of
-from tests.faults.test_h_shutdown import headers, serving
+from tests.faults.processes import headers, serving
 from tests.ingest.conftest import LEASE_SECONDS, kill
 from tests.soak.work import nested_states
 

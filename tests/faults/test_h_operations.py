@@ -1,16 +1,28 @@
-"""Group H of the fault list: operations and data."""
+"""Probes, settings, what a caller sees of our insides, and data: cases 93 to 99."""
 
+import asyncio
 import json
 import re
+import shutil
+import subprocess
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from uuid import UUID
 
+import aiohttp
+import asyncpg
 import pytest
 from pypdfium2.version import PDFIUM_INFO
+from sqlalchemy import make_url
 
+from service.domain.job import JobStatus
+from service.storage.embedded import psql_binary
+from service.storage.engine import Database, create_engine, libpq_url
 from service.storage.papers import PaperStore
 from tests.conftest import make_paper
-from tests.ingest.conftest import kill
+from tests.faults.processes import answered, ended
+from tests.ingest.conftest import Rig, kill
 
 ROOT = Path(__file__).parents[2]
 FLOORS = {"aiohttp": (3, 14, 3), "pyjwt": (2, 13, 0)}  # what had security fixes
@@ -108,3 +120,109 @@ async def _until_none(sql, statement):
             return
         await sql("SELECT pg_sleep(0.1)")
     raise TimeoutError
+
+
+async def test_case_93_liveness_stands_when_all_else_is_broken(rig, tools):
+    port = tools.free_port()
+    url = f"http://127.0.0.1:{port}"
+    nowhere = "postgresql://user:hunter2@127.0.0.1:1/secretdb"
+    changes = {"DATABASE_URL": nowhere, "ARXIV_API_URL": "http://127.0.0.1:1/api/query"}
+    async with (
+        rig.process("serve", PORT=str(port), **changes) as process,
+        aiohttp.ClientSession() as client,
+    ):
+        async with asyncio.timeout(60):
+            while await answered(client, f"{url}/healthz") != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        async with client.get(f"{url}/healthz") as alive, client.get(f"{url}/readyz") as ready:
+            texts = [await alive.text(), await ready.text()]
+
+        assert (alive.status, ready.status) == (200, 503)
+        assert process.returncode is None
+    for text in texts:
+        assert not any(word in text for word in ("hunter2", "secretdb", "127.0.0.1", "asyncpg"))
+        assert "version" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("JWT_SECRET", "sh0rt-s3cret"), ("DATABASE_URL", "mysql://u:hunter2@h/d"), ("PORT", "x9y")],
+)
+async def test_case_94_a_wrong_setting_ends_the_start_by_name(rig, name, value):
+    async with rig.process("serve", **{name: value}) as process:
+        assert await ended(process) != 0
+
+    log = (rig.folder / "serve.log").read_text()
+    assert name in log
+    assert value not in log
+
+
+INSIDES = ("SELECT", "UPDATE", "[SQL", "hunter2", "secretdb", "asyncpg", "127.0.0.1", "Traceback")
+
+
+@pytest.mark.parametrize("path", [f"job/{UUID(int=7)}", "jobs", "papers"])
+async def test_case_95_a_database_fault_is_a_safe_sentence(serve, path):
+    nowhere = "postgresql://user:hunter2@127.0.0.1:1/secretdb"
+    away = create_engine(nowhere, name="tests away")
+    api = await serve(database=Database(away, deadline_seconds=2.5))
+
+    root = "/api/v1" if path == "papers" else "/api/v1/ingestion"
+    answer = await api.get(f"{root}/{path}")
+
+    text = await answer.text()
+    assert answer.status == (500 if path.startswith("job/") else 503)
+    assert answer.content_type == "application/problem+json"
+    assert not any(word in text for word in INSIDES)
+    await away.dispose()
+
+
+async def test_case_98_a_dump_taken_in_mid_run_starts_elsewhere_and_completes(rig, tmp_path):
+    """pg_dump while papers come in, then the files: restored, it ends as if nothing had been."""
+    rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
+    job_id = await rig.submit()
+    async with rig.process():
+        await rig.replica.wait_until_held(timeout=30)
+        dump = await asyncio.to_thread(run_postgres, "pg_dump", "-d", libpq_url(rig.url))
+        shutil.copytree(rig.folder / "files", tmp_path / "elsewhere" / "files")
+    rig.replica.release()
+    async with restored(rig, dump, tmp_path / "elsewhere") as elsewhere:
+        assert (await elsewhere.job(job_id)).status is JobStatus.RUNNING
+
+        async with elsewhere.process():
+            job = await elsewhere.final(job_id)
+
+        assert job.status is JobStatus.COMPLETED
+        assert job.pdfs_processed == 10
+        await elsewhere.assert_sound()
+
+
+@asynccontextmanager
+async def restored(rig, dump, folder):
+    """The rig over another database, made from `dump`, and another folder."""
+    await administer(rig, "CREATE DATABASE elsewhere")
+    url = make_url(rig.url).set(database="elsewhere").render_as_string(hide_password=False)
+    await asyncio.to_thread(run_postgres, "psql", "-q", "-d", libpq_url(url), text=dump)
+    engine = create_engine(url, name="tests elsewhere")
+    try:
+        yield Rig(Database(engine, deadline_seconds=20), url, rig.replica, folder)
+    finally:
+        await engine.dispose()
+        await administer(rig, "DROP DATABASE elsewhere WITH (FORCE)")
+
+
+async def administer(rig, statement):
+    connection = await asyncpg.connect(libpq_url(rig.url))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def run_postgres(program, *arguments, text=None):
+    """The output of one of PostgreSQL's programs, those of the embedded server."""
+    command = [psql_binary().with_name(program), *arguments]
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

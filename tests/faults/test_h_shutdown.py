@@ -1,36 +1,20 @@
-"""Stopping, probes, settings, and what a caller sees of our insides: cases 90 to 98."""
+"""Stopping while callers are served: cases 90 and 91."""
 
 import asyncio
 import itertools
-import os
-import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
-from contextlib import AsyncExitStack, asynccontextmanager
-from uuid import UUID
+from contextlib import AsyncExitStack
 
 import aiohttp
-import asyncpg
 import pytest
-from sqlalchemy import make_url
 
-from service.domain.job import JobStatus
-from service.storage.embedded import psql_binary
-from service.storage.engine import Database, create_engine, libpq_url
-from tests.faults.processes import answered, headers, said, serving, status_of, until_ready
-from tests.ingest.conftest import Rig
+from tests.faults.processes import answered, ended, headers, said, serving, status_of, until_ready
 
 READS_PER_SECOND = 200
 STANDING = """
     INSERT INTO jobs (status, is_harvested, pdfs_pending) VALUES ('running', true, 1) RETURNING id
 """  # a job of which there is nothing to do
-
-
-async def ended(process, seconds=40):
-    async with asyncio.timeout(seconds):
-        return await process.wait()
 
 
 async def test_case_90_idle_it_ends_without_waiting_for_a_balancer(rig, tools):
@@ -78,24 +62,6 @@ async def test_case_90_those_who_wait_do_not_hold_it_up(rig, tools):
             assert await polling == 200
             await stream.read()
             assert await ended(process) == 0
-
-
-async def test_case_90_a_second_signal_changes_nothing_and_arxiv_may_hang(rig, tools):
-    rig.replica.script([{"kind": "hold", "lane": "api", "seconds": 60}])
-    async with serving(rig, tools, DRAIN_SECONDS="3") as (process, _, _):
-        job_id = await rig.submit()
-        await rig.replica.wait_until_held(timeout=30)
-
-        process.send_signal(signal.SIGTERM)
-        await said(rig, "draining")
-        process.send_signal(signal.SIGTERM)
-
-        assert await ended(process) == 0
-    rig.replica.release()
-    waiting = await rig.rows("SELECT status::text, execute_after <= now() FROM pgqueuer")
-    assert [tuple(row) for row in waiting] == [("queued", True)]
-    async with rig.worker():
-        assert (await rig.final(job_id)).status is JobStatus.COMPLETED
 
 
 async def test_case_91_probed_it_listens_until_the_balancer_has_noticed(rig, tools):
@@ -199,160 +165,3 @@ class Balancer:
             outcome = type(err).__name__
         self.outcomes[outcome] += 1
         self.answered_by[url] += 1
-
-
-def has_namespaces():
-    tried = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "true"], check=False)
-    return tried.returncode == 0
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="a process namespace needs root")
-async def test_case_92_the_first_process_takes_orphans_in_and_passes_signals_on(rig):
-    """As in a container: `sh` leaves an orphan behind, and the service must bury it."""
-    if not await asyncio.to_thread(has_namespaces):
-        pytest.skip("no process namespaces here")
-    code = (
-        "import os, subprocess, time\n"
-        "from service import first\n"
-        "first.step_aside()\n"
-        "subprocess.run(['/bin/sh', '-c', 'sleep 0.1 &'], check=True)\n"
-        "until = time.monotonic() + 20\n"
-        "def others():\n"
-        "    return set(p for p in os.listdir('/proc') if p.isdigit()) - {'1', str(os.getpid())}\n"
-        "while others() and time.monotonic() < until: time.sleep(0.05)\n"
-        "print('left', sorted(others()), flush=True)\n"
-        "os.kill(1, 15); time.sleep(20)\n"
-    )
-    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, env=rig.environment()
-    )
-
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
-
-    assert out.decode().strip() == "left []"
-    assert process.returncode == 128 + signal.SIGTERM
-
-
-async def test_case_93_liveness_stands_when_all_else_is_broken(rig, tools):
-    port = tools.free_port()
-    url = f"http://127.0.0.1:{port}"
-    nowhere = "postgresql://user:hunter2@127.0.0.1:1/secretdb"
-    changes = {"DATABASE_URL": nowhere, "ARXIV_API_URL": "http://127.0.0.1:1/api/query"}
-    async with (
-        rig.process("serve", PORT=str(port), **changes) as process,
-        aiohttp.ClientSession() as client,
-    ):
-        async with asyncio.timeout(60):
-            while await answered(client, f"{url}/healthz") != 200:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        async with client.get(f"{url}/healthz") as alive, client.get(f"{url}/readyz") as ready:
-            texts = [await alive.text(), await ready.text()]
-
-        assert (alive.status, ready.status) == (200, 503)
-        assert process.returncode is None
-    for text in texts:
-        assert not any(word in text for word in ("hunter2", "secretdb", "127.0.0.1", "asyncpg"))
-        assert "version" not in text
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("JWT_SECRET", "sh0rt-s3cret"), ("DATABASE_URL", "mysql://u:hunter2@h/d"), ("PORT", "x9y")],
-)
-async def test_case_94_a_wrong_setting_ends_the_start_by_name(rig, name, value):
-    async with rig.process("serve", **{name: value}) as process:
-        assert await ended(process) != 0
-
-    log = (rig.folder / "serve.log").read_text()
-    assert name in log
-    assert value not in log
-
-
-INSIDES = ("SELECT", "UPDATE", "[SQL", "hunter2", "secretdb", "asyncpg", "127.0.0.1", "Traceback")
-
-
-@pytest.mark.parametrize("path", [f"job/{UUID(int=7)}", "jobs", "papers"])
-async def test_case_95_a_database_fault_is_a_safe_sentence(serve, path):
-    nowhere = "postgresql://user:hunter2@127.0.0.1:1/secretdb"
-    away = create_engine(nowhere, name="tests away")
-    api = await serve(database=Database(away, deadline_seconds=2.5))
-
-    root = "/api/v1" if path == "papers" else "/api/v1/ingestion"
-    answer = await api.get(f"{root}/{path}")
-
-    text = await answer.text()
-    assert answer.status == (500 if path.startswith("job/") else 503)
-    assert answer.content_type == "application/problem+json"
-    assert not any(word in text for word in INSIDES)
-    await away.dispose()
-
-
-TITLE = "<script>alert(1)</script> =cmd()"
-
-
-async def test_case_96_a_hostile_title_is_returned_as_it_is_and_as_json(api, sql):
-    await sql(
-        "INSERT INTO papers (arxiv_id, version, title, abstract, authors, categories,"
-        " primary_category, published_at, updated_at) VALUES ('2301.00001', 1, :title, '',"
-        " '{}', '{cs.AI}', 'cs.AI', now(), now())",
-        title=TITLE,
-    )
-
-    answer = await api.get("/api/v1/papers/2301.00001")
-
-    assert answer.content_type == "application/json"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert (await answer.json())["title"] == TITLE
-
-
-async def test_case_98_a_dump_taken_in_mid_run_starts_elsewhere_and_completes(rig, tmp_path):
-    """pg_dump while papers come in, then the files: restored, it ends as if nothing had been."""
-    rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
-    job_id = await rig.submit()
-    async with rig.process():
-        await rig.replica.wait_until_held(timeout=30)
-        dump = await asyncio.to_thread(run_postgres, "pg_dump", "-d", libpq_url(rig.url))
-        shutil.copytree(rig.folder / "files", tmp_path / "elsewhere" / "files")
-    rig.replica.release()
-    async with restored(rig, dump, tmp_path / "elsewhere") as elsewhere:
-        assert (await elsewhere.job(job_id)).status is JobStatus.RUNNING
-
-        async with elsewhere.process():
-            job = await elsewhere.final(job_id)
-
-        assert job.status is JobStatus.COMPLETED
-        assert job.pdfs_processed == 10
-        await elsewhere.assert_sound()
-
-
-@asynccontextmanager
-async def restored(rig, dump, folder):
-    """The rig over another database, made from `dump`, and another folder."""
-    await administer(rig, "CREATE DATABASE elsewhere")
-    url = make_url(rig.url).set(database="elsewhere").render_as_string(hide_password=False)
-    await asyncio.to_thread(run_postgres, "psql", "-q", "-d", libpq_url(url), text=dump)
-    engine = create_engine(url, name="tests elsewhere")
-    try:
-        yield Rig(Database(engine, deadline_seconds=20), url, rig.replica, folder)
-    finally:
-        await engine.dispose()
-        await administer(rig, "DROP DATABASE elsewhere WITH (FORCE)")
-
-
-async def administer(rig, statement):
-    connection = await asyncpg.connect(libpq_url(rig.url))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def run_postgres(program, *arguments, text=None):
-    """The output of one of PostgreSQL's programs, those of the embedded server."""
-    command = [psql_binary().with_name(program), *arguments]
-    done = subprocess.run(
-        command, input=text, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
