@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.domain.arxiv_id import ArxivId
 from service.domain.job import Criteria, IngestionRequest
@@ -73,6 +74,36 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         await conn.execute(text(RESET_PACE))
     yield Database(engine, deadline_seconds=20)
     await engine.dispose()
+
+
+OpenDatabase = Callable[..., Database]
+
+
+@pytest.fixture
+async def open_database() -> AsyncIterator[OpenDatabase]:
+    """Further pools, closed when whatever a test has begun on them has ended.
+
+    A pool that is closed earlier makes new connections for who goes on using it.
+    """
+    engines: list[AsyncEngine] = []
+
+    def open_database(
+        url: str, *, deadline_seconds: float, name: str = "tests further", pool_size: int = 10
+    ) -> Database:
+        engines.append(create_engine(url, name=name, pool_size=pool_size))
+        return Database(engines[-1], deadline_seconds=deadline_seconds)
+
+    yield open_database
+    for engine in engines:
+        await returned(engine.pool)
+        await engine.dispose()
+
+
+async def returned(pool: Any) -> None:
+    """Wait until connections of cancelled tasks are back: SQLAlchemy returns them beside them."""
+    async with asyncio.timeout(5):
+        while pool.checkedout():  # noqa: ASYNC110 - the pool tells nobody
+            await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import jwt
 import pytest
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import make_url
 
 from service.api.rate import Bounds
@@ -18,7 +18,8 @@ from service.api.tokens import TokenRules
 from service.api.waiting import WaitLimits
 from service.app.api import API_DEADLINE_SECONDS, build_api
 from service.pdf.store import LocalStore
-from service.storage.engine import Database, create_engine
+from service.storage.engine import Database
+from tests.conftest import OpenDatabase
 
 RULES = TokenRules(key="a secret of the tests, longer than 32 bytes", algorithm="HS256")
 PREFIX = "/api/v1/ingestion"
@@ -57,27 +58,18 @@ async def store(tmp_path: Path) -> LocalStore:
 
 
 @pytest.fixture
-async def api_database(database: Database, database_url: str) -> AsyncIterator[Database]:
+def api_database(database: Database, database_url: str, open_database: OpenDatabase) -> Database:
     """The pool of an API process, on the empty database."""
-    engine = create_engine(database_url, name="tests api", pool_size=10)
-    # One cut off in the making would be left to the GC: as many as the first moment asks for.
-    async with engine.connect(), engine.connect(), engine.connect():
-        pass
-    yield Database(engine, deadline_seconds=API_DEADLINE_SECONDS)
-    await returned(engine.pool)
-    await engine.dispose()
-
-
-async def returned(pool: Any) -> None:
-    """Wait until connections of cancelled tasks are back: SQLAlchemy returns them beside them."""
-    async with asyncio.timeout(5):
-        while pool.checkedout():  # noqa: ASYNC110 - the pool tells nobody
-            await asyncio.sleep(0)
+    return open_database(database_url, name="tests api", deadline_seconds=API_DEADLINE_SECONDS)
 
 
 @pytest.fixture
-def serve(aiohttp_client: Any, api_database: Database, store: LocalStore) -> Serve:
-    """Start an application; requests carry a token of `sub` unless that is None."""
+async def serve(api_database: Database, store: LocalStore) -> AsyncIterator[Serve]:
+    """Start an application; requests carry a token of `sub` unless that is None.
+
+    Applications end before the pools that they use, as in a process.
+    """
+    clients: list[TestClient] = []
 
     async def serve(
         rules: TokenRules = RULES,
@@ -90,9 +82,13 @@ def serve(aiohttp_client: Any, api_database: Database, store: LocalStore) -> Ser
     ) -> TestClient:
         app = build_api(rules, database or api_database, store, bounds, wait_limits=wait_limits)
         headers = {} if sub is None else bearer(token(sub=sub))
-        return await aiohttp_client(app, headers=headers)
+        clients.append(TestClient(TestServer(app), headers=headers))
+        await clients[-1].start_server()
+        return clients[-1]
 
-    return serve
+    yield serve
+    for client in clients:
+        await client.close()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from sqlalchemy import make_url
 from service.api.callers import ActiveCallers
 from service.domain.errors import DatabaseAway
 from service.storage.callers import CallerStore
-from service.storage.engine import Database, create_engine
 from tests.api.conftest import RULES, bearer, token
 
 URL = "/api/v1/ingestion/jobs"
@@ -56,13 +55,14 @@ async def test_operators_block_in_sql(serve, sql):
     assert await until(api, "mallory", 401) < 1
 
 
-async def test_blocking_works_although_the_schema_came_after_the_start(serve, database_url, sql):
+async def test_blocking_works_although_the_schema_came_after_the_start(
+    serve, database_url, sql, open_database
+):
     """An API process listens before the first migration has made the tables."""
     await sql("CREATE SCHEMA late")
     await sql("CREATE ROLE late LOGIN SUPERUSER")
     await sql("ALTER ROLE late SET search_path = late")
-    engine = create_engine(_as_role(database_url, "late"), name="tests late")
-    callers = ActiveCallers(Database(engine, deadline_seconds=2))
+    callers = ActiveCallers(open_database(_as_role(database_url, "late"), deadline_seconds=2))
     watching = asyncio.create_task(callers.watch())
     try:
         with pytest.raises(DatabaseAway):
@@ -76,7 +76,6 @@ async def test_blocking_works_although_the_schema_came_after_the_start(serve, da
     finally:
         watching.cancel()
         await asyncio.wait({watching})
-        await engine.dispose()
         await sql("DROP SCHEMA late CASCADE")
         await sql("DROP ROLE late")
 
@@ -85,9 +84,10 @@ def _as_role(url: str, role: str) -> str:
     return make_url(url).set(username=role).render_as_string(hide_password=False)
 
 
-async def test_the_last_known_list_stays_in_force_while_the_database_is_away(link, database):
-    engine = create_engine(link.url, name="tests link")
-    callers = ActiveCallers(Database(engine, deadline_seconds=0.5))
+async def test_the_last_known_list_stays_in_force_while_the_database_is_away(
+    link, database, open_database
+):
+    callers = ActiveCallers(open_database(link.url, deadline_seconds=0.5))
     await block(database, "mallory", is_blocked=True)
     await callers.look()
     link.freeze()
@@ -97,7 +97,6 @@ async def test_the_last_known_list_stays_in_force_while_the_database_is_away(lin
 
     assert not callers.is_active("mallory")
     link.thaw()
-    await engine.dispose()
 
 
 def test_rules_are_those_of_the_spec():

@@ -6,8 +6,6 @@ from time import monotonic
 import pytest
 from sqlalchemy import text
 
-from service.storage.engine import Database, create_engine
-
 JOB = "123e4567-e89b-12d3-a456-426614174000"
 STATUS = f"/api/v1/ingestion/job/{JOB}"
 BODY = {"search_query": {"category": "cs.AI"}}
@@ -33,11 +31,9 @@ async def asked(api, method: str, path: str):
 
 
 @pytest.fixture
-async def away(serve):
+async def away(serve, open_database):
     """An application whose database is not there."""
-    engine = create_engine(NOWHERE, name="tests away")
-    yield await serve(database=Database(engine, deadline_seconds=2.5))
-    await engine.dispose()
+    return await serve(database=open_database(NOWHERE, deadline_seconds=2.5))
 
 
 async def test_the_status_route_says_so_as_its_contract_has_it(away):
@@ -80,9 +76,8 @@ async def test_a_locked_table_gets_an_answer_in_time_and_heals(api, database, sq
     assert await sql("SELECT count(*) FROM pgqueuer") == [(0,)]
 
 
-async def test_an_exhausted_pool_is_a_busy_database(serve, database_url, database):
-    engine = create_engine(database_url, name="tests small", pool_size=2)
-    api = await serve(database=Database(engine, deadline_seconds=1))
+async def test_an_exhausted_pool_is_a_busy_database(serve, database_url, database, open_database):
+    api = await serve(database=open_database(database_url, deadline_seconds=1, pool_size=2))
     async with database.engine.begin() as conn:
         await conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await conn.execute(text("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"))
@@ -92,12 +87,10 @@ async def test_an_exhausted_pool_is_a_busy_database(serve, database_url, databas
 
     assert {response.status for response, _ in answers} == {503}
     assert (await api.get("/api/v1/ingestion/jobs")).status == 200
-    await engine.dispose()
 
 
-async def test_a_server_that_stops_answering_is_noticed_in_time(serve, link):
-    engine = create_engine(link.url, name="tests link")
-    api = await serve(database=Database(engine, deadline_seconds=2.5))
+async def test_a_server_that_stops_answering_is_noticed_in_time(serve, link, open_database):
+    api = await serve(database=open_database(link.url, deadline_seconds=2.5))
     assert (await api.get("/api/v1/ingestion/jobs")).status == 200
     link.freeze()
 
@@ -110,7 +103,6 @@ async def test_a_server_that_stops_answering_is_noticed_in_time(serve, link):
     assert [response.status for response, _ in answers] == [500, 503, 503, 503]
     assert alive.status == 200
     assert (await api.get("/api/v1/ingestion/jobs")).status == 200
-    await engine.dispose()
 
 
 async def test_backends_that_were_ended_are_replaced(api, sql):

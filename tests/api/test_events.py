@@ -7,7 +7,6 @@ from time import monotonic, time
 import pytest
 
 from service.api.waiting import WAITING, WaitLimits
-from service.storage.engine import Database, create_engine
 from tests.api.conftest import bearer, token
 from tests.api.waiters import begun, blocks, crowd, emptied, events
 
@@ -148,15 +147,15 @@ async def test_without_a_token_there_is_no_stream(serve, job):
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_without_a_database_there_is_no_stream(serve, job):
-    engine = create_engine("postgresql://u:p@127.0.0.1:1/none", name="tests away")
-    api = await serve(database=Database(engine, deadline_seconds=1))
+async def test_without_a_database_there_is_no_stream(serve, job, open_database):
+    api = await serve(
+        database=open_database("postgresql://u:p@127.0.0.1:1/none", deadline_seconds=1)
+    )
 
     response = await api.get(URL)
 
     assert response.status == 503
     assert "Retry-After" in response.headers
-    await engine.dispose()
 
 
 async def test_counters_never_go_back_between_events(api, sql, job):
@@ -260,9 +259,8 @@ async def test_who_takes_nothing_is_cut_off(serve, sql, job):
                 await sql(MOVE)
 
 
-async def test_a_stream_outlives_an_absence_of_the_database(serve, link, sql, job):
-    engine = create_engine(link.url, name="tests link")
-    api = await serve(database=Database(engine, deadline_seconds=0.5))
+async def test_a_stream_outlives_an_absence_of_the_database(serve, link, sql, job, open_database):
+    api = await serve(database=open_database(link.url, deadline_seconds=0.5))
     async with api.get(URL) as response:
         stream = events(response)
         await anext(stream)
@@ -274,12 +272,16 @@ async def test_a_stream_outlives_an_absence_of_the_database(serve, link, sql, jo
         event = await anext(stream)
 
     assert event.document["progress"]["papers_fetched"] == 1
-    await engine.dispose()
 
 
-async def test_two_hundred_waiters_need_one_read_and_no_connection(serve, database_url, sql, job):
-    engine = create_engine(database_url, name="tests waiters", pool_size=2)
-    api = await serve(database=Database(engine, deadline_seconds=2.5))
+async def test_two_hundred_waiters_need_one_read_and_no_connection(
+    serve, database_url, sql, job, open_database
+):
+    api = await serve(
+        database=open_database(
+            database_url, name="tests waiters", deadline_seconds=2.5, pool_size=2
+        )
+    )
     async with crowd(api) as session:
         responses = [await session.get(URL) for _ in range(100)]
         streams = [events(response) for response in responses]
@@ -298,7 +300,6 @@ async def test_two_hundred_waiters_need_one_read_and_no_connection(serve, databa
     assert len(bodies) == 1
     assert held == [(0,)]
     await emptied(api)
-    await engine.dispose()
 
 
 def _authorization(api) -> str:

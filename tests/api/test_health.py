@@ -55,15 +55,13 @@ async def test_requests_before_the_migration_are_told_to_come_again(serve, other
     assert "Retry-After" in listed.headers
 
 
-async def test_a_database_that_was_not_made_yet_is_not_ready(serve, database_url):
+async def test_a_database_that_was_not_made_yet_is_not_ready(serve, database_url, open_database):
     url = make_url(database_url).set(database="nowhere").render_as_string(hide_password=False)
-    engine = create_engine(url, name="tests nowhere")
-    api = await serve(database=Database(engine, deadline_seconds=2.5))
+    api = await serve(database=open_database(url, deadline_seconds=2.5))
 
     status, detail = await readiness(api)
 
     assert (status, detail) == (503, "Not ready: database")
-    await engine.dispose()
 
 
 async def test_a_missing_storage_is_not_ready_and_heals(api, store, tmp_path):
@@ -75,15 +73,13 @@ async def test_a_missing_storage_is_not_ready_and_heals(api, store, tmp_path):
     assert await readiness(api) == (200, "")
 
 
-async def test_all_that_is_missing_is_named(serve, tmp_path, store):
-    engine = create_engine("postgresql://u:p@127.0.0.1:1/x", name="tests away")
-    api = await serve(database=Database(engine, deadline_seconds=1))
+async def test_all_that_is_missing_is_named(serve, tmp_path, store, open_database):
+    api = await serve(database=open_database("postgresql://u:p@127.0.0.1:1/x", deadline_seconds=1))
     shutil.rmtree(tmp_path / "files")
 
     status, detail = await readiness(api)
 
     assert (status, detail) == (503, "Not ready: database, storage")
-    await engine.dispose()
 
 
 async def test_a_process_that_stops_is_not_ready_and_alive(api):

@@ -18,7 +18,7 @@ async def page_of_its_own(_: web.Request) -> web.Response:
     return web.Response(text="<p>Hello", content_type="text/html", headers=headers)
 
 
-async def test_a_page_is_guarded_and_may_say_otherwise(aiohttp_client, api_database, store):
+async def test_a_page_is_guarded_and_may_say_otherwise(api_database, store, aiohttp_client):
     app = build_api(RULES, api_database, store)
     app.router.add_get("/page", page)
     app.router.add_get("/own", page_of_its_own)

@@ -9,7 +9,6 @@ from sqlalchemy import text
 
 from service.api.jobs import READS
 from service.api.waiting import WAITING, WaitLimits
-from service.storage.engine import Database, create_engine
 from tests.api.waiters import begun, emptied
 
 JOB = "123e4567-e89b-12d3-a456-426614174000"
@@ -231,9 +230,8 @@ async def test_a_caller_who_is_blocked_while_it_waits_is_sent_away(api, sql, job
     assert (await asked).status == 401
 
 
-async def test_waiting_goes_on_while_the_database_is_away(serve, link, sql, job):
-    engine = create_engine(link.url, name="tests link")
-    api = await serve(database=Database(engine, deadline_seconds=0.5))
+async def test_waiting_goes_on_while_the_database_is_away(serve, link, sql, job, open_database):
+    api = await serve(database=open_database(link.url, deadline_seconds=0.5))
     asked = asyncio.create_task(api.get(URL, headers=LONG))
     await begun(api)
     link.freeze()
@@ -245,7 +243,6 @@ async def test_waiting_goes_on_while_the_database_is_away(serve, link, sql, job)
     assert ended.status == 500
     assert (await ended.json(content_type=None))["detail"].startswith("Failed to get job status: ")
     assert (await (await asked).json())["progress"]["papers_fetched"] == 1
-    await engine.dispose()
 
 
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'arxiv-ingestion listener'"

@@ -10,16 +10,17 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from service.storage.engine import Database, create_engine, libpq_url
+from service.storage.engine import libpq_url
 from service.worker.engine import enqueue
 from service.worker.task import Task
 from tests.faults.servers import AWAY, BODY
 
 
 @pytest.mark.parametrize("cut", ["before the commit", "after the commit"])
-async def test_case_84_a_link_cut_at_the_commit_and_the_same_key_is_one_job(serve, link, sql, cut):
-    engine = create_engine(link.url, name="tests link")
-    api = await serve(database=Database(engine, deadline_seconds=1))
+async def test_case_84_a_link_cut_at_the_commit_and_the_same_key_is_one_job(
+    serve, link, sql, cut, open_database
+):
+    api = await serve(database=open_database(link.url, deadline_seconds=1))
     key = {"Idempotency-Key": "once"}
     assert (await api.get("/api/v1/ingestion/jobs")).status == 200
     written = [(1 if cut == "after the commit" else 0,)]
@@ -31,7 +32,6 @@ async def test_case_84_a_link_cut_at_the_commit_and_the_same_key_is_one_job(serv
             await asyncio.sleep(0.02)
     link.mend()
     again = await api.post("/api/v1/ingestion/arxiv", json=BODY, headers=key)
-    await engine.dispose()
 
     assert lost.status == 503
     assert again.status == 202
@@ -40,16 +40,14 @@ async def test_case_84_a_link_cut_at_the_commit_and_the_same_key_is_one_job(serv
 
 
 async def test_case_82_two_hundred_reads_over_two_connections_are_never_a_500(
-    serve, database_url, sql
+    serve, database_url, sql, open_database
 ):
-    engine = create_engine(database_url, name="tests small", pool_size=2)
-    api = await serve(database=Database(engine, deadline_seconds=2.5))
+    api = await serve(database=open_database(database_url, deadline_seconds=2.5, pool_size=2))
     await sql("INSERT INTO jobs DEFAULT VALUES")
 
     answers = await asyncio.gather(*(api.get(AWAY["GET"]) for _ in range(200)))
 
     assert {response.status for response in answers} <= {200, 503}
-    await engine.dispose()
 
 
 async def test_case_83_no_transaction_is_open_while_a_pdf_is_waited_for(rig):

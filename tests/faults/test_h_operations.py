@@ -161,10 +161,9 @@ INSIDES = ("SELECT", "UPDATE", "[SQL", "hunter2", "secretdb", "asyncpg", "127.0.
 
 
 @pytest.mark.parametrize("path", [f"job/{UUID(int=7)}", "jobs", "papers"])
-async def test_case_95_a_database_fault_is_a_safe_sentence(serve, path):
+async def test_case_95_a_database_fault_is_a_safe_sentence(serve, path, open_database):
     nowhere = "postgresql://user:hunter2@127.0.0.1:1/secretdb"
-    away = create_engine(nowhere, name="tests away")
-    api = await serve(database=Database(away, deadline_seconds=2.5))
+    api = await serve(database=open_database(nowhere, deadline_seconds=2.5))
 
     root = "/api/v1" if path == "papers" else "/api/v1/ingestion"
     answer = await api.get(f"{root}/{path}")
@@ -173,7 +172,6 @@ async def test_case_95_a_database_fault_is_a_safe_sentence(serve, path):
     assert answer.status == (500 if path.startswith("job/") else 503)
     assert answer.content_type == "application/problem+json"
     assert not any(word in text for word in INSIDES)
-    await away.dispose()
 
 
 async def test_case_98_a_dump_taken_in_mid_run_starts_elsewhere_and_completes(rig, tmp_path):
