@@ -16,7 +16,8 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
 from service.api.auth import TOKEN_ENDS
-from service.api.jobs import READS, job_id_of
+from service.api.jobs import job_id_of
+from service.api.looks import LOOKS
 from service.api.status import Shown
 from service.api.waiting import WAITING, WaitLimits, Watch
 from service.domain.errors import NotFound, Unauthenticated
@@ -32,7 +33,7 @@ async def stream_job(request: web.Request) -> web.StreamResponse:
     """GET /job/{job_id}/events → 200, a stream; 204 if nothing is left to come."""
     waiting, job_id, seen = request.app[WAITING], job_id_of(request), _last_event_id(request)
     with waiting.watch(request, job_id) as watch:
-        shown = watch.saw(await request.app[READS].get(job_id))
+        shown = watch.saw(await request.app[LOOKS].at(job_id))
         if shown.is_final and shown.version == seen:
             return web.Response(status=204)  # a browser that gets it stays away (HTML §9.2)
         stream = _Stream(waiting.limits)

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from service.api.auth import CALLER, demand_ownership
 from service.api.body import read_json, read_no_body
+from service.api.looks import LOOKS
 from service.api.prefer import applied, preferred_wait
 from service.api.schemas import load_request
 from service.api.status import Shown
@@ -23,10 +24,8 @@ from service.ingest.retry import retry
 from service.ingest.submit import submit
 from service.storage.engine import Database
 from service.storage.jobs import JobStore
-from service.storage.reads import JobReads
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
-READS: web.AppKey[JobReads] = web.AppKey("reads", JobReads)
 ADMISSION: web.AppKey[Admission] = web.AppKey("admission", Admission)
 MAX_KEY_LENGTH = 255
 
@@ -97,17 +96,17 @@ async def get_job(request: web.Request) -> web.Response:
     job_id, wait = job_id_of(request), preferred_wait(request)
     if wait is not None and request.app[WAITING].has_room:
         return await _get_changed_job(request, job_id, wait)
-    return _status_response(request, Shown(await request.app[READS].get(job_id)))
+    return _status_response(request, await request.app[LOOKS].at(job_id))
 
 
 async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) -> web.Response:
     until = asyncio.get_running_loop().time() + wait.total_seconds()
-    reads = request.app[READS]
+    looks = request.app[LOOKS]
     with request.app[WAITING].watch(request, job_id) as watch:
-        shown = watch.saw(await reads.get(job_id))
+        shown = watch.saw(await looks.at(job_id))
         sent = hdrs.IF_NONE_MATCH in request.headers
         if not shown.is_final and (_is_seen(request, shown) or not sent):
-            shown = await watch.newer(shown, until=until) or watch.saw(await reads.get(job_id))
+            shown = await watch.newer(shown, until=until) or watch.saw(await looks.at(job_id))
     return _status_response(request, shown, headers=applied(wait))
 
 

@@ -4,60 +4,32 @@ Keys, their order and the form of moments are a contract, byte for byte. Because
 nothing but the row decides, the row's version is a strong ETag of the answer.
 """
 
-from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 import orjson
 
 from service.domain.job import Job, JobError, JobStatus
 
 
+@dataclass(frozen=True, slots=True)
 class Shown:
-    """A job's state as callers see it, rendered when it is first asked for."""
+    """A job's state as callers see it: `body` is the status object as JSON, on one line."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self.version = job.version  # the strong ETag, too
-        self.is_final = job.status.is_final
+    version: int
+    is_final: bool
+    body: bytes
 
-    @cached_property
-    def body(self) -> bytes:
-        """The status object as JSON, on one line."""
-        return _renderings.of(self._job)
-
-
-class Renderings:
-    """What the latest states looked at were rendered as.
-
-    Most looks find a job as the look before did, and rendering costs more than
-    comparing. This is no cache of rows: each state comes from the database, and
-    all of it must be equal to the one remembered. At most `most` are kept, and
-    none over `max_bytes`.
-    """
-
-    def __init__(self, *, most: int = 4096, max_bytes: int = 2048) -> None:
-        self._kept: OrderedDict[UUID, tuple[Job, bytes]] = OrderedDict()
-        self._most = most
-        self._max_bytes = max_bytes
-
-    def of(self, job: Job) -> bytes:
-        """The status object of `job` as JSON."""
-        kept = self._kept.get(job.id)
-        if kept is not None and kept[0] == job:
-            return kept[1]
-        body = orjson.dumps(status_document(job))
-        if len(body) <= self._max_bytes:
-            self._kept[job.id] = job, body
-            self._kept.move_to_end(job.id)
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return body
+    @property
+    def tag(self) -> str:
+        """What the ETag holds between its quotes."""
+        return str(self.version)
 
 
-_renderings = Renderings()
+def show(job: Job) -> Shown:
+    """The state of `job` as callers see it."""
+    return Shown(job.version, job.status.is_final, orjson.dumps(status_document(job)))
 
 
 def status_document(job: Job) -> dict[str, Any]:

@@ -19,10 +19,9 @@ import structlog
 from aiohttp import web
 
 from service.api.auth import CALLER
-from service.api.status import Shown
+from service.api.status import Shown, show
 from service.api.tokens import REFUSED
 from service.domain.errors import DatabaseAway, NotFound, Overloaded, Unauthenticated
-from service.domain.job import Job
 from service.storage.changes import hear, versions_of
 from service.storage.engine import Database
 from service.storage.jobs import JobStore
@@ -55,9 +54,9 @@ class Watch:
     is_refused: bool = False
     _sleep: asyncio.Future[None] | None = None
 
-    def saw(self, job: Job) -> Shown:
-        """The newest state known, which is `job` or a later one: one object for all who wait."""
-        return self.topic.offer(Shown(job))
+    def saw(self, shown: Shown) -> Shown:
+        """The newest state known, which is `shown` or a later one: one object for all who wait."""
+        return self.topic.offer(shown)
 
     async def newer(self, known: Shown, *, until: float) -> Shown | None:
         """The newest state once it is newer than `known`; None when the waiting is over.
@@ -222,7 +221,7 @@ class Waiting:
                 if topic is None:
                     continue  # all of its waiters left meanwhile
                 if job_id in found:
-                    topic.offer(Shown(found[job_id]))
+                    topic.offer(show(found[job_id]))
                 else:
                     topic.is_gone = True
                 await _rouse(tuple(topic.watches))

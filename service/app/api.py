@@ -12,8 +12,9 @@ from service.api.body import BODY_SECONDS, MAX_BODY_BYTES
 from service.api.callers import ActiveCallers
 from service.api.documentation import THE_DESCRIPTION, Description
 from service.api.health import READINESS, Readiness
-from service.api.jobs import ADMISSION, DATABASE, READS
+from service.api.jobs import ADMISSION, DATABASE
 from service.api.jwks import PublishedKeys
+from service.api.looks import LOOKS, Looks
 from service.api.metrics import METRICS, Metrics
 from service.api.pages import guard_pages
 from service.api.paper_files import STORE
@@ -31,7 +32,6 @@ from service.lag import LoopLag
 from service.pdf.store import PdfStore
 from service.settings import Settings
 from service.storage.engine import Database
-from service.storage.reads import JobReads
 
 LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
 
@@ -112,10 +112,10 @@ def build_api(
 def _look_at(app: web.Application, database: Database, store: PdfStore) -> None:
     """Give the handlers what they read from, and let go of it at the end."""
     app[DATABASE], app[STORE] = database, store
-    app[READS], app[STATS], app[STREAMS] = JobReads(database), Stats(database), Streams()
+    app[LOOKS], app[STATS], app[STREAMS] = Looks(database), Stats(database), Streams()
     app.on_shutdown.append(app[STREAMS].stop)
     app.on_cleanup.append(lambda app: app[STATS].close())
-    app.on_cleanup.append(lambda app: app[READS].close())
+    app.on_cleanup.append(lambda app: app[LOOKS].close())
 
 
 def _dressing(*steps: Callable[[web.Request, web.StreamResponse], None]) -> Any:  # noqa: ANN401 - aiohttp's signal

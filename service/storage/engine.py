@@ -6,7 +6,7 @@ server is away, overloaded or too slow leaves here as `DatabaseAway`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -37,6 +37,9 @@ _BEHIND_STATES = ("42P01", "42703", "42883", "3F000")
 # asyncpg raises the last where a connection breaks in the middle of its own work, and SQLAlchemy
 # passes it on as it is.
 _PASSING_ERRORS = (PoolTimeoutError, OSError, TimeoutError, asyncpg.InternalClientError)
+
+# What `fetching` lets through of asyncpg's own.
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 READ_ONLY = "25006"
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
@@ -86,9 +89,9 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
 
 def is_passing(error: BaseException) -> bool:
     """True when `error` says that the database is away or busy, not that the statement is wrong."""
-    if isinstance(error, DBAPIError):
-        if error.connection_invalidated:
-            return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(error, (DBAPIError, *_DRIVER_ERRORS)):
         state = _state(error)
         return not state or state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
     return isinstance(error, _PASSING_ERRORS)
@@ -96,11 +99,13 @@ def is_passing(error: BaseException) -> bool:
 
 def is_behind(error: BaseException) -> bool:
     """True when `error` says that the schema is not the one that this code is written for."""
-    return isinstance(error, DBAPIError) and _state(error) in _BEHIND_STATES
+    return _state(error) in _BEHIND_STATES
 
 
-def _state(error: DBAPIError) -> str:
-    return getattr(error.orig, "sqlstate", None) or ""
+def _state(error: BaseException) -> str:
+    """The SQLSTATE of what SQLAlchemy or asyncpg raised; empty if there is none."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None) or ""
 
 
 @contextmanager
@@ -115,6 +120,9 @@ def _cut_off_at(deadline: float, driver: Any) -> Iterator[None]:  # noqa: ANN401
         yield
     finally:
         cutting.cancel()
+
+
+Fetch = Callable[..., Awaitable[Sequence[Any]]]  # a statement and its parameters → rows
 
 
 class Database:
@@ -166,6 +174,22 @@ class Database:
             yield conn
 
     @asynccontextmanager
+    async def fetching(self) -> AsyncIterator[Fetch]:
+        """Like `reading`, but gives asyncpg's own `fetch`, for the reads of the hot path.
+
+        SQLAlchemy's share of a query is several times the driver's. It does not see
+        what happens here, so after a failure the connection is given up.
+        """
+        async with self.reading() as conn:
+            driver: Any = (await conn.get_raw_connection()).driver_connection
+            try:
+                yield driver.fetch
+            except BaseException:
+                driver.terminate()  # hard: a server that does not answer is not waited for
+                await conn.invalidate()
+                raise
+
+    @asynccontextmanager
     async def _connected(
         self, engine: AsyncEngine, within: float | None = None
     ) -> AsyncIterator[AsyncConnection]:
@@ -182,7 +206,7 @@ class Database:
                         ):  # the session stays so when the server no longer is
                             await conn.invalidate()
                         raise
-        except (SQLAlchemyError, *_PASSING_ERRORS) as err:
+        except (SQLAlchemyError, *_DRIVER_ERRORS, *_PASSING_ERRORS) as err:
             if is_passing(err) or is_behind(err):
                 raise DatabaseAway("the database is not available") from err
             raise

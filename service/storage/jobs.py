@@ -75,7 +75,7 @@ class JobStore:
         row = await self._first(
             job_rows().where(jobs.c.requested_by == caller, jobs.c.idempotency_key == key)
         )
-        return None if row is None else to_job(row)
+        return None if row is None else to_job(row.state)
 
     async def get(self, job_id: UUID) -> Job:
         """The job with its latest errors; raises NotFound."""
@@ -87,7 +87,7 @@ class JobStore:
     async def get_many(self, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
         """The jobs that exist among `job_ids`, in one query."""
         rows = (await self._conn.execute(jobs_by_ids(), {"ids": list(job_ids)})).all()
-        return {row.id: to_job(row) for row in rows}
+        return {row.id: to_job(row.state) for row in rows}
 
     async def list_jobs(
         self,
@@ -117,7 +117,7 @@ class JobStore:
         merged = union_all(*(select(one) for one in ranges)).subquery()
         found = select(merged.c.id).order_by(merged.c.created_at.desc(), merged.c.id.desc())
         statement = job_rows().where(jobs.c.id.in_(found.limit(limit))).order_by(*newest)
-        return [to_job(row) for row in (await self._conn.execute(statement)).all()]
+        return [to_job(row.state) for row in (await self._conn.execute(statement)).all()]
 
     async def requested_by(self, job_id: UUID) -> str | None:
         """The caller who submitted the job, None if nobody did (SQL); raises NotFound."""

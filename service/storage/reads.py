@@ -14,9 +14,8 @@ from itertools import islice
 from uuid import UUID
 
 from service.domain.errors import DatabaseAway, NotFound
-from service.domain.job import Job
 from service.storage.engine import Database
-from service.storage.jobs import JobStore
+from service.storage.job_rows import JobState, jobs_by_ids
 
 MAX_JOBS = 500  # in one query: some milliseconds of work for either side
 MAX_QUERIES = 4  # at once
@@ -24,7 +23,7 @@ PATIENCE = timedelta(milliseconds=50)
 
 TURN_SHARE = 0.2  # of the deadline, then the connection is given back
 
-Reader = asyncio.Future[Job | None]
+Reader = asyncio.Future[JobState | None]
 Readers = Mapping[Reader, UUID]
 
 
@@ -47,6 +46,7 @@ class JobReads:
 
     def __init__(self, database: Database, sharing: Sharing | None = None) -> None:
         self._database = database
+        self._statement = str(jobs_by_ids().compile(dialect=database.engine.dialect))
         self._sharing = sharing or Sharing()
         self._waiting: dict[Reader, UUID] = {}
         self._deadlines: dict[Reader, float] = {}  # of all readers, the first comes first
@@ -56,8 +56,8 @@ class JobReads:
         self._overdue_at = 0.0  # when a turn may begin beside the others (loop time)
         self._is_due = False
 
-    async def get(self, job_id: UUID) -> Job:
-        """The job with its latest errors; raises NotFound.
+    async def get(self, job_id: UUID) -> JobState:
+        """The state of the job with its latest errors; raises NotFound.
 
         Raises DatabaseAway when there is no answer within the database's deadline,
         from now on, whatever the query that it shares does.
@@ -72,13 +72,13 @@ class JobReads:
             self._is_due = True
             loop.call_soon(self._ask)
         try:
-            job = await reader
+            state = await reader
         finally:
             del self._deadlines[reader]
             self._waiting.pop(reader, None)
-        if job is None:
+        if state is None:
             raise NotFound("Job not found")
-        return job
+        return state
 
     async def close(self) -> None:
         """Give up the queries under way; their readers are cancelled."""
@@ -125,12 +125,13 @@ class JobReads:
         loop, turn = asyncio.get_running_loop(), asyncio.current_task()
         assert turn is not None
         ends_at = loop.time() + self._database.deadline_seconds * TURN_SHARE
-        async with self._database.reading() as conn:
+        async with self._database.fetching() as fetch:
             while readers:
-                jobs = await JobStore(conn).get_many(list(set(readers.values())))
+                rows = await fetch(self._statement, list(set(readers.values())))
+                states = dict(rows)
                 for reader, job_id in readers.items():
                     if not reader.done():  # whoever asked may have gone
-                        reader.set_result(jobs.get(job_id))
+                        reader.set_result(states.get(job_id))
                 readers = self._next_readers() if loop.time() < ends_at else {}
                 if readers:
                     self._note_query(turn, readers)

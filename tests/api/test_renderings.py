@@ -1,70 +1,63 @@
 """What is remembered of rendered states never stands for another state."""
 
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import orjson
 import pytest
 
-from service.api.status import Renderings, status_document
-from service.domain.job import Job, JobError, JobStatus, Priority, Stage
+from service.api.looks import Renderings
+from service.api.status import status_document
+from service.storage.job_rows import to_job
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-NUMBERS = {name: 0 for name, kind in Job.__annotations__.items() if kind is int}
+NOON, ONE = "2026-01-01T12:00:00+00:00", "2026-01-01T13:00:00+00:00"
+ERROR = [NOON, "store", "it failed", None, None, None]
+
+
+def state_of(job_id, *, status="running", request=None, papers=0, completed_at=None, errors=None):
+    """What PostgreSQL hands over for a job, all of one version."""
+    names = [status, "normal", request or {"source": "search"}, None, None, None]
+    moments = [NOON, NOON, NOON, completed_at, NOON]
+    row = [str(job_id), *names, 100, *[papers] * 12, *moments, 1, errors]
+    return orjson.dumps(row).decode()
 
 
 @pytest.fixture
-def job() -> Job:
-    values = dict.fromkeys(Job._fields) | NUMBERS
-    return Job(
-        **values
-        | {
-            "id": uuid4(),
-            "status": JobStatus.RUNNING,
-            "priority": Priority.NORMAL,
-            "request": {"source": "search"},
-            "created_at": NOON,
-            "taken_up_at": NOON,
-            "started_at": NOON,
-            "updated_at": NOON,
-            "errors": (),
-        }
-    )
+def job_id():
+    return uuid4()
 
 
-def other_states(job: Job) -> list[Job]:
-    error = JobError(stage=Stage.STORE, message="it failed", code=None, occurred_at=NOON)
-    return [
-        job._replace(status=JobStatus.COMPLETED, completed_at=NOON),
-        job._replace(request={"source": "oai"}),
-        job._replace(errors=(error,)),
-        *(job._replace(**{name: 7}) for name in NUMBERS if name.startswith(("papers", "pdfs"))),
-    ]
-
-
-def test_the_same_state_is_rendered_once(job):
+def test_the_same_state_is_rendered_once(job_id):
     renderings = Renderings()
 
-    assert renderings.of(job) is renderings.of(job._replace())
+    assert renderings.of(job_id, state_of(job_id)) is renderings.of(job_id, state_of(job_id))
 
 
-def test_any_other_state_of_the_job_is_rendered_as_it_is(job):
+def test_any_other_state_of_the_job_is_rendered_as_it_is(job_id):
     renderings = Renderings()
-
-    for state in (job, *other_states(job), job):  # all of one version: only equality counts
-        assert renderings.of(state) == orjson.dumps(status_document(state))
-
-
-def test_only_so_many_are_remembered_and_none_that_is_long(job):
-    renderings = Renderings(most=2, max_bytes=1000)
-    first, *more = (job._replace(id=uuid4()) for _ in range(3))
-    long = job._replace(request={"query": "q" * 1000})
-
-    bodies = [renderings.of(one) for one in (first, *more, long)]
-
-    assert [renderings.of(one) is body for one, body in zip(more, bodies[1:3], strict=True)] == [
-        True,
-        True,
+    first = state_of(job_id)
+    others = [
+        state_of(job_id, status="completed", completed_at=ONE),
+        state_of(job_id, request={"source": "oai"}),
+        state_of(job_id, papers=7),
+        state_of(job_id, errors=[ERROR]),
+        state_of(job_id, errors=[ERROR, ERROR]),
     ]
-    assert renderings.of(long) is not bodies[3]
-    assert renderings.of(first) is not bodies[0]
+
+    for state in (first, *others, first):  # all of one version: only equality counts
+        body = renderings.of(job_id, state).body
+        assert body == orjson.dumps(status_document(to_job(state)))
+        assert (body == renderings.of(job_id, first).body) is (state == first)
+
+
+def test_only_so_many_are_remembered_and_none_that_is_long():
+    renderings = Renderings(most=2, max_length=1000)
+    first, *more = (uuid4() for _ in range(3))
+    long = uuid4()
+    states = {one: state_of(one) for one in (first, *more)}
+    states[long] = state_of(long, request={"query": "q" * 1000})
+
+    shown = {one: renderings.of(one, state) for one, state in states.items()}
+
+    assert all(renderings.of(one, states[one]) is shown[one] for one in more)
+    assert renderings.of(long, states[long]) is not shown[long]
+    assert renderings.of(first, states[first]) is not shown[first]

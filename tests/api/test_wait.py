@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from service.api.jobs import READS
+from service.api.looks import LOOKS
 from service.api.waiting import WAITING, WaitLimits
 from tests.api.waiters import begun, emptied
 
@@ -280,11 +280,11 @@ async def test_all_who_wait_for_a_job_share_its_state(api, sql, job):
     newer = await _read(api)
     waiting = api.app[WAITING]
 
-    with waiting.watch(None, first.id) as one, waiting.watch(None, first.id) as other:
+    with waiting.watch(None, UUID(JOB)) as one, waiting.watch(None, UUID(JOB)) as other:
         assert one.saw(first) is other.saw(second)
         assert one.saw(newer) is other.saw(first)
         assert other.saw(first).version == newer.version
 
 
 async def _read(api):
-    return await api.app[READS].get(UUID(JOB))
+    return await api.app[LOOKS].at(UUID(JOB))

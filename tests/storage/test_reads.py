@@ -3,45 +3,45 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from service.domain.errors import DatabaseAway, NotFound
 from service.storage.engine import Database, create_engine
+from service.storage.job_rows import to_job
 from service.storage.reads import JobReads, Sharing
 
 ONE_AT_A_TIME = Sharing(max_queries=1)
 IMPATIENT = Sharing(max_jobs=1, max_queries=2, patience=timedelta(0))
 
 
-@dataclass
-class Watched:
-    """The statements that a pool has sent, and how many of them were under way at once."""
+class Watched(Database):
+    """A pool that knows what was asked of it, and how many queries were under way at once."""
 
-    database: Database
-    sent: list = field(default_factory=list)
-    under_way: int = 0
-    most_under_way: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self, engine, *, deadline_seconds):
+        super().__init__(engine, deadline_seconds=deadline_seconds)
+        self.sent = []
+        self.under_way = self.most_under_way = 0
+        self.changed = asyncio.Event()
 
-    def __post_init__(self):
-        engine = self.database.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", self._begin)
-        event.listen(engine, "after_cursor_execute", self._end)
-        event.listen(engine, "handle_error", self._end)
+    @asynccontextmanager
+    async def fetching(self):
+        async with super().fetching() as fetch:
+            yield partial(self._fetch, fetch)
 
-    def _begin(self, _conn, _cursor, statement, parameters, _context, _many):
-        self.sent.append((statement, parameters))
+    async def _fetch(self, fetch, statement, ids):
+        self.sent.append((statement, ids))
         self.under_way += 1
         self.most_under_way = max(self.under_way, self.most_under_way)
         self.changed.set()
-
-    def _end(self, *_):
-        self.under_way -= 1
+        try:
+            return await fetch(statement, ids)
+        finally:
+            self.under_way -= 1
 
     async def until_sent(self, count: int) -> None:
         async with asyncio.timeout(30):
@@ -50,9 +50,8 @@ class Watched:
                 await self.changed.wait()
 
     def jobs_of(self, number: int) -> set:
-        """The job ids that a statement asked for."""
-        _, parameters = self.sent[number]
-        (ids,) = (value for value in parameters if isinstance(value, list))
+        """The job ids that a query asked for."""
+        _, ids = self.sent[number]
         return set(ids)
 
 
@@ -62,7 +61,7 @@ async def watched(database, database_url):
     engine = create_engine(database_url, name="tests reads", pool_size=4)
     async with engine.connect():
         pass
-    yield Watched(Database(engine, deadline_seconds=60))
+    yield Watched(engine, deadline_seconds=60)
     await engine.dispose()
 
 
@@ -87,11 +86,15 @@ async def ids(sql):
 
 
 def asked(reads, *job_ids):
-    return [asyncio.create_task(reads.get(job_id)) for job_id in job_ids]
+    return [asyncio.create_task(read(reads, job_id)) for job_id in job_ids]
+
+
+async def read(reads, job_id):
+    return to_job(await reads.get(job_id))
 
 
 async def test_reads_of_one_turn_share_a_query(watched, ids):
-    reads = JobReads(watched.database)
+    reads = JobReads(watched)
 
     found = await asyncio.gather(*asked(reads, *ids, *ids))
 
@@ -100,7 +103,7 @@ async def test_reads_of_one_turn_share_a_query(watched, ids):
 
 
 async def test_one_round_trip_and_no_transaction(watched, ids, sql):
-    await JobReads(watched.database).get(ids[0])
+    await JobReads(watched).get(ids[0])
 
     rows = await sql("SELECT query FROM pg_stat_activity WHERE application_name = 'tests reads'")
 
@@ -109,7 +112,7 @@ async def test_one_round_trip_and_no_transaction(watched, ids, sql):
 
 
 async def test_a_read_never_joins_a_query_that_is_under_way(watched, locked, ids):
-    reads = JobReads(watched.database, ONE_AT_A_TIME)
+    reads = JobReads(watched, ONE_AT_A_TIME)
     async with locked():
         early = asked(reads, ids[0])
         await watched.until_sent(1)
@@ -127,13 +130,13 @@ async def test_a_read_sees_what_was_committed_before_it_was_asked_for(database, 
         others = asked(reads, *ids)
         await sql("UPDATE jobs SET papers_fetched = :n WHERE id = :id", n=number, id=ids[0])
 
-        assert (await reads.get(ids[0])).papers_fetched == number
+        assert (await read(reads, ids[0])).papers_fetched == number
 
         await asyncio.gather(*others)
 
 
 async def test_a_query_asks_for_so_many_jobs_and_no_more(watched, ids):
-    reads = JobReads(watched.database, Sharing(max_jobs=4))
+    reads = JobReads(watched, Sharing(max_jobs=4))
 
     await asyncio.gather(*asked(reads, *ids))
 
@@ -141,7 +144,7 @@ async def test_a_query_asks_for_so_many_jobs_and_no_more(watched, ids):
 
 
 async def test_a_query_that_hangs_is_passed_but_never_by_more_than_the_bound(watched, locked, ids):
-    reads = JobReads(watched.database, IMPATIENT)
+    reads = JobReads(watched, IMPATIENT)
     async with locked():
         tasks = asked(reads, *ids)
         await watched.until_sent(2)
@@ -152,7 +155,7 @@ async def test_a_query_that_hangs_is_passed_but_never_by_more_than_the_bound(wat
 
 
 async def test_queries_wait_for_company_while_one_is_under_way(watched, ids):
-    reads = JobReads(watched.database, Sharing(max_jobs=1, patience=timedelta(hours=1)))
+    reads = JobReads(watched, Sharing(max_jobs=1, patience=timedelta(hours=1)))
 
     await asyncio.gather(*asked(reads, *ids))
 
@@ -160,7 +163,7 @@ async def test_queries_wait_for_company_while_one_is_under_way(watched, ids):
 
 
 async def test_an_error_reaches_each_read_of_its_query_and_no_other(watched, locked, ids, sql):
-    reads = JobReads(watched.database, ONE_AT_A_TIME)
+    reads = JobReads(watched, ONE_AT_A_TIME)
     async with locked():
         broken = asked(reads, ids[0], ids[1])
         await watched.until_sent(1)
@@ -178,7 +181,7 @@ async def test_an_error_reaches_each_read_of_its_query_and_no_other(watched, loc
 
 
 async def test_an_unknown_job_is_not_found_and_the_others_are(watched, ids):
-    reads = JobReads(watched.database)
+    reads = JobReads(watched)
 
     unknown, found = await asyncio.gather(*asked(reads, uuid4(), ids[0]), return_exceptions=True)
 
@@ -187,7 +190,7 @@ async def test_an_unknown_job_is_not_found_and_the_others_are(watched, ids):
 
 
 async def test_a_cancelled_read_harms_no_other(watched, locked, ids):
-    reads = JobReads(watched.database, ONE_AT_A_TIME)
+    reads = JobReads(watched, ONE_AT_A_TIME)
     async with locked():
         under_way = asked(reads, ids[0], ids[1])
         await watched.until_sent(1)
@@ -207,25 +210,28 @@ async def test_a_cancelled_read_harms_no_other(watched, locked, ids):
 
 
 async def test_the_deadline_holds_for_those_under_way_and_those_who_wait(watched, locked, ids):
-    reads = JobReads(Database(watched.database.engine, deadline_seconds=0.2), ONE_AT_A_TIME)
+    hurried = Watched(watched.engine, deadline_seconds=0.2)
+    reads = JobReads(hurried, ONE_AT_A_TIME)
     async with locked(), asyncio.timeout(30):
         under_way = asked(reads, ids[0])
-        await watched.until_sent(1)
+        await hurried.until_sent(1)
         waiting = asked(reads, ids[1], ids[2])
         answers = await asyncio.gather(*under_way, *waiting, return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [DatabaseAway] * 3
-    assert (await JobReads(watched.database).get(ids[0])).id == ids[0]
+    assert (await read(JobReads(watched), ids[0])).id == ids[0]
 
 
 async def test_errors_are_looked_for_only_where_there_are_some(watched, ids, sql):
     await sql("INSERT INTO job_errors (job_id, stage, error) VALUES (:j, 'general', 'e')", j=ids[0])
-    reads = JobReads(watched.database)
+    reads = JobReads(watched)
 
     ill, well = await asyncio.gather(*asked(reads, ids[0], ids[1]))
-    (statement, parameters), *more = watched.sent
-    async with watched.database.engine.connect() as conn:
-        plan = await conn.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+    (statement, looked_for), *more = watched.sent
+    async with watched.engine.connect() as conn:
+        plan = await conn.exec_driver_sql(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", (looked_for,)
+        )
         shown = plan.scalar_one()
 
     assert [len(ill.errors), len(well.errors), len(more)] == [1, 0, 0]
@@ -233,7 +239,7 @@ async def test_errors_are_looked_for_only_where_there_are_some(watched, ids, sql
 
 
 async def test_closing_gives_up_what_is_under_way(watched, locked, ids):
-    reads = JobReads(watched.database)
+    reads = JobReads(watched)
     async with locked():
         (task,) = asked(reads, ids[0])
         await watched.until_sent(1)
