@@ -23,7 +23,7 @@ from tenacity import (
 from yarl import URL
 
 from service.arxiv import atom
-from service.arxiv.download import Forbidden, PdfStream, range_headers
+from service.arxiv.download import Forbidden, PdfStream, ends_at, range_headers
 from service.arxiv.http import Answer, Exchange, answered_at, user_agent, within
 from service.arxiv.limits import ClientLimits
 from service.arxiv.pace import Asker, Lane, Pace
@@ -168,7 +168,7 @@ class ArxivClient:
                 target = next_hop(url, response.status, response.headers.get("Location"))
                 if target is None:
                     async with self._noting_outages(Lane.PDF, str(arxiv_id)):
-                        await self._check_pdf_answer(response)
+                        await self._check_pdf_answer(response, offset)
                     body = self._exchange.body(response, deadline)
                     stream = PdfStream.of(response, body, asked=offset, etag=etag)
                     yield stream
@@ -180,12 +180,12 @@ class ArxivClient:
             url = target
         raise too_many_hops()
 
-    async def _check_pdf_answer(self, response: ClientResponse) -> None:
-        """Raise what an answer other than 200 and 206 means for a PDF."""
+    async def _check_pdf_answer(self, response: ClientResponse, offset: int) -> None:
+        """Raise what an answer means for a PDF that brings none of it from `offset` on."""
         status = response.status
         if asks_for_silence(status, response.headers):
             raise await self._silenced(Lane.PDF, response.headers)
-        if status in (200, 206):
+        if status in (200, 206) or ends_at(response, offset):
             return
         if status in (404, 410):
             raise Unavailable("arXiv has no PDF of this version")

@@ -15,6 +15,7 @@ from service.domain.errors import TransientError, UpstreamFaulty
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(?:(\d{1,15})|\*)", re.ASCII)
+_NO_SUCH_RANGE = re.compile(r"bytes \*/(\d{1,15})", re.ASCII)
 
 
 class Forbidden(TransientError):
@@ -32,7 +33,7 @@ class PdfStream:
     """
 
     def __init__(
-        self, response: ClientResponse, body: Body, *, offset: int, total: int | None
+        self, response: ClientResponse, body: Body | None, *, offset: int, total: int | None
     ) -> None:
         self.offset = offset
         self.total_bytes = total
@@ -43,11 +44,16 @@ class PdfStream:
 
     @classmethod
     def of(cls, response: ClientResponse, body: Body, *, asked: int, etag: str | None) -> Self:
-        """The stream of a 200 or 206 answer to a request for the bytes from `asked` on.
+        """The stream of an answer to a request for the bytes from `asked` on.
 
+        It is a 200, a 206, or a 416 that says that there are none (`ends_at`).
         Raises UpstreamFaulty when it is another part, another file or packed.
         """
         headers = response.headers
+        if ends_at(response, asked) and headers.get("ETag", etag) == etag:
+            nothing = cls(response, None, offset=asked, total=asked)
+            nothing.etag = strong(etag)
+            return nothing
         if headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise UpstreamFaulty("arXiv packed a PDF though not asked to")
         if response.status == 200:
@@ -67,12 +73,21 @@ class PdfStream:
         cut short, too long or late.
         """
         position = self.offset
-        while piece := await self._body.piece():
+        while self._body is not None and (piece := await self._body.piece()):
             position += len(piece)
             yield piece
         if self.total_bytes is not None and position != self.total_bytes:
             raise UpstreamFaulty("the PDF has not the length that arXiv announced")
         self.is_complete = True
+
+
+def ends_at(response: ClientResponse, offset: int) -> bool:
+    """True for the answer (416) that the file ends at `offset`: all of it had come before.
+
+    It was asked for with If-Range, so it says so of the file that we began.
+    """
+    match = _NO_SUCH_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return response.status == 416 and match is not None and 0 < offset == int(match[1])
 
 
 def strong(etag: str | None) -> str | None:

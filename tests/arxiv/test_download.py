@@ -98,6 +98,30 @@ async def test_a_download_resumes_where_it_broke(client, upstream, http):
     assert body == PDF[1000:]
 
 
+async def test_what_had_come_whole_before_is_not_asked_for_again(client, upstream, pace, http):
+    """Its bytes were all there, and then the database, or the worker, went away."""
+    end = {"Content_Range": f"bytes */{len(PDF)}", "Content_Type": "text/html"}
+    upstream.script(http.answer(b"no such range", status=416, **end))
+
+    stream, body = await fetch(client, offset=len(PDF), etag=TAG)
+
+    assert (stream.offset, stream.total_bytes, stream.etag) == (len(PDF), len(PDF), TAG)
+    assert (body, stream.is_complete) == (b"", True)
+    assert pace.clearings == [Lane.PDF]
+
+
+@pytest.mark.parametrize(
+    ("content_range", "etag"),
+    [("bytes */999", TAG), ("bytes */0", TAG), ("", TAG), ("bytes */1000", '"other"')],
+)
+async def test_a_file_that_ends_elsewhere_is_a_fault(client, upstream, http, content_range, etag):
+    answer = {"Content_Range": content_range, "ETag": etag}
+    upstream.script(http.answer(b"no such range", status=416, **answer))
+
+    with pytest.raises(UpstreamFaulty):
+        await fetch(client, offset=1000, etag=TAG)
+
+
 async def test_a_server_may_send_the_whole_file_instead(client, upstream, http):
     upstream.script(http.answer(PDF, ETag='"new"'))
 

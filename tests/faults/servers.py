@@ -1,14 +1,17 @@
 """A PostgreSQL that may be stopped, frozen and filled, and what callers must see meanwhile."""
 
 import asyncio
+import re
+from contextlib import contextmanager
 
+import asyncpg
 import psutil
 import pytest
 from sqlalchemy import text
 
 from service.storage import migrate
 from service.storage.embedded import EmbeddedPostgres
-from service.storage.engine import Database, create_engine
+from service.storage.engine import Database, create_engine, libpq_url
 from tests.conftest import RESET_PACE, TRUNCATE
 from tests.faults.processes import answered, headers, status_of
 from tests.ingest.conftest import Rig
@@ -48,10 +51,45 @@ def postmaster(server):
     return int((server.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def everybody(server):
-    """The server's processes, the backends last."""
+class Refusals:
+    """What the server has refused since now, from its log."""
+
+    def __init__(self, server):
+        self._log = server.folder / "data" / "server.log"
+        self._before = self._log.stat().st_size
+
+    async def include(self, message, seconds=20):
+        """Return once a statement of a worker was refused with `message`: no new job's, that is."""
+        statement = r"(?:(?!LOG:|ERROR:).)*STATEMENT:  (?!INSERT INTO jobs)"
+        wanted = re.compile(f"ERROR:  {message}{statement}", re.DOTALL)
+        async with asyncio.timeout(seconds):
+            while not wanted.search(self._log.read_text()[self._before :]):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+@contextmanager
+def frozen(server):
+    """The server and its backends stand still for the block (SIGSTOP)."""
     parent = psutil.Process(postmaster(server))
-    return [parent, *parent.children(recursive=True)]
+    everybody = [parent, *parent.children(recursive=True)]
+    for process in everybody:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in everybody:
+            process.resume()
+
+
+async def command(rig, *statements):
+    """Run statements as the owner, each by itself, as some must be."""
+    connection = await asyncpg.connect(libpq_url(rig.url))
+    try:
+        await connection.execute("SET default_transaction_read_only = off")
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 ENDED = (

@@ -1,16 +1,35 @@
 """The database server gone, frozen, locked, full or closed to us: cases 79 to 81."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
+from sqlalchemy import make_url
 
 from service.domain.job import JobStatus
+from tests.faults.disks import said_full, small_disk
 from tests.faults.processes import answered, headers, said, serving, status_of, until_ready
-from tests.faults.servers import AWAY, BODY, ENDED, back, everybody, refused_in_time
+from tests.faults.servers import (
+    AWAY,
+    BODY,
+    ENDED,
+    PROBLEM,
+    Refusals,
+    back,
+    command,
+    frozen,
+    refused_in_time,
+)
+
+HELD_PDF = {"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}
+RELOAD = "SELECT pg_reload_conf()"
+ROLE, PASSWORD = "ingestion", "hunter2 of the tests"
+SMALL_JOB = {**BODY, "max_papers": 1, "process_pdfs": False}
 
 
 async def test_case_79_a_server_that_crashes_in_mid_job(own, own_server, tools):
-    own.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
+    own.replica.script([HELD_PDF])
     async with serving(own, tools) as (_, url, client):
         job_id = await own.submit()
         await own.replica.wait_until_held(timeout=30)
@@ -49,19 +68,13 @@ async def test_case_80_a_database_that_is_away_at_the_start(own, own_server, too
 
 
 async def test_case_81_a_server_that_is_stopped_for_longer_than_a_lease(own, own_server, tools):
-    own.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
+    own.replica.script([HELD_PDF])
     async with serving(own, tools) as (_, url, client):
         job_id = await own.submit()
         await own.replica.wait_until_held(timeout=30)
-        frozen = everybody(own_server)
-        for process in frozen:
-            process.suspend()
-        try:
+        with frozen(own_server):
             await refused_in_time(client, url, job_id)
             await said(own, "lease not renewed in time")
-        finally:
-            for process in frozen:
-                process.resume()
         own.replica.release()
 
         await back(client, url, job_id)
@@ -90,23 +103,131 @@ async def test_all_backends_ended_again_and_again_lose_nothing(own, tools):
     await own.assert_sound()
 
 
-async def test_a_server_that_is_read_only_for_a_while_is_waited_for(own, tools):
-    role = "ALTER ROLE postgres {} default_transaction_read_only"
+@pytest.mark.parametrize(
+    "whose", ["of the server", pytest.param("of our role", marks=pytest.mark.slow_faults)]
+)
+async def test_a_server_that_is_read_only_for_a_while_is_waited_for(own, tools, whose):
+    """As after a failover; a role's setting stays with its sessions, the server's does not."""
+    what = "ROLE postgres" if whose == "of our role" else "SYSTEM"
     async with serving(own, tools) as (_, url, client):
-        async with own.database.engine.begin() as conn:
-            await conn.exec_driver_sql(role.format("SET") + " = on")
+        await command(own, f"ALTER {what} SET default_transaction_read_only = on", RELOAD)
         await own.rows(ENDED)  # so that all sessions are new ones
-        async with asyncio.timeout(15):
-            while await post(client, url) != 503:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        async with own.database.engine.begin() as conn:
-            await conn.exec_driver_sql("SET TRANSACTION READ WRITE")
-            await conn.exec_driver_sql(role.format("RESET"))
-        await own.rows(ENDED)
+        await until_refused(client, url)
+        await command(own, f"ALTER {what} RESET default_transaction_read_only", RELOAD)
+        await until_accepted(client, url)
+        await own.database.engine.dispose()  # the test's own session is read-only as well
         job = await own.final(await own.submit())
 
     assert job.status is JobStatus.COMPLETED
 
 
+@pytest.mark.slow_faults
+@pytest.mark.parametrize("seconds", [0, 12])
+async def test_a_lock_on_the_jobs_is_told_in_time_and_waited_for(own, tools, seconds):
+    """For longer than our lock timeout, too: the worker gives up its statements and comes back."""
+    own.replica.script([HELD_PDF])
+    async with serving(own, tools) as (_, url, client):
+        job_id = await own.submit()
+        await own.replica.wait_until_held(timeout=30)
+        async with own.database.engine.begin() as conn:
+            await conn.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            await conn.exec_driver_sql("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+            own.replica.release()
+            await refused_in_time(client, url, job_id)
+            await conn.exec_driver_sql(f"SELECT pg_sleep({seconds})")
+
+        await back(client, url, job_id)
+        job = await own.final(job_id)
+
+    assert (job.status, job.pdfs_processed, job.errors_total) == (JobStatus.COMPLETED, 10, 0)
+    await own.assert_sound()
+
+
+@pytest.mark.slow_faults
+@pytest.mark.parametrize("disk", [said_full, small_disk])
+async def test_a_full_disk_of_the_database_costs_nothing_but_time(own, own_server, tools, disk):
+    """What is held can be read, nothing new is accepted, and the work waits for room."""
+    own.replica.script([HELD_PDF])
+    async with disk(own, own_server) as full, serving(own, tools) as (_, url, client):
+        job_id = await own.submit()
+        await own.replica.wait_until_held(timeout=30)
+
+        refusals = Refusals(own_server)
+        await full.fill()
+        await until_refused(client, url)  # a page that is begun is still filled
+        own.replica.release()
+        path = f"{url}/api/v1/ingestion/job/{job_id}"
+        assert await status_of(client.get(path, headers=headers())) == 200
+        await refusals.include("could not extend file")
+        await full.free()
+
+        await until_accepted(client, url)
+        job = await own.final(job_id)
+        failures = await own.rows("SELECT sum(failures) FROM job_papers")
+
+    assert (job.status, job.pdfs_processed, job.errors_total) == (JobStatus.COMPLETED, 10, 0)
+    assert [tuple(row) for row in failures] == [(0,)]
+    await own.assert_sound()
+
+
+@pytest.mark.slow_faults
+async def test_a_password_that_was_changed_is_waited_for(own, own_server, tools):
+    own.replica.script([HELD_PDF])
+    async with (
+        login_by_password(own, own_server) as login,
+        serving(own, tools, DATABASE_URL=login) as (_, url, client),
+    ):
+        job_id = await own.submit()
+        await own.replica.wait_until_held(timeout=30)
+        await command(own, f"ALTER ROLE {ROLE} PASSWORD 'another'", ENDED)
+        own.replica.release()
+
+        await refused_in_time(client, url, job_id)
+        assert await answered(client, f"{url}/readyz") == 503
+        await command(own, f"ALTER ROLE {ROLE} PASSWORD '{PASSWORD}'")
+
+        await back(client, url, job_id)
+        job = await own.final(job_id)
+
+    assert (job.status, job.pdfs_processed, job.errors_total) == (JobStatus.COMPLETED, 10, 0)
+    assert PASSWORD not in (own.folder / "serve.log").read_text()
+
+
+@asynccontextmanager
+async def login_by_password(rig, server):
+    """The server asks one role for a password; yields the URL that has it."""
+    rules = server.folder / "data" / "pg_hba.conf"
+    before = rules.read_text()
+    rules.write_text(f"local all {ROLE} scram-sha-256\n{before}")
+    await command(rig, f"CREATE ROLE {ROLE} LOGIN SUPERUSER PASSWORD '{PASSWORD}'", RELOAD)
+    login = make_url(rig.url).set(username=ROLE, password=PASSWORD)
+    try:
+        yield login.render_as_string(hide_password=False)
+    finally:
+        rules.write_text(before)
+        await command(rig, RELOAD, f"DROP ROLE {ROLE}")
+
+
+async def until_refused(client, url):
+    await until_posted(client, url, 503)
+
+
+async def until_accepted(client, url):
+    await until_posted(client, url, 202)
+
+
+async def until_posted(client, url, wanted, seconds=15):
+    """Post jobs until one is answered with `wanted`; any other answer is wrong."""
+    async with asyncio.timeout(seconds):
+        while (found := await post(client, url)) != wanted:
+            assert found in (202, 503)
+            await asyncio.sleep(0.05)
+
+
 async def post(client, url):
-    return await status_of(client.post(url + AWAY["POST"], headers=headers(), json=BODY))
+    """Submit a small job: 202, or 503 as it is documented."""
+    async with client.post(url + AWAY["POST"], headers=headers(), json=SMALL_JOB) as answer:
+        if answer.status == 503:
+            assert answer.content_type == PROBLEM
+            assert int(answer.headers["Retry-After"]) > 0
+        return answer.status
