@@ -8,14 +8,12 @@ below receives plain values.
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from marshmallow import (
     EXCLUDE,
@@ -27,14 +25,12 @@ from marshmallow import (
     validates_schema,
 )
 
-from service import keys
+from service import keys, urls
 
 ARXIV_INTERVAL_SECONDS = 3.0  # info.arxiv.org/help/api/tou.html
 ARXIV_PDFS_PER_SECOND = 4.0  # info.arxiv.org/help/bulk_data.html
 SECRET_NAMES = ("JWT_SECRET", "JWT_OTHER_SECRETS", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY")
 OWN_PREFIXES = ("ARXIV_", "JWT_")
-BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # the naming rules of S3
-NO_URL = "must be an http:// or https:// URL"
 
 
 class SettingsError(Exception):
@@ -159,52 +155,6 @@ def unknown_names(environ: Mapping[str, str] = os.environ) -> dict[str, str | No
     return {n: next(iter(difflib.get_close_matches(n, known, n=1)), None) for n in strangers}
 
 
-def _split(text: str) -> SplitResult:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:  # an unclosed bracket, or a port that is none
-        raise ValidationError("is not a URL") from None
-    return parts
-
-
-def _http_url(text: str) -> None:
-    parts = _split(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise ValidationError(NO_URL)
-    if parts.username is not None or parts.password is not None:
-        raise ValidationError("must not hold a user or password")
-
-
-def _postgres_url(text: str) -> None:
-    if _split(text).scheme not in ("postgresql", "postgres", "postgresql+asyncpg"):
-        raise ValidationError("must be a postgresql:// URL")
-
-
-def _storage_url(text: str) -> None:
-    parts = _split(text)
-    is_folder = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
-    is_bucket = parts.scheme == "s3" and re.fullmatch(BUCKET, parts.netloc) is not None
-    if not (is_folder or is_bucket) or parts.query or parts.fragment:
-        raise ValidationError("must be a file:///absolute/path or s3://bucket/prefix URL")
-
-
-def _jwks_url(text: str) -> None:
-    parts = _split(text)
-    host = parts.hostname or ""
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise ValidationError("must be an https:// URL (http:// on this machine only)")
-    if not host or parts.username is not None or parts.password is not None or parts.fragment:
-        raise ValidationError("must have a host, and no user, password or fragment")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _contact(text: str) -> None:
     validate.Email(error="must be an e-mail address")(text)
 
@@ -221,16 +171,16 @@ class SettingsSchema(Schema):
 
         unknown = EXCLUDE
 
-    DATABASE_URL = fields.String(load_default=None, validate=_postgres_url)
+    DATABASE_URL = fields.String(load_default=None, validate=urls.postgres_url)
     DATA_DIR = fields.String(load_default="./var")
-    STORAGE_URL = fields.String(load_default=None, validate=_storage_url)
-    S3_ENDPOINT_URL = fields.String(load_default=None, validate=_http_url)
+    STORAGE_URL = fields.String(load_default=None, validate=urls.storage_url)
+    S3_ENDPOINT_URL = fields.String(load_default=None, validate=urls.http_url)
     HOST = fields.String(load_default="127.0.0.1")
     PORT = fields.Integer(load_default=8000, validate=_at_least(0, 65535))
     API_PROCESSES = fields.Integer(load_default=1, validate=_at_least(1, 64))
     JWT_SECRET = fields.String(load_default=None)
     JWT_PUBLIC_KEY = fields.String(load_default=None)
-    JWT_JWKS_URL = fields.String(load_default=None, validate=_jwks_url)
+    JWT_JWKS_URL = fields.String(load_default=None, validate=urls.jwks_url)
     JWT_OTHER_SECRETS = fields.String(load_default=None)
     JWT_KEY_IDS = fields.String(load_default=None)
     JWT_ALGORITHM = fields.String(
@@ -250,10 +200,14 @@ class SettingsSchema(Schema):
     MAX_JOBS_PER_CALLER = fields.Integer(load_default=10_000, validate=_at_least(0, 1_000_000))
     MAX_JOBS = fields.Integer(load_default=100_000, validate=_at_least(0, 10_000_000))
     ARXIV_API_URL = fields.String(
-        load_default="https://export.arxiv.org/api/query", validate=_http_url
+        load_default="https://export.arxiv.org/api/query", validate=urls.http_url
     )
-    ARXIV_OAI_URL = fields.String(load_default="https://oaipmh.arxiv.org/oai", validate=_http_url)
-    ARXIV_PDF_URL = fields.String(load_default="https://export.arxiv.org/pdf", validate=_http_url)
+    ARXIV_OAI_URL = fields.String(
+        load_default="https://oaipmh.arxiv.org/oai", validate=urls.http_url
+    )
+    ARXIV_PDF_URL = fields.String(
+        load_default="https://export.arxiv.org/pdf", validate=urls.http_url
+    )
     ARXIV_MIN_INTERVAL_SECONDS = fields.Float(
         load_default=ARXIV_INTERVAL_SECONDS, validate=_at_least(0, 3600)
     )
