@@ -23,7 +23,7 @@ from service.api.health import READINESS
 from service.api.server import ConnectionLimits, Runner, affordable
 from service.api.traffic import TRAFFIC
 from service.api.waiting import WAITING
-from service.app.api import API_DEADLINE_SECONDS, bounds, build_api, token_rules
+from service.app.api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
 from service.app.parts import database_of, pdf_store
 from service.app.worker import Worker, running_worker
 from service.domain.errors import StorageAway
@@ -117,15 +117,23 @@ async def _live(
             _log.info("worker started", pdf_concurrency=settings.pdf_concurrency)
         await _until_stopped(stopping, worker)
         _log.info("draining")
-        async with asyncio.TaskGroup() as group:
-            if app is not None:
-                stop_siblings()
-                app[READINESS].is_stopping = True
-                app[WAITING].close()
-                group.create_task(app[TRAFFIC].wait_until_unmissed(_drain_delay(settings)))
-            if worker is not None:
-                group.create_task(worker.drain(settings.drain_seconds - _to_close(settings)))
+        if app is not None:
+            stop_siblings()
+        await _drain(settings, app, worker)
     _log.info("stopped")
+
+
+async def _drain(settings: Settings, app: web.Application | None, worker: Worker | None) -> None:
+    async with asyncio.TaskGroup() as group:
+        if app is not None:
+            app[READINESS].is_stopping = True
+            app[WAITING].close()
+            group.create_task(app[TRAFFIC].wait_until_unmissed(_drain_delay(settings)))
+        if worker is not None:
+            group.create_task(worker.drain(settings.drain_seconds - _to_close(settings)))
+    if app is not None:
+        for watch in app[WATCHES]:
+            watch.cancel()  # now, and not after the worker's: each may take its time to end
 
 
 def _to_close(settings: Settings) -> float:

@@ -27,6 +27,7 @@ from service.api.streams import STREAMS, Streams
 from service.api.tokens import TokenRules, Tokens
 from service.api.traffic import TRAFFIC, Traffic
 from service.api.waiting import WAITING, Waiting, WaitLimits
+from service.app.beside import beside
 from service.ingest.admission import Admission
 from service.lag import LoopLag
 from service.pdf.store import PdfStore
@@ -34,6 +35,9 @@ from service.settings import Settings
 from service.storage.engine import Database
 
 LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
+WATCHES: web.AppKey[list[asyncio.Task[None]]] = web.AppKey("watches", list)
+
+Watch = Callable[[], Coroutine[None, None, None]]
 
 API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
 
@@ -90,7 +94,7 @@ def build_api(
             rate_limits(bounds, is_stuck=lambda: lag.is_stuck),
         ],
     )
-    app[LAG], app[METRICS] = lag, metrics
+    app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
     app[ADMISSION] = Admission(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[READINESS] = Readiness(database, store, published)
@@ -101,10 +105,15 @@ def build_api(
     app.on_response_prepare.append(
         _dressing(_hide_versions, guard_pages, show_limits, _leave, app[TRAFFIC].note)
     )
-    for watch in (callers.watch, lag.watch, partial(app[ADMISSION].watch, database)):
-        app.cleanup_ctx.append(_watching(watch))
+    watches: list[Watch] = [
+        callers.watch,
+        lag.watch,
+        partial(app[ADMISSION].watch, database),
+        app[WAITING].run,
+    ]
     if published is not None:
-        app.cleanup_ctx.append(_watching(published.watch))
+        watches.append(published.watch)
+    app.cleanup_ctx.append(_watching(watches))
     add_routes(app)
     return app
 
@@ -138,7 +147,6 @@ def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
 
     app[WAITING] = waiting
     app.on_shutdown.append(let_go)
-    app.cleanup_ctx.append(_watching(waiting.run))
 
 
 def _leave(request: web.Request, response: web.StreamResponse) -> None:
@@ -147,11 +155,10 @@ def _leave(request: web.Request, response: web.StreamResponse) -> None:
         response.force_close()
 
 
-def _watching(watch: Callable[[], Coroutine[None, None, None]]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context
-    async def watching(_: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(watch())
-        yield
-        task.cancel()
-        await asyncio.wait({task})
+def _watching(watches: Sequence[Watch]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context
+    async def watching(app: web.Application) -> AsyncIterator[None]:
+        async with beside(*(watch() for watch in watches)) as tasks:
+            app[WATCHES].extend(tasks)
+            yield
 
     return watching

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from service.app.beside import beside
 from service.app.parts import database_of, pdf_store
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
@@ -90,13 +91,15 @@ async def running_worker(
             database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
         engine = _engine(settings, queue, tools, arxiv, listen_url=url)
-        companions = [
-            await stack.enter_async_context(_beside(recorder.run())),
-            await stack.enter_async_context(_beside(stop_final_jobs(engine, database))),
-            await stack.enter_async_context(_beside(_upkeep(settings, database, store))),
-            await stack.enter_async_context(_beside(keep_schedules(database))),
-        ]
-        running = await stack.enter_async_context(_beside(engine.run()))
+        running, *companions = await stack.enter_async_context(
+            beside(
+                engine.run(),
+                recorder.run(),
+                stop_final_jobs(engine, database),
+                _upkeep(settings, database, store),
+                keep_schedules(database),
+            )
+        )
         yield Worker(engine, running, companions)
 
 
@@ -162,13 +165,3 @@ def _engine(
         lease=lease,
         poll=min(LONGEST_POLL, lease / 3),
     )
-
-
-@asynccontextmanager
-async def _beside(work: Any) -> AsyncIterator[asyncio.Task[None]]:  # noqa: ANN401 - a coroutine
-    task: asyncio.Task[None] = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

@@ -80,7 +80,9 @@ async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
             raise Quarantined(f"its worker died {attempt.crashes} times with it in work")
         await work.run(attempt)
     except asyncio.CancelledError:
-        await asyncio.shield(work.conclude(attempt, Snooze(timedelta(0)), None))
+        giving_back = asyncio.ensure_future(work.conclude(attempt, Snooze(timedelta(0)), None))
+        giving_back.add_done_callback(_note_unwritten)
+        await asyncio.shield(giving_back)
         raise
     except Exception as err:  # the boundary: everything becomes an outcome
         error = err
@@ -88,6 +90,12 @@ async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
     _note(outcome, error)
     await patiently(lambda: work.conclude(attempt, outcome, error))
     return outcome
+
+
+def _note_unwritten(giving_back: asyncio.Future[None]) -> None:
+    """Say that a start was not given back: cancelled once more, nobody waits for it."""
+    if not giving_back.cancelled() and (error := giving_back.exception()) is not None:
+        _log.warning("start not given back", error=type(error).__name__)
 
 
 def _note(outcome: Outcome, error: Exception | None) -> None:

@@ -8,6 +8,9 @@ import aiohttp
 import jwt
 
 SECRET = "a secret of the test suite, long enough"
+STANDING = """
+    INSERT INTO jobs (status, is_harvested, pdfs_pending) VALUES ('running', true, 1) RETURNING id
+"""  # a job of which there is nothing to do
 
 
 def headers():
@@ -61,3 +64,10 @@ async def ended(process, seconds=40):
     """The exit code of a process that was told to stop."""
     async with asyncio.timeout(seconds):
         return await process.wait()
+
+
+async def until_somebody_waits(rig):
+    """Return once a session of the database waits for a lock."""
+    async with asyncio.timeout(20):
+        while not await rig.rows("SELECT pg_sleep(0.02) FROM pg_locks WHERE NOT granted LIMIT 1"):
+            pass

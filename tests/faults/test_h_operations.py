@@ -127,6 +127,7 @@ async def test_case_93_liveness_stands_when_all_else_is_broken(rig, tools):
     url = f"http://127.0.0.1:{port}"
     nowhere = "postgresql://user:hunter2@127.0.0.1:1/secretdb"
     changes = {"DATABASE_URL": nowhere, "ARXIV_API_URL": "http://127.0.0.1:1/api/query"}
+    (rig.folder / "files").write_text("in the place of the folder of PDFs")
     async with (
         rig.process("serve", PORT=str(port), **changes) as process,
         aiohttp.ClientSession() as client,

@@ -9,12 +9,19 @@ from contextlib import AsyncExitStack
 import aiohttp
 import pytest
 
-from tests.faults.processes import answered, ended, headers, said, serving, status_of, until_ready
+from tests.faults.processes import (
+    STANDING,
+    answered,
+    ended,
+    headers,
+    said,
+    serving,
+    status_of,
+    until_ready,
+    until_somebody_waits,
+)
 
 READS_PER_SECOND = 200
-STANDING = """
-    INSERT INTO jobs (status, is_harvested, pdfs_pending) VALUES ('running', true, 1) RETURNING id
-"""  # a job of which there is nothing to do
 
 
 async def test_case_90_idle_it_ends_without_waiting_for_a_balancer(rig, tools):
@@ -39,12 +46,6 @@ async def test_case_90_a_request_in_flight_is_answered(rig, tools):
 
         assert await reading == 200
         assert await ended(process) == 0
-
-
-async def until_somebody_waits(rig):
-    async with asyncio.timeout(20):
-        while not await rig.rows("SELECT pg_sleep(0.02) FROM pg_locks WHERE NOT granted LIMIT 1"):
-            pass
 
 
 async def test_case_90_those_who_wait_do_not_hold_it_up(rig, tools):
