@@ -2,13 +2,15 @@
 
 import re
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 _RANGE = re.compile(r"bytes=(?!-$)([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 
 
 def is_seen(request: web.Request, tag: str) -> bool:
     """True when the caller has what `tag` names already: the answer is 304."""
+    if hdrs.IF_NONE_MATCH not in request.headers:
+        return False
     return any(seen.value in (tag, "*") for seen in request.if_none_match or ())
 
 

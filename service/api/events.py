@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
-from service.api.auth import TOKEN_ENDS
+from service.api.auth import GRANT
 from service.api.jobs import job_id_of
 from service.api.looks import LOOKS
 from service.api.status import Shown
@@ -49,7 +49,7 @@ async def stream_job(request: web.Request) -> web.StreamResponse:
 
 async def _follow(watch: Watch, stream: "_Stream", shown: Shown, *, seen: int | None) -> None:
     """Send `shown` unless it was seen, then what follows, until the job or the token ends."""
-    until = asyncio.get_running_loop().time() + watch.request[TOKEN_ENDS] - time()
+    until = asyncio.get_running_loop().time() + watch.request[GRANT].ends - time()
     newest: Shown | None = shown
     while newest is not None:
         if newest.version != seen:

@@ -4,14 +4,16 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import orjson
 from aiohttp import hdrs, web
 
-from service.api.auth import CALLER, demand_ownership
+from service.api.auth import GRANT, demand_ownership
 from service.api.body import read_json, read_no_body
+from service.api.conditions import is_seen
 from service.api.looks import LOOKS
 from service.api.prefer import applied, preferred_wait
 from service.api.schemas import load_request
@@ -28,6 +30,7 @@ from service.storage.jobs import JobStore
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 ADMISSION: web.AppKey[Admission] = web.AppKey("admission", Admission)
 MAX_KEY_LENGTH = 255
+UUID_LENGTH = 36
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
@@ -40,7 +43,7 @@ async def create_job(request: web.Request) -> web.Response:
     job = await submit(
         request.app[DATABASE],
         wanted,
-        caller=request[CALLER],
+        caller=request[GRANT].caller,
         key=key,
         admission=request.app[ADMISSION],
     )
@@ -57,7 +60,7 @@ async def retry_job(request: web.Request) -> web.Response:
     job = await retry(
         request.app[DATABASE],
         job_id,
-        caller=request[CALLER],
+        caller=request[GRANT].caller,
         key=key,
         admission=request.app[ADMISSION],
     )
@@ -105,7 +108,7 @@ async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) 
     with request.app[WAITING].watch(request, job_id) as watch:
         shown = watch.saw(await looks.at(job_id))
         sent = hdrs.IF_NONE_MATCH in request.headers
-        if not shown.is_final and (_is_seen(request, shown) or not sent):
+        if not shown.is_final and (is_seen(request, shown.tag) or not sent):
             shown = await watch.newer(shown, until=until) or watch.saw(await looks.at(job_id))
     return _status_response(request, shown, headers=applied(wait))
 
@@ -113,15 +116,14 @@ async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) 
 def _status_response(
     request: web.Request, shown: Shown, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    extra = {"ETag": f'"{shown.version}"', "Cache-Control": "no-cache", **(headers or {})}
-    if _is_seen(request, shown):
-        return web.Response(status=304, headers=extra)
-    return json_response(shown.body, headers=extra)
-
-
-def _is_seen(request: web.Request, shown: Shown) -> bool:
-    tags = (str(shown.version), "*")
-    return any(seen.value in tags for seen in request.if_none_match or ())
+    if is_seen(request, shown.tag):
+        response = web.Response(status=304, headers=shown.headers)
+        del response.headers[hdrs.CONTENT_TYPE]  # of no content
+    else:
+        response = web.Response(body=shown.body, headers=shown.headers)
+    if headers is not None:
+        response.headers.update(headers)
+    return response
 
 
 async def cancel_job(request: web.Request) -> web.Response:
@@ -147,6 +149,11 @@ def job_id_of(request: web.Request) -> UUID:
 
 def uuid_of(text: str) -> UUID | None:
     """The UUID that `text` is in its usual form, with hyphens; None for any other text."""
+    return _uuid_of(text) if len(text) == UUID_LENGTH else None
+
+
+@lru_cache(4096)  # callers ask for the same jobs again and again
+def _uuid_of(text: str) -> UUID | None:
     return None if _UUID.fullmatch(text) is None else UUID(text)
 
 

@@ -3,7 +3,7 @@
 Most looks find a job as the look before did, and rendering costs more than comparing.
 """
 
-from collections import OrderedDict
+from functools import lru_cache
 from uuid import UUID
 
 from aiohttp import web
@@ -13,48 +13,37 @@ from service.storage.engine import Database
 from service.storage.job_rows import JobState, to_job
 from service.storage.reads import JobReads
 
+REMEMBERED = 4096  # renderings: at most 20 MB of states and what they were rendered as
+MAX_LENGTH = 2048  # of a state that is remembered: few are longer, by their errors
+
 
 class Looks:
     """What single jobs are now. `close` before the database is closed."""
 
     def __init__(self, database: Database) -> None:
         self._reads = JobReads(database)
-        self._renderings = Renderings()
 
     async def at(self, job_id: UUID) -> Shown:
         """The job as it is committed now; raises NotFound or DatabaseAway."""
-        return self._renderings.of(job_id, await self._reads.get(job_id))
+        return shown_in(await self._reads.get(job_id))
 
     async def close(self) -> None:
         """Give up the looks under way; who waits for them is cancelled."""
         await self._reads.close()
 
 
-class Renderings:
-    """What the latest states looked at were rendered as.
+def shown_in(state: JobState) -> Shown:
+    """What callers see of a job in this state.
 
-    This is no cache of rows: each state comes from the database, and all of it
-    must be equal to the one remembered. At most `most` are kept, and none that
-    is longer than `max_length`.
+    What the latest states were rendered as is remembered. This is no cache of rows: each
+    state comes from the database, and all of it is compared with those remembered.
     """
+    return _remembered(state) if len(state) <= MAX_LENGTH else show(to_job(state))
 
-    def __init__(self, *, most: int = 4096, max_length: int = 2048) -> None:
-        self._kept: OrderedDict[UUID, tuple[JobState, Shown]] = OrderedDict()
-        self._most = most
-        self._max_length = max_length
 
-    def of(self, job_id: UUID, state: JobState) -> Shown:
-        """What callers see of the job while it is in this state."""
-        kept = self._kept.get(job_id)
-        if kept is not None and kept[0] == state:
-            return kept[1]
-        shown = show(to_job(state))
-        if len(state) <= self._max_length:
-            self._kept[job_id] = state, shown
-            self._kept.move_to_end(job_id)
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return shown
+@lru_cache(REMEMBERED)
+def _remembered(state: JobState) -> Shown:
+    return show(to_job(state))
 
 
 LOOKS: web.AppKey[Looks] = web.AppKey("looks", Looks)

@@ -47,7 +47,7 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
-        self._series: dict[tuple[str, str, int], Histogram] = {}
+        self._series: dict[tuple[web.AbstractRoute, int], Histogram] = {}
         self.registry.register(self.fleet)
         self.registry.register(_ProcessFigures(self._process, database, lag))
 
@@ -61,16 +61,20 @@ class Metrics:
 
     def note(self, request: web.Request, status: int, seconds: float) -> None:
         """Count one answer."""
-        resource = request.match_info.route.resource
-        route = UNMATCHED if resource is None else resource.canonical
-        key = (request.method, route, status)
-        series = self._series.get(key)
+        route = request.match_info.route
+        series = self._series.get((route, status))
         if series is None:
-            method = request.method if request.method in _METHODS else "other"
-            series = self._requests.labels(method, route, str(status), self._process)
-            if method == request.method:  # what clients make up must not be remembered
-                self._series[key] = series
+            series = self._series_of(request.method, route, status)
         series.observe(seconds)
+
+    def _series_of(self, method: str, route: web.AbstractRoute, status: int) -> Histogram:
+        resource = route.resource
+        path = UNMATCHED if resource is None else resource.canonical
+        shown = method if method in _METHODS else "other"
+        series = self._requests.labels(shown, path, str(status), self._process)
+        if resource is not None:  # else the route was made for this request alone
+            self._series[route, status] = series
+        return series
 
 
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)

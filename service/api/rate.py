@@ -7,20 +7,17 @@ so N processes let N times as much through.
 """
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Middleware
 
-from service.api.auth import CALLER, READING
+from service.api.auth import READING
 from service.domain.errors import Overloaded, RateExceeded
 
 WINDOW_SECONDS = 60
 STUCK_RETRY_SECONDS = 5
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,33 +77,32 @@ class Window:
 LEFT: web.RequestKey[tuple[Window, int]] = web.RequestKey("requests left", tuple)
 
 
-def rate_limits(bounds: Bounds, *, is_stuck: Callable[[], bool]) -> Middleware:
-    """A middleware, inside of authentication, that counts reads and writes.
+class RateLimits:
+    """Counts the requests of each caller, and refuses those that are too many.
 
     While the event loop `is_stuck`, new work is refused; reading and cancelling go on.
     """
-    reads = Window("reads", bounds.reads) if bounds.reads else None
-    writes = Window("writes", bounds.writes) if bounds.writes else None
 
-    @web.middleware
-    async def limit_rate(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.method == hdrs.METH_POST and is_stuck():
+    def __init__(self, bounds: Bounds, *, is_stuck: Callable[[], bool]) -> None:
+        self._reads = Window("reads", bounds.reads) if bounds.reads else None
+        self._writes = Window("writes", bounds.writes) if bounds.writes else None
+        self._is_stuck = is_stuck
+
+    def admit(self, request: web.Request, caller: str) -> None:
+        """Count a request of `caller`; raises RateExceeded or Overloaded."""
+        if request.method == hdrs.METH_POST and self._is_stuck():
             raise Overloaded("The service is overloaded", retry_after=STUCK_RETRY_SECONDS)
-        window = reads if request.method in READING else writes
-        if window is None or (caller := request.get(CALLER)) is None:
-            return await handler(request)
+        window = self._reads if request.method in READING else self._writes
+        if window is None:
+            return
         left = window.take(caller)
         request[LEFT] = (window, left)
         if left < 0:
             raise RateExceeded("Too many requests", retry_after=window.resets_in())
-        return await handler(request)
 
-    return limit_rate
-
-
-def show_limits(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the RateLimit fields on an answer."""
-    if (counted := request.get(LEFT)) is not None:
-        window, left = counted
-        for name, value in window.fields(left).items():
-            response.headers.setdefault(name, value)
+    def show(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Put the RateLimit fields on an answer."""
+        if (self._reads or self._writes) and (counted := request.get(LEFT)) is not None:
+            window, left = counted
+            for name, value in window.fields(left).items():
+                response.headers.setdefault(name, value)

@@ -6,7 +6,7 @@ from uuid import UUID
 from aiohttp import web
 from sqlalchemy import Row
 
-from service.api.auth import CALLER, demand_ownership
+from service.api.auth import GRANT, demand_ownership
 from service.api.body import read_json
 from service.api.jobs import DATABASE, json_response, uuid_of
 from service.api.loading import load, load_query
@@ -27,7 +27,7 @@ async def add(request: web.Request) -> web.Response:
     """POST /schedules → 201 with the schedule."""
     wanted = _columns(load(NewScheduleSchema(), await read_json(request)))
     async with request.app[DATABASE].transaction() as conn:
-        row = await add_schedule(conn, wanted, caller=request[CALLER])
+        row = await add_schedule(conn, wanted, caller=request[GRANT].caller)
     location = request.app.router["schedule"].url_for(schedule_id=str(row.id))
     return json_response(_document(row), status=201, headers={"Location": str(location)})
 

@@ -9,27 +9,45 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from aiohttp import hdrs
+from multidict import CIMultiDict
 
 from service.domain.job import Job, JobError, JobStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A job's state as callers see it: `body` is the status object as JSON, on one line."""
+    """A job's state as callers see it.
+
+    `body` is the status object as JSON, on one line; `headers` are those of an
+    answer with it, to be copied, `tag` is what the ETag holds between its quotes.
+    """
 
     version: int
     is_final: bool
+    tag: str
     body: bytes
-
-    @property
-    def tag(self) -> str:
-        """What the ETag holds between its quotes."""
-        return str(self.version)
+    headers: CIMultiDict[str]
 
 
 def show(job: Job) -> Shown:
     """The state of `job` as callers see it."""
-    return Shown(job.version, job.status.is_final, orjson.dumps(status_document(job)))
+    tag = str(job.version)
+    headers = CIMultiDict(
+        {
+            hdrs.CONTENT_TYPE: "application/json",
+            hdrs.CACHE_CONTROL: "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            hdrs.ETAG: f'"{tag}"',
+        }
+    )
+    return Shown(
+        version=job.version,
+        is_final=job.status.is_final,
+        tag=tag,
+        body=orjson.dumps(status_document(job)),
+        headers=headers,
+    )
 
 
 def status_document(job: Job) -> dict[str, Any]:

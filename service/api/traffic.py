@@ -8,6 +8,7 @@ waiting would only hold up the exit.
 import asyncio
 from dataclasses import dataclass
 from math import inf
+from time import monotonic
 
 from aiohttp import web
 
@@ -18,7 +19,7 @@ LOOK_SECONDS = 0.75  # whoever asks so soon after SIGTERM is still sending
 
 @dataclass(slots=True)
 class Traffic:
-    """When requests came, by the loop's clock."""
+    """When requests came, by the monotonic clock."""
 
     latest_at: float = -inf
     first_ready_at: float = inf
@@ -26,20 +27,19 @@ class Traffic:
 
     def note(self, request: web.Request, response: web.StreamResponse) -> None:
         """One request is being answered."""
-        self.latest_at = asyncio.get_running_loop().time()
+        self.latest_at = monotonic()
         if request.path == "/readyz" and response.status == 200:
             self.first_ready_at = min(self.first_ready_at, self.latest_at)
             self.latest_ready_at = self.latest_at
 
     async def wait_until_unmissed(self, seconds: float) -> None:
         """Return when the listener may close: after `seconds`, or soon if nobody asks."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = monotonic()
         if not self._is_probed(began):
             await asyncio.sleep(min(LOOK_SECONDS, seconds))
             if self.latest_at < began:
                 return
-        await asyncio.sleep(max(0.0, began + seconds - clock()))
+        await asyncio.sleep(max(0.0, began + seconds - monotonic()))
 
     def _is_probed(self, now: float) -> bool:
         for_long = self.latest_ready_at - self.first_ready_at >= PROBED_FOR_SECONDS

@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
-from service.api.auth import CALLER
+from service.api.auth import GRANT
 from service.api.status import Shown, show
 from service.api.tokens import REFUSED
 from service.domain.errors import DatabaseAway, NotFound, Overloaded, Unauthenticated
@@ -229,7 +229,7 @@ class Waiting:
     def _dismiss(self) -> None:
         """End the waiting of those whose connection is gone, or whose caller is blocked."""
         for watch in self._watches():
-            watch.is_refused = not self._is_active(watch.request[CALLER])
+            watch.is_refused = not self._is_active(watch.request[GRANT].caller)
             if watch.is_refused or watch.request.transport is None:
                 watch.end()
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from service.api.auth import authentication
 from service.api.body import BODY_SECONDS, MAX_BODY_BYTES
@@ -19,7 +19,7 @@ from service.api.metrics import METRICS, Metrics
 from service.api.pages import guard_pages
 from service.api.paper_files import STORE
 from service.api.problems import problems
-from service.api.rate import Bounds, rate_limits, show_limits
+from service.api.rate import Bounds, RateLimits
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.server import SERVER_NAME
 from service.api.stats import STATS, Stats
@@ -33,6 +33,8 @@ from service.lag import LoopLag
 from service.pdf.store import PdfStore
 from service.settings import Settings
 from service.storage.engine import Database
+
+Step = Callable[[web.Request, web.StreamResponse], None]
 
 LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
 WATCHES: web.AppKey[list[asyncio.Task[None]]] = web.AppKey("watches", list)
@@ -85,13 +87,15 @@ def build_api(
     callers, lag = ActiveCallers(database), LoopLag()
     published = PublishedKeys(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
     tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures)
+    rates = RateLimits(bounds, is_stuck=lambda: lag.is_stuck)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
             metrics.measure,
             problems,
-            authentication(tokens, public=PUBLIC_PATHS, is_active=callers.is_active),
-            rate_limits(bounds, is_stuck=lambda: lag.is_stuck),
+            authentication(
+                tokens, public=PUBLIC_PATHS, is_active=callers.is_active, admit=rates.admit
+            ),
         ],
     )
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
@@ -103,7 +107,9 @@ def build_api(
     _look_at(app, database, store)
     _serve_waiters(app, Waiting(database, is_active=callers.is_active, limits=wait_limits))
     app.on_response_prepare.append(
-        _dressing(_hide_versions, guard_pages, show_limits, _leave, app[TRAFFIC].note)
+        _dressing(
+            _hide_versions, guard_pages, rates.show, _leaving(app[READINESS]), app[TRAFFIC].note
+        )
     )
     watches: list[Watch] = [
         callers.watch,
@@ -127,7 +133,7 @@ def _look_at(app: web.Application, database: Database, store: PdfStore) -> None:
     app.on_cleanup.append(lambda app: app[LOOKS].close())
 
 
-def _dressing(*steps: Callable[[web.Request, web.StreamResponse], None]) -> Any:  # noqa: ANN401 - aiohttp's signal
+def _dressing(*steps: Step) -> Any:  # noqa: ANN401 - aiohttp's signal
     """What every answer gets before it leaves, in one signal: each costs an await."""
 
     async def dress(request: web.Request, response: web.StreamResponse) -> None:
@@ -138,7 +144,7 @@ def _dressing(*steps: Callable[[web.Request, web.StreamResponse], None]) -> Any:
 
 
 def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = SERVER_NAME
+    response.headers[hdrs.SERVER] = SERVER_NAME
 
 
 def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
@@ -149,10 +155,13 @@ def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
     app.on_shutdown.append(let_go)
 
 
-def _leave(request: web.Request, response: web.StreamResponse) -> None:
-    if request.app[READINESS].is_stopping:  # so that no request is on its way when we close
-        response.headers["Connection"] = "close"
-        response.force_close()
+def _leaving(readiness: Readiness) -> Step:
+    def leave(_: web.Request, response: web.StreamResponse) -> None:
+        if readiness.is_stopping:  # so that no request is on its way when we close
+            response.headers[hdrs.CONNECTION] = "close"
+            response.force_close()
+
+    return leave
 
 
 def _watching(watches: Sequence[Watch]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context

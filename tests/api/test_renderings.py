@@ -5,7 +5,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from service.api.looks import Renderings
+from service.api.looks import MAX_LENGTH, shown_in
 from service.api.status import status_document
 from service.storage.job_rows import to_job
 
@@ -27,13 +27,10 @@ def job_id():
 
 
 def test_the_same_state_is_rendered_once(job_id):
-    renderings = Renderings()
-
-    assert renderings.of(job_id, state_of(job_id)) is renderings.of(job_id, state_of(job_id))
+    assert shown_in(state_of(job_id)) is shown_in(state_of(job_id))
 
 
 def test_any_other_state_of_the_job_is_rendered_as_it_is(job_id):
-    renderings = Renderings()
     first = state_of(job_id)
     others = [
         state_of(job_id, status="completed", completed_at=ONE),
@@ -44,20 +41,13 @@ def test_any_other_state_of_the_job_is_rendered_as_it_is(job_id):
     ]
 
     for state in (first, *others, first):  # all of one version: only equality counts
-        body = renderings.of(job_id, state).body
+        body = shown_in(state).body
         assert body == orjson.dumps(status_document(to_job(state)))
-        assert (body == renderings.of(job_id, first).body) is (state == first)
+        assert (body == shown_in(first).body) is (state == first)
 
 
-def test_only_so_many_are_remembered_and_none_that_is_long():
-    renderings = Renderings(most=2, max_length=1000)
-    first, *more = (uuid4() for _ in range(3))
-    long = uuid4()
-    states = {one: state_of(one) for one in (first, *more)}
-    states[long] = state_of(long, request={"query": "q" * 1000})
+def test_a_long_state_is_rendered_anew_each_time(job_id):
+    long = state_of(job_id, request={"query": "q" * MAX_LENGTH})
 
-    shown = {one: renderings.of(one, state) for one, state in states.items()}
-
-    assert all(renderings.of(one, states[one]) is shown[one] for one in more)
-    assert renderings.of(long, states[long]) is not shown[long]
-    assert renderings.of(first, states[first]) is not shown[first]
+    assert shown_in(long) == shown_in(long)
+    assert shown_in(long) is not shown_in(long)
