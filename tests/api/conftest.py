@@ -104,10 +104,15 @@ class Link:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
     cuts_at_commit: bool | None = None  # whether the COMMIT still arrives; None: no cut
+    cuts_after: bytes = b""
+    was_cut: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def cut_at_commit(self, *, arrives: bool) -> None:
-        """The connection that commits next is lost, its COMMIT delivered or not."""
-        self.cuts_at_commit = arrives
+    def cut_at_commit(self, *, arrives: bool, after: bytes = b"") -> None:
+        """The connection that commits next is lost, its COMMIT delivered or not.
+
+        With `after` it is the next one on which that part of a statement was sent before.
+        """
+        self.cuts_at_commit, self.cuts_after = arrives, after
 
     def mend(self) -> None:
         self.cuts_at_commit = None
@@ -120,10 +125,12 @@ class Link:
         self.open.set()
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        was_sent = False
         try:
             while data := await reader.read(65536):
                 await self.open.wait()
-                if self.cuts_at_commit is not None and b"COMMIT;" in data:
+                was_sent = was_sent or self.cuts_after in data
+                if self.cuts_at_commit is not None and was_sent and b"COMMIT;" in data:
                     await self.cut(writer, data)
                     return
                 writer.write(data)
@@ -137,6 +144,7 @@ class Link:
         """Deliver a last piece, if wanted, and close so that the other side never hears of it."""
         for writer in self.writers - {upstream}:
             writer.transport.abort()
+        self.was_cut.set()
         if self.cuts_at_commit:
             upstream.write(data)
             await upstream.drain()

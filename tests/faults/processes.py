@@ -71,3 +71,13 @@ async def until_somebody_waits(rig):
     async with asyncio.timeout(20):
         while not await rig.rows("SELECT pg_sleep(0.02) FROM pg_locks WHERE NOT granted LIMIT 1"):
             pass
+
+
+async def undisturbed(rig, **request):
+    """What the job brings about when nothing happens; the database is empty again after."""
+    async with rig.worker():
+        job_id = await rig.submit(**request)
+        await rig.final(job_id)
+        result = await rig.result(job_id)
+    await rig.forget()
+    return result

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from contextlib import contextmanager
 
 import asyncpg
@@ -122,6 +123,8 @@ async def refused(client, method, url, code):
 async def back(client, url, job_id, seconds=15):
     """Return once the status is answered again: five seconds, and a busy machine's."""
     path = f"{url}/api/v1/ingestion/job/{job_id}"
+    begun = time.monotonic()
     async with asyncio.timeout(seconds):
         while await status_of(client.get(path, headers=headers())) != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+    print(f"first answer {time.monotonic() - begun:.2f} s after the database was back")

@@ -8,19 +8,10 @@ import psutil
 import pytest
 
 from service.domain.job import JobStatus
+from tests.faults.processes import undisturbed
 from tests.ingest.conftest import kill
 
 TAKEOVER_SECONDS = 45  # 4 s of lease and poll, up to 5 s of a lock, on a busy machine
-
-
-async def undisturbed(rig, **request):
-    """What the job brings about when nothing happens; the database is empty again after."""
-    async with rig.worker():
-        job_id = await rig.submit(**request)
-        await rig.final(job_id)
-        result = await rig.result(job_id)
-    await rig.forget()
-    return result
 
 
 @pytest.mark.parametrize(

@@ -67,14 +67,22 @@ async def test_case_80_a_database_that_is_away_at_the_start(own, own_server, too
     assert job.status is JobStatus.COMPLETED
 
 
-async def test_case_81_a_server_that_is_stopped_for_longer_than_a_lease(own, own_server, tools):
+@pytest.mark.parametrize(
+    ("seconds", "lease"), [(0, "2"), pytest.param(30, "15", marks=pytest.mark.slow_faults)]
+)
+async def test_case_81_a_server_that_is_stopped_for_longer_than_a_lease(
+    own, own_server, tools, seconds, lease
+):
     own.replica.script([HELD_PDF])
-    async with serving(own, tools) as (_, url, client):
+    async with serving(own, tools, LEASE_SECONDS=lease) as (_, url, client):
         job_id = await own.submit()
         await own.replica.wait_until_held(timeout=30)
+        stopped_for = asyncio.create_task(asyncio.sleep(seconds))
         with frozen(own_server):
             await refused_in_time(client, url, job_id)
-            await said(own, "lease not renewed in time")
+            await said(own, "lease not renewed in time", seconds=40)
+            await stopped_for
+            await refused_in_time(client, url, job_id)
         own.replica.release()
 
         await back(client, url, job_id)
@@ -84,11 +92,12 @@ async def test_case_81_a_server_that_is_stopped_for_longer_than_a_lease(own, own
     await own.assert_sound()
 
 
-async def test_all_backends_ended_again_and_again_lose_nothing(own, tools):
-    """Every 200 ms, for five seconds at least."""
+@pytest.mark.parametrize("times", [25, pytest.param(150, marks=pytest.mark.slow_faults)])
+async def test_all_backends_ended_again_and_again_lose_nothing(own, tools, times):
+    """Every 200 ms, for five seconds at least, or thirty."""
     job_id = await own.submit(max_papers=20)
     async with serving(own, tools):
-        for _ in range(25):
+        for _ in range(times):
             await own.rows(ENDED)
             await asyncio.sleep(0.2)  # the disturbance itself
         job = await own.final(job_id)
