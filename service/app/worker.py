@@ -35,7 +35,9 @@ from service.worker.watch import stop_final_jobs
 
 WORKER_DEADLINE_SECONDS = 30.0
 QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
-HARVEST_CONCURRENCY = 4  # one asks arXiv at a time; the others store, or wait for their turn
+# The fleet asks arXiv once at a time: while one task waits for that, the other stores. More
+# would only keep what a dead worker left waiting behind tasks that wait themselves.
+HARVEST_CONCURRENCY = 2
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
 LONGEST_POLL = timedelta(seconds=2)

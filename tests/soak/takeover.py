@@ -8,7 +8,7 @@ are told apart by their database role.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -51,16 +51,16 @@ EXECUTE FUNCTION soak_checkpoint();
 
 @dataclass(frozen=True, slots=True)
 class Takeovers:
-    """Seconds of each takeover, sorted, and tasks of the dead that nobody took again."""
+    """Seconds of each takeover by kind of task, and tasks of the dead that nobody took again."""
 
-    seconds: Sequence[float]
+    seconds: Mapping[str, Sequence[float]]
     never: Sequence[str]
 
-    def percentile(self, share: float) -> float:
-        """The shortest time that `share` of the takeovers did not exceed; 0 without any."""
-        if not self.seconds:
-            return 0.0
-        return self.seconds[min(len(self.seconds) - 1, int(share * len(self.seconds)))]
+
+def percentile(seconds: Sequence[float], share: float) -> float:
+    """The shortest time that `share` of the takeovers did not exceed; 0 without any."""
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 async def takeovers(connection: asyncpg.Connection, ended: Sequence[Ended]) -> Takeovers:
@@ -73,7 +73,8 @@ async def takeovers(connection: asyncpg.Connection, ended: Sequence[Ended]) -> T
     moves = defaultdict(list)
     for row in rows:
         moves[row["task"]].append(row)
-    seconds, never = [], []
+    seconds: defaultdict[str, list[float]] = defaultdict(list)
+    never = []
     for task, history in moves.items():
         for move, following in zip(history, [*history[1:], None], strict=True):
             if not move["taken"] or move["replica"] not in killed:
@@ -84,5 +85,6 @@ async def takeovers(connection: asyncpg.Connection, ended: Sequence[Ended]) -> T
                 died_at = killed[move["replica"]]
                 # whoever was stopped for longer than a lease lost its tasks before it died
                 if following["at"] >= died_at:
-                    seconds.append(following["at"] - max(died_at, move["at"]))
-    return Takeovers(sorted(seconds), never)
+                    kind = task.partition(":")[0]
+                    seconds[kind].append(following["at"] - max(died_at, move["at"]))
+    return Takeovers(seconds, never)

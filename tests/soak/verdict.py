@@ -12,7 +12,7 @@ from tests.soak.callers import Callers
 from tests.soak.fleet import Fleet
 from tests.soak.plan import Plan
 from tests.soak.results import Result, differences, results
-from tests.soak.takeover import takeovers
+from tests.soak.takeover import percentile, takeovers
 
 
 @dataclass(slots=True)
@@ -79,9 +79,8 @@ class Verdict:
     async def _look_at_takeovers(self, connection: asyncpg.Connection) -> None:
         taken = await takeovers(connection, self.fleet.ended)
         self.wrong += [f"never taken over: {task}" for task in taken.never]
-        self.figures |= {
-            "takeovers": len(taken.seconds),
-            "takeover p50 (s)": round(taken.percentile(0.5), 2),
-            "takeover p99 (s)": round(taken.percentile(0.99), 2),
-            "takeover longest (s)": round(taken.percentile(1.0), 2),
-        }
+        self.figures["takeovers"] = sum(map(len, taken.seconds.values()))
+        for kind, seconds in sorted(taken.seconds.items()):
+            shares = {"p50": 0.5, "p99": 0.99, "longest": 1.0}
+            figures = [f"{name} {percentile(seconds, n):.2f} s" for name, n in shares.items()]
+            self.figures[f"takeovers of {kind} tasks"] = ", ".join([str(len(seconds)), *figures])
