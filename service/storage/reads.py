@@ -22,6 +22,7 @@ MAX_QUERIES = 4  # at once
 PATIENCE = timedelta(milliseconds=50)
 
 TURN_SHARE = 0.2  # of the deadline, then the connection is given back
+REST = timedelta(milliseconds=5)  # that it is kept for, though nobody waits
 
 Reader = asyncio.Future[JobState | None]
 Readers = Mapping[Reader, UUID]
@@ -55,6 +56,7 @@ class JobReads:
         self._overdue: asyncio.TimerHandle | None = None
         self._overdue_at = 0.0  # when a turn may begin beside the others (loop time)
         self._is_due = False
+        self._rest: asyncio.Future[None] | None = None  # of a turn for whom nobody waits
 
     async def get(self, job_id: UUID) -> JobState:
         """The state of the job with its latest errors; raises NotFound.
@@ -62,15 +64,11 @@ class JobReads:
         Raises DatabaseAway when there is no answer within the database's deadline,
         from now on, whatever the query that it shares does.
         """
-        loop = asyncio.get_running_loop()
-        reader: Reader = loop.create_future()
-        self._waiting[reader] = job_id
-        self._deadlines[reader] = deadline = loop.time() + self._database.deadline_seconds
-        if self._watch is None:
-            self._watch = loop.call_at(deadline, self._expire)
         if not self._is_due:
-            self._is_due = True
-            loop.call_soon(self._ask)
+            self._expect()
+        reader: Reader = self._loop.create_future()
+        self._waiting[reader] = job_id
+        self._deadlines[reader] = self._deadline
         try:
             state = await reader
         finally:
@@ -79,6 +77,15 @@ class JobReads:
         if state is None:
             raise NotFound("Job not found")
         return state
+
+    def _expect(self) -> None:
+        """Look after all who ask in this turn of the event loop; they have one deadline."""
+        self._is_due = True
+        self._loop = loop = asyncio.get_running_loop()
+        loop.call_soon(self._ask)
+        self._deadline = loop.time() + self._database.deadline_seconds
+        if self._watch is None:
+            self._watch = loop.call_at(self._deadline, self._expire)
 
     async def close(self) -> None:
         """Give up the queries under way; their readers are cancelled."""
@@ -94,6 +101,9 @@ class JobReads:
     def _ask(self) -> None:
         """Begin a turn for those who wait, if one may begin now."""
         self._is_due = False
+        if self._rest is not None:
+            _end_rest(self._rest)
+            return
         while self._waiting and self._may_begin():
             readers = self._next_readers()
             turn = asyncio.create_task(self._take_turn(readers), name="read jobs")
@@ -121,20 +131,31 @@ class JobReads:
         self._overdue = loop.call_at(self._overdue_at, self._ask)
 
     async def _take_turn(self, readers: Readers) -> None:
-        """Query after query on one connection while anybody waits: taking one costs as much."""
-        loop, turn = asyncio.get_running_loop(), asyncio.current_task()
+        """Query after query on one connection while anybody asks: taking one costs as much."""
+        turn = asyncio.current_task()
         assert turn is not None
-        ends_at = loop.time() + self._database.deadline_seconds * TURN_SHARE
+        ends_at = self._loop.time() + self._database.deadline_seconds * TURN_SHARE
         async with self._database.fetching() as fetch:
             while readers:
-                rows = await fetch(self._statement, list(set(readers.values())))
-                states = dict(rows)
+                states = dict(await fetch(self._statement, list(set(readers.values()))))
                 for reader, job_id in readers.items():
                     if not reader.done():  # whoever asked may have gone
                         reader.set_result(states.get(job_id))
-                readers = self._next_readers() if loop.time() < ends_at else {}
+                if not self._waiting and self._rest is None:
+                    await self._rest_a_moment()
+                readers = self._next_readers() if self._loop.time() < ends_at else {}
                 if readers:
                     self._note_query(turn, readers)
+
+    async def _rest_a_moment(self) -> None:
+        """Return when somebody asks; after REST, whether or not."""
+        self._rest = rest = self._loop.create_future()
+        alarm = self._loop.call_later(REST.total_seconds(), _end_rest, rest)
+        try:
+            await rest
+        finally:
+            alarm.cancel()
+            self._rest = None
 
     def _end(self, turn: asyncio.Task[None]) -> None:
         """Tell the readers of a query that failed, and go on with those who wait."""
@@ -158,3 +179,8 @@ class JobReads:
                 return
             if not reader.done():
                 reader.set_exception(DatabaseAway("the database is not available"))
+
+
+def _end_rest(rest: asyncio.Future[None]) -> None:
+    if not rest.done():
+        rest.set_result(None)

@@ -10,6 +10,7 @@ from service.domain.paper import PaperState
 from service.storage.engine import Database, create_engine
 from service.storage.job_papers import JobPaperStore, NewJobPaper
 from service.storage.papers import PaperStore
+from service.storage.reads import JobReads, Sharing
 from tests.conftest import make_paper
 
 Sql = Callable[..., Awaitable[list[Any]]]
@@ -48,3 +49,17 @@ def add_job(database: Database, sql: Sql) -> AddJob:
         return job_id
 
     return add_job
+
+
+@pytest.fixture
+async def open_reads(database: Database) -> AsyncIterator[Callable[..., JobReads]]:
+    """Makes JobReads that are closed before the pool is; name it behind the pool."""
+    opened: list[JobReads] = []
+
+    def open_reads(pool: Database, sharing: Sharing | None = None) -> JobReads:
+        opened.append(JobReads(pool, sharing))
+        return opened[-1]
+
+    yield open_reads
+    for reads in opened:
+        await reads.close()

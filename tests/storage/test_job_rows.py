@@ -8,7 +8,6 @@ from sqlalchemy import insert, select
 from service.domain.job import Job, JobError, JobStatus, Priority, Stage
 from service.storage.job_rows import to_job
 from service.storage.jobs import JobStore
-from service.storage.reads import JobReads
 from service.storage.tables import job_errors, jobs
 
 COLUMNS = [jobs.c[name] for name in Job._fields if name != "errors"]
@@ -64,35 +63,37 @@ async def columns_of(database, job_id) -> dict:
 
 
 @pytest.mark.parametrize("columns", STATES.values(), ids=STATES)
-async def test_a_job_read_as_one_text_is_what_its_columns_hold(database, stored, columns):
+async def test_a_job_read_as_one_text_is_what_its_columns_hold(
+    database, open_reads, stored, columns
+):
     job_id = await stored(columns)
 
     async with database.transaction() as conn:
         job = await JobStore(conn).get(job_id)
 
     assert job._asdict() == {**await columns_of(database, job_id), "errors": ()}
-    assert job == to_job(await JobReads(database).get(job_id))
+    assert job == to_job(await open_reads(database).get(job_id))
 
 
-async def test_moments_without_end_are_the_last_ones_of_utc(database, stored, sql):
+async def test_moments_without_end_are_the_last_ones_of_utc(database, open_reads, stored, sql):
     job_id = await stored({})
     await sql("UPDATE jobs SET started_at = '-infinity', created_at = 'infinity'")
 
-    job = to_job(await JobReads(database).get(job_id))
+    job = to_job(await open_reads(database).get(job_id))
 
     assert job.started_at == datetime.min.replace(tzinfo=UTC)
     assert job.created_at == datetime.max.replace(tzinfo=UTC)
 
 
-async def test_a_retry_names_the_job_that_it_is_of(database, stored):
+async def test_a_retry_names_the_job_that_it_is_of(database, open_reads, stored):
     first = await stored({"status": "failed", "completed_at": NOON})
 
-    retry = to_job(await JobReads(database).get(await stored({"retry_of": first})))
+    retry = to_job(await open_reads(database).get(await stored({"retry_of": first})))
 
     assert retry.retry_of == first
 
 
-async def test_errors_come_whole_and_in_the_order_of_time(database, stored):
+async def test_errors_come_whole_and_in_the_order_of_time(database, open_reads, stored):
     late = {"occurred_at": NOON + timedelta(microseconds=10), "stage": "general", "error": "late"}
     whole = {
         "occurred_at": NOON,
@@ -103,7 +104,7 @@ async def test_errors_come_whole_and_in_the_order_of_time(database, stored):
         "attempt": MOST,
     }
 
-    job = to_job(await JobReads(database).get(await stored({}, [late, whole])))
+    job = to_job(await open_reads(database).get(await stored({}, [late, whole])))
 
     plain = JobError(
         stage=Stage.GENERAL, message="late", code=None, occurred_at=late["occurred_at"]
@@ -116,8 +117,8 @@ async def test_errors_come_whole_and_in_the_order_of_time(database, stored):
     assert job.errors_total == 2
 
 
-async def test_a_state_that_is_equal_stands_for_an_equal_job(database, stored, sql):
-    job_id, reads = await stored(STATES["unicode"]), JobReads(database)
+async def test_a_state_that_is_equal_stands_for_an_equal_job(database, open_reads, stored, sql):
+    job_id, reads = await stored(STATES["unicode"]), open_reads(database)
     before, again = await reads.get(job_id), await reads.get(job_id)
 
     await sql("UPDATE jobs SET papers_fetched = 1 WHERE id = :id", id=job_id)

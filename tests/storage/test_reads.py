@@ -13,7 +13,7 @@ from sqlalchemy import text
 from service.domain.errors import DatabaseAway, NotFound
 from service.storage.engine import Database, create_engine
 from service.storage.job_rows import to_job
-from service.storage.reads import JobReads, Sharing
+from service.storage.reads import Sharing
 
 ONE_AT_A_TIME = Sharing(max_queries=1)
 IMPATIENT = Sharing(max_jobs=1, max_queries=2, patience=timedelta(0))
@@ -27,11 +27,15 @@ class Watched(Database):
         self.sent = []
         self.under_way = self.most_under_way = 0
         self.changed = asyncio.Event()
+        self.connections_taken = 0
+        self.given_back = asyncio.Event()
 
     @asynccontextmanager
     async def fetching(self):
+        self.connections_taken += 1
         async with super().fetching() as fetch:
             yield partial(self._fetch, fetch)
+        self.given_back.set()
 
     async def _fetch(self, fetch, statement, ids):
         self.sent.append((statement, ids))
@@ -93,8 +97,8 @@ async def read(reads, job_id):
     return to_job(await reads.get(job_id))
 
 
-async def test_reads_of_one_turn_share_a_query(watched, ids):
-    reads = JobReads(watched)
+async def test_reads_of_one_turn_share_a_query(watched, open_reads, ids):
+    reads = open_reads(watched)
 
     found = await asyncio.gather(*asked(reads, *ids, *ids))
 
@@ -102,8 +106,8 @@ async def test_reads_of_one_turn_share_a_query(watched, ids):
     assert len(watched.sent) == 1
 
 
-async def test_one_round_trip_and_no_transaction(watched, ids, sql):
-    await JobReads(watched).get(ids[0])
+async def test_one_round_trip_and_no_transaction(watched, open_reads, ids, sql):
+    await open_reads(watched).get(ids[0])
 
     rows = await sql("SELECT query FROM pg_stat_activity WHERE application_name = 'tests reads'")
 
@@ -111,8 +115,19 @@ async def test_one_round_trip_and_no_transaction(watched, ids, sql):
     assert len(watched.sent) == 1
 
 
-async def test_a_read_never_joins_a_query_that_is_under_way(watched, locked, ids):
-    reads = JobReads(watched, ONE_AT_A_TIME)
+async def test_a_connection_is_kept_for_who_asks_next_and_then_given_back(watched, open_reads, ids):
+    reads = open_reads(watched)
+
+    await read(reads, ids[0])
+    await read(reads, ids[1])
+    async with asyncio.timeout(30):
+        await watched.given_back.wait()
+
+    assert (len(watched.sent), watched.connections_taken) == (2, 1)
+
+
+async def test_a_read_never_joins_a_query_that_is_under_way(watched, open_reads, locked, ids):
+    reads = open_reads(watched, ONE_AT_A_TIME)
     async with locked():
         early = asked(reads, ids[0])
         await watched.until_sent(1)
@@ -124,8 +139,10 @@ async def test_a_read_never_joins_a_query_that_is_under_way(watched, locked, ids
     assert watched.jobs_of(1) == {ids[0], ids[1]}
 
 
-async def test_a_read_sees_what_was_committed_before_it_was_asked_for(database, ids, sql):
-    reads = JobReads(database)
+async def test_a_read_sees_what_was_committed_before_it_was_asked_for(
+    database, open_reads, ids, sql
+):
+    reads = open_reads(database)
     for number in range(1, 20):
         others = asked(reads, *ids)
         await sql("UPDATE jobs SET papers_fetched = :n WHERE id = :id", n=number, id=ids[0])
@@ -135,16 +152,18 @@ async def test_a_read_sees_what_was_committed_before_it_was_asked_for(database, 
         await asyncio.gather(*others)
 
 
-async def test_a_query_asks_for_so_many_jobs_and_no_more(watched, ids):
-    reads = JobReads(watched, Sharing(max_jobs=4))
+async def test_a_query_asks_for_so_many_jobs_and_no_more(watched, open_reads, ids):
+    reads = open_reads(watched, Sharing(max_jobs=4))
 
     await asyncio.gather(*asked(reads, *ids))
 
     assert [len(watched.jobs_of(number)) for number in range(3)] == [4, 4, 1]
 
 
-async def test_a_query_that_hangs_is_passed_but_never_by_more_than_the_bound(watched, locked, ids):
-    reads = JobReads(watched, IMPATIENT)
+async def test_a_query_that_hangs_is_passed_but_never_by_more_than_the_bound(
+    watched, open_reads, locked, ids
+):
+    reads = open_reads(watched, IMPATIENT)
     async with locked():
         tasks = asked(reads, *ids)
         await watched.until_sent(2)
@@ -154,16 +173,18 @@ async def test_a_query_that_hangs_is_passed_but_never_by_more_than_the_bound(wat
     assert watched.most_under_way == 2
 
 
-async def test_queries_wait_for_company_while_one_is_under_way(watched, ids):
-    reads = JobReads(watched, Sharing(max_jobs=1, patience=timedelta(hours=1)))
+async def test_queries_wait_for_company_while_one_is_under_way(watched, open_reads, ids):
+    reads = open_reads(watched, Sharing(max_jobs=1, patience=timedelta(hours=1)))
 
     await asyncio.gather(*asked(reads, *ids))
 
     assert watched.most_under_way == 1
 
 
-async def test_an_error_reaches_each_read_of_its_query_and_no_other(watched, locked, ids, sql):
-    reads = JobReads(watched, ONE_AT_A_TIME)
+async def test_an_error_reaches_each_read_of_its_query_and_no_other(
+    watched, open_reads, locked, ids, sql
+):
+    reads = open_reads(watched, ONE_AT_A_TIME)
     async with locked():
         broken = asked(reads, ids[0], ids[1])
         await watched.until_sent(1)
@@ -180,8 +201,8 @@ async def test_an_error_reaches_each_read_of_its_query_and_no_other(watched, loc
     assert [job.id for job in found] == [ids[2], ids[0]]
 
 
-async def test_an_unknown_job_is_not_found_and_the_others_are(watched, ids):
-    reads = JobReads(watched)
+async def test_an_unknown_job_is_not_found_and_the_others_are(watched, open_reads, ids):
+    reads = open_reads(watched)
 
     unknown, found = await asyncio.gather(*asked(reads, uuid4(), ids[0]), return_exceptions=True)
 
@@ -189,8 +210,8 @@ async def test_an_unknown_job_is_not_found_and_the_others_are(watched, ids):
     assert found.id == ids[0]
 
 
-async def test_a_cancelled_read_harms_no_other(watched, locked, ids):
-    reads = JobReads(watched, ONE_AT_A_TIME)
+async def test_a_cancelled_read_harms_no_other(watched, open_reads, locked, ids):
+    reads = open_reads(watched, ONE_AT_A_TIME)
     async with locked():
         under_way = asked(reads, ids[0], ids[1])
         await watched.until_sent(1)
@@ -209,9 +230,11 @@ async def test_a_cancelled_read_harms_no_other(watched, locked, ids):
     assert watched.jobs_of(1) == {ids[3]}
 
 
-async def test_the_deadline_holds_for_those_under_way_and_those_who_wait(watched, locked, ids):
+async def test_the_deadline_holds_for_those_under_way_and_those_who_wait(
+    watched, open_reads, locked, ids
+):
     hurried = Watched(watched.engine, deadline_seconds=0.2)
-    reads = JobReads(hurried, ONE_AT_A_TIME)
+    reads = open_reads(hurried, ONE_AT_A_TIME)
     async with locked(), asyncio.timeout(30):
         under_way = asked(reads, ids[0])
         await hurried.until_sent(1)
@@ -219,12 +242,12 @@ async def test_the_deadline_holds_for_those_under_way_and_those_who_wait(watched
         answers = await asyncio.gather(*under_way, *waiting, return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [DatabaseAway] * 3
-    assert (await read(JobReads(watched), ids[0])).id == ids[0]
+    assert (await read(open_reads(watched), ids[0])).id == ids[0]
 
 
-async def test_errors_are_looked_for_only_where_there_are_some(watched, ids, sql):
+async def test_errors_are_looked_for_only_where_there_are_some(watched, open_reads, ids, sql):
     await sql("INSERT INTO job_errors (job_id, stage, error) VALUES (:j, 'general', 'e')", j=ids[0])
-    reads = JobReads(watched)
+    reads = open_reads(watched)
 
     ill, well = await asyncio.gather(*asked(reads, ids[0], ids[1]))
     (statement, looked_for), *more = watched.sent
@@ -238,8 +261,8 @@ async def test_errors_are_looked_for_only_where_there_are_some(watched, ids, sql
     assert _loops(json.loads(shown) if isinstance(shown, str) else shown, "job_errors") == 1
 
 
-async def test_closing_gives_up_what_is_under_way(watched, locked, ids):
-    reads = JobReads(watched)
+async def test_closing_gives_up_what_is_under_way(watched, open_reads, locked, ids):
+    reads = open_reads(watched)
     async with locked():
         (task,) = asked(reads, ids[0])
         await watched.until_sent(1)
