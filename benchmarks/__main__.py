@@ -3,13 +3,14 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from benchmarks import growth, queue, status, waiters, workers
+from benchmarks import claims, growth, queue, status, waiters, workers
 
 BENCHES: Mapping[str, Callable[[], None]] = {
     "status": status.run,
     "waiters": waiters.run,
     "workers": workers.run,
     "queue": queue.run,
+    "claims": claims.run,
     "growth": growth.run,
 }
 

@@ -7,15 +7,14 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
-from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from service.storage.engine import libpq_url
 from service.worker.engine import enqueue
+from service.worker.queries import builders
 from service.worker.task import Task
 from tests.faults.processes import undisturbed
 from tests.faults.servers import AWAY, BODY
+from tests.storage.test_plans import scans
 
 slow_faults = pytest.mark.slow_faults
 OPEN_TRANSACTIONS = """
@@ -120,37 +119,75 @@ async def test_case_86_no_connection_keeps_a_lock_after_a_request(api, sql):
 
 CLAIMERS = 20
 QUEUED = 1000
+PAST = 100_000
+PICKED = """
+    UPDATE pgqueuer SET status = 'picked', heartbeat = now(),
+    queue_manager_id = md5((id % 20)::text)::uuid WHERE id % 10 = 0
+"""  # by twenty workers
 
 
 async def test_case_87_twenty_claimers_share_a_queue_with_a_long_past(database, sql, database_url):
-    """The past lies in other tables; what is claimed is locked, so nobody claims it twice."""
+    """What is claimed is locked, so nobody claims it twice. `make bench BENCH=claims` times it."""
+    await queue_with_a_past(database, sql)
+    pool = await asyncpg.create_pool(libpq_url(database_url), min_size=5, max_size=CLAIMERS)
+    async with pool:
+        claims = await asyncio.gather(*(claimed(pool) for _ in range(CLAIMERS)))
+
+    ids = [number for mine in claims for number in mine]
+    assert len(ids) == len(set(ids)) == QUEUED
+
+
+@pytest.mark.parametrize("fleet_limit", [0, 64])
+async def test_case_87_a_claim_reads_the_queue_by_its_indexes(database, sql, fleet_limit):
+    await queue_with_a_past(database, sql, past=5000)
+    await sql(PICKED)
+    await sql("ANALYZE pgqueuer")
+
+    async with database.transaction() as conn:
+        query = claim(fleet_limit)
+        answer = await conn.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {query.sql}", tuple(query.args))
+        (plan,) = answer.scalar_one()
+
+    found = list(scans(plan["Plan"]))
+    assert "pgqueuer" in {table for _, table in found}
+    assert [kind for kind, table in found if table == "pgqueuer" and kind == "Seq Scan"] == []
+
+
+async def queue_with_a_past(database, sql, past=PAST):
+    """A thousand tasks; those that were there before have left their traces."""
+    await sql(
+        "INSERT INTO pgqueuer (priority, status, entrypoint)"
+        f" SELECT n % 100, 'queued', 'pdf' FROM generate_series(1, {past}) n"
+    )
+    await sql("DELETE FROM pgqueuer")
     await sql(
         "INSERT INTO pgqueuer_log (job_id, status, entrypoint, priority)"
-        " SELECT n, 'successful', 'pdf', 0 FROM generate_series(1, 100000) n"
+        f" SELECT n, 'successful', 'pdf', 0 FROM generate_series(1, {past}) n"
     )
     job_id = uuid4()
     new = [Task(kind="pdf", job_id=job_id, key=str(n), payload={}) for n in range(QUEUED)]
     async with database.transaction() as conn:
         await enqueue(conn, new)
-    pool = await asyncpg.create_pool(libpq_url(database_url), min_size=5, max_size=CLAIMERS)
-    async with pool:
-        claims = await asyncio.gather(*(claimed(pool) for _ in range(CLAIMERS)))
 
-    ids = [number for mine, _ in claims for number in mine]
-    seconds = sorted(took for _, times in claims for took in times)
-    print(f"claims: {len(seconds)}, p99 {1000 * seconds[int(0.99 * len(seconds))]:.1f} ms")
-    assert len(ids) == len(set(ids)) == QUEUED
+
+def claim(fleet_limit=0):
+    """The statement with which a worker claims."""
+    return builders()["qbq"].build_dequeue_query(
+        batch_size=10,
+        entrypoints=["pdf"],
+        concurrency_limits=[fleet_limit],
+        queue_manager_id=uuid4(),
+        global_concurrency_limit=20,
+        heartbeat_timeout=timedelta(seconds=60),
+    )
 
 
 async def claimed(pool):
-    """Numbers of the tasks that one claimer got, and the seconds of each claim."""
-    queries, numbers, times = Queries(AsyncpgPoolDriver(pool)), [], []
-    kinds = {"pdf": EntrypointExecutionParameter(concurrency_limit=0)}
-    clock = asyncio.get_running_loop().time
+    """Numbers of the tasks that one claimer got."""
+    numbers = []
     while True:
-        began = clock()
-        rows = await queries.dequeue(10, kinds, uuid4(), None, timedelta(seconds=60))
-        times.append(clock() - began)
+        query = claim()
+        rows = await pool.fetch(query.sql, *query.args)
         if not rows:
-            return numbers, times
-        numbers += [row.id for row in rows]
+            return numbers
+        numbers += [row["id"] for row in rows]
