@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check audit lint types imports migrations faults soak fuzz bench lock clean
+.PHONY: help run demo test check audit lint types imports migrations faults pooled soak fuzz bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -43,6 +43,9 @@ test: $(VENV)/.dev $(VENV)-s3/.done ## the whole test suite, with coverage
 
 faults: $(VENV)/.dev $(VENV)-s3/.done ## every case of the fault list, the slow ones too
 	@$(BIN)/python -m pytest tests/faults
+
+pooled: $(VENV)/.dev $(VENV)-s3/.done ## the tests of the database, with PgBouncer in between
+	@$(BIN)/python -m pytest --through-pgbouncer -m "not slow_faults" tests/storage tests/ingest tests/api
 
 soak: $(VENV)/.dev ## disturb a fleet for half an hour; options in SOAK, as in SOAK="--seed 2"
 	@$(BIN)/python -m tests.soak $(SOAK)

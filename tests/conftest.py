@@ -18,6 +18,7 @@ from service.domain.paper import Paper
 from service.storage import migrate
 from service.storage.embedded import EmbeddedPostgres
 from service.storage.engine import Database, create_engine
+from tests.pooler import pgbouncer
 
 TRUNCATE = (
     "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, callers, schedules,"
@@ -27,6 +28,23 @@ RESET_PACE = (
     "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"
     " held_until = NULL, strikes = 0, failing = '{}', failing_since = NULL"
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--through-pgbouncer",
+        action="store_true",
+        help="reach the database through PgBouncer in transaction mode",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what a pooler makes impossible, naming its reason."""
+    if not config.getoption("--through-pgbouncer"):
+        return
+    for item in items:
+        if marker := item.get_closest_marker("needs_session"):
+            item.add_marker(pytest.mark.skip(reason=f"needs a session: {marker.args[0]}"))
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +71,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database_url(postgres: str) -> str:
+def database_url(postgres: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of a database at the newest revision; tests share it, each finds it empty."""
 
     async def prepare() -> None:
@@ -62,7 +80,11 @@ def database_url(postgres: str) -> str:
         await engine.dispose()
 
     asyncio.run(prepare())
-    return postgres
+    if not request.config.getoption("--through-pgbouncer"):
+        yield postgres
+        return
+    with pgbouncer(postgres, pool_size=50) as url:
+        yield url
 
 
 @pytest.fixture

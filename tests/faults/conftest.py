@@ -8,10 +8,13 @@ from tests.api.conftest import api, api_database, link, serve, store
 from tests.cli.conftest import service, tools
 from tests.faults.servers import own, own_server
 from tests.ingest.conftest import replica, rig
+from tests.migrations.conftest import empty, empty_url
 
 __all__ = [
     "api",
     "api_database",
+    "empty",
+    "empty_url",
     "link",
     "own",
     "own_server",

@@ -41,7 +41,8 @@ async def own(own_server, replica, tmp_path):
     engine = create_engine(own_server.url, name="tests own")
     folder = tmp_path / "data"
     folder.mkdir()
-    yield Rig(Database(engine, deadline_seconds=20), own_server.url, replica, folder)
+    url = own_server.url
+    yield Rig(Database(engine, deadline_seconds=20), url, url, replica, folder)
     async with engine.begin() as conn:
         await conn.execute(text(TRUNCATE))
         await conn.execute(text(RESET_PACE))
@@ -84,7 +85,7 @@ def frozen(server):
 
 async def command(rig, *statements):
     """Run statements as the owner, each by itself, as some must be."""
-    connection = await asyncpg.connect(libpq_url(rig.url))
+    connection = await asyncpg.connect(libpq_url(rig.direct))
     try:
         await connection.execute("SET default_transaction_read_only = off")
         for statement in statements:

@@ -1,5 +1,6 @@
 """Group C of the fault list, as far as it is about pace and outages: arXiv as the fleet sees it."""
 
+import asyncio
 import gc
 import time
 from contextlib import AsyncExitStack
@@ -194,6 +195,44 @@ async def test_case_49_an_outage_uses_up_no_attempts(rig):
     assert len(outage) < len(jobs) * 3  # each of them has a budget of five
     assert await rig.rows("SELECT 1 FROM jobs WHERE harvest_attempts > 0") == []
     await rig.assert_sound()
+
+
+MANY = 1000
+
+
+@pytest.mark.slow_faults
+@pytest.mark.timeout(600)
+async def test_case_49_an_outage_costs_a_thousand_jobs_nothing(rig):
+    """Once it is known, one request after each pause finds out, however many jobs wait."""
+    for _ in range(MANY):
+        await rig.submit(max_papers=1, process_pdfs=False)
+    rig.replica.script([{"kind": "503", "times": FOREVER}])
+
+    async with rig.process(), rig.process():
+        await rig.replica.log.wait_for(lambda log: longest_gap(log) >= 11, timeout=120)
+        starts = [record.started for record in rig.replica.log.since(lane="api")]
+        await clear_script(rig)
+        async with asyncio.timeout(400):
+            while await rig.rows(
+                "SELECT 1 FROM jobs WHERE status IN ('pending', 'running') LIMIT 1"
+            ):
+                await rig.rows("SELECT pg_sleep(0.5)")
+
+    gaps = [after - before for before, after in pairwise(starts)]
+    known = next(number for number, gap in enumerate(gaps) if gap >= 2.9)
+    print(
+        f"{len(starts)} requests in {starts[-1] - starts[0]:.0f} s of outage; {known} until known"
+    )
+    assert known < 3 * 5  # three jobs have to find arXiv away, each asks five times
+    assert all(gap >= 2.9 for gap in gaps[known:])
+    assert tuple((await rig.rows(SPOILED))[0]) == (MANY, 0, 0)
+
+
+UNFINISHED = "SELECT 1 FROM jobs WHERE status IN ('pending', 'running') LIMIT 1"
+SPOILED = """
+    SELECT count(*) FILTER (WHERE status = 'completed'), sum(errors_total), sum(harvest_attempts)
+    FROM jobs
+"""
 
 
 def longest_gap(log):

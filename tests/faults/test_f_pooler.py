@@ -1,22 +1,22 @@
 """Behind a pooler in transaction mode: case 85."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from service.domain.job import JobStatus
 from service.storage.engine import Database, create_engine
 from tests.api.waiters import begun
-from tests.faults.pooler import SILENT, needs_pgbouncer, pgbouncer
-from tests.ingest.conftest import Rig
+from tests.pooler import SILENT, needs_pgbouncer, pgbouncer
 
 
 @needs_pgbouncer
 @pytest.mark.parametrize("options", ["", SILENT], ids=["refuses settings", "drops settings"])
-async def test_case_85_a_whole_job_through_a_pooler(rig, tools, options):
-    async with pgbouncer(rig.url, tools.free_port(), options) as url:
+async def test_case_85_a_whole_job_through_a_pooler(rig, options):
+    with pgbouncer(rig.direct, options) as url:
         engine = create_engine(url, name="tests pooled")
-        pooled = Rig(Database(engine, deadline_seconds=20), url, rig.replica, rig.folder)
+        pooled = replace(rig, database=Database(engine, deadline_seconds=20), url=url)
         job_id = await pooled.submit()
 
         async with rig.process("serve", DATABASE_URL=url), rig.process("worker", DATABASE_URL=url):
@@ -33,8 +33,8 @@ async def test_case_85_a_whole_job_through_a_pooler(rig, tools, options):
 
 @needs_pgbouncer
 @pytest.mark.parametrize("options", ["", SILENT], ids=["refuses settings", "drops settings"])
-async def test_case_85_timeouts_hold_behind_a_pooler(rig, tools, options):
-    async with pgbouncer(rig.url, tools.free_port(), options) as url:
+async def test_case_85_timeouts_hold_behind_a_pooler(rig, options):
+    with pgbouncer(rig.direct, options) as url:
         engine = create_engine(url, name="tests pooled")
         database = Database(engine, deadline_seconds=20)
         for opened in (database.transaction, database.reading):
@@ -48,11 +48,11 @@ async def test_case_85_timeouts_hold_behind_a_pooler(rig, tools, options):
 
 
 @needs_pgbouncer
-async def test_case_85_those_who_wait_are_served_through_a_pooler(serve, rig, tools, sql):
+async def test_case_85_those_who_wait_are_served_through_a_pooler(serve, rig, sql):
     job = "123e4567-e89b-12d3-a456-426614174000"
     url = f"/api/v1/ingestion/job/{job}"
     await sql(f"INSERT INTO jobs (id, status) VALUES ('{job}', 'running')")
-    async with pgbouncer(rig.url, tools.free_port()) as pooler:
+    with pgbouncer(rig.direct) as pooler:
         engine = create_engine(pooler, name="tests pooled")
         api = await serve(database=Database(engine, deadline_seconds=5))
         async with api.get(f"{url}/events") as stream:

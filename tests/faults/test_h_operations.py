@@ -181,7 +181,7 @@ async def test_case_98_a_dump_taken_in_mid_run_starts_elsewhere_and_completes(ri
     job_id = await rig.submit()
     async with rig.process():
         await rig.replica.wait_until_held(timeout=30)
-        dump = await asyncio.to_thread(run_postgres, "pg_dump", "-d", libpq_url(rig.url))
+        dump = await asyncio.to_thread(run_postgres, "pg_dump", "-d", libpq_url(rig.direct))
         shutil.copytree(rig.folder / "files", tmp_path / "elsewhere" / "files")
     rig.replica.release()
     async with restored(rig, dump, tmp_path / "elsewhere") as elsewhere:
@@ -199,18 +199,18 @@ async def test_case_98_a_dump_taken_in_mid_run_starts_elsewhere_and_completes(ri
 async def restored(rig, dump, folder):
     """The rig over another database, made from `dump`, and another folder."""
     await administer(rig, "CREATE DATABASE elsewhere")
-    url = make_url(rig.url).set(database="elsewhere").render_as_string(hide_password=False)
+    url = make_url(rig.direct).set(database="elsewhere").render_as_string(hide_password=False)
     await asyncio.to_thread(run_postgres, "psql", "-q", "-d", libpq_url(url), text=dump)
     engine = create_engine(url, name="tests elsewhere")
     try:
-        yield Rig(Database(engine, deadline_seconds=20), url, rig.replica, folder)
+        yield Rig(Database(engine, deadline_seconds=20), url, url, rig.replica, folder)
     finally:
         await engine.dispose()
         await administer(rig, "DROP DATABASE elsewhere WITH (FORCE)")
 
 
 async def administer(rig, statement):
-    connection = await asyncpg.connect(libpq_url(rig.url))
+    connection = await asyncpg.connect(libpq_url(rig.direct))
     try:
         await connection.execute(statement)
     finally:

@@ -55,6 +55,7 @@ class Rig:
 
     database: Database
     url: str
+    direct: str  # past a pooler, if `url` leads to one
     replica: Replica
     folder: Path
 
@@ -123,7 +124,7 @@ class Rig:
     ) -> Job:
         """The job once `wanted` holds, looked at whenever it changes."""
         changed = asyncio.Event()
-        connection = await asyncpg.connect(libpq_url(self.url))
+        connection = await asyncpg.connect(libpq_url(self.direct))
         try:
             await connection.add_listener("job_changed", lambda *_: changed.set())
             async with asyncio.timeout(seconds):
@@ -206,7 +207,9 @@ async def kill(process: asyncio.subprocess.Process) -> None:
 
 
 @pytest.fixture
-async def rig(database: Database, database_url: str, replica: Replica, tmp_path: Path) -> Rig:
+async def rig(
+    database: Database, database_url: str, postgres: str, replica: Replica, tmp_path: Path
+) -> Rig:
     folder = tmp_path / "data"
     folder.mkdir()
-    return Rig(database, database_url, replica, folder)
+    return Rig(database, database_url, postgres, replica, folder)

@@ -13,7 +13,6 @@ from pgqueuer.core.qm import QueueManager
 from service.domain.outcome import Fail, Retry, Snooze
 from service.storage.engine import libpq_url
 from service.worker.driver import gives_work
-from service.worker.task import Task
 from service.worker.watch import stop_final_jobs
 from tests.worker.conftest import STATES, Runs, drained, gone, none_in_work, running, tasks, until
 
@@ -300,42 +299,6 @@ async def test_a_handler_with_a_bug_leaves_the_task_to_its_lease(engine, queue, 
         await queue(tasks(job_id, range(1)))
 
     assert await sql("SELECT status::text FROM pgqueuer") == [("picked",)]
-
-
-FOREIGN = [
-    (b'{"v": 2, "paper": "x"}', '{"job": "0190b8f5-0000-7000-8000-000000000000"}'),
-    (b"{}", '{"job": "0190b8f5-0000-7000-8000-000000000000"}'),
-    (b'{"v": 2}', None),
-    (b'{"v": 2}', '{"job": 7}'),
-    (b"\x08\x96\x01", "{}"),
-    (b"[2]", "{}"),
-    (None, None),
-]
-
-
-@pytest.mark.parametrize(("payload", "headers"), FOREIGN, ids=str)
-async def test_a_task_of_another_version_is_left_alone(engine, runs, sql, payload, headers):
-    await sql(
-        "INSERT INTO pgqueuer (priority, status, entrypoint, payload, headers)"
-        " VALUES (1, 'queued', 'test', :payload, CAST(:headers AS jsonb))",
-        payload=payload,
-        headers=headers,
-    )
-
-    async with running(engine(runs)):
-        await until(lambda: _is(sql, [("queued", False)]))
-
-    assert runs.count == 0
-
-
-async def test_a_kind_that_nobody_knows_is_left_alone(engine, queue, runs, job_id, sql):
-    await queue([Task(kind="unknown", job_id=job_id, key="1", payload={})])
-
-    async with running(engine(runs)):
-        await queue(tasks(job_id, range(1)))
-        await runs.begun()
-
-    assert await sql("SELECT entrypoint, status::text FROM pgqueuer") == [("unknown", "queued")]
 
 
 async def test_a_task_is_run_once_however_many_engines_there_are(engine, queue, add_job, sql):
