@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from service.api.auth import GRANT, demand_ownership
 from service.api.body import read_json, read_no_body
 from service.api.conditions import is_seen
+from service.api.dressing import DRESSING
 from service.api.looks import LOOKS
 from service.api.prefer import applied, preferred_wait
 from service.api.schemas import load_request
@@ -91,7 +92,7 @@ def _recorded(
     return json_response(body, status=202, headers={"Location": str(location)})
 
 
-async def get_job(request: web.Request) -> web.Response:
+async def get_job(request: web.Request) -> web.StreamResponse:
     """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it.
 
     With `Prefer: wait=N` the answer waits for a change, where there is room to wait.
@@ -102,7 +103,9 @@ async def get_job(request: web.Request) -> web.Response:
     return _status_response(request, await request.app[LOOKS].at(job_id))
 
 
-async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) -> web.Response:
+async def _get_changed_job(
+    request: web.Request, job_id: UUID, wait: timedelta
+) -> web.StreamResponse:
     until = asyncio.get_running_loop().time() + wait.total_seconds()
     looks = request.app[LOOKS]
     with request.app[WAITING].watch(request, job_id) as watch:
@@ -115,14 +118,15 @@ async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) 
 
 def _status_response(
     request: web.Request, shown: Shown, *, headers: Mapping[str, str] | None = None
-) -> web.Response:
+) -> web.StreamResponse:
     if is_seen(request, shown.tag):
         response = web.Response(status=304, headers=shown.headers)
         del response.headers[hdrs.CONTENT_TYPE]  # of no content
+    elif headers is None and (ready := request.app[DRESSING].ready(request, shown.packed)):
+        return ready
     else:
         response = web.Response(body=shown.body, headers=shown.headers)
-    if headers is not None:
-        response.headers.update(headers)
+    response.headers.update(headers or {})
     return response
 
 

@@ -18,7 +18,7 @@ PAGE_HEADERS = {
 }
 
 
-def guard_pages(_: web.Request, response: web.StreamResponse) -> None:
+def guard_pages(response: web.StreamResponse) -> None:
     """Give a page the headers that it has not set itself."""
     if response.headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html"):
         for name, value in PAGE_HEADERS.items():

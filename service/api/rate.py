@@ -88,6 +88,11 @@ class RateLimits:
         self._writes = Window("writes", bounds.writes) if bounds.writes else None
         self._is_stuck = is_stuck
 
+    @property
+    def counts_reads(self) -> bool:
+        """Whether answers to reads bear RateLimit fields."""
+        return self._reads is not None
+
     def admit(self, request: web.Request, caller: str) -> None:
         """Count a request of `caller`; raises RateExceeded or Overloaded."""
         if request.method == hdrs.METH_POST and self._is_stuck():

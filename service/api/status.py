@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 from aiohttp import hdrs
-from multidict import CIMultiDict
 
+from service.api.ready import packed
 from service.domain.job import Job, JobError, JobStatus
 
 
@@ -19,35 +19,38 @@ from service.domain.job import Job, JobError, JobStatus
 class Shown:
     """A job's state as callers see it.
 
-    `body` is the status object as JSON, on one line; `headers` are those of an
-    answer with it, to be copied, `tag` is what the ETag holds between its quotes.
+    `body` is the status object as JSON, on one line; `packed` is the answer with it.
     """
 
     version: int
     is_final: bool
-    tag: str
     body: bytes
-    headers: CIMultiDict[str]
+    packed: bytes
+
+    @property
+    def tag(self) -> str:
+        """What the ETag holds between its quotes."""
+        return str(self.version)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of an answer with this body."""
+        return _headers(self.version)
 
 
 def show(job: Job) -> Shown:
     """The state of `job` as callers see it."""
-    tag = str(job.version)
-    headers = CIMultiDict(
-        {
-            hdrs.CONTENT_TYPE: "application/json",
-            hdrs.CACHE_CONTROL: "no-cache",
-            "X-Content-Type-Options": "nosniff",
-            hdrs.ETAG: f'"{tag}"',
-        }
-    )
-    return Shown(
-        version=job.version,
-        is_final=job.status.is_final,
-        tag=tag,
-        body=orjson.dumps(status_document(job)),
-        headers=headers,
-    )
+    body = orjson.dumps(status_document(job))
+    return Shown(job.version, job.status.is_final, body, packed(_headers(job.version), body))
+
+
+def _headers(version: int) -> dict[str, str]:
+    return {
+        hdrs.CONTENT_TYPE: "application/json",
+        hdrs.CACHE_CONTROL: "no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "ETag": f'"{version}"',
+    }
 
 
 def status_document(job: Job) -> dict[str, Any]:

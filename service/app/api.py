@@ -5,23 +5,22 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from service.api.auth import authentication
 from service.api.body import BODY_SECONDS, MAX_BODY_BYTES
 from service.api.callers import ActiveCallers
 from service.api.documentation import THE_DESCRIPTION, Description
+from service.api.dressing import DRESSING, Dressing
 from service.api.health import READINESS, Readiness
 from service.api.jobs import ADMISSION, DATABASE
 from service.api.jwks import PublishedKeys
 from service.api.looks import LOOKS, Looks
 from service.api.metrics import METRICS, Metrics
-from service.api.pages import guard_pages
 from service.api.paper_files import STORE
 from service.api.problems import problems
 from service.api.rate import Bounds, RateLimits
 from service.api.routes import PUBLIC_PATHS, add_routes
-from service.api.server import SERVER_NAME
 from service.api.stats import STATS, Stats
 from service.api.streams import STREAMS, Streams
 from service.api.tokens import TokenRules, Tokens
@@ -33,8 +32,6 @@ from service.lag import LoopLag
 from service.pdf.store import PdfStore
 from service.settings import Settings
 from service.storage.engine import Database
-
-Step = Callable[[web.Request, web.StreamResponse], None]
 
 LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
 WATCHES: web.AppKey[list[asyncio.Task[None]]] = web.AppKey("watches", list)
@@ -106,11 +103,8 @@ def build_api(
     app[TRAFFIC] = Traffic()
     _look_at(app, database, store)
     _serve_waiters(app, Waiting(database, is_active=callers.is_active, limits=wait_limits))
-    app.on_response_prepare.append(
-        _dressing(
-            _hide_versions, guard_pages, rates.show, _leaving(app[READINESS]), app[TRAFFIC].note
-        )
-    )
+    app[DRESSING] = Dressing(lambda: app[READINESS].is_stopping, rates, app[TRAFFIC])
+    app.on_response_prepare.append(app[DRESSING].dress)
     watches: list[Watch] = [
         callers.watch,
         lag.watch,
@@ -133,35 +127,12 @@ def _look_at(app: web.Application, database: Database, store: PdfStore) -> None:
     app.on_cleanup.append(lambda app: app[LOOKS].close())
 
 
-def _dressing(*steps: Step) -> Any:  # noqa: ANN401 - aiohttp's signal
-    """What every answer gets before it leaves, in one signal: each costs an await."""
-
-    async def dress(request: web.Request, response: web.StreamResponse) -> None:
-        for step in steps:
-            step(request, response)
-
-    return dress
-
-
-def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers[hdrs.SERVER] = SERVER_NAME
-
-
 def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
     async def let_go(_: web.Application) -> None:
         waiting.close()
 
     app[WAITING] = waiting
     app.on_shutdown.append(let_go)
-
-
-def _leaving(readiness: Readiness) -> Step:
-    def leave(_: web.Request, response: web.StreamResponse) -> None:
-        if readiness.is_stopping:  # so that no request is on its way when we close
-            response.headers[hdrs.CONNECTION] = "close"
-            response.force_close()
-
-    return leave
 
 
 def _watching(watches: Sequence[Watch]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context
