@@ -1,16 +1,21 @@
-"""The security page names tests that exist, and the floors that are checked."""
+"""Pages that name tests name such as exist; the floors of the security page are checked."""
 
 import ast
 import re
 from pathlib import Path
+
+import pytest
 
 from tests.faults.test_h_operations import FLOORS, PDFIUM_FLOOR
 
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
-def test_every_defence_names_tests_and_each_of_them_exists(document, root):
-    rows = document("docs/security.md").table("Defences")
+@pytest.mark.parametrize(
+    ("page", "section"), [("docs/security.md", "Defences"), ("docs/reliability.md", "The cases")]
+)
+def test_every_row_names_tests_and_each_of_them_exists(document, root, page, section):
+    rows = document(page).table(section)
     named = [_TEST.findall(row[2]) for row in rows]
 
     assert len(rows) > 20

@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from service.api.rate import Bounds
 from service.storage.engine import libpq_url
 from service.worker.engine import enqueue
 from service.worker.queries import builders
@@ -108,9 +109,13 @@ async def test_case_83_no_transaction_is_open_while_a_pdf_is_waited_for(rig, sec
     assert timeout == "5s"
 
 
-async def test_case_86_no_connection_keeps_a_lock_after_a_request(api, sql):
-    await api.post(AWAY["POST"], json=BODY, headers={"Idempotency-Key": "k"})
+async def test_case_86_no_connection_keeps_a_lock_after_a_request(serve, sql):
+    """A quota is counted under an advisory lock: the transaction's, not the session's."""
+    api = await serve(bounds=Bounds(jobs_per_caller=1))
+    posted = [await api.post(AWAY["POST"], json=BODY) for _ in range(2)]
+    assert [answer.status for answer in posted] == [202, 429]
     await api.get(AWAY["GET"])
+    await api.delete(posted[0].headers["Location"])
 
     held = await sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
 
