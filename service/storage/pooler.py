@@ -62,7 +62,12 @@ def expect_pooler(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
         if sync in _pooled:
             # A cursor of the driver, since SQLAlchemy has not begun yet; it opens the transaction.
             cursor = conn.connection.cursor()
-            cursor.execute(set_local)
+            try:
+                cursor.execute(set_local)
+            except sync.dialect.loaded_dbapi.Error as err:
+                # SQLAlchemy would neither translate it here nor give the connection up.
+                conn.invalidate(err)
+                raise ConnectionResetError("lost when a transaction was begun") from err
             cursor.close()
 
 

@@ -159,7 +159,7 @@ async def _connect_upstream(url: str) -> tuple[asyncio.StreamReader, asyncio.Str
 
 
 @asynccontextmanager
-async def _running_link(upstream: str) -> AsyncIterator[Link]:
+async def running_link(upstream: str) -> AsyncIterator[Link]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await _connect_upstream(upstream)
         link.writers |= {writer, there_writer}
@@ -185,5 +185,5 @@ async def _running_link(upstream: str) -> AsyncIterator[Link]:
 @pytest.fixture
 async def link(database: Database, database_url: str) -> AsyncIterator[Link]:
     """A way to the database that the test can freeze."""
-    async with _running_link(database_url) as link:
+    async with running_link(database_url) as link:
         yield link

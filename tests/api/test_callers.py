@@ -55,6 +55,7 @@ async def test_operators_block_in_sql(serve, sql):
     assert await until(api, "mallory", 401) < 1
 
 
+@pytest.mark.needs_session("it logs in by a role of its own")
 async def test_blocking_works_although_the_schema_came_after_the_start(
     serve, database_url, sql, open_database
 ):

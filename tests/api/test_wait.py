@@ -248,6 +248,7 @@ async def test_waiting_goes_on_while_the_database_is_away(serve, link, sql, job,
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'arxiv-ingestion listener'"
 
 
+@pytest.mark.needs_session("it listens")
 async def test_announcements_are_heard_again_after_their_connection_was_lost(api, sql, job):
     async with asyncio.timeout(20):
         while not (before := await sql(LISTENERS)):

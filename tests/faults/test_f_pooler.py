@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from service.domain.errors import DatabaseAway
 from service.domain.job import JobStatus
 from service.storage.engine import Database, create_engine
+from tests.api.conftest import running_link
 from tests.api.waiters import begun
 from tests.pooler import SILENT, needs_pgbouncer, pgbouncer
 
@@ -65,3 +67,23 @@ async def test_case_85_those_who_wait_are_served_through_a_pooler(serve, rig, sq
             assert "cancelled" in await stream.text()
         await api.close()
         await engine.dispose()
+
+
+@needs_pgbouncer
+async def test_case_85_a_pooler_that_stops_answering_is_the_database_away(rig):
+    """Also when that is found by the statement that we put before each transaction."""
+    with pgbouncer(rig.direct) as pooler:
+        async with running_link(pooler) as link:
+            engine = create_engine(link.url, name="tests pooled", pool_size=1)
+            database = Database(engine, deadline_seconds=0.5)
+            async with database.transaction() as conn:
+                await conn.exec_driver_sql("SELECT 1")
+            link.freeze()
+            with pytest.raises(DatabaseAway):
+                async with database.transaction():
+                    pytest.fail("it began")
+            link.thaw()
+
+            async with asyncio.timeout(10), Database(engine, deadline_seconds=5).transaction():
+                pass
+            await engine.dispose()
