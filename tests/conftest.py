@@ -18,7 +18,7 @@ from service.domain.paper import Paper
 from service.storage import migrate
 from service.storage.embedded import EmbeddedPostgres
 from service.storage.engine import Database, create_engine
-from tests.pooler import pgbouncer
+from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
     "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, callers, schedules,"
@@ -36,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="reach the database through PgBouncer in transaction mode",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse at once what could not be done."""
+    if config.getoption("--through-pgbouncer") and PGBOUNCER is None:
+        raise pytest.UsageError("--through-pgbouncer: pgbouncer is not installed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
