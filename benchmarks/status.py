@@ -93,7 +93,10 @@ def run() -> None:
         print(f"status: {JOBS} jobs, answers of {_length(documents)} bytes in the median;", end=" ")
         print(f"{load.connections} connections, load by {generator()};", end=" ")
         print(f"{ROUNDS} rounds of {SECONDS} s for each, alternating")
-        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+        machine = (
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        )
+        print(f"{machine}; load average {os.getloadavg()[0]:.1f} before")
         for design in designs:
             put(load, design.base, seconds=1)  # warm: connections, plans, caches
         for number in range(ROUNDS):
