@@ -20,8 +20,8 @@ from service.ingest.progress import Recorder, Result
 from service.ingest.schedules import run_due
 from service.pdf.store import LocalStore
 from service.storage.engine import Database, create_engine
-from tests.api.conftest import RULES, bearer, returned, token
-from tests.conftest import TRUNCATE, make_paper
+from tests.api.conftest import RULES, bearer, token
+from tests.conftest import TRUNCATE, make_paper, returned
 
 MATCHES = 7  # papers that every query finds
 
