@@ -125,7 +125,7 @@ class HarvestPage:
         except NotWanted:
             _log.info("page not wanted any more", job_id=str(self.job_id), offset=cursor.offset)
             return
-        if not page.entries and _is_doubtful(page, cursor):
+        if not page.entries and _is_doubtful(page, attempt):
             await self._ask_again(attempt)
             return
         await self._store(attempt, page)
@@ -212,15 +212,17 @@ class HarvestPage:
         return True
 
 
-def _is_doubtful(page: Page, cursor: Cursor) -> bool:
+def _is_doubtful(page: Page, attempt: HarvestAttempt) -> bool:
     """True for an empty answer that is worth asking again.
 
     Nothing at all may be true, so once is enough; an empty page in the middle of
-    more (`total` says so) is asked again as often as we ever do.
+    more (`total` says so) is asked again as often as we ever do. Ids are asked for
+    in requests of their own, so each of those is a first page.
     """
-    if page.total > cursor.offset:
+    cursor, is_of_ids = attempt.cursor, bool(attempt.request.criteria.ids)
+    if page.total > (0 if is_of_ids else cursor.offset):
         return cursor.empty_pages < MAX_EMPTY_PAGES
-    return cursor.empty_pages < 1 and cursor.taken == 0
+    return cursor.empty_pages < 1 and (is_of_ids or cursor.taken == 0)
 
 
 def _batches(papers: Sequence[Paper], size: int) -> Iterator[Sequence[Paper]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.domain.job import JobStatus
+from service.domain.job import Criteria, JobStatus
 
 
 async def run_with(rig, *steps, seconds=40, **request):
@@ -78,6 +78,19 @@ async def test_an_empty_page_in_the_middle_is_asked_again(rig):
 
     assert job.status is JobStatus.COMPLETED
     assert job.papers_fetched == 10
+    assert len(rig.replica.log.since(lane="api")) == 3
+
+
+@pytest.mark.parametrize("kind", ["empty", "empty_zero"])
+async def test_an_empty_answer_to_later_ids_is_asked_again_before_they_are_unknown(rig, kind):
+    ids = [rig.replica.corpus.id_of(number) for number in range(6)]
+    step = {"kind": kind, "lane": "api", "number": 2}
+
+    job = await run_with(
+        rig, step, criteria=Criteria(ids=tuple(ids), page_size=3), process_pdfs=False
+    )
+
+    assert (job.papers_fetched, job.pdfs_unavailable, job.errors_total) == (6, 0, 0)
     assert len(rig.replica.log.since(lane="api")) == 3
 
 
