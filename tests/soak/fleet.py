@@ -5,7 +5,6 @@ queue's own table tells which incarnation took which task (see `takeover`).
 """
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -15,7 +14,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import asyncpg
@@ -23,7 +21,7 @@ import psutil
 
 from service.storage.embedded import EmbeddedPostgres
 from tests.soak.plan import Plan
-from tests.soak.work import CORPUS_SEED, hostile_steps
+from tests.soak.stand_in import StandIn
 
 SECRET = "a secret of the soak, long enough to be taken"
 PASSWORD = "soak-dsn-password"
@@ -79,66 +77,6 @@ async def running_server(folder: Path) -> AsyncIterator[Server]:
         if not postgres.is_running():
             await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(postgres.stop)
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """The stand-in arXiv in a process of its own."""
-
-    urls: dict[str, str]
-    session: aiohttp.ClientSession
-
-    async def script(self, steps: list[dict[str, Any]]) -> None:
-        """Append steps to its script."""
-        for step in steps:
-            async with self.session.post(f"{self._control}/script", json=[step]) as answer:
-                answer.raise_for_status()
-
-    async def fault(self, step: dict[str, Any], *, standing: int) -> bool:
-        """Append one fault, unless the one before it has not struck yet; whether it was.
-
-        `standing` steps of the script are always there. Faults that pile up while nobody
-        asks would strike one after the other, which is an outage and not what was meant.
-        """
-        async with self.session.get(f"{self._control}/health") as answer:
-            waiting = (await answer.json())["script_left"] - standing
-        if waiting == 0:
-            await self.script([step])
-        return bool(waiting == 0)
-
-    async def requests(self) -> list[dict[str, Any]]:
-        """Its log."""
-        async with self.session.get(f"{self._control}/log") as answer:
-            records: list[dict[str, Any]] = await answer.json()
-            return records
-
-    @property
-    def _control(self) -> str:
-        return f"{self.urls['url']}/_replica"
-
-
-@asynccontextmanager
-async def running_stand_in(plan: Plan, folder: Path) -> AsyncIterator[StandIn]:
-    """A stand-in over the corpus of the run, bombs in place."""
-    command = ("replica", "--json", "--port", "0", "--seed", str(CORPUS_SEED))
-    log = ("--log", str(folder / "requests.jsonl"))
-    with (folder / "stand-in.log").open("ab") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "service", *command, "--papers", str(plan.total_papers), *log),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-        )
-    try:
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            stand_in = StandIn(json.loads(line), session)
-            await stand_in.script(hostile_steps(plan))
-            yield stand_in
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
 
 
 @dataclass(slots=True)
@@ -232,21 +170,34 @@ class Fleet:
             return None
         return next((one for one in turn if one.is_ready), None)
 
-    async def end(self) -> list[int]:
-        """SIGTERM to all; their exit codes."""
-        running = [one.process for one in self.replicas if one.process is not None]
-        for replica in self.replicas:
+    async def end(self) -> list[str]:
+        """SIGTERM to all; what was not in order, each with the last that its log says."""
+        running = [(one, one.process) for one in self.replicas if one.process is not None]
+        complaints = [
+            f"{replica.name} ended by itself with {process.returncode}: {self._last_words(replica)}"
+            for replica, process in running
+            if process.returncode is not None
+        ]
+        told = [(replica, process) for replica, process in running if process.returncode is None]
+        for replica, _ in told:
             replica.is_ready = False
-            if replica.process is not None and replica.process.returncode is None:
-                replica.signal(signal.SIGCONT)
-                replica.signal(signal.SIGTERM)
+            replica.signal(signal.SIGCONT)
+            replica.signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(READY_SECONDS):
-                return [await process.wait() for process in running]
+                for replica, process in told:
+                    if code := await process.wait():
+                        words = self._last_words(replica)
+                        complaints.append(f"{replica.name} ended with {code} on SIGTERM: {words}")
         finally:
-            for process in running:
+            for _, process in told:
                 if process.returncode is None:
                     process.kill()
+        return complaints
+
+    def _last_words(self, replica: Replica) -> str:
+        lines = (self.folder / f"{replica.name}.log").read_text(errors="replace").splitlines()
+        return " | ".join(lines[-3:])[-1000:]
 
     def processes_left(self) -> list[str]:
         """Children of dead replicas that still run."""

@@ -18,10 +18,11 @@ import asyncpg
 
 from tests.soak import takeover
 from tests.soak.callers import Callers
-from tests.soak.fleet import Fleet, Server, running_server, running_stand_in
+from tests.soak.fleet import Fleet, Server, running_server
 from tests.soak.plan import Plan
 from tests.soak.results import Result, results
 from tests.soak.schedule import Event, schedule
+from tests.soak.stand_in import running_stand_in
 from tests.soak.verdict import Verdict
 from tests.soak.work import requests
 

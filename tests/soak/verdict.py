@@ -31,8 +31,7 @@ class Verdict:
         self.wrong += self.callers.complaints
         await self._look_at_rows(connection, gold)
         await self._look_at_requests(connection)
-        codes = await self.fleet.end()
-        self.wrong += [f"a replica ended with {code} on SIGTERM" for code in codes if code]
+        self.wrong += await self.fleet.end()
         self.wrong += [f"I7 left behind: {one}" for one in self.fleet.processes_left()]
         documents = [str(row) for row in await connection.fetch("TABLE jobs")]
         documents += [str(row) for row in await connection.fetch("TABLE job_errors")]
