@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check audit lint types imports migrations faults pooled soak fuzz bench lock clean
@@ -39,7 +40,7 @@ $(VENV)-s3/.done: tests/pdf/s3_server/requirements.lock | $(VENV)/.python
 	@touch $@
 
 test: $(VENV)/.dev $(VENV)-s3/.done ## the whole test suite, with coverage
-	@$(BIN)/python -m pytest -m "not slow_faults" --cov --cov-report=term:skip-covered --cov-fail-under=85
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not slow_faults" --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 faults: $(VENV)/.dev $(VENV)-s3/.done ## every case of the fault list, the slow ones too
 	@$(BIN)/python -m pytest tests/faults

@@ -1,6 +1,6 @@
 """Lists in pages: jobs by status, and the papers of a job."""
 
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from yarl import URL
@@ -201,7 +201,7 @@ async def test_a_job_without_papers_has_an_empty_list(api, sql):
     assert await pages(api, PAPERS.format(job_id)) == [[]]
 
 
-@pytest.mark.parametrize("job_id", [str(uuid4()), "abc", "%00", "{x}", "9" * 4000])
+@pytest.mark.parametrize("job_id", [str(UUID(int=7)), "abc", "%00", "{x}", "9" * 4000])
 async def test_papers_of_an_unknown_job_are_not_found(api, job_id):
     response = await api.get(URL(PAPERS.format(job_id), encoded=True))
     problem = await response.json(content_type="application/problem+json")

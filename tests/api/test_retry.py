@@ -1,7 +1,7 @@
 """Retrying a job over HTTP: what is recorded, and what is refused."""
 
 import asyncio
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import pytest
@@ -182,7 +182,7 @@ async def test_a_retry_takes_no_body(api, sql, ended, body, headers, status):
     ]
 
 
-@pytest.mark.parametrize("job_id", [str(uuid4()), "abc", "%00"])
+@pytest.mark.parametrize("job_id", [str(UUID(int=7)), "abc", "%00"])
 async def test_an_unknown_job_cannot_be_retried(api, job_id):
     assert await refusal(await api.post(URL.format(job_id))) == (404, "Job not found")
 
