@@ -7,7 +7,6 @@ from aiohttp import hdrs, web
 
 from service.api.pages import guard_pages
 from service.api.rate import RateLimits
-from service.api.ready import Ready, is_plain
 from service.api.server import SERVER_NAME
 from service.api.traffic import Traffic
 
@@ -30,13 +29,7 @@ class Dressing:
             response.force_close()
         self.traffic.note(request, response)
 
-    def ready(self, request: web.Request, packed: bytes) -> Ready | None:
-        """The answer that is `packed`; None if `dress` would put more on it than is in there."""
-        if self.is_stopping() or self.rates.counts_reads or not is_plain(request):
-            return None
-        response = Ready(packed)
-        self.traffic.note(request, response)
-        return response
-
-
-DRESSING: web.AppKey[Dressing] = web.AppKey("dressing", Dressing)
+    @property
+    def adds(self) -> bool:
+        """Whether a plain look gets more than its own headers and the server's name now."""
+        return self.is_stopping() or self.rates.counts_reads

@@ -14,7 +14,6 @@ from aiohttp import hdrs, web
 from service.api.auth import GRANT, demand_ownership
 from service.api.body import read_json, read_no_body
 from service.api.conditions import is_seen
-from service.api.dressing import DRESSING
 from service.api.looks import LOOKS
 from service.api.prefer import applied, preferred_wait
 from service.api.schemas import load_request
@@ -32,6 +31,7 @@ DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 ADMISSION: web.AppKey[Admission] = web.AppKey("admission", Admission)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
+FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
@@ -92,7 +92,7 @@ def _recorded(
     return json_response(body, status=202, headers={"Location": str(location)})
 
 
-async def get_job(request: web.Request) -> web.StreamResponse:
+async def get_job(request: web.Request) -> web.Response:
     """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it.
 
     With `Prefer: wait=N` the answer waits for a change, where there is room to wait.
@@ -100,12 +100,12 @@ async def get_job(request: web.Request) -> web.StreamResponse:
     job_id, wait = job_id_of(request), preferred_wait(request)
     if wait is not None and request.app[WAITING].has_room:
         return await _get_changed_job(request, job_id, wait)
+    if (failed := request.get(FAILED)) is not None:  # a look was taken on the short way
+        raise failed
     return _status_response(request, await request.app[LOOKS].at(job_id))
 
 
-async def _get_changed_job(
-    request: web.Request, job_id: UUID, wait: timedelta
-) -> web.StreamResponse:
+async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) -> web.Response:
     until = asyncio.get_running_loop().time() + wait.total_seconds()
     looks = request.app[LOOKS]
     with request.app[WAITING].watch(request, job_id) as watch:
@@ -118,12 +118,10 @@ async def _get_changed_job(
 
 def _status_response(
     request: web.Request, shown: Shown, *, headers: Mapping[str, str] | None = None
-) -> web.StreamResponse:
+) -> web.Response:
     if is_seen(request, shown.tag):
         response = web.Response(status=304, headers=shown.headers)
         del response.headers[hdrs.CONTENT_TYPE]  # of no content
-    elif headers is None and (ready := request.app[DRESSING].ready(request, shown.packed)):
-        return ready
     else:
         response = web.Response(body=shown.body, headers=shown.headers)
     response.headers.update(headers or {})

@@ -31,6 +31,11 @@ PUBLIC_PATHS = frozenset(
 )
 
 
+def showing_jobs(app: web.Application) -> web.AbstractRoute:
+    """The route by which the status of a job is read."""
+    return next(route for route in app.router["job"] if route.method == "GET")
+
+
 def add_routes(app: web.Application) -> None:
     """Register all routes; names are used to build URLs and by the problems middleware."""
     job = app.router.add_resource(f"{INGESTION}/job/{{job_id:[^/]+}}", name="job")

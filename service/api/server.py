@@ -12,8 +12,9 @@ import math
 import re
 import resource
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import structlog
 from aiohttp import hdrs, web
@@ -31,6 +32,18 @@ TELL_EVERY_SECONDS = 10.0
 RESERVED_FILES = 256  # for the database, storage, child processes and their pipes
 _DETAILS = {401: REFUSED, 500: "Internal error"}
 _LONG_TOKEN = re.compile(rb"\s*(authorization:\s*)?bearer\s", re.IGNORECASE)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Entrance(Protocol):
+    """What requests meet before the application."""
+
+    def before(self, long_way: Handler) -> Handler:
+        """What handles all requests, given what does so in the application."""
+
+
+ENTRANCE: web.AppKey[Entrance] = web.AppKey("entrance", Entrance)
 
 _log = structlog.get_logger(__name__)
 
@@ -90,7 +103,10 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
         options: dict[str, Any] = plain._kwargs  # there is no other way in
-        server = _Server(plain.request_handler, request_factory=plain.request_factory, **options)
+        handler: Any = plain.request_handler
+        if (entrance := self.app.get(ENTRANCE)) is not None:
+            handler = entrance.before(handler)
+        server = _Server(handler, request_factory=plain.request_factory, **options)
         server.limits = self._limits
         return server
 

@@ -11,7 +11,7 @@ from service.api.auth import authentication
 from service.api.body import BODY_SECONDS, MAX_BODY_BYTES
 from service.api.callers import ActiveCallers
 from service.api.documentation import THE_DESCRIPTION, Description
-from service.api.dressing import DRESSING, Dressing
+from service.api.dressing import Dressing
 from service.api.health import READINESS, Readiness
 from service.api.jobs import ADMISSION, DATABASE
 from service.api.jwks import PublishedKeys
@@ -20,7 +20,9 @@ from service.api.metrics import METRICS, Metrics
 from service.api.paper_files import STORE
 from service.api.problems import problems
 from service.api.rate import Bounds, RateLimits
-from service.api.routes import PUBLIC_PATHS, add_routes
+from service.api.routes import PUBLIC_PATHS, add_routes, showing_jobs
+from service.api.server import ENTRANCE
+from service.api.short_way import ShortWay
 from service.api.stats import STATS, Stats
 from service.api.streams import STREAMS, Streams
 from service.api.tokens import TokenRules, Tokens
@@ -103,8 +105,8 @@ def build_api(
     app[TRAFFIC] = Traffic()
     _look_at(app, database, store)
     _serve_waiters(app, Waiting(database, is_active=callers.is_active, limits=wait_limits))
-    app[DRESSING] = Dressing(lambda: app[READINESS].is_stopping, rates, app[TRAFFIC])
-    app.on_response_prepare.append(app[DRESSING].dress)
+    dressing = Dressing(lambda: app[READINESS].is_stopping, rates, app[TRAFFIC])
+    app.on_response_prepare.append(dressing.dress)
     watches: list[Watch] = [
         callers.watch,
         lag.watch,
@@ -115,6 +117,14 @@ def build_api(
         watches.append(published.watch)
     app.cleanup_ctx.append(_watching(watches))
     add_routes(app)
+    app[ENTRANCE] = ShortWay(
+        route=showing_jobs(app),
+        looks=app[LOOKS],
+        tokens=tokens,
+        is_active=callers.is_active,
+        dressing=dressing,
+        metrics=metrics,
+    )
     return app
 
 

@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import make_url
 
 from service.api.rate import Bounds
+from service.api.server import Runner
 from service.api.tokens import TokenRules
 from service.api.waiting import WaitLimits
 from service.app.api import API_DEADLINE_SECONDS, build_api
@@ -50,6 +51,13 @@ Sql = Callable[..., Awaitable[list[Any]]]
 Serve = Callable[..., Awaitable[TestClient]]
 
 
+class OurServer(TestServer):
+    """A server of the tests that serves as a process does."""
+
+    async def _make_runner(self, **options: Any) -> Runner:
+        return Runner(self.app, **options)
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> LocalStore:
     store = LocalStore(tmp_path / "files", max_bytes=1_000_000)
@@ -82,7 +90,7 @@ async def serve(api_database: Database, store: LocalStore) -> AsyncIterator[Serv
     ) -> TestClient:
         app = build_api(rules, database or api_database, store, bounds, wait_limits=wait_limits)
         headers = {} if sub is None else bearer(token(sub=sub))
-        clients.append(TestClient(TestServer(app), headers=headers))
+        clients.append(TestClient(OurServer(app), headers=headers))
         await clients[-1].start_server()
         return clients[-1]
 

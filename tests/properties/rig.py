@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from sqlalchemy import text
 
 from service.app.api import build_api
@@ -20,7 +20,7 @@ from service.ingest.progress import Recorder, Result
 from service.ingest.schedules import run_due
 from service.pdf.store import LocalStore
 from service.storage.engine import Database, create_engine
-from tests.api.conftest import RULES, bearer, token
+from tests.api.conftest import RULES, OurServer, bearer, token
 from tests.conftest import TRUNCATE, make_paper, returned
 
 MATCHES = 7  # papers that every query finds
@@ -68,7 +68,7 @@ class Rig:
         self.database = Database(self._engine, deadline_seconds=30)
         store = LocalStore(self._folder, max_bytes=1_000_000)
         await store.prepare()
-        self._client = TestClient(TestServer(build_api(RULES, self.database, store)))
+        self._client = TestClient(OurServer(build_api(RULES, self.database, store)))
         await self._client.start_server()
 
     async def _stop(self) -> None:
