@@ -124,6 +124,7 @@ class Fleet:
     settings: dict[str, str] = field(default_factory=dict)
     replicas: list[Replica] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
     up: asyncio.Condition = field(default_factory=asyncio.Condition)
     _begun: int = 0
     _watching: set[asyncio.Task[None]] = field(default_factory=set)
@@ -152,9 +153,10 @@ class Fleet:
         task.add_done_callback(self._watching.discard)
 
     async def kill(self, replica: Replica) -> None:
-        """SIGKILL the process and note the moment."""
+        """SIGKILL the process and note the moment; complain if it has ended already."""
         assert replica.process is not None
         replica.is_ready = False
+        self.complaints += self._ended_early(replica)
         at = time.time()
         replica.signal(signal.SIGKILL)
         await replica.process.wait()
@@ -173,11 +175,9 @@ class Fleet:
     async def end(self) -> list[str]:
         """SIGTERM to all; what was not in order, each with the last that its log says."""
         running = [(one, one.process) for one in self.replicas if one.process is not None]
-        complaints = [
-            f"{replica.name} ended by itself with {process.returncode}: {self._last_words(replica)}"
-            for replica, process in running
-            if process.returncode is not None
-        ]
+        complaints = list(self.complaints)
+        for replica, _ in running:
+            complaints += self._ended_early(replica)
         told = [(replica, process) for replica, process in running if process.returncode is None]
         for replica, _ in told:
             replica.is_ready = False
@@ -194,6 +194,13 @@ class Fleet:
                 if process.returncode is None:
                     process.kill()
         return complaints
+
+    def _ended_early(self, replica: Replica) -> list[str]:
+        """That the process has ended though nobody ended it, if so."""
+        if replica.process is None or replica.process.returncode is None:
+            return []
+        words = self._last_words(replica)
+        return [f"{replica.name} ended by itself with {replica.process.returncode}: {words}"]
 
     def _last_words(self, replica: Replica) -> str:
         lines = (self.folder / f"{replica.name}.log").read_text(errors="replace").splitlines()
