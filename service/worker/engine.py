@@ -31,6 +31,7 @@ What PgQueuer does to its users, and what is done about it here:
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -53,7 +54,7 @@ from service.storage.engine import Database
 from service.storage.listening import listen
 from service.worker.driver import PatientDriver, TransactionDriver, gives_work, wait_for
 from service.worker.queries import CHANNEL, PatientQueries, builders
-from service.worker.running import Runs
+from service.worker.running import Abandoned, Runs
 from service.worker.task import Handler, Kind, Task
 
 PAYLOAD_VERSION = 1
@@ -116,6 +117,7 @@ class Engine:
 
     async def run(self) -> None:
         """Work until `stop_taking` is called and what was in work has ended."""
+        logging.getLogger("pgqueuer").addFilter(_is_news)
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._runs.stop_lapsing(), name="leases")]
             if self.listen_url is not None:
@@ -200,6 +202,11 @@ class Engine:
             outcome = await run.outcome()
         if isinstance(outcome, Retry | Snooze):
             raise RetryRequested(outcome.delay, type(outcome).__name__.lower())
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for a task that was left to its lease: whoever left it has said why."""
+    return not (record.exc_info and isinstance(record.exc_info[1], Abandoned))
 
 
 class _Manager(QueueManager):

@@ -285,7 +285,9 @@ async def test_a_retry_that_cannot_be_written_leaves_the_task_to_its_lease(
     assert left == [("picked",)]
 
 
-async def test_a_handler_with_a_bug_leaves_the_task_to_its_lease(engine, queue, job_id, sql):
+async def test_a_handler_with_a_bug_leaves_the_task_to_its_lease(
+    engine, queue, job_id, sql, caplog
+):
     began = asyncio.Event()
 
     async def broken(_, __):
@@ -299,6 +301,7 @@ async def test_a_handler_with_a_bug_leaves_the_task_to_its_lease(engine, queue, 
         await queue(tasks(job_id, range(1)))
 
     assert await sql("SELECT status::text FROM pgqueuer") == [("picked",)]
+    assert [record for record in caplog.records if record.name == "pgqueuer"] == []  # told once
 
 
 async def test_a_task_is_run_once_however_many_engines_there_are(engine, queue, add_job, sql):
