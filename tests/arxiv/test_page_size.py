@@ -1,0 +1,120 @@
+"""Large pages: read and unpacked up to a bound, and parsed beside the event loop."""
+
+import asyncio
+import gzip
+import time
+
+import pytest
+
+from service.arxiv import atom
+from service.domain.errors import UpstreamUnavailable
+from tests.arxiv.asking import ask
+
+
+async def test_a_big_page_is_parsed_beside_the_event_loop(client, upstream, http):
+    authors = "<author><name>Ada Lovelace</name></author>" * 100
+    entries = [http.entry(f"2401.{n:05}v1", more=authors) for n in range(2000)]
+    feed = http.feed(*entries)
+    upstream.script(http.answer(feed))
+    began = time.perf_counter()
+    atom.parse(feed)
+    parsing = time.perf_counter() - began  # what the loop would stand still for
+    lag = asyncio.create_task(longest_lag())
+
+    page = await ask(client, size=2000)
+
+    lag.cancel()
+    assert len(page.papers) == 2000
+    assert await lag < parsing / 2
+
+
+async def longest_lag():
+    """The longest time the loop was not ours, until cancelled."""
+    loop = asyncio.get_running_loop()
+    longest, last = 0.0, loop.time()
+    try:
+        while True:
+            await asyncio.sleep(0)
+            longest, last = max(longest, loop.time() - last), loop.time()
+    except asyncio.CancelledError:
+        return max(longest, loop.time() - last)
+
+
+async def test_a_packed_answer_is_unpacked(client, upstream, http):
+    packed = gzip.compress(http.feed(http.entry()))
+    upstream.script(http.answer(packed, Content_Encoding="gzip"))
+
+    page = await ask(client)
+
+    assert len(page.papers) == 1
+    assert upstream.asked[0].headers["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_of_the_cap_is_read_and_one_byte_more_is_not(
+    build_client, upstream, http, packed
+):
+    body = http.feed(http.entry())
+    sent = gzip.compress(body) if packed else body
+    headers = {"Content_Encoding": "gzip"} if packed else {}
+    upstream.script(http.answer(sent, **headers))
+    enough = await build_client(api_bytes=len(body))
+    too_little = await build_client(api_bytes=len(body) - 1, attempts=1)
+
+    page = await ask(enough)
+
+    assert len(page.papers) == 1
+    with pytest.raises(UpstreamUnavailable, match="longer than"):
+        await ask(too_little)
+
+
+async def test_a_bomb_is_never_unpacked(build_client, upstream, http):
+    bomb = gzip.compress(b"\0" * 200 * 1024 * 1024, compresslevel=9)
+    upstream.script(http.answer(bomb, Content_Encoding="gzip"))
+    client = await build_client(attempts=1)
+    held = peak_memory_mib()
+
+    with pytest.raises(UpstreamUnavailable, match="longer than"):
+        await ask(client)
+
+    assert peak_memory_mib() - held < 50
+
+
+def peak_memory_mib():
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+async def test_an_endless_answer_is_left_at_the_cap(build_client, upstream, http):
+    async def for_ever(writer):
+        while not upstream.closing.is_set():
+            writer.write(b"x" * 65536)
+            await writer.drain()
+
+    endless = upstream.after(http.answer(length=False), then=for_ever)
+    upstream.script(endless)
+    client = await build_client(api_bytes=100_000, attempts=1)
+
+    with pytest.raises(UpstreamUnavailable, match="longer than"):
+        await ask(client)
+
+
+async def test_a_megabyte_attribute_in_small_pieces_costs_no_time(client, upstream, http):
+    async def in_pieces(writer):
+        for _ in range(4096):
+            writer.write(b"x" * 1024)
+            await writer.drain()
+        writer.write(tail)
+        await writer.drain()
+
+    head, tail = http.feed('<entry a="|"/>').split(b"|")
+    length = len(head) + len(tail) + 4096 * 1024
+    upstream.script(upstream.after(http.answer(head, length=length), then=in_pieces))
+    lag = asyncio.create_task(longest_lag())
+
+    page = await ask(client)
+
+    lag.cancel()
+    assert page.entries == 1
+    assert await lag < 2  # parsed as it drips, it would be ten seconds: quadratic (case 40)
