@@ -53,6 +53,11 @@ def answer(body=b"", status=200, *, length=None, **headers):
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+def chunked(*chunks):
+    """A body in the chunked coding, without the end."""
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
 async def reset(writer):
     """RST instead of an answer."""
     linger = struct.pack("ii", 1, 0)
@@ -242,8 +247,8 @@ async def client(build_client):
 
 @pytest.fixture
 def http():
-    """Builders of answers: `http.answer`, `http.reset`, `http.feed`, `http.entry`."""
-    return SimpleNamespace(answer=answer, reset=reset, feed=feed, entry=entry)
+    """Builders of answers by name: `http.answer`, `http.feed` and so on."""
+    return SimpleNamespace(answer=answer, chunked=chunked, reset=reset, feed=feed, entry=entry)
 
 
 @pytest.fixture
