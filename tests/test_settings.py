@@ -2,45 +2,12 @@
 
 import dataclasses
 import os
-import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from service.secrets import signing_keys
-from service.settings import Settings, SettingsError, SettingsSchema, is_arxiv, unknown_names
-
-SECRET = "a secret of more than thirty-two bytes"
-ELSEWHERE = "http://127.0.0.1:9"
-STAND_IN = {
-    "ARXIV_API_URL": ELSEWHERE,
-    "ARXIV_OAI_URL": ELSEWHERE,
-    "ARXIV_PDF_URL": ELSEWHERE,
-}
-
-
-def settings(**environ: str) -> Settings:
-    return Settings.from_environ(environ)
-
-
-def problems(**environ: str) -> dict[str, str]:
-    with pytest.raises(SettingsError) as caught:
-        settings(**environ)
-    secret = [value for value in environ.values() if len(value) > 5 and value != "http://"]
-    assert not any(value in str(caught.value) for value in secret)
-    return caught.value.problems
-
-
-def public_pem(key) -> str:
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
-
-
-RSA_PEM = public_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
-EC_PEM = public_pem(ec.generate_private_key(ec.SECP256R1()))
+from service.settings import Settings, SettingsSchema, unknown_names
+from tests.environ import RSA_PEM, SECRET, STAND_IN, problems, settings
 
 
 def test_nothing_need_be_set():
@@ -198,69 +165,6 @@ def test_all_wrong_variables_are_named_at_once():
 
 
 @pytest.mark.parametrize(
-    ("environ", "name"),
-    [
-        ({"JWT_SECRET": SECRET, "JWT_PUBLIC_KEY": RSA_PEM}, "JWT_PUBLIC_KEY"),
-        ({"JWT_SECRET": SECRET, "JWT_ALGORITHM": "RS256"}, "JWT_ALGORITHM"),
-        ({"JWT_PUBLIC_KEY": RSA_PEM}, "JWT_ALGORITHM"),
-        ({"JWT_PUBLIC_KEY": "no key at all", "JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY"),
-        (
-            {
-                "JWT_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nnonsense\n-----END PUBLIC KEY-----",
-                "JWT_ALGORITHM": "RS256",
-            },
-            "JWT_PUBLIC_KEY",
-        ),
-        ({"JWT_PUBLIC_KEY": EC_PEM, "JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY"),
-        ({"JWT_PUBLIC_KEY": RSA_PEM, "JWT_ALGORITHM": "ES256"}, "JWT_PUBLIC_KEY"),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_keys_must_fit_their_algorithm(environ, name):
-    assert list(problems(**environ)) == [name]
-
-
-@pytest.mark.parametrize(
-    ("pem", "algorithm"), [(RSA_PEM, "RS256"), (RSA_PEM, "PS256"), (EC_PEM, "ES256")]
-)
-def test_a_public_key_that_fits_is_taken(pem, algorithm):
-    known = settings(JWT_PUBLIC_KEY=pem, JWT_ALGORITHM=algorithm)
-
-    assert known.jwt_keys == (pem.strip(),)
-
-
-@pytest.mark.parametrize(
-    "urls",
-    [
-        {},
-        {"ARXIV_API_URL": ELSEWHERE, "ARXIV_PDF_URL": ELSEWHERE},
-        {"ARXIV_OAI_URL": ELSEWHERE, "ARXIV_PDF_URL": ELSEWHERE},
-        {**STAND_IN, "ARXIV_API_URL": "http://EXPORT.arXiv.org/api/query"},
-        {**STAND_IN, "ARXIV_API_URL": "http://export.arxiv.org./api/query"},
-        {**STAND_IN, "ARXIV_API_URL": "http://arxiv.org:80/api/query"},
-    ],
-    ids=str,
-)
-def test_arxivs_interval_cannot_be_shortened_against_arxiv(urls):
-    assert list(problems(**urls, ARXIV_MIN_INTERVAL_SECONDS="2.9")) == [
-        "ARXIV_MIN_INTERVAL_SECONDS"
-    ]
-
-
-@pytest.mark.parametrize("host", ["export.arxiv.org", "arxiv.org", "ARXIV.ORG", "arxiv.org."])
-def test_arxivs_rate_of_pdfs_cannot_be_raised_against_arxiv(host):
-    urls = {**STAND_IN, "ARXIV_PDF_URL": f"https://{host}/pdf"}
-
-    assert list(problems(**urls, ARXIV_PDF_PER_SECOND="4.1")) == ["ARXIV_PDF_PER_SECOND"]
-
-
-def test_a_stand_in_may_be_asked_faster():
-    known = settings(**STAND_IN, ARXIV_MIN_INTERVAL_SECONDS="0", ARXIV_PDF_PER_SECOND="1000")
-
-    assert known.arxiv_min_interval_seconds == 0
-
-
-@pytest.mark.parametrize(
     ("url", "bucket", "folder"),
     [
         ("file:///srv/pdfs", None, "/srv/pdfs"),
@@ -275,52 +179,8 @@ def test_pdfs_are_kept_in_a_folder_or_in_a_bucket(url, bucket, folder):
     assert known.storage_root == Path(folder)
 
 
-def test_being_slower_than_asked_is_always_allowed():
-    known = settings(ARXIV_MIN_INTERVAL_SECONDS="10", ARXIV_PDF_PER_SECOND="1")
-
-    assert known.arxiv_min_interval_seconds == 10
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("arxiv.org", True),
-        ("export.arxiv.org", True),
-        ("oaipmh.arxiv.org", True),
-        ("notarxiv.org", False),
-        ("arxiv.org.example.org", False),
-        ("127.0.0.1", False),
-        ("", False),
-    ],
-)
-def test_arxivs_hosts_are_known(host, expected):
-    assert is_arxiv(host) is expected
-
-
 def test_an_empty_variable_counts_as_unset_but_for_the_secret():
     assert settings(PORT="", DATABASE_URL="", ARXIV_CONTACT="").port == 8000
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://user:hunter2@h/d",
-        "postgresql://user@h/d?password=hunter2",
-        "postgresql://user:hunter2@h/d?sslmode=require",
-        "postgresql+asyncpg://user:hun%40ter2@h/d",
-        "postgresql://user:hunter2@with@sign@h/d",
-        "postgresql://h/d?sslpassword=hunter2",
-    ],
-)
-def test_the_shown_configuration_hides_secrets(url):
-    shown = settings(DATABASE_URL=url, JWT_SECRET=SECRET).masked()
-
-    text = str(shown)
-    assert SECRET not in text
-    assert "hunter2" not in text
-    assert "hun%40ter2" not in text
-    assert shown["JWT_SECRET"] == "***"
-    assert "h/d" in str(shown["DATABASE_URL"])
 
 
 def test_the_shown_configuration_has_every_variable():
@@ -337,57 +197,6 @@ def test_names_that_look_like_ours_are_pointed_out():
         "ARXIV_MIN_INTERVAL": "ARXIV_MIN_INTERVAL_SECONDS",
         "JWT_SECRETS": "JWT_SECRET",
     }
-
-
-def test_the_secret_may_be_any_bytes_of_that_length():
-    assert settings(JWT_SECRET="ü" * 16).jwt_keys == ("ü" * 16,)
-
-
-# The development secret
-
-
-def test_a_configured_key_is_used(tmp_path):
-    known = settings(JWT_SECRET=SECRET, DATA_DIR=str(tmp_path))
-
-    assert signing_keys(known) == ((SECRET,), None)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_development_secret_is_random_private_and_kept(tmp_path):
-    (first,), path = signing_keys(settings(DATA_DIR=str(tmp_path / "a")))
-    (again,), _ = signing_keys(settings(DATA_DIR=str(tmp_path / "a")))
-    (other,), _ = signing_keys(settings(DATA_DIR=str(tmp_path / "b")))
-
-    assert first == again
-    assert first != other
-    assert len(first) >= 48
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_replicas_that_share_a_database_must_be_given_a_key(tmp_path):
-    known = settings(DATABASE_URL="postgresql://h/d", DATA_DIR=str(tmp_path))
-
-    with pytest.raises(SettingsError) as caught:
-        signing_keys(known)
-
-    assert list(caught.value.problems) == ["JWT_SECRET"]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_secret_file_that_is_too_short_is_refused(tmp_path):
-    (tmp_path / "jwt-secret").write_text("short")
-
-    with pytest.raises(SettingsError):
-        signing_keys(settings(DATA_DIR=str(tmp_path)))
-
-
-def test_processes_that_start_at_once_agree_on_the_secret(tmp_path):
-    for number in range(30):
-        known = settings(DATA_DIR=str(tmp_path / str(number)))
-        with ThreadPoolExecutor(8) as pool:
-            keys = list(pool.map(lambda _, known=known: signing_keys(known)[0], range(8)))
-
-        assert len(set(keys)) == 1
 
 
 def test_the_environment_is_read_when_asked_and_not_at_import(monkeypatch):
