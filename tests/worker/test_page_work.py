@@ -1,65 +1,23 @@
-"""Work on real rows: starts are counted first, crashes end, and who comes late changes nothing."""
+"""Work on a page: its start is counted first, crashes end, and who comes late changes nothing."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
-from service.domain.outcome import Fail, Retry, Snooze, Succeed
-from service.domain.paper import Page
-from service.ingest.fulltext import FetchPdf, PdfTools
-from service.ingest.harvest import HarvestPage
-from service.ingest.progress import Recorder
-from service.ingest.readers import Readers
+from service.domain.outcome import Fail, Retry, Succeed
 from service.ingest.submit import submit
-from service.worker.boundary import MAX_CRASHES, run_work
-from tests.conftest import make_paper, make_request
+from service.worker.boundary import MAX_CRASHES
+from tests.conftest import make_request
+from tests.worker.work import Arxiv, harvest, run
 
-PAPER = "2301.00000"
-
-
-class Arxiv:
-    """A stand-in for arXiv: one page of five papers for every question, or an error."""
-
-    def __init__(self, error=None) -> None:
-        self.error, self.asked = error, 0
-        self.seen = None
-
-    async def page(self, criteria, *, offset, size, asker):
-        self.asked += 1
-        if self.seen is not None:
-            await self.seen()
-        if self.error is not None:
-            raise self.error
-        return Page(
-            papers=tuple(make_paper(f"2301.{offset + n:05}v1") for n in range(5)), total=100
-        )
-
-    @asynccontextmanager
-    async def open_pdf(self, *_, **__):
-        self.asked += 1
-        if self.seen is not None:
-            await self.seen()
-        raise self.error or AssertionError("no PDF should be asked for")
-        yield
+JOB = "SELECT status, papers_fetched, pages_fetched, harvest_starts, harvest_attempts FROM jobs"
 
 
 @pytest.fixture
 async def job_id(database):
     return (await submit(database, make_request(), caller="alice")).id
-
-
-def harvest(database, job_id, arxiv=None, **more):
-    return HarvestPage(job_id, {}, database, arxiv or Arxiv(), **more)
-
-
-async def run(work):
-    return await run_work(work, jitter=lambda: 0.0)
-
-
-JOB = "SELECT status, papers_fetched, pages_fetched, harvest_starts, harvest_attempts FROM jobs"
 
 
 async def test_a_start_is_committed_before_arxiv_is_asked(database, job_id, sql):
@@ -233,109 +191,3 @@ async def test_a_page_that_comes_after_the_cancellation_is_not_stored(database, 
     assert await sql("SELECT * FROM papers") == []
     assert await sql("SELECT * FROM pgqueuer") == []
     assert (await sql(JOB))[0].papers_fetched == 0
-
-
-@pytest.fixture
-async def fetch(database, job_id, sql):
-    """The work on one PDF of a harvested job."""
-    await run(harvest(database, job_id))
-    arxiv = Arxiv(UpstreamFaulty("cut short"))
-    recorder = Recorder(database, gathering=timedelta(milliseconds=1))
-    writing = asyncio.create_task(recorder.run())
-
-    def fetch(**more) -> FetchPdf:
-        tools = PdfTools(
-            database=database,
-            arxiv=arxiv,
-            store=Room(),
-            extractor=None,
-            recorder=recorder,
-            readers=Readers(1, calm=timedelta(0)),
-        )
-        return FetchPdf(job_id, PAPER, False, tools, **more)
-
-    fetch.arxiv = arxiv
-    yield fetch
-    writing.cancel()
-    await asyncio.wait({writing})
-
-
-class Room:
-    """A place for partial files; nothing ever comes to be stored."""
-
-    @asynccontextmanager
-    async def partial(self, _):
-        yield self
-
-    size, etag = 0, None
-
-
-ROW = "SELECT state, attempts, failures FROM job_papers WHERE arxiv_id = '2301.00000'"
-
-
-async def test_an_attempt_at_a_pdf_is_committed_before_it_is_asked_for(fetch, sql):
-    seen = []
-
-    async def look():
-        seen.extend(await sql(ROW))
-
-    fetch.arxiv.seen = look
-    outcome = await run(fetch())
-
-    assert seen == [("pending", 1, 0)]
-    assert isinstance(outcome, Retry)
-    assert await sql(ROW) == [("pending", 1, 1)]
-
-
-async def test_attempts_at_a_pdf_are_bounded(fetch, sql):
-    outcomes = [await run(fetch(max_attempts=3)) for _ in range(3)]
-
-    assert [type(outcome) for outcome in outcomes] == [Retry, Retry, Fail]
-    assert (await sql(ROW))[0].state == "failed"
-    assert await sql("SELECT pdfs_failed FROM jobs") == [(1,)]
-
-
-async def test_a_pdf_that_took_its_worker_along_is_quarantined(fetch, sql):
-    await sql("UPDATE job_papers SET unfinished_reads = 3")
-
-    outcome = await run(fetch())
-
-    assert outcome.code == "quarantined"
-    assert fetch.arxiv.asked == 0
-    assert (await sql(ROW))[0].state == "failed"
-
-
-async def test_a_pdf_whose_workers_always_died_is_quarantined(fetch, sql):
-    await sql("UPDATE job_papers SET attempts = :n", n=MAX_CRASHES)
-
-    outcome = await run(fetch())
-
-    assert outcome.code == "quarantined"
-    assert fetch.arxiv.asked == 0
-
-
-async def test_an_outcome_that_is_recorded_twice_counts_once(fetch, sql):
-    work = fetch()
-    attempt = await work.begin()
-
-    for _ in range(2):
-        await work.conclude(attempt, Snooze(timedelta(0)), None)
-
-    assert await sql(ROW) == [("pending", 0, 0)]
-
-
-async def test_a_stale_workers_failure_does_not_fail_a_pdf_that_another_works_on(fetch, sql):
-    stale, current = fetch(), fetch()
-    late = await stale.begin()
-    await current.begin()
-
-    await stale.conclude(late, Fail("upstream_faulty", "gave up"), UpstreamFaulty("late"))
-
-    assert (await sql(ROW))[0].state == "pending"
-
-
-async def test_the_work_on_a_finished_pdf_is_not_begun(fetch, sql):
-    await sql("UPDATE job_papers SET state = 'failed'")
-
-    assert await run(fetch()) == Succeed()
-    assert fetch.arxiv.asked == 0

@@ -1,0 +1,42 @@
+"""Work on real rows, run as a worker runs it, with a stand-in for the client of arXiv."""
+
+from contextlib import asynccontextmanager
+
+from service.domain.paper import Page
+from service.ingest.harvest import HarvestPage
+from service.worker.boundary import run_work
+from tests.conftest import make_paper
+
+
+class Arxiv:
+    """A stand-in for arXiv: one page of five papers for every question, or an error."""
+
+    def __init__(self, error=None) -> None:
+        self.error, self.asked = error, 0
+        self.seen = None
+
+    async def page(self, criteria, *, offset, size, asker):
+        self.asked += 1
+        if self.seen is not None:
+            await self.seen()
+        if self.error is not None:
+            raise self.error
+        return Page(
+            papers=tuple(make_paper(f"2301.{offset + n:05}v1") for n in range(5)), total=100
+        )
+
+    @asynccontextmanager
+    async def open_pdf(self, *_, **__):
+        self.asked += 1
+        if self.seen is not None:
+            await self.seen()
+        raise self.error or AssertionError("no PDF should be asked for")
+        yield
+
+
+def harvest(database, job_id, arxiv=None, **more):
+    return HarvestPage(job_id, {}, database, arxiv or Arxiv(), **more)
+
+
+async def run(work):
+    return await run_work(work, jitter=lambda: 0.0)
