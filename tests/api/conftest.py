@@ -25,6 +25,8 @@ from tests.conftest import OpenDatabase
 RULES = TokenRules(key="a secret of the tests, longer than 32 bytes", algorithm="HS256")
 PREFIX = "/api/v1/ingestion"
 GOOD_BODY = {"search_query": {"category": "cs.AI"}}
+JOB = "123e4567-e89b-12d3-a456-426614174000"
+STATUS = f"{PREFIX}/job/{JOB}"
 
 
 def token(*, key: str = RULES.key, algorithm: str = "HS256", **claims: Any) -> str:
@@ -102,6 +104,12 @@ async def serve(api_database: Database, store: LocalStore) -> AsyncIterator[Serv
 @pytest.fixture
 async def api(serve: Serve) -> TestClient:
     return await serve()
+
+
+@pytest.fixture
+async def job(sql: Sql) -> None:
+    """A running job with the id `JOB`."""
+    await sql(f"INSERT INTO jobs (id, status, started_at) VALUES ('{JOB}', 'running', now())")
 
 
 @dataclass

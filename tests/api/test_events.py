@@ -1,38 +1,21 @@
-"""A job's changes as Server-Sent Events."""
+"""A job's changes as Server-Sent Events: which come, in what form, and what who comes back gets."""
 
 import asyncio
-import socket
-from time import monotonic, time
 
 import pytest
 
-from service.api.waiting import WAITING, WaitLimits
-from tests.api.conftest import bearer, token
-from tests.api.waiters import begun, blocks, crowd, emptied, events
+from service.api.waiting import WaitLimits
+from tests.api.conftest import JOB, STATUS
+from tests.api.waiters import END, EVENTS, LONG, MOVE, begun, blocks, crowd, emptied, events
 
-JOB = "123e4567-e89b-12d3-a456-426614174000"
-STATUS = f"/api/v1/ingestion/job/{JOB}"
-URL = f"{STATUS}/events"
-MOVE = "UPDATE jobs SET papers_fetched = papers_fetched + 1"
-END = "UPDATE jobs SET status = 'completed'"
-LONG = {"Prefer": "wait=50"}
 HELD = (
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE application_name = 'tests waiters' AND state <> 'idle'"
 )
-LARGE = f"""
-    INSERT INTO job_errors (job_id, stage, error)
-    SELECT '{JOB}', 'general', repeat('x', 1000) FROM generate_series(1, 100)
-"""
-
-
-@pytest.fixture
-async def job(sql):
-    await sql(f"INSERT INTO jobs (id, status, started_at) VALUES ('{JOB}', 'running', now())")
 
 
 async def test_each_change_is_an_event_until_the_job_is_final(api, sql, job):
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         stream = events(response)
         first = await anext(stream)
         await sql(MOVE)
@@ -51,14 +34,14 @@ async def test_each_change_is_an_event_until_the_job_is_final(api, sql, job):
 async def test_the_id_of_an_event_is_the_etag_of_the_status(api, job):
     etag = (await api.get(STATUS)).headers["ETag"]
 
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         event = await anext(events(response))
 
     assert etag == f'"{event.id}"'
 
 
 async def test_the_head_tells_everybody_between_not_to_keep_anything(api, job):
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "text/event-stream"
         assert response.headers["Cache-Control"] == "no-store"
@@ -69,7 +52,7 @@ async def test_the_head_tells_everybody_between_not_to_keep_anything(api, job):
 async def test_a_silent_job_is_heard_to_be_alive(serve, job):
     api = await serve(wait_limits=WaitLimits(heartbeat=WaitLimits().rest))
 
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         await anext(events(response))
         beats = blocks(response)
 
@@ -78,10 +61,10 @@ async def test_a_silent_job_is_heard_to_be_alive(serve, job):
 
 
 async def test_who_comes_back_gets_nothing_that_it_has_seen(api, sql, job):
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         seen = await anext(events(response))
 
-    async with api.get(URL, headers={"Last-Event-ID": seen.id}) as response:
+    async with api.get(EVENTS, headers={"Last-Event-ID": seen.id}) as response:
         await begun(api)
         await sql(MOVE)
         event = await anext(events(response))
@@ -90,12 +73,12 @@ async def test_who_comes_back_gets_nothing_that_it_has_seen(api, sql, job):
 
 
 async def test_who_comes_back_late_gets_the_newest_state_only(api, sql, job):
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         seen = await anext(events(response))
     for _ in range(3):
         await sql(MOVE)
 
-    async with api.get(URL, headers={"Last-Event-ID": seen.id}) as response:
+    async with api.get(EVENTS, headers={"Last-Event-ID": seen.id}) as response:
         event = await anext(events(response))
 
     assert event.document["progress"]["papers_fetched"] == 3
@@ -103,7 +86,7 @@ async def test_who_comes_back_late_gets_the_newest_state_only(api, sql, job):
 
 @pytest.mark.parametrize("nonsense", ["", "abc", "-1", "1.0", "NaN", "9" * 30, "١", "0", "' OR 1"])
 async def test_a_last_event_id_that_is_none_is_treated_as_none(api, job, nonsense):
-    async with api.get(URL, headers={"Last-Event-ID": nonsense}) as response:
+    async with api.get(EVENTS, headers={"Last-Event-ID": nonsense}) as response:
         event = await anext(events(response))
 
     assert event.document["job_id"] == JOB
@@ -112,50 +95,20 @@ async def test_a_last_event_id_that_is_none_is_treated_as_none(api, job, nonsens
 async def test_a_final_job_is_one_event_and_the_end(api, sql, job):
     await sql(END)
 
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         (event,) = [event async for event in events(response)]
 
-    again = await api.get(URL, headers={"Last-Event-ID": event.id})
+    again = await api.get(EVENTS, headers={"Last-Event-ID": event.id})
     assert event.document["status"] == "completed"
     assert (again.status, await again.read()) == (204, b"")
 
 
 async def test_head_is_get_without_the_stream(api, job):
-    response = await api.head(URL)
+    response = await api.head(EVENTS)
 
     assert response.status == 200
     assert response.headers["Content-Type"] == "text/event-stream"
     await emptied(api)
-
-
-@pytest.mark.parametrize("job_id", [JOB.replace("123e", "0000"), "abc", "%00"])
-async def test_what_is_no_job_is_a_problem_before_any_stream(api, job, job_id):
-    response = await api.get(URL.replace(JOB, job_id))
-
-    assert response.status == 404
-    assert response.content_type == "application/problem+json"
-    assert (await response.json(content_type=None))["detail"] == "Job not found"
-    await emptied(api)
-
-
-async def test_without_a_token_there_is_no_stream(serve, job):
-    api = await serve(sub=None)
-
-    response = await api.get(URL)
-
-    assert response.status == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer"
-
-
-async def test_without_a_database_there_is_no_stream(serve, job, open_database):
-    api = await serve(
-        database=open_database("postgresql://u:p@127.0.0.1:1/none", deadline_seconds=1)
-    )
-
-    response = await api.get(URL)
-
-    assert response.status == 503
-    assert "Retry-After" in response.headers
 
 
 async def test_counters_never_go_back_between_events(api, sql, job):
@@ -164,7 +117,7 @@ async def test_counters_never_go_back_between_events(api, sql, job):
             await sql(MOVE)
         await sql(END)
 
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         working = asyncio.create_task(work())
         seen = [event async for event in events(response)]
         await working
@@ -175,93 +128,9 @@ async def test_counters_never_go_back_between_events(api, sql, job):
     assert [int(event.id) for event in seen] == sorted({int(event.id) for event in seen})
 
 
-async def test_streams_end_when_the_process_is_to_stop(api, job):
-    async with api.get(URL) as response:
-        stream = events(response)
-        await anext(stream)
-        await begun(api)
-
-        api.app[WAITING].close()
-
-        assert [event async for event in stream] == []
-    late = await api.get(URL)
-    assert late.status == 503
-    assert "Retry-After" in late.headers
-    assert late.content_type == "application/problem+json"
-
-
-async def test_beyond_the_bound_there_is_no_stream(serve, job):
-    api = await serve(wait_limits=WaitLimits(waiters=1))
-    async with api.get(URL) as response:
-        await begun(api)
-
-        more = await api.get(URL)
-
-        assert response.status == 200
-        assert more.status == 503
-        assert "Retry-After" in more.headers
-
-
-async def test_the_stream_of_a_blocked_caller_ends(api, sql, job):
-    async with api.get(URL) as response:
-        stream = events(response)
-        await anext(stream)
-
-        await sql("INSERT INTO callers (sub, is_blocked) VALUES ('alice', true)")
-
-        assert [event async for event in stream] == []
-
-
-async def test_the_stream_ends_with_its_token(serve, job):
-    api = await serve(sub=None)
-    began = monotonic()
-    short = bearer(token(exp=int(time()) - 3))  # good by the leeway of five seconds
-
-    async with api.get(URL, headers=short) as response:
-        seen = [event async for event in events(response)]
-
-    assert len(seen) == 1
-    assert monotonic() - began < 30
-
-
-async def test_the_stream_of_a_deleted_job_ends(api, sql, job):
-    async with api.get(URL) as response:
-        stream = events(response)
-        await anext(stream)
-
-        await sql("DELETE FROM jobs")
-
-        assert [event async for event in stream] == []
-
-
-async def test_those_who_left_are_forgotten(api, job):
-    async with crowd(api) as session:
-        streams = [await session.get(URL) for _ in range(5)]
-        await begun(api, 5)
-        for stream in streams:
-            stream.close()
-
-    await emptied(api)
-
-
-async def test_who_takes_nothing_is_cut_off(serve, sql, job):
-    api = await serve(wait_limits=WaitLimits(send=WaitLimits().poll))
-    await sql(LARGE)
-    with socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.connect((api.host, api.port))
-        head = f"GET {URL} HTTP/1.1\r\nHost: x\r\n{_authorization(api)}\r\n\r\n"
-        client.sendall(head.encode())
-        await begun(api)
-
-        async with asyncio.timeout(60):
-            while len(api.app[WAITING]):
-                await sql(MOVE)
-
-
 async def test_a_stream_outlives_an_absence_of_the_database(serve, link, sql, job, open_database):
     api = await serve(database=open_database(link.url, deadline_seconds=0.5))
-    async with api.get(URL) as response:
+    async with api.get(EVENTS) as response:
         stream = events(response)
         await anext(stream)
         link.freeze()
@@ -283,7 +152,7 @@ async def test_two_hundred_waiters_need_one_read_and_no_connection(
         )
     )
     async with crowd(api) as session:
-        responses = [await session.get(URL) for _ in range(100)]
+        responses = [await session.get(EVENTS) for _ in range(100)]
         streams = [events(response) for response in responses]
         polls = [asyncio.create_task(session.get(STATUS, headers=LONG)) for _ in range(100)]
         for stream in streams:
@@ -300,7 +169,3 @@ async def test_two_hundred_waiters_need_one_read_and_no_connection(
     assert len(bodies) == 1
     assert held == [(0,)]
     await emptied(api)
-
-
-def _authorization(api) -> str:
-    return f"Authorization: {api.session.headers['Authorization']}"

@@ -9,17 +9,8 @@ from sqlalchemy import text
 
 from service.api.looks import LOOKS
 from service.api.waiting import WAITING, WaitLimits
-from tests.api.waiters import begun, emptied
-
-JOB = "123e4567-e89b-12d3-a456-426614174000"
-URL = f"/api/v1/ingestion/job/{JOB}"
-MOVE = "UPDATE jobs SET papers_fetched = papers_fetched + 1"
-LONG = {"Prefer": "wait=50"}
-
-
-@pytest.fixture
-async def job(sql):
-    await sql(f"INSERT INTO jobs (id, status, started_at) VALUES ('{JOB}', 'running', now())")
+from tests.api.conftest import JOB, STATUS
+from tests.api.waiters import LONG, MOVE, begun, emptied
 
 
 @pytest.fixture
@@ -31,12 +22,12 @@ async def unannounced(sql, job):
 
 
 async def tag_of(api) -> str:
-    return (await api.get(URL)).headers["ETag"]
+    return (await api.get(STATUS)).headers["ETag"]
 
 
 async def test_a_change_answers_those_who_wait(api, sql, job):
     seen = await tag_of(api)
-    asked = asyncio.create_task(api.get(URL, headers={**LONG, "If-None-Match": seen}))
+    asked = asyncio.create_task(api.get(STATUS, headers={**LONG, "If-None-Match": seen}))
     await begun(api)
 
     await sql(MOVE)
@@ -50,7 +41,7 @@ async def test_a_change_answers_those_who_wait(api, sql, job):
 
 
 async def test_without_an_etag_a_change_since_the_request_is_waited_for(api, sql, job):
-    asked = asyncio.create_task(api.get(URL, headers=LONG))
+    asked = asyncio.create_task(api.get(STATUS, headers=LONG))
     await begun(api)
 
     await sql("SELECT cancel_job(:job)", job=JOB)
@@ -60,7 +51,7 @@ async def test_without_an_etag_a_change_since_the_request_is_waited_for(api, sql
 
 async def test_what_nobody_sees_wakes_nobody(api, sql, job):
     seen = await tag_of(api)
-    asked = asyncio.create_task(api.get(URL, headers={**LONG, "If-None-Match": seen}))
+    asked = asyncio.create_task(api.get(STATUS, headers={**LONG, "If-None-Match": seen}))
     await begun(api)
 
     await sql("UPDATE jobs SET harvest_starts = harvest_starts + 1")
@@ -73,7 +64,7 @@ async def test_nothing_new_is_304_after_the_wait(api, job):
     seen = await tag_of(api)
     began = monotonic()
 
-    response = await api.get(URL, headers={"Prefer": "wait=1", "If-None-Match": seen})
+    response = await api.get(STATUS, headers={"Prefer": "wait=1", "If-None-Match": seen})
 
     assert response.status == 304
     assert monotonic() - began >= 1
@@ -84,7 +75,7 @@ async def test_nothing_new_is_304_after_the_wait(api, job):
 async def test_nothing_new_is_200_after_the_wait_to_a_caller_without_an_etag(api, job):
     began = monotonic()
 
-    response = await api.get(URL, headers={"Prefer": "wait=1"})
+    response = await api.get(STATUS, headers={"Prefer": "wait=1"})
 
     assert response.status == 200
     assert monotonic() - began >= 1
@@ -95,21 +86,21 @@ async def test_a_final_job_is_answered_at_once(api, sql, job, status):
     await sql(f"UPDATE jobs SET status = '{status}'")
     seen = await tag_of(api)
 
-    plain = await api.get(URL, headers=LONG)
-    unchanged = await api.get(URL, headers={**LONG, "If-None-Match": seen})
+    plain = await api.get(STATUS, headers=LONG)
+    unchanged = await api.get(STATUS, headers={**LONG, "If-None-Match": seen})
 
     assert (plain.status, unchanged.status) == (200, 304)
     assert unchanged.headers["Preference-Applied"] == "wait=50"
 
 
 async def test_an_etag_that_no_longer_holds_is_answered_at_once(api, job):
-    response = await api.get(URL, headers={**LONG, "If-None-Match": '"0"'})
+    response = await api.get(STATUS, headers={**LONG, "If-None-Match": '"0"'})
 
     assert response.status == 200
 
 
 async def test_an_unknown_job_is_not_waited_for(api, job):
-    response = await api.get(URL.replace("123e", "0000"), headers=LONG)
+    response = await api.get(STATUS.replace("123e", "0000"), headers=LONG)
 
     assert response.status == 404
     await emptied(api)
@@ -124,7 +115,7 @@ async def test_an_unknown_job_is_not_waited_for(api, job):
     ],
 )
 async def test_a_preference_that_is_not_understood_is_ignored(api, job, value):
-    response = await api.get(URL, headers={"Prefer": value})
+    response = await api.get(STATUS, headers={"Prefer": value})
 
     assert response.status == 200
     assert "Preference-Applied" not in response.headers
@@ -141,7 +132,7 @@ async def test_a_preference_that_is_not_understood_is_ignored(api, job, value):
 async def test_a_wait_is_understood_in_all_forms_and_capped(api, sql, job, value, applied):
     await sql("UPDATE jobs SET status = 'failed'")
 
-    response = await api.get(URL, headers={"Prefer": value})
+    response = await api.get(STATUS, headers={"Prefer": value})
 
     assert response.headers["Preference-Applied"] == f"wait={applied}"
 
@@ -149,13 +140,13 @@ async def test_a_wait_is_understood_in_all_forms_and_capped(api, sql, job, value
 async def test_several_headers_are_one_list(api, sql, job):
     await sql("UPDATE jobs SET status = 'failed'")
 
-    response = await api.get(URL, headers=[("Prefer", "respond-async"), ("Prefer", "wait=5")])
+    response = await api.get(STATUS, headers=[("Prefer", "respond-async"), ("Prefer", "wait=5")])
 
     assert response.headers["Preference-Applied"] == "wait=5"
 
 
 async def test_head_waits_as_get_does(api, sql, job):
-    asked = asyncio.create_task(api.head(URL, headers=LONG))
+    asked = asyncio.create_task(api.head(STATUS, headers=LONG))
     await begun(api)
 
     await sql(MOVE)
@@ -167,7 +158,7 @@ async def test_head_waits_as_get_does(api, sql, job):
 
 
 async def test_a_change_that_is_not_announced_is_seen_all_the_same(api, sql, unannounced):
-    asked = asyncio.create_task(api.get(URL, headers=LONG))
+    asked = asyncio.create_task(api.get(STATUS, headers=LONG))
     await begun(api)
 
     await sql(MOVE)
@@ -176,7 +167,7 @@ async def test_a_change_that_is_not_announced_is_seen_all_the_same(api, sql, una
 
 
 async def test_a_job_that_is_deleted_is_not_found(api, sql, job):
-    asked = asyncio.create_task(api.get(URL, headers=LONG))
+    asked = asyncio.create_task(api.get(STATUS, headers=LONG))
     await begun(api)
 
     await sql("DELETE FROM jobs")
@@ -185,7 +176,7 @@ async def test_a_job_that_is_deleted_is_not_found(api, sql, job):
 
 
 async def test_those_who_left_are_forgotten(api, job):
-    asked = [asyncio.create_task(api.get(URL, headers=LONG)) for _ in range(5)]
+    asked = [asyncio.create_task(api.get(STATUS, headers=LONG)) for _ in range(5)]
     await begun(api, 5)
 
     for one in asked:
@@ -196,24 +187,24 @@ async def test_those_who_left_are_forgotten(api, job):
 
 async def test_all_are_answered_when_the_process_is_to_stop(api, job):
     seen = await tag_of(api)
-    plain = asyncio.create_task(api.get(URL, headers=LONG))
-    unchanged = asyncio.create_task(api.get(URL, headers={**LONG, "If-None-Match": seen}))
+    plain = asyncio.create_task(api.get(STATUS, headers=LONG))
+    unchanged = asyncio.create_task(api.get(STATUS, headers={**LONG, "If-None-Match": seen}))
     await begun(api, 2)
 
     api.app[WAITING].close()
 
     assert ((await plain).status, (await unchanged).status) == (200, 304)
-    late = await api.get(URL, headers=LONG)
+    late = await api.get(STATUS, headers=LONG)
     assert late.status == 200
     assert "Preference-Applied" not in late.headers
 
 
 async def test_beyond_the_bound_the_answer_comes_at_once(serve, sql, job):
     api = await serve(wait_limits=WaitLimits(waiters=1))
-    asked = asyncio.create_task(api.get(URL, headers=LONG))
+    asked = asyncio.create_task(api.get(STATUS, headers=LONG))
     await begun(api)
 
-    more = await api.get(URL, headers=LONG)
+    more = await api.get(STATUS, headers=LONG)
 
     assert more.status == 200
     assert "Preference-Applied" not in more.headers
@@ -222,7 +213,7 @@ async def test_beyond_the_bound_the_answer_comes_at_once(serve, sql, job):
 
 
 async def test_a_caller_who_is_blocked_while_it_waits_is_sent_away(api, sql, job):
-    asked = asyncio.create_task(api.get(URL, headers=LONG))
+    asked = asyncio.create_task(api.get(STATUS, headers=LONG))
     await begun(api)
 
     await sql("INSERT INTO callers (sub, is_blocked) VALUES ('alice', true)")
@@ -232,10 +223,10 @@ async def test_a_caller_who_is_blocked_while_it_waits_is_sent_away(api, sql, job
 
 async def test_waiting_goes_on_while_the_database_is_away(serve, link, sql, job, open_database):
     api = await serve(database=open_database(link.url, deadline_seconds=0.5))
-    asked = asyncio.create_task(api.get(URL, headers=LONG))
+    asked = asyncio.create_task(api.get(STATUS, headers=LONG))
     await begun(api)
     link.freeze()
-    ended = await api.get(URL, headers={"Prefer": "wait=1"})
+    ended = await api.get(STATUS, headers={"Prefer": "wait=1"})
 
     await sql(MOVE)
     link.thaw()
@@ -253,7 +244,7 @@ async def test_announcements_are_heard_again_after_their_connection_was_lost(api
     async with asyncio.timeout(20):
         while not (before := await sql(LISTENERS)):
             pass
-    asked = asyncio.create_task(api.get(URL, headers=LONG))
+    asked = asyncio.create_task(api.get(STATUS, headers=LONG))
     await begun(api)
 
     await sql("SELECT pg_terminate_backend(:pid)", pid=before[0].pid)
@@ -270,7 +261,7 @@ async def test_a_wait_that_began_with_a_locked_table_is_answered_in_time(api, da
         await conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await conn.execute(text("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"))
 
-        response = await api.get(URL, headers={"Prefer": "wait=1"})
+        response = await api.get(STATUS, headers={"Prefer": "wait=1"})
 
     assert response.status == 500
 

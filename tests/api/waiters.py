@@ -1,4 +1,4 @@
-"""Clients that wait: how they read a stream, and how a test sees that they have begun."""
+"""Clients that wait: what they wait for, how they read a stream, and when they have begun."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,12 @@ from aiohttp import ClientResponse, ClientSession, TCPConnector
 from aiohttp.test_utils import TestClient
 
 from service.api.waiting import WAITING
+from tests.api.conftest import STATUS
+
+EVENTS = f"{STATUS}/events"
+LONG = {"Prefer": "wait=50"}
+MOVE = "UPDATE jobs SET papers_fetched = papers_fetched + 1"
+END = "UPDATE jobs SET status = 'completed'"
 
 
 @dataclass(frozen=True)
