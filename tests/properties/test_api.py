@@ -6,8 +6,6 @@ short and always alike; `HYPOTHESIS_PROFILE=long` looks for more.
 """
 
 import os
-from collections import Counter
-from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
@@ -25,12 +23,9 @@ from hypothesis.stateful import (
 )
 
 from service.domain.paper import PaperState
+from tests.properties.model import FINAL, Known, demand_sums
 from tests.properties.rig import MATCHES, Rig
 
-FINAL = ("completed", "failed", "cancelled")
-COUNTERS = ("papers_fetched", "papers_created", "papers_updated")
-PDF_COUNTERS = ("pdfs_downloaded", "pdfs_processed")
-STATS = ("pages_fetched", "papers_skipped", "pdfs_failed", "pdfs_unavailable", "errors_total")
 BODIES = (
     {"search_query": {"category": "cs.AI", "max_results": 3}},
     {"search_query": {"category": "cs.AI", "max_results": 3}, "max_papers": 4, "priority": "high"},
@@ -47,20 +42,6 @@ numbers = st.integers(1, MATCHES)
 settled = st.sampled_from(
     [PaperState.DOWNLOADED, PaperState.PROCESSED, PaperState.FAILED, PaperState.UNAVAILABLE]
 )
-
-
-@dataclass
-class Known:
-    """A job as the model has it: what is allowed next follows from `status`."""
-
-    status: str = "pending"
-    document: dict[str, Any] | None = None
-    etag: str = ""
-    tags: set[str] = field(default_factory=set)
-
-    @property
-    def is_final(self):
-        return self.status in FINAL
 
 
 class Api(RuleBasedStateMachine):
@@ -256,41 +237,12 @@ class Api(RuleBasedStateMachine):
             assert status == 200  # no acknowledged job is lost
             assert found["status"] == known.status
             if known.document is not None:
-                self._compare(known, found, headers["ETag"])
+                known.demand_successor(found, headers["ETag"])
             if found != known.document:
-                self._add_up(job, found)
+                demand_sums(found, self._papers(job))
             known.tags.add(known.etag)
             known.document, known.etag = found, headers["ETag"]
             known.tags -= {known.etag, ""}
-
-    def _compare(self, known, found, etag):
-        before = known.document
-        assert (found == before) == (etag == known.etag)
-        assert etag == known.etag or etag not in known.tags
-        if before["status"] in FINAL:
-            assert found == before
-        for place, names in (("progress", COUNTERS + PDF_COUNTERS), ("stats", STATS)):
-            for name in names if before[place] else ():
-                assert found[place][name] >= before[place][name], name
-
-    def _add_up(self, job, found):
-        """The counters are those of the papers of the job, whichever way they got there."""
-        progress, stats, papers = found["progress"], found["stats"], self._papers(job)
-        if not stats:
-            assert papers == []
-            return
-        states = Counter(paper["state"] for paper in papers)
-        assert progress["papers_fetched"] == len(papers)
-        kinds = progress["papers_created"], progress["papers_updated"], stats["papers_skipped"]
-        assert sum(kinds) == len(papers)
-        assert progress["pdfs_downloaded"] >= progress["pdfs_processed"] == states["processed"]
-        assert (
-            stats["pdfs_failed"]
-            == states["failed"]
-            == stats["errors_total"] - (found["status"] == "failed")
-        )
-        assert stats["pdfs_unavailable"] == states["unavailable"]
-        assert stats["pdfs_pending"] == states["pending"] + states["downloaded"]
 
 
 @pytest.fixture
