@@ -205,8 +205,14 @@ class Engine:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """False for a task that was left to its lease: whoever left it has said why."""
-    return not (record.exc_info and isinstance(record.exc_info[1], Abandoned))
+    """False for a task that was left to its lease: whoever left it has said why.
+
+    That the database is away is told without a trace, which says nothing more.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, DatabaseAway):
+        record.exc_info = None
+    return not isinstance(error, Abandoned)
 
 
 class _Manager(QueueManager):

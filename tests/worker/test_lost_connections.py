@@ -51,7 +51,7 @@ async def test_results_are_written_when_the_database_is_back(engine, queue, job_
 
 
 async def test_work_stops_before_its_lease_lapses_when_that_cannot_be_renewed(
-    engine, queue, job_id, sql
+    engine, queue, job_id, sql, caplog
 ):
     runs = Runs()
     async with running(engine(runs, lease=3)):
@@ -65,6 +65,9 @@ async def test_work_stops_before_its_lease_lapses_when_that_cannot_be_renewed(
             await sql("ALTER TABLE away RENAME TO pgqueuer")
 
     assert left == [("picked", True)]
+    told = [record for record in caplog.records if record.name == "pgqueuer"]
+    assert told
+    assert not any(record.exc_info for record in told)  # that the database is away is no bug
 
 
 async def test_it_listens_again_when_all_its_connections_were_ended(
