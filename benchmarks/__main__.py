@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from benchmarks import claims, growth, queue, status, waiters, workers
+from benchmarks import claims, growth, overload, queue, status, waiters, workers
 
 BENCHES: Mapping[str, Callable[[], None]] = {
     "status": status.run,
     "waiters": waiters.run,
+    "overload": overload.run,
     "workers": workers.run,
     "queue": queue.run,
     "claims": claims.run,

@@ -71,14 +71,19 @@ class Service:
 
 
 @contextmanager
-def our_service(folder: Path, secret: str) -> Iterator[Service]:
-    """`serve --no-worker` on an embedded PostgreSQL under `folder`, until the end of the block."""
+def our_service(
+    folder: Path, secret: str, *, settings: Mapping[str, str] | None = None
+) -> Iterator[Service]:
+    """`serve --no-worker` on an embedded PostgreSQL under `folder`, until the end of the block.
+
+    `settings`: variables for it, where not the defaults are meant.
+    """
     postgres = EmbeddedPostgres.under(folder)
     postgres.start()
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     environment = {"DATA_DIR": str(folder), "PORT": str(port), "JWT_SECRET": secret}
-    environment |= {"HOST": "127.0.0.1"}
+    environment |= {"HOST": "127.0.0.1", **(settings or {})}
     command = [sys.executable, "-m", "service", "serve", "--no-worker"]
     try:
         with running(command, log=folder / "ours.log", environment=environment) as pid:

@@ -37,8 +37,7 @@ class Admission:
         Raises QuotaExceeded and Overloaded. Until the transaction ends, other
         submits of a caller near its quota wait.
         """
-        if self.in_all and self._looked + self._since >= self.in_all:
-            raise Overloaded("Too many jobs are waiting", retry_after=RETRY_AFTER_SECONDS)
+        self.demand_room()
         most = self.per_caller or MOST_RANKED
         store = CallerStore(conn)
         active = await store.count_jobs(caller, most=most)
@@ -54,6 +53,11 @@ class Admission:
                 retry_after=RETRY_AFTER_SECONDS,
             )
         return active
+
+    def demand_room(self) -> None:
+        """Raise Overloaded if there are as many jobs as there may be, as far as is known here."""
+        if self.in_all and self._looked + self._since >= self.in_all:
+            raise Overloaded("Too many jobs are waiting", retry_after=RETRY_AFTER_SECONDS)
 
     def note_accepted(self) -> None:
         """One more has been committed by this process."""
