@@ -40,8 +40,10 @@ async def routed(api, job, monkeypatch) -> list[str]:
     return paths
 
 
-def request(version="1.1", *more: str) -> bytes:
-    lines = (f"GET {URL} HTTP/{version}", "Host: here", f"Authorization: Bearer {token()}", *more)
+def request(api, version="1.1", *more: str) -> bytes:
+    """A look with the token that the client of the tests has, known since its first request."""
+    token = f"Authorization: {api.session.headers[hdrs.AUTHORIZATION]}"
+    lines = (f"GET {URL} HTTP/{version}", "Host: here", token, *more)
     return "\r\n".join((*lines, "", "")).encode()
 
 
@@ -64,7 +66,7 @@ def lines_of(answer: bytes) -> set[bytes]:
 
 
 async def test_the_bytes_are_those_that_aiohttp_would_send(api, routed):
-    received = await exchanged(api, request() + request("1.1", "Connection: close"))
+    received = await exchanged(api, request(api) + request(api, "1.1", "Connection: close"))
 
     ready, made = (
         b"HTTP/1.1 200 OK\r\n" + part for part in received.split(b"HTTP/1.1 200 OK\r\n")[1:]
@@ -83,10 +85,10 @@ async def test_the_date_is_now(api, routed):
 
 
 async def test_many_requests_at_once_are_answered_in_their_order(api, routed):
-    unknown = request().replace(JOB.encode(), JOB.replace("123e", "0000").encode())
+    unknown = request(api).replace(JOB.encode(), JOB.replace("123e", "0000").encode())
 
     received = await exchanged(
-        api, (request() + unknown) * 10 + request("1.1", "Connection: close")
+        api, (request(api) + unknown) * 10 + request(api, "1.1", "Connection: close")
     )
 
     codes = [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]]
@@ -95,7 +97,7 @@ async def test_many_requests_at_once_are_answered_in_their_order(api, routed):
 
 
 async def test_an_old_client_is_answered_in_its_version(api, job):
-    received = await exchanged(api, request("1.0"))
+    received = await exchanged(api, request(api, "1.0"))
 
     assert received.startswith(b"HTTP/1.0 200 OK\r\n")
 
@@ -157,9 +159,9 @@ async def test_whatever_is_not_plain_goes_the_long_way(api, routed, method, path
 
 
 async def test_two_tokens_are_none(api, routed):
-    twice = request("1.1", f"Authorization: Bearer {token()}")
+    twice = request(api, "1.1", f"Authorization: Bearer {token()}")
 
-    received = await exchanged(api, twice + request("1.1", "Connection: close"))
+    received = await exchanged(api, twice + request(api, "1.1", "Connection: close"))
 
     assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"401", b"200"]
 
