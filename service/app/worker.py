@@ -128,8 +128,10 @@ async def _arxiv_client(
     hosts = {
         urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
     }
-    is_stand_in = not all(is_arxiv(host) for host in hosts)
-    async with client_session(allow_private=is_stand_in) as session:
+    async with client_session(
+        connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
+        trusted=[host for host in hosts if not is_arxiv(host)],
+    ) as session:
         yield ArxivClient(
             session,
             api_url=settings.arxiv_api_url,

@@ -2,10 +2,12 @@
 
 Asked at connect time, after resolution, so there is no gap between the check
 and the use. An address written as such in a setting is never resolved, and so
-never refused; nor is `localhost`: whoever configures those means them.
+never refused; nor are `localhost` and the names of hosts that are not arXiv's:
+whoever configures those means them.
 """
 
 import socket
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aiohttp import ThreadedResolver
@@ -21,15 +23,21 @@ class AddressRefused(OSError):
 class PublicResolver(AbstractResolver):
     """A resolver (the system's), less private, loopback, link-local and other special addresses."""
 
-    def __init__(self, system: AbstractResolver | None = None) -> None:
+    def __init__(
+        self, system: AbstractResolver | None = None, *, trusted: Collection[str] = ()
+    ) -> None:
         self._system = system or ThreadedResolver()
+        self._trusted = {"localhost", *(name.rstrip(".").lower() for name in trusted)}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The public addresses of `host`; raises AddressRefused if it has others only."""
+        """The public addresses of `host`; raises AddressRefused if it has others only.
+
+        Any address of a trusted host.
+        """
         found = await self._system.resolve(host, port, family)
-        if host.rstrip(".").lower() == "localhost":
+        if host.rstrip(".").lower() in self._trusted:
             return found
         public = [result for result in found if is_public(result["host"])]
         if not public:

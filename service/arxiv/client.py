@@ -46,6 +46,7 @@ from service.domain.paper import Page
 PARSED_IN_PLACE_BYTES = 256 * 1024  # about 20 ms of parsing; more goes to a thread
 
 _THROTTLED_BODY = b"rate exceeded"  # HTTP 200, text/plain, from the cache in front of arXiv
+_PASSING = frozenset({408, 425})  # 4xx by number, but it was the moment, not the question
 _SUBJECT_CLASS = re.compile(r"\.[A-Z]{2}(?=/)")
 
 
@@ -123,7 +124,11 @@ class ArxivClient:
     async def _one_page(self, request: ApiRequest, asker: Asker) -> Page:
         async with self._noting_outages(Lane.API, asker.name):
             answer = await self._answer(request, asker)
-            if asks_for_silence(answer.status, answer.headers) or _is_rate_exceeded(answer):
+            if (
+                answer.status == 403  # we are blocked; going on would be taken for an attack
+                or asks_for_silence(answer.status, answer.headers)
+                or _is_rate_exceeded(answer)
+            ):
                 raise await self._silenced(Lane.API, answer.headers)
             page = await _page_of(answer)
         await self._pace.cleared(Lane.API)
@@ -219,7 +224,7 @@ async def _page_of(answer: Answer) -> Page:
     if answer.status == 400:
         with suppress(UpstreamFaulty):
             await _parsed(answer.body)  # an error feed names its reason
-    if 400 <= answer.status < 500:
+    if 400 <= answer.status < 500 and answer.status not in _PASSING:
         raise UpstreamRejected(f"arXiv refused the query (HTTP {answer.status})")
     away = UpstreamAway if answer.status >= 500 else UpstreamFaulty
     raise away(f"arXiv answered with HTTP {answer.status}")

@@ -7,7 +7,7 @@ fleet's pace and the caps, so all of it is off or done here.
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -43,18 +43,18 @@ class Answer:
     body: bytes
 
 
-def client_session(*, allow_private: bool = False, connections: int = 16) -> ClientSession:
+def client_session(*, connections: int, trusted: Collection[str] = ()) -> ClientSession:
     """A session for ArxivClient; call it in a running loop, close it at the end.
 
     At most `connections` at a time, none kept open between requests: arXiv
-    counts open ones, over all replicas. Unless `allow_private`, names that
-    resolve to private, loopback or link-local addresses are refused.
+    counts open ones, over all replicas. Let there be as many as tasks that ask:
+    one that has its turn and waits for a connection asks out of turn. Names that
+    resolve to private, loopback or link-local addresses are refused, but for the
+    `trusted` ones.
     """
     return ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=connections,
-            force_close=True,
-            resolver=None if allow_private else PublicResolver(),
+            limit=connections, force_close=True, resolver=PublicResolver(trusted=trusted)
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,

@@ -44,8 +44,14 @@ class Cursor:
 
     @classmethod
     def load(cls, checkpoint: Mapping[str, Any]) -> Self:
-        """The cursor of a stored checkpoint, as `dump` wrote it."""
-        return cls(**checkpoint)
+        """The cursor of a stored checkpoint, as `dump` wrote it; raises ValueError for another.
+
+        Who changes the fields must let tasks of the old form be left alone (`PAYLOAD_VERSION`).
+        """
+        try:
+            return cls(**checkpoint)
+        except TypeError as err:
+            raise ValueError("the stored checkpoint cannot be read") from err
 
     def dump(self) -> dict[str, Any]:
         """The checkpoint to store: flat JSON."""

@@ -89,12 +89,19 @@ class HarvestPage:
     _checkpoint: Cursor | None = None  # the last one that this run has read or written
 
     async def begin(self) -> HarvestAttempt | None:
-        """Take the job up; None when the page is stored, or nothing is left to harvest."""
+        """Take the job up; None when the page is stored, or nothing is left to harvest.
+
+        A job whose checkpoint cannot be read fails.
+        """
         async with self.database.transaction() as conn:
             row = await JobStore(conn).take_up(self.job_id, self.page)
-        if row is None:
-            return None
-        self._checkpoint = None if row.checkpoint is None else Cursor.load(row.checkpoint)
+            if row is None:
+                return None
+            try:
+                self._checkpoint = None if row.checkpoint is None else Cursor.load(row.checkpoint)
+            except ValueError as err:  # nobody of this version could ever go on
+                await self._fail(JobStore(conn), code="unreadable_request", message=str(err))
+                return None
         return HarvestAttempt(
             number=row.harvest_attempts + 1,
             crashes=row.harvest_starts - 1,
@@ -142,15 +149,19 @@ class HarvestPage:
                 case Fail(code=code, message=message):
                     # A worker that was thought dead must not fail what another goes on with.
                     is_ours = await store.lock_at(self.job_id, self._checkpoint)
-                    if is_ours and await store.fail(self.job_id):
+                    if is_ours:
                         tries = error.attempts if isinstance(error, UpstreamUnavailable) else None
-                        what = JobError(
-                            stage=Stage.ARXIV_FETCH, message=message, code=code, attempt=tries
-                        )
-                        await store.add_errors(self.job_id, [what])
+                        await self._fail(store, code=code, message=message, tries=tries)
                 case _:
                     failed = not isinstance(outcome, Snooze)
                     await store.release(self.job_id, starts=attempt.crashes + 1, failed=failed)
+
+    async def _fail(
+        self, store: JobStore, *, code: str, message: str, tries: int | None = None
+    ) -> None:
+        if await store.fail(self.job_id):
+            what = JobError(stage=Stage.ARXIV_FETCH, message=message, code=code, attempt=tries)
+            await store.add_errors(self.job_id, [what])
 
     async def _check_wanted(self, attempt: HarvestAttempt) -> None:
         """Raise NotWanted if the job was cancelled, or another worker went on, meanwhile.

@@ -21,20 +21,24 @@ _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}
 LEVELS = {level: (_LEVEL[level], _LEVEL[level] + _STEP - 1) for level in reversed(Priority)}
 
 
-def harvest_task(job_id: UUID, priority: Priority, cursor: Cursor, *, position: int) -> Task:
+def harvest_task(job_id: UUID, priority: Priority, cursor: Cursor | None, *, position: int) -> Task:
     """The next page of a job that has brought in `position` papers.
 
     Taking over the papers of another job comes before the first page, under its own key.
     The task is for this page only: who runs it late, finds the job at another and leaves it.
+    Without a cursor it is for any page.
     """
-    page = f"{cursor.offset}.{cursor.empty_pages}"
     return Task(
         kind=HARVEST,
         job_id=job_id,
-        key="retry" if cursor.is_taking_over else page,
-        payload={"page": cursor.page},
+        key="any" if cursor is None else _key(cursor),
+        payload={"page": {} if cursor is None else cursor.page},
         priority=_ranked(priority, position),
     )
+
+
+def _key(cursor: Cursor) -> str:
+    return "retry" if cursor.is_taking_over else f"{cursor.offset}.{cursor.empty_pages}"
 
 
 def pdf_task(

@@ -1,6 +1,7 @@
 """Tidying up: what the dead left (files, lost tasks), and what has been kept for long enough."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -72,7 +73,15 @@ def _task(job: Job, arxiv_id: str | None) -> Task:
     """The task for one paper of `job`, or for its next page."""
     position = job.papers_fetched
     if arxiv_id is None:
-        cursor = Cursor(offset=0) if job.checkpoint is None else Cursor.load(job.checkpoint)
-        return harvest_task(job.id, job.priority, cursor, position=position)
+        return harvest_task(job.id, job.priority, _cursor(job), position=position)
     again = not job.request.get("skip_duplicates", True)
     return pdf_task(job.id, job.priority, arxiv_id, position=position, again=again)
+
+
+def _cursor(job: Job) -> Cursor | None:
+    """Where the harvest of `job` stands; None where that cannot be read, for its task to say so."""
+    if job.checkpoint is None:
+        return Cursor(offset=0)
+    with suppress(ValueError):
+        return Cursor.load(job.checkpoint)
+    return None

@@ -221,7 +221,7 @@ async def build_client(upstream, pace):
     async with contextlib.AsyncExitStack() as stack:
 
         async def build(*, contact="ops@example.org", api_url=None, **limits):
-            session = await stack.enter_async_context(client_session())
+            session = await stack.enter_async_context(client_session(connections=16))
             quick = {
                 "api_total": timedelta(seconds=5),
                 "pdf_total": timedelta(seconds=5),

@@ -59,6 +59,16 @@ async def test_of_a_mixed_name_only_the_public_addresses_are_used():
     assert [result["host"] for result in found] == ["151.101.3.42"]
 
 
+async def test_any_address_will_do_for_a_trusted_name_and_for_no_other():
+    resolver = PublicResolver(NameService("10.1.2.3"), trusted=["Mirror.example"])
+
+    found = await resolver.resolve("mirror.example.", 443)
+    with pytest.raises(AddressRefused):
+        await resolver.resolve("export.arxiv.org", 443)
+
+    assert [result["host"] for result in found] == ["10.1.2.3"]
+
+
 async def test_a_request_to_such_a_name_connects_to_nobody(other_host):
     resolver = PublicResolver(NameService("127.0.0.1"))
     url = f"http://export.arxiv.example:{other_host.port}/"

@@ -12,6 +12,7 @@ from service.domain.errors import Outage, UpstreamUnavailable
 from tests.arxiv.asking import ask
 
 BROKEN = {
+    "408": lambda up, http: http.answer(status=408),
     "500": lambda up, http: http.answer(status=500),
     "502": lambda up, http: http.answer(b"<html>", status=502),
     "503 that names no time": lambda up, http: http.answer(status=503),

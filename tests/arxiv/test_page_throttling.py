@@ -33,6 +33,15 @@ async def test_throttling_silences_the_fleet_and_is_not_tried_again(
     assert (len(upstream.asked), pace.clearings) == (1, [])
 
 
+async def test_a_block_silences_the_fleet_and_is_not_tried_again(client, upstream, pace, http):
+    upstream.script(http.answer(b"<html>Access denied</html>", status=403))
+
+    with pytest.raises(RateLimited):
+        await ask(client)
+
+    assert (len(upstream.asked), pace.silences) == (1, [(Lane.API, None)])
+
+
 async def test_a_date_to_come_back_at_is_meant_by_the_clock_of_the_sender(
     client, upstream, pace, http
 ):

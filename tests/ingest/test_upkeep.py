@@ -81,3 +81,18 @@ async def test_a_row_written_by_hand_is_nobodys_work(rig):
 
     assert await queue_stranded(rig.database) == 0
     assert await rig.rows("SELECT 1 FROM pgqueuer") == []
+
+
+async def test_a_job_whose_checkpoint_nobody_can_read_fails_and_no_worker_does(rig):
+    unreadable = """
+        INSERT INTO jobs (status, started_at, taken_up_at, request, checkpoint)
+        VALUES ('running', now(), now(), '{"search_query": {"category": "cs.AI"}}', '{"page": 1}')
+        RETURNING id
+    """
+    ((stranded,),) = await rig.rows(unreadable)
+
+    async with rig.worker(LEASE_SECONDS="1"):
+        job = await rig.final(stranded)
+
+    assert job.status is JobStatus.FAILED
+    assert [error.code for error in job.errors] == ["unreadable_request"]
