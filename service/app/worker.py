@@ -17,6 +17,7 @@ from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
 from service.arxiv.pacing import FleetPace
 from service.domain.outcome import Outcome
+from service.ingest.admission import Admission
 from service.ingest.fulltext import FetchPdf, PdfTools
 from service.ingest.harvest import HarvestPage
 from service.ingest.progress import Recorder
@@ -99,10 +100,14 @@ async def running_worker(
                 recorder.run(),
                 stop_final_jobs(engine, database),
                 _upkeep(settings, database, store),
-                keep_schedules(database),
+                keep_schedules(database, _admission(settings)),
             )
         )
         yield Worker(engine, running, companions)
+
+
+def _admission(settings: Settings) -> Admission:
+    return Admission(per_caller=settings.max_jobs_per_caller, in_all=settings.max_jobs)
 
 
 def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutine[None, None, None]:

@@ -64,7 +64,9 @@ class Admission:
         self._since += 1
 
     async def look(self, database: Database) -> None:
-        """Count all unfinished jobs now; raises DatabaseAway."""
+        """Count all unfinished jobs now, if they are bounded; raises DatabaseAway."""
+        if not self.in_all:
+            return
         before = self._since
         async with database.transaction() as conn:
             self._looked = await CallerStore(conn).count_jobs(most=self.in_all)

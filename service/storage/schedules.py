@@ -45,6 +45,12 @@ class ScheduleStore:
         found: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
         return found
 
+    async def count_of(self, caller: str) -> int:
+        """How many schedules `caller` has made that are still there."""
+        mine = select(func.count()).select_from(schedules).where(schedules.c.created_by == caller)
+        count: int = (await self._conn.execute(mine)).scalar_one()
+        return count
+
     async def change(self, schedule_id: UUID, values: Mapping[str, Any]) -> Row[Any]:
         """Change a schedule that this transaction has locked; raises Conflict as `add` does."""
         statement = update(schedules).where(schedules.c.id == schedule_id)

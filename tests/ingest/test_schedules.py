@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from service.domain.errors import Conflict
 from service.domain.job import JobStatus
+from service.ingest.admission import Admission
 from service.ingest.schedules import add_schedule, run_due
 from tests.conftest import make_request
 
@@ -167,3 +169,38 @@ async def test_a_worker_runs_what_is_due_to_its_end(rig, sql, add, due):
 
     assert job.status is JobStatus.COMPLETED
     assert job.papers_fetched == 10
+
+
+async def test_a_moment_without_room_for_its_job_is_left_out(database, sql, add, due):
+    first, second = await add("first"), await add("second")
+    await due(first)
+    await due(second)
+    admission = Admission(per_caller=1)
+
+    submitted = await run_due(database, admission)
+
+    rows = await sql(
+        "SELECT last_job_id IS NOT NULL, next_run_at > now() FROM schedules ORDER BY 1"
+    )
+    assert len(submitted) == 1
+    assert rows == [(False, True), (True, True)]
+
+
+async def test_a_full_queue_is_full_for_schedules_too(database, sql, add, due):
+    await sql("INSERT INTO jobs (requested_by) VALUES ('bob')")
+    await due(await add())
+    admission = Admission(in_all=1)
+    await admission.look(database)
+
+    assert await run_due(database, admission) == []
+
+
+async def test_a_caller_may_have_so_many_schedules_and_no_more(database, sql, add):
+    await sql(
+        "INSERT INTO schedules (name, cron, request, created_by)"
+        " SELECT n::text, '0 3 * * *', '{}', 'alice' FROM generate_series(1, 99) AS n"
+    )
+    await add("the last")
+
+    with pytest.raises(Conflict, match="100 schedules"):
+        await add("one more")
