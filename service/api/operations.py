@@ -318,7 +318,7 @@ TABLE = (
                 ),
             )
         },
-        problems={409: "There is a schedule of this name already, or the caller has 100"},
+        problems={409: "There is a schedule of this name already"},
     ),
     Operation(
         route="GET /api/v1/schedules/{schedule_id}",
