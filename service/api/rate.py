@@ -90,7 +90,10 @@ class RateLimits:
 
     @property
     def counts_reads(self) -> bool:
-        """Whether answers to reads bear RateLimit fields."""
+        """Whether reads are counted, and answers to them bear RateLimit fields.
+
+        If not, `admit` has nothing to say about them: see `short_way`.
+        """
         return self._reads is not None
 
     def admit(self, request: web.Request, caller: str) -> None:
