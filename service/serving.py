@@ -115,7 +115,7 @@ async def _live(
         if role.worker:
             worker = await stack.enter_async_context(running_worker(settings, url))
             _log.info("worker started", pdf_concurrency=settings.pdf_concurrency)
-        await _until_stopped(stopping, worker)
+        await _until_stopped(stopping, app, worker)
         _log.info("draining")
         if app is not None:
             stop_siblings()
@@ -153,11 +153,14 @@ def _stop_signals() -> asyncio.Event:
     return stopping
 
 
-async def _until_stopped(stopping: asyncio.Event, worker: Worker | None) -> None:
-    """Wait for a signal, or for a part of the worker to end, which none must do by itself."""
+async def _until_stopped(
+    stopping: asyncio.Event, app: web.Application | None, worker: Worker | None
+) -> None:
+    """Wait for a signal, or for a part of the process to end, which none must do by itself."""
     stop = asyncio.create_task(stopping.wait())
-    waited = {stop} if worker is None else {stop, worker.running, *worker.companions}
-    done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    watches = () if app is None else app[WATCHES]
+    work = () if worker is None else (worker.running, *worker.companions)
+    done, _ = await asyncio.wait({stop, *watches, *work}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     for task in done - {stop}:
         task.result()

@@ -30,14 +30,15 @@ def authentication(
     tokens: Tokens,
     *,
     public: frozenset[str],
-    is_active: Callable[[str], bool],
+    demand_active: Callable[[str], None],
     admit: Callable[[web.Request, str], None],
 ) -> Middleware:
     """A middleware that lets requests with a good token of an active caller through.
 
     `public` paths are compared exactly. Paths and methods that do not exist are
     left to the router's own answer. Raises Unauthenticated for everything else.
-    Once it is known who asks, `admit` may raise, too: one middleware costs less than two.
+    Once it is known who asks, `demand_active` raises for a caller who is not active, and
+    `admit` may raise, too: one middleware costs less than two.
     """
     rules = tokens.rules
 
@@ -47,8 +48,7 @@ def authentication(
             return await handler(request)
         header = _header(request)
         grant = tokens.recall(header) or await tokens.learn(header, _token(header))
-        if not is_active(grant.caller):
-            raise Unauthenticated(REFUSED)
+        demand_active(grant.caller)
         request[GRANT] = grant
         if request.method not in READING:
             _demand(rules.write_scope, grant)

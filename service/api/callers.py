@@ -1,20 +1,24 @@
 """Which callers are blocked, known in memory and never older than a moment.
 
 A query for each request would cost more than the request; a look every half
-second is enough for "blocked within a second" and costs nothing.
+second is enough for "blocked within a second" and costs nothing. Until the
+list has been read once nobody is let in: anybody might be blocked.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
-from service.domain.errors import DatabaseAway
+from service.api.tokens import REFUSED
+from service.domain.errors import DatabaseAway, Unauthenticated
 from service.storage.callers import CallerStore
 from service.storage.engine import Database
 
 LOOK_EVERY = timedelta(milliseconds=500)
+START_PATIENCE = timedelta(seconds=2)  # of a process that starts, for a server that hangs
 
 _log = structlog.get_logger(__name__)
 
@@ -27,16 +31,35 @@ class ActiveCallers:
     """
 
     database: Database
-    _blocked: frozenset[str] = frozenset()
+    _blocked: frozenset[str] | None = None  # before the first good look
+
+    @property
+    def are_known(self) -> bool:
+        """Whether there has been a good look."""
+        return self._blocked is not None
 
     def is_active(self, sub: str) -> bool:
-        """True unless an operator has blocked `sub`."""
-        return sub not in self._blocked
+        """True when it is known that no operator has blocked `sub`."""
+        return self._blocked is not None and sub not in self._blocked
 
-    async def look(self) -> None:
-        """Read the list now; raises DatabaseAway."""
-        async with self.database.transaction() as conn:
+    def demand(self, sub: str) -> None:
+        """Raise Unauthenticated when `sub` is blocked, DatabaseAway when that is not known yet."""
+        if self.is_active(sub):
+            return
+        if self._blocked is None:
+            raise DatabaseAway("the database is not available")
+        raise Unauthenticated(REFUSED)
+
+    async def look(self, *, within: timedelta | None = None) -> None:
+        """Read the list now; raises DatabaseAway, after `within` at the latest."""
+        seconds = None if within is None else within.total_seconds()
+        async with self.database.transaction(within=seconds) as conn:
             self._blocked = await CallerStore(conn).blocked()
+
+    async def look_first(self) -> None:
+        """Read the list before anybody asks, if the database answers soon."""
+        with suppress(DatabaseAway):  # `watch` says so, and looks again
+            await self.look(within=START_PATIENCE)
 
     async def watch(self) -> None:
         """Keep looking until cancelled."""

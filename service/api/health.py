@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from service.api.callers import ActiveCallers
 from service.api.jobs import json_response
 from service.api.jwks import PublishedKeys
 from service.api.problems import problem
@@ -15,22 +16,46 @@ from service.storage.engine import Database
 from service.storage.migrate import current_revision, head_revision
 
 CHECK_DEADLINE = timedelta(seconds=2.5)
+KEPT = timedelta(seconds=0.5)  # a probe needs no token, and must not cost more by being repeated
 
 
 @dataclass(slots=True)
 class Readiness:
-    """What the service needs to be of use, looked at when asked."""
+    """What the service needs to be of use, looked at when asked.
+
+    All who ask within `kept` after a look, or while it is under way, share it.
+    """
 
     database: Database
     store: PdfStore
+    callers: ActiveCallers
     published_keys: PublishedKeys | None = None
     is_stopping: bool = False
+    kept: timedelta = KEPT
+    _look: asyncio.Task[list[str]] | None = None
+    _good_until: float = 0.0  # loop time, of a look that is over
 
     async def missing(self) -> list[str]:
-        """What is not in order: some of `stopping`, `database`, `schema`, `storage`, `keys`."""
+        """What is not in order: `stopping` alone, or some of what `_missing_now` finds."""
         if self.is_stopping:
             return ["stopping"]
-        found = await asyncio.gather(self._database(), self._storage())
+        loop = asyncio.get_running_loop()
+        if self._look is None or (self._look.done() and loop.time() >= self._good_until):
+            self._look = loop.create_task(self._missing_now(), name="readiness")
+        found = await asyncio.shield(self._look)
+        return ["stopping"] if self.is_stopping else found
+
+    async def close(self) -> None:
+        """Let a look that is under way end."""
+        if self._look is not None:
+            await asyncio.wait({self._look})
+
+    async def _missing_now(self) -> list[str]:
+        """Some of `database`, `schema`, `callers`, `storage`, `keys`."""
+        try:
+            found = await asyncio.gather(self._database(), self._storage())
+        finally:
+            self._good_until = asyncio.get_running_loop().time() + self.kept.total_seconds()
         return [name for name in (*found, self._keys()) if name is not None]
 
     def _keys(self) -> str | None:
@@ -42,7 +67,9 @@ class Readiness:
                 is_current = await conn.run_sync(current_revision) == head_revision()
         except DatabaseAway:
             return "database"
-        return None if is_current else "schema"
+        if not is_current:
+            return "schema"
+        return None if self.callers.are_known else "callers"
 
     async def _storage(self) -> str | None:
         try:

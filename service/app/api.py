@@ -93,14 +93,15 @@ def build_api(
             metrics.measure,
             problems,
             authentication(
-                tokens, public=PUBLIC_PATHS, is_active=callers.is_active, admit=rates.admit
+                tokens, public=PUBLIC_PATHS, demand_active=callers.demand, admit=rates.admit
             ),
         ],
     )
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
     app[ADMISSION] = Admission(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
-    app[READINESS] = Readiness(database, store, published)
+    app[READINESS] = Readiness(database, store, callers, published)
+    app.on_cleanup.append(lambda app: app[READINESS].close())
     app[THE_DESCRIPTION] = Description()
     app[TRAFFIC] = Traffic()
     _look_at(app, database, store)
@@ -115,7 +116,7 @@ def build_api(
     ]
     if published is not None:
         watches.append(published.watch)
-    app.cleanup_ctx.append(_watching(watches))
+    app.cleanup_ctx.append(_watching(watches, first=callers.look_first))
     add_routes(app)
     app[ENTRANCE] = ShortWay(
         route=showing_jobs(app),
@@ -145,8 +146,9 @@ def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
     app.on_shutdown.append(let_go)
 
 
-def _watching(watches: Sequence[Watch]) -> Any:  # noqa: ANN401 - aiohttp's cleanup context
+def _watching(watches: Sequence[Watch], *, first: Watch) -> Any:  # noqa: ANN401 - aiohttp's
     async def watching(app: web.Application) -> AsyncIterator[None]:
+        await first()
         async with beside(*(watch() for watch in watches)) as tasks:
             app[WATCHES].extend(tasks)
             yield

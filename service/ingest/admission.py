@@ -74,7 +74,7 @@ class Admission:
 
     async def watch(self, database: Database) -> None:
         """Keep looking until cancelled."""
-        while self.in_all:
+        while True:
             with suppress(DatabaseAway):  # who submits meanwhile is told so anyway
                 await self.look(database)
             await asyncio.sleep(LOOK_EVERY_SECONDS)

@@ -1,6 +1,7 @@
 """Bringing the schema to the version that this code is written for, and back."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -22,8 +23,9 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head_revision() -> str | None:
-    """The revision that this code is written for."""
+    """The revision that this code is written for; found out once, by importing all migrations."""
     return ScriptDirectory(str(SCRIPTS)).get_current_head()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 from service.api.callers import ActiveCallers
 from service.domain.errors import DatabaseAway
 from service.storage.callers import CallerStore
-from tests.api.conftest import RULES, bearer, token
+from tests.api.conftest import JOB, RULES, STATUS, bearer, token
 
 URL = "/api/v1/ingestion/jobs"
 
@@ -98,6 +98,45 @@ async def test_the_last_known_list_stays_in_force_while_the_database_is_away(
 
     assert not callers.is_active("mallory")
     link.thaw()
+
+
+async def test_until_it_is_known_who_is_blocked_nobody_is_let_in(serve, database, sql, monkeypatch):
+    await sql(f"INSERT INTO jobs (id) VALUES ('{JOB}')")
+    await block(database, "mallory", is_blocked=True)
+    may_look = asyncio.Event()
+    monkeypatch.setattr(ActiveCallers, "look", only_after(may_look, ActiveCallers.look))
+    api = await serve(sub="mallory")
+
+    before = [await api.get(path) for path in (URL, STATUS, STATUS, URL)]  # the short way as well
+    forged = await api.get(URL, headers=bearer(token(key="another secret of more than 32 bytes!")))
+    may_look.set()
+    await until(api, "alice", 200)
+    after = [(await api.get(path)).status for path in (URL, STATUS)]
+
+    assert [answer.status for answer in before] == [503, 500, 500, 503]
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in before)
+    assert forged.status == 401
+    assert after == [401, 401]
+
+
+def only_after(event, look):
+    """`look` fails until `event` is set."""
+
+    async def look_then(callers, **options):
+        if not event.is_set():
+            raise DatabaseAway("the database is not available")
+        await look(callers, **options)
+
+    return look_then
+
+
+async def test_the_list_is_known_before_the_first_request(serve, database, monkeypatch):
+    await block(database, "mallory", is_blocked=True)
+    monkeypatch.setattr(ActiveCallers, "watch", lambda _: asyncio.Event().wait())
+    api = await serve(sub="mallory")
+
+    assert (await api.get(URL)).status == 401
+    assert (await api.get(URL, headers=bearer(token(sub="alice")))).status == 200
 
 
 def test_rules_are_those_of_the_spec():

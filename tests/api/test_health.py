@@ -1,12 +1,18 @@
 """Probes: alive as long as the loop turns, ready only when everything needed is there."""
 
+import asyncio
 import shutil
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from service.api.callers import ActiveCallers
 from service.api.health import READINESS
+from service.domain.errors import DatabaseAway
+from service.pdf.store import LocalStore
+from service.storage import migrate
 from service.storage.engine import Database, asyncpg_url, create_engine
 
 
@@ -70,7 +76,9 @@ async def test_a_missing_storage_is_not_ready_and_heals(api, store, tmp_path):
     shutil.move(tmp_path / "elsewhere", tmp_path / "files")
 
     assert broken == (503, "Not ready: storage")
-    assert await readiness(api) == (200, "")
+    async with asyncio.timeout(20):
+        while await readiness(api) != (200, ""):  # noqa: ASYNC110 - a look is kept for a moment
+            await asyncio.sleep(0.05)
 
 
 async def test_all_that_is_missing_is_named(serve, tmp_path, store, open_database):
@@ -87,6 +95,57 @@ async def test_a_process_that_stops_is_not_ready_and_alive(api):
 
     assert await readiness(api) == (503, "Not ready: stopping")
     assert (await api.get("/healthz")).status == 200
+
+
+async def test_many_who_ask_share_one_look_and_one_is_not_repeated_at_once(api, store, monkeypatch):
+    looks = []
+    look, may_end = store.check_writable, asyncio.Event()
+
+    async def check_slowly():
+        looks.append(None)
+        await may_end.wait()
+        await look()
+
+    monkeypatch.setattr(LocalStore, "check_writable", lambda _: check_slowly())
+    api.app[READINESS].kept = timedelta(days=1)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        asked = [group.create_task(readiness(api)) for _ in range(20)]
+        while not looks:  # noqa: ASYNC110 - the requests are on their way
+            await asyncio.sleep(0)
+        may_end.set()
+    last = await readiness(api)
+
+    assert [one.result() for one in asked] == [(200, "")] * 20
+    assert last == (200, "")
+    assert len(looks) == 1
+
+
+async def test_a_stop_shows_at_once_even_to_those_who_ask_already(api, monkeypatch):
+    async def stop_meanwhile(_):
+        api.app[READINESS].is_stopping = True
+
+    monkeypatch.setattr(LocalStore, "check_writable", stop_meanwhile)
+
+    assert await readiness(api) == (503, "Not ready: stopping")
+
+
+async def test_the_migrations_are_read_once(api, monkeypatch):
+    await readiness(api)
+    monkeypatch.setattr(migrate, "SCRIPTS", "nowhere")
+    api.app[READINESS].kept = timedelta()
+
+    assert await readiness(api) == (200, "")
+
+
+async def test_it_is_not_ready_before_it_is_known_who_is_blocked(serve, monkeypatch):
+    monkeypatch.setattr(ActiveCallers, "look", cannot_look)
+    api = await serve()
+
+    assert await readiness(api) == (503, "Not ready: callers")
+
+
+async def cannot_look(_, *, within=None):
+    raise DatabaseAway("the database is not available")
 
 
 async def test_probes_tell_nothing_about_us(api):

@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 
 from tests.api.conftest import GOOD_BODY, PREFIX, RULES, bearer, is_problem, token
 from tests.cli.conftest import clean_environ, fetch, free_port, run_command, started, wait_for
+from tests.faults.processes import ended, until_ready
 
 DSN_PASSWORD = "hunter2-of-the-database"
 FLOOD = 2000
@@ -178,3 +179,25 @@ async def _used(http: aiohttp.ClientSession, good: str, text: str) -> list[str]:
 
 def _keyed(text: str) -> dict[str, str]:
     return {**bearer(text), "Idempotency-Key": "once"}
+
+
+# An error that time does not mend, as a right that was taken away would be.
+BROKEN_LIST = (
+    "ALTER TABLE callers RENAME TO callers_away",
+    "CREATE VIEW callers AS SELECT ''::text AS sub, 1 / (0 * random())::int = 1 AS is_blocked",
+)
+
+
+async def test_a_process_that_cannot_see_any_more_who_is_blocked_ends(rig, tools, empty, empty_url):
+    port = tools.free_port()
+    api = rig.process("serve", "--no-worker", DATABASE_URL=empty_url, PORT=str(port))
+    async with api as process, aiohttp.ClientSession() as client:
+        await until_ready(client, f"http://127.0.0.1:{port}")
+
+        async with empty.begin() as conn:
+            for statement in BROKEN_LIST:
+                await conn.exec_driver_sql(statement)
+        code = await ended(process)
+
+    assert code == 1
+    assert "DivisionByZeroError" in (rig.folder / "serve.log").read_text()
