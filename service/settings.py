@@ -8,7 +8,7 @@ below receives plain values.
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
@@ -29,7 +29,12 @@ from service import keys, urls
 
 ARXIV_INTERVAL_SECONDS = 3.0  # info.arxiv.org/help/api/tou.html
 ARXIV_PDFS_PER_SECOND = 4.0  # info.arxiv.org/help/bulk_data.html
-SECRET_NAMES = ("JWT_SECRET", "JWT_OTHER_SECRETS", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY")
+SHOWN_AS: Mapping[str, Callable[[str], str]] = {  # what hides secrets
+    "JWT_SECRET": lambda _: urls.MASK,
+    "JWT_OTHER_SECRETS": lambda _: urls.MASK,
+    "JWT_JWKS_URL": urls.shown_jwks,
+    "DATABASE_URL": urls.shown_postgres,
+}
 OWN_PREFIXES = ("ARXIV_", "JWT_")
 
 
@@ -41,9 +46,12 @@ class SettingsError(Exception):
         self.problems = dict(problems)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """Everything that the environment decides. Durations in seconds, sizes in bytes."""
+    """Everything that the environment decides. Durations in seconds, sizes in bytes.
+
+    It has secrets in it, so its `repr` tells no value; `masked` does.
+    """
 
     database_url: str | None
     data_dir: Path
@@ -129,18 +137,10 @@ class Settings:
         shown: dict[str, str | int | float | None] = {}
         for field in dataclass_fields(self):
             name, value = field.name.upper(), getattr(self, field.name)
-            if name in SECRET_NAMES and value is not None:
-                value = _masked_url(value) if name == "DATABASE_URL" else "***"
+            if name in SHOWN_AS and value is not None:
+                value = SHOWN_AS[name](value)
             shown[name] = str(value) if isinstance(value, Path) else value
         return shown
-
-
-def _masked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.password is None and "password=" not in parts.query:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://***@{host}{parts.path}"
 
 
 def _first_messages(err: ValidationError) -> dict[str, str]:

@@ -1,13 +1,23 @@
-"""What a URL in the settings must be: validators, each raising ValidationError with its rule."""
+"""What a URL in the settings must be, and what of it may be shown.
+
+The validators raise ValidationError with their rule.
+"""
 
 import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from marshmallow import ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # the naming rules of S3
 NO_URL = "must be an http:// or https:// URL"
+MAX_PORT = 65_535
+POSTGRES = ("postgresql", "postgres", "postgresql+asyncpg")
+MASK = "***"
+
+_SECRET = ("pass", "secret", "key")  # in the names of libpq's parameters that hold one
 
 
 def _split(text: str) -> SplitResult:
@@ -24,14 +34,32 @@ def http_url(text: str) -> None:
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise ValidationError(NO_URL)
-    if parts.username is not None or parts.password is not None:
+    if "@" in text:  # wherever it stands: not all agree on where the host begins
         raise ValidationError("must not hold a user or password")
 
 
 def postgres_url(text: str) -> None:
     """A database."""
-    if _split(text).scheme not in ("postgresql", "postgres", "postgresql+asyncpg"):
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):  # no URL, or a port that is none
+        raise ValidationError("must be a postgresql:// URL") from None
+    if url.drivername not in POSTGRES or not 0 <= (url.port or 0) <= MAX_PORT:
         raise ValidationError("must be a postgresql:// URL")
+
+
+def shown_postgres(text: str) -> str:
+    """A good `postgres_url` without its secrets; nothing of it where these are not certain.
+
+    It is taken apart as it is for connecting, and that is not how others do it: a password
+    may hold `/`, `?` and `#`.
+    """
+    url = make_url(text)
+    has_user = url.username is not None or url.password is not None
+    if text.count("@") != has_user:  # one that stands for itself may end a password, or not
+        return MASK
+    secret = [name for name in url.query if any(word in name.lower() for word in _SECRET)]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def storage_url(text: str) -> None:
@@ -49,8 +77,14 @@ def jwks_url(text: str) -> None:
     host = parts.hostname or ""
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise ValidationError("must be an https:// URL (http:// on this machine only)")
-    if not host or parts.username is not None or parts.password is not None or parts.fragment:
+    if not host or "@" in text or parts.fragment:
         raise ValidationError("must have a host, and no user, password or fragment")
+
+
+def shown_jwks(text: str) -> str:
+    """A `jwks_url` without its query, which may be a secret between us and the issuer."""
+    address, mark, _ = text.partition("?")
+    return address + mark + MASK if mark else address
 
 
 def _is_loopback(host: str) -> bool:

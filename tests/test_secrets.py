@@ -49,8 +49,12 @@ def test_a_public_key_that_fits_is_taken(pem, algorithm):
         "postgresql://user@h/d?password=hunter2",
         "postgresql://user:hunter2@h/d?sslmode=require",
         "postgresql+asyncpg://user:hun%40ter2@h/d",
-        "postgresql://user:hunter2@with@sign@h/d",
         "postgresql://h/d?sslpassword=hunter2",
+        "postgresql://h/d?PassWord=hunter2",
+        "postgresql://user:12/hunter2@h/d",
+        "postgresql://user:1?hunter2@h/d",
+        "postgresql://user:1#hunter2@h/d",
+        "postgresql://:hunter2@h/d",
     ],
 )
 def test_the_shown_configuration_hides_secrets(url):
@@ -62,6 +66,41 @@ def test_the_shown_configuration_hides_secrets(url):
     assert "hun%40ter2" not in text
     assert shown["JWT_SECRET"] == "***"
     assert "h/d" in str(shown["DATABASE_URL"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:hunter2@with@sign@h/d",
+        "postgresql://user:p@hunter2@h/d",
+        "postgresql://a/b:hunter2@h/d",
+        "postgresql://h/d?options=user:hunter2@h",
+    ],
+)
+def test_where_a_secret_may_be_anywhere_nothing_is_shown(url):
+    assert settings(DATABASE_URL=url, JWT_SECRET=SECRET).masked()["DATABASE_URL"] == "***"
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://user@h:5432/d?sslmode=require", "postgresql:///d", "postgresql://h/d"]
+)
+def test_a_url_without_secrets_is_shown_as_it_is(url):
+    assert settings(DATABASE_URL=url, JWT_SECRET=SECRET).masked()["DATABASE_URL"] == url
+
+
+def test_a_query_to_the_issuer_is_not_shown():
+    url = "https://issuer.example/keys"
+
+    shown = [
+        settings(JWT_JWKS_URL=address, JWT_ALGORITHM="ES256").masked()["JWT_JWKS_URL"]
+        for address in (url, f"{url}?code=hunter2")
+    ]
+
+    assert shown == [url, f"{url}?***"]
+
+
+def test_settings_tell_no_value_by_accident():
+    assert SECRET not in repr(settings(JWT_SECRET=SECRET))
 
 
 def test_the_secret_may_be_any_bytes_of_that_length():

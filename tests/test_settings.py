@@ -93,6 +93,8 @@ BAD = [
     ("STORAGE_URL", "s3://bucket/prefix?query"),
     ("S3_ENDPOINT_URL", "localhost:9000"),
     ("S3_ENDPOINT_URL", "https://user:word@s3.example"),
+    ("S3_ENDPOINT_URL", "https://user:12/hunter2@s3.example"),
+    ("ARXIV_API_URL", "https://user:1#hunter2@arxiv.example"),
     ("STORAGE_URL", "/plain/path"),
     ("STORAGE_URL", "file://host/path"),
     ("PORT", "eight"),

@@ -24,7 +24,7 @@ from service.storage.engine import (
     Database,
     create_engine,
     is_passing,
-    libpq_url,
+    without_password,
 )
 
 
@@ -81,8 +81,12 @@ def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the database; ARGUMENTS are psql's own."""
     with database_url(load_settings(quiet=True)) as url:
         program = psql_binary() if psql_binary().exists() else "psql"
+        bare, password = without_password(url)
+        environ = {**os.environ, "PAGER": "cat"}
+        if password is not None:  # not among the arguments, which all users of the host can see
+            environ["PGPASSWORD"] = password
         done = subprocess.run(  # noqa: S603 - the operator's own shell
-            [program, libpq_url(url), *arguments], env={**os.environ, "PAGER": "cat"}, check=False
+            [program, bare, *arguments], env=environ, check=False
         )
     sys.exit(done.returncode)
 

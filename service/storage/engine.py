@@ -59,6 +59,14 @@ def libpq_url(url: str | URL) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def without_password(url: str) -> tuple[str, str | None]:
+    """`url` as libpq wants it, but for its password; and that, None if there is none."""
+    parsed = make_url(url)
+    known = parsed.query.get("password", parsed.password)
+    bare = parsed._replace(password=None).difference_update_query(["password"])
+    return libpq_url(bare), known if known is None or isinstance(known, str) else known[-1]
+
+
 def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
     """An engine whose every session has timeouts and UTC; `name` shows in pg_stat_activity."""
     settings = {
