@@ -98,7 +98,7 @@ async def get_job(request: web.Request) -> web.Response:
     With `Prefer: wait=N` the answer waits for a change, where there is room to wait.
     """
     job_id, wait = job_id_of(request), preferred_wait(request)
-    if wait is not None and request.app[WAITING].has_room:
+    if wait is not None and request.app[WAITING].has_room(request[GRANT].caller):
         return await _get_changed_job(request, job_id, wait)
     if (failed := request.get(FAILED)) is not None:  # a look was taken on the short way
         raise failed

@@ -8,6 +8,7 @@ that is slow finds the newest state when it comes back, and none in between.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class WaitLimits:
     """Bounds on waiting: `waiters` of one process, `send` for a consumer to take an event."""
 
     waiters: int = 5_000
+    waiters_per_caller: int = 2_500  # so that none keeps the others out
     poll: timedelta = timedelta(seconds=0.5)
     rest: timedelta = timedelta(seconds=0.05)  # between looks, so that one serves many changes
     heartbeat: timedelta = timedelta(seconds=15)
@@ -124,6 +126,7 @@ class Waiting:
         self._database = database
         self._topics: dict[UUID, _Topic] = {}
         self._count = 0
+        self._count_of: Counter[str] = Counter()  # by caller; who has none is not in it
         self._hinted: set[UUID] = set()
         self._bell = asyncio.Event()
         self._is_blind = False
@@ -132,24 +135,30 @@ class Waiting:
     def __len__(self) -> int:
         return self._count
 
-    @property
-    def has_room(self) -> bool:
-        """False at the limit, and once the process is about to stop."""
-        return not self._is_closed and self._count < self.limits.waiters
+    def has_room(self, caller: str) -> bool:
+        """False at the limit for all or for `caller`, and once the process is about to stop."""
+        if self._is_closed or self._count >= self.limits.waiters:
+            return False
+        return self._count_of[caller] < self.limits.waiters_per_caller
 
     @contextmanager
     def watch(self, request: web.Request, job_id: UUID) -> Iterator[Watch]:
         """Watch a job, whether it exists or not; raises Overloaded when there is no room."""
-        if not self.has_room:
+        caller = request[GRANT].caller
+        if not self.has_room(caller):
             raise Overloaded("Nobody can wait for changes here now", retry_after=RETRY_SECONDS)
         topic = self._topics.setdefault(job_id, _Topic())
         watch = Watch(request, topic)
         topic.watches.add(watch)
         self._count += 1
+        self._count_of[caller] += 1
         try:
             yield watch
         finally:
             self._count -= 1
+            self._count_of[caller] -= 1
+            if not self._count_of[caller]:
+                del self._count_of[caller]
             topic.watches.remove(watch)
             if not topic.watches:
                 del self._topics[job_id]

@@ -7,8 +7,8 @@ from time import monotonic, time
 import pytest
 
 from service.api.waiting import WAITING, WaitLimits
-from tests.api.conftest import JOB, bearer, token
-from tests.api.waiters import EVENTS, MOVE, begun, crowd, emptied, events
+from tests.api.conftest import JOB, STATUS, bearer, token
+from tests.api.waiters import EVENTS, LONG, MOVE, begun, crowd, emptied, events
 
 LARGE = f"""
     INSERT INTO job_errors (job_id, stage, error)
@@ -71,6 +71,23 @@ async def test_beyond_the_bound_there_is_no_stream(serve, job):
         assert response.status == 200
         assert more.status == 503
         assert "Retry-After" in more.headers
+
+
+async def test_a_caller_who_waits_much_leaves_room_for_others(serve, job):
+    limits = WaitLimits(waiters=3, waiters_per_caller=1)
+    api = await serve(wait_limits=limits)
+    other = {"headers": bearer(token(sub="bob"))}
+    async with api.get(EVENTS) as first, api.get(EVENTS, **other) as others:
+        await begun(api, 2)
+        refused, polled = await api.get(EVENTS), await api.get(STATUS, headers=LONG)
+
+        assert (first.status, others.status, refused.status) == (200, 200, 503)
+        assert "Retry-After" in refused.headers
+        assert polled.status == 200
+        assert "Preference-Applied" not in polled.headers
+    await emptied(api)
+    async with api.get(EVENTS) as again:
+        assert again.status == 200
 
 
 async def test_the_stream_of_a_blocked_caller_ends(api, sql, job):

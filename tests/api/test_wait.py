@@ -7,7 +7,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from service.api.auth import GRANT
 from service.api.looks import LOOKS
+from service.api.tokens import Grant
 from service.api.waiting import WAITING, WaitLimits
 from tests.api.conftest import JOB, STATUS
 from tests.api.waiters import LONG, MOVE, begun, emptied
@@ -271,8 +273,9 @@ async def test_all_who_wait_for_a_job_share_its_state(api, sql, job):
     await sql(MOVE)
     newer = await _read(api)
     waiting = api.app[WAITING]
+    asking = {GRANT: Grant("alice", frozenset(), begins=0, ends=0)}
 
-    with waiting.watch(None, UUID(JOB)) as one, waiting.watch(None, UUID(JOB)) as other:
+    with waiting.watch(asking, UUID(JOB)) as one, waiting.watch(asking, UUID(JOB)) as other:
         assert one.saw(first) is other.saw(second)
         assert one.saw(newer) is other.saw(first)
         assert other.saw(first).version == newer.version
