@@ -7,7 +7,7 @@ its text.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from service.domain.errors import (
     BadPdf,
     ExtractorCrashed,
     NotPdf,
+    StorageAway,
     Unavailable,
     UpstreamFaulty,
 )
@@ -141,7 +142,7 @@ class FetchPdf:
         if pdf is None:
             pdf = await self._fetched(attempt)
         if attempt.row.state == PaperState.PENDING or pdf != attempt.held:
-            await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf)
+            await self._remove(await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf))
         self._stage = Stage.PDF_PROCESSING
         async with self.tools.store.local_copy(pdf) as path, self._reading(attempt):
             text = await self.tools.extractor.text_of(path)
@@ -244,9 +245,20 @@ class FetchPdf:
             async with self.tools.database.transaction() as conn:
                 await JobPaperStore(conn).end_reading(self.job_id, self.paper)
 
-    async def _record(self, attempt: PdfAttempt, state: PaperState, **what: Any) -> None:  # noqa: ANN401
+    async def _remove(self, replaced: str | None) -> None:
+        """Remove the file that the row has just moved away from; what stays is found later."""
+        if replaced is not None:
+            with suppress(StorageAway):
+                await self.tools.store.remove(replaced)
+
+    async def _record(
+        self,
+        attempt: PdfAttempt,
+        state: PaperState,
+        **what: Any,  # noqa: ANN401
+    ) -> str | None:
         interrupted = attempt.crashes > 0 and state is not PaperState.DOWNLOADED
-        await self.tools.recorder.record(
+        return await self.tools.recorder.record(
             Result(
                 job_id=self.job_id,
                 arxiv_id=attempt.arxiv_id,

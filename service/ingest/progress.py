@@ -63,7 +63,7 @@ class Result:
     was_interrupted: bool = False
 
 
-Entry = tuple[Result, "asyncio.Future[None]"]
+Entry = tuple[Result, "asyncio.Future[str | None]"]
 
 
 @dataclass(slots=True)
@@ -79,12 +79,15 @@ class Recorder:
     _waiting: list[Entry] = field(default_factory=list)
     _came: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def record(self, result: Result) -> None:
-        """Return when `result` is committed. Raises DatabaseAway when that took too long."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def record(self, result: Result) -> str | None:
+        """Return when `result` is committed: the path of the file that its `pdf` took the place of.
+
+        No row names that file any more. Raises DatabaseAway when it took too long.
+        """
+        done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((result, done))
         self._came.set()
-        await done
+        return await done
 
     async def run(self) -> None:
         """Write batches until cancelled."""
@@ -98,40 +101,38 @@ class Recorder:
 
     async def _write(self, batch: Sequence[Entry]) -> None:
         try:
-            await patiently(partial(self._commit, [result for result, _ in batch]))
+            left = await patiently(partial(self._commit, [result for result, _ in batch]))
         except DatabaseAway as err:
-            _settle(batch, err)
+            _refuse(batch, err)
         except SQLAlchemyError as err:
             if len(batch) == 1:
-                _settle(batch, err)
+                _refuse(batch, err)
                 return
             _log.exception("batch refused")  # one of them is to blame: each for itself
             for entry in batch:
                 await self._write([entry])
         else:
-            _settle(batch, None)
+            for (_, done), path in zip(batch, left, strict=True):
+                if not done.done():  # else its sender was cancelled meanwhile
+                    done.set_result(path)
 
-    async def _commit(self, results: Sequence[Result]) -> None:
+    async def _commit(self, results: Sequence[Result]) -> Sequence[str | None]:
         async with self.database.transaction() as conn:
-            await _record(conn, results)
+            return await _record(conn, results)
 
 
-def _settle(batch: Sequence[Entry], error: Exception | None) -> None:
-    """Let the senders go on; a sender that was cancelled meanwhile does not mind."""
+def _refuse(batch: Sequence[Entry], error: Exception) -> None:
+    """Let the senders know; one that was cancelled meanwhile does not mind."""
     for _, done in batch:
-        if done.done():
-            continue
-        if error is None:
-            done.set_result(None)
-        else:
+        if not done.done():
             done.set_exception(error)
 
 
-async def _record(conn: AsyncConnection, results: Sequence[Result]) -> None:
-    """Write `results` in the transaction of `conn`."""
+async def _record(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[str | None]:
+    """Write `results` in the transaction of `conn`; returns the file that each one replaced."""
     jobs = JobStore(conn)
     running = await jobs.lock(sorted({result.job_id for result in results}))
-    await _save_files(conn, results)
+    left = await _save_files(conn, results)
     counters: dict[UUID, Counter[str]] = {}
     for state in _COUNTER_OF:
         of_state = [r for r in results if r.state is state and r.job_id in running]
@@ -148,6 +149,7 @@ async def _record(conn: AsyncConnection, results: Sequence[Result]) -> None:
     for job_id, steps in sorted(counters.items()):
         await jobs.move_counters(job_id, steps)
     await jobs.complete_finished(list(counters))
+    return left
 
 
 def _steps(result: Result) -> dict[str, int]:
@@ -157,14 +159,17 @@ def _steps(result: Result) -> dict[str, int]:
     return steps
 
 
-async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> None:
+async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[str | None]:
     """Record what is true of the papers themselves, whatever became of the jobs."""
     papers = PaperStore(conn)
     await papers.lock({result.arxiv_id.paper for result in results})
+    left: list[str | None] = []
     for result in results:
+        left.append(None)
         if result.pdf is not None:
-            await papers.save_file(result.arxiv_id, result.pdf)
+            left[-1] = await papers.save_file(result.arxiv_id, result.pdf)
         elif result.text is not None:
             await papers.save_text(result.arxiv_id, result.text)
         elif result.state in _NO_FILE:
             await papers.save_no_file(result.arxiv_id, _NO_FILE[result.state])
+    return left

@@ -1,4 +1,7 @@
-"""Tidying up: what the dead left (files, lost tasks), and what has been kept for long enough."""
+"""Tidying up: what the dead left (files, lost tasks), and what has been kept for long enough.
+
+Beside that, rows and files are compared, a few with each round.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -9,6 +12,7 @@ import structlog
 from service.domain.cursor import Cursor
 from service.domain.errors import DatabaseAway, StorageAway
 from service.domain.job import Job
+from service.ingest.reconcile import Reconciler
 from service.ingest.retention import remove_old_jobs
 from service.ingest.tasks import harvest_task, pdf_task
 from service.pdf.store import PdfStore
@@ -32,6 +36,7 @@ async def keep_tidy(
     A partial file that nobody has touched for two leases has no owner: a crashed
     one would have been taken over by then.
     """
+    reconciler = Reconciler(database, store)
     while True:
         try:
             removed = await store.sweep(older_than=2 * lease)
@@ -46,7 +51,19 @@ async def keep_tidy(
             counts |= {"old_jobs": old}
             if any(counts.values()):
                 _log.info("tidied up", **counts)
+        await _reconcile(reconciler)
         await asyncio.sleep(lease.total_seconds())
+
+
+async def _reconcile(reconciler: Reconciler) -> None:
+    """Apart from the rest: a bucket that may not be listed holds up nothing else."""
+    try:
+        counts = await reconciler.step()
+    except (DatabaseAway, StorageAway) as err:
+        _log.warning("files not compared", code=err.code, error=str(err))
+    else:
+        if any(counts.values()):
+            _log.info("files compared", **counts)
 
 
 async def _remove_old_jobs(database: Database, kept: timedelta | None) -> int:

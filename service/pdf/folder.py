@@ -10,7 +10,7 @@ blocks; callers run it in a thread.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from service.domain.errors import StorageAway
 MARKER = ".arxiv-pdf-store"
 FOLDER_MODE = 0o750
 FILE_MODE = 0o640  # the umask may take more away; nothing gives the world access
+LEVELS = 2  # of folders below the root, at most
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _SAFE_WORDS = {
@@ -73,6 +74,14 @@ class Root:
         root = os.open(self.path, _FOLDER)
         return self._descend(root, names, create=True)
 
+    def files(self, after: str) -> Generator[tuple[str, float]]:
+        """Path and time of change (epoch) of the plain files behind the path `after` ("": of all).
+
+        In the order of the names, folder by folder. Links, what begins with a dot,
+        and folders that we may not enter are passed by. To be closed after use.
+        """
+        yield from _files(self.open(), "", after.split("/"))
+
     def _descend(self, fd: int, names: tuple[str, ...], *, create: bool) -> int:
         try:
             self._recognise(fd, adopt=create)
@@ -112,6 +121,23 @@ def _step(fd: int, name: str, *, create: bool) -> int:
     return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
 
 
+def _files(folder: int, above: str, after: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """The files of the open `folder`, which is closed at the end, and below; see `Root.files`."""
+    try:
+        for name in sorted(os.listdir(folder)):
+            if name.startswith(".") or name < after[0]:
+                continue
+            behind = after[1:] if name == after[0] else [""]
+            with suppress(FileNotFoundError, PermissionError):
+                entry = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(entry.st_mode) and behind:
+                    yield above + name, entry.st_mtime
+                elif stat.S_ISDIR(entry.st_mode) and behind and above.count("/") < LEVELS:
+                    yield from _files(_step(folder, name, create=False), f"{above}{name}/", behind)
+    finally:
+        os.close(folder)
+
+
 def open_file(folder: int, name: str, flags: int = os.O_RDONLY) -> int:
     """A descriptor of the regular file `name`; any other kind of thing raises OSError (ELOOP)."""
     # O_NONBLOCK: opening a named pipe would wait for its other end
@@ -121,6 +147,16 @@ def open_file(folder: int, name: str, flags: int = os.O_RDONLY) -> int:
         os.close(fd)
         raise OSError(errno.ELOOP, "not a regular file")
     return fd
+
+
+def remove_file(folder: int, name: str, *, before: float) -> bool:
+    """Remove the regular file `name`, unless it changed at `before` (epoch) or later."""
+    with suppress(FileNotFoundError):
+        entry = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISREG(entry.st_mode) and entry.st_mtime < before:
+            os.unlink(name, dir_fd=folder)
+            return True
+    return False
 
 
 def require_replaceable(folder: int, name: str) -> None:

@@ -17,10 +17,10 @@ that no PDF crosses the network twice without need.
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -43,7 +43,7 @@ from service.pdf.folder import MARKER, Root, storage_errors
 from service.pdf.naming import is_plain, path_for
 from service.pdf.part import Part
 from service.pdf.scratch import Scratch
-from service.pdf.store import PdfStore
+from service.pdf.store import KeptFile, PdfStore
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -98,10 +98,6 @@ class S3Store(PdfStore):
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
         self._written_at = -PROBE_EVERY.total_seconds()  # loop time
 
-    def path_for(self, arxiv_id: ArxivId) -> str:
-        """The key below the prefix, the same as the path in a folder."""
-        return path_for(arxiv_id)
-
     async def prepare(self) -> None:
         """Make the local folder, and mark the bucket as ours."""
         await self._scratch.prepare()
@@ -112,11 +108,21 @@ class S3Store(PdfStore):
         return self._scratch.partial(arxiv_id)
 
     async def commit(self, part: Part, arxiv_id: ArxivId) -> StoredPdf:
-        """Upload the part under its final key, in one step; an object already there is replaced."""
+        """Upload the part under its final key, in one step; an object already there is replaced.
+
+        An upload that nobody waits for any more goes on in its thread, reading the
+        part. So that file loses its name: no later download can take it over, and
+        what lands under the key is what the key says.
+        """
         if not part.size:
             raise BadPdf("The PDF is empty", code="corrupt")
-        pdf = StoredPdf(path=path_for(arxiv_id), sha256=part.sha256, size_bytes=part.size)
-        await self._put(pdf.path, part.path)
+        path = path_for(arxiv_id, part.sha256)
+        pdf = StoredPdf(path=path, sha256=part.sha256, size_bytes=part.size)
+        try:
+            await self._put(pdf.path, part.path)
+        except asyncio.CancelledError:
+            await part.discard()
+            raise
         self._scratch.note_room()
         with storage_errors():
             await in_thread(self._copies.keep, part, pdf.sha256)
@@ -159,6 +165,28 @@ class S3Store(PdfStore):
     async def sweep(self, older_than: timedelta) -> int:
         """Look through this host's folder; half an upload is the bucket's to remove."""
         return await self._scratch.sweep(older_than)
+
+    async def size_of(self, path: str) -> int | None:
+        """One request for each object."""
+        with s3_errors():
+            meta = await self._meta_of(path)
+        return None if meta is None else meta["size"]
+
+    async def list_files(self, *, after: str, limit: int) -> Sequence[KeptFile]:
+        """In the order of the keys; the service's own marker and probe are among them."""
+        stream = obstore.list(self._bucket, offset=after or None, chunk_size=limit)
+        with s3_errors():
+            found = await self._in_thread(next, stream, ())
+        return [KeptFile(meta["path"], meta["last_modified"]) for meta in found]
+
+    async def remove(self, path: str, *, older_than: timedelta = timedelta(0)) -> bool:
+        """By the clock of S3; an object that is replaced in the very moment may go too."""
+        with s3_errors():
+            meta = await self._meta_of(path)
+            if meta is None or meta["last_modified"] > datetime.now(UTC) - older_than:
+                return False
+            await self._in_thread(obstore.delete, self._bucket, path)
+            return True
 
     async def _put(
         self, key: str, what: Path | bytes, *, deadline: timedelta = TRANSFER_DEADLINE

@@ -3,19 +3,23 @@
 A file becomes visible only whole: it is downloaded into a partial file on the
 same file system, forced to disk, checked by its owner, renamed in one step, and
 the folder is forced to disk; only then does the caller hear of it and write its
-row. Readers therefore see the old file or the new one, never a short one, and a
-row never claims a file that a power cut could still take away.
+row. Readers therefore never see a short file, and a row never claims one that a
+power cut could still take away. The name holds a part of the checksum, so what a
+row names is never written over by other bytes.
 """
 
 import errno
 import hashlib
 import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aiofiles.threadpool import wrap
 
@@ -23,12 +27,28 @@ from service.domain.arxiv_id import ArxivId
 from service.domain.errors import BadPdf, NotFound
 from service.domain.paper import StoredPdf
 from service.pdf.blocking import in_thread, to_its_end
-from service.pdf.folder import Root, open_file, require_replaceable, storage_errors
+from service.pdf.folder import (
+    Root,
+    open_file,
+    remove_file,
+    require_replaceable,
+    storage_errors,
+)
 from service.pdf.naming import is_plain, path_for
 from service.pdf.part import Part
 from service.pdf.scratch import Scratch
 
+T = TypeVar("T")
+
 READ_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that is there; when it last changed is told by the clock of the storage."""
+
+    path: str
+    changed_at: datetime
 
 
 class PdfStore(Protocol):
@@ -36,10 +56,6 @@ class PdfStore(Protocol):
 
     Each method raises `StorageAway` when the storage cannot do it now.
     """
-
-    def path_for(self, arxiv_id: ArxivId) -> str:
-        """The name of a paper's PDF in this storage; the id must carry a version."""
-        ...
 
     async def prepare(self) -> None:
         """Create what is missing (folders, marker); to be called once at start."""
@@ -73,6 +89,21 @@ class PdfStore(Protocol):
         """Remove partial files that nobody works on, unchanged for so long; returns how many."""
         ...
 
+    async def size_of(self, path: str) -> int | None:
+        """How long the stored file is; None when there is none."""
+        ...
+
+    async def list_files(self, *, after: str, limit: int) -> Sequence[KeptFile]:
+        """At most `limit` files that are no partial ones, behind the path `after` ("": the first).
+
+        In an order of the storage's own; an empty list is the end.
+        """
+        ...
+
+    async def remove(self, path: str, *, older_than: timedelta = timedelta(0)) -> bool:
+        """Remove a stored file that has not changed for so long; False if it was not removed."""
+        ...
+
 
 class LocalStore(PdfStore):
     """PDFs below a folder `root` that all replicas share; see `PdfStore` for the methods.
@@ -88,10 +119,6 @@ class LocalStore(PdfStore):
         self._scratch = Scratch(self._root, max_bytes)
         self._fsync = fsync
 
-    def path_for(self, arxiv_id: ArxivId) -> str:
-        """Relative to the root: `2301/2301.00001v3.pdf`; ValueError for an id without a version."""
-        return path_for(arxiv_id)
-
     async def prepare(self) -> None:
         """Make the root folder and its marker, unless they are there."""
         await self._scratch.prepare()
@@ -103,13 +130,13 @@ class LocalStore(PdfStore):
     async def commit(self, part: Part, arxiv_id: ArxivId) -> StoredPdf:
         """Force the part to disk, then give it its final name (atomic, durable).
 
-        A file already there is replaced; of two commits at once the later one
-        stays. A symbolic link at the target or above it raises StorageAway and
-        is left as it was.
+        A file already there is replaced: by the same bytes, unless somebody altered
+        it. A symbolic link at the target or above it raises StorageAway and is left
+        as it was.
         """
         if not part.size:
             raise BadPdf("The PDF is empty", code="corrupt")
-        path = path_for(arxiv_id)
+        path = path_for(arxiv_id, part.sha256)
         with storage_errors():
             await in_thread(self._place, part, path)
         self._scratch.note_room()
@@ -124,8 +151,8 @@ class LocalStore(PdfStore):
     async def local_copy(self, pdf: StoredPdf) -> AsyncIterator[Path]:
         """The stored file itself, by its absolute path: regular, inside the root, no links."""
         with storage_errors():
-            is_there = await in_thread(self._is_there, pdf.path)
-        if not is_there:
+            size = await in_thread(self._size_of, pdf.path)
+        if size is None:
             raise NotFound("PDF not found")
         yield self._root.path / pdf.path
 
@@ -155,6 +182,21 @@ class LocalStore(PdfStore):
     async def sweep(self, older_than: timedelta) -> int:
         """Look through the folder of partial files; nothing else is touched."""
         return await self._scratch.sweep(older_than)
+
+    async def size_of(self, path: str) -> int | None:
+        """None also for a link, and for what is named by no path of ours."""
+        with storage_errors():
+            return await in_thread(self._size_of, path)
+
+    async def list_files(self, *, after: str, limit: int) -> Sequence[KeptFile]:
+        """Folder by folder; each call reads the names of two or three folders."""
+        with storage_errors():
+            return await in_thread(self._listed, after, limit)
+
+    async def remove(self, path: str, *, older_than: timedelta = timedelta(0)) -> bool:
+        """The age is looked at again in the same breath: what was replaced just now stays."""
+        with storage_errors():
+            return await in_thread(self._remove, path, time.time() - older_than.total_seconds())
 
     # What follows blocks.
 
@@ -190,14 +232,30 @@ class LocalStore(PdfStore):
         file.seek(wanted.start)
         return file
 
-    def _is_there(self, path: str) -> bool:
+    def _size_of(self, path: str) -> int | None:
         fd = self._find(path)
-        if fd is not None:
+        if fd is None:
+            return None
+        try:
+            return os.fstat(fd).st_size
+        finally:
             os.close(fd)
-        return fd is not None
+
+    def _listed(self, after: str, limit: int) -> Sequence[KeptFile]:
+        with closing(self._root.files(after)) as files:
+            found = islice(files, limit)
+            return [KeptFile(path, datetime.fromtimestamp(at, UTC)) for path, at in found]
+
+    def _remove(self, path: str, before: float) -> bool:
+        removed = self._in_folder_of(path, lambda *place: remove_file(*place, before=before))
+        return removed is True
 
     def _find(self, path: str) -> int | None:
         """A descriptor of the stored file; None when it is not there, or not a plain file."""
+        return self._in_folder_of(path, open_file)
+
+    def _in_folder_of(self, path: str, do: Callable[[int, str], T]) -> T | None:
+        """What `do` makes of the open folder and the name; None when there is no such file."""
         *folders, name = path.split("/")
         if not is_plain(path):
             return None
@@ -205,7 +263,7 @@ class LocalStore(PdfStore):
         try:
             folder = self._root.open(*folders)
             try:
-                return open_file(folder, name)
+                return do(folder, name)
             finally:
                 os.close(folder)
         except OSError as err:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    and_,
     bindparam,
     case,
     delete,
@@ -85,19 +86,51 @@ class PaperStore:
             .with_for_update()
         )
 
-    async def save_file(self, arxiv_id: ArxivId, pdf: StoredPdf) -> None:
+    async def list_with_file(self, *, after: str, limit: int) -> Sequence[Row[Any]]:
+        """The papers that claim a file, by id, behind the id `after`.
+
+        Returns arxiv_id, version, pdf_path, pdf_sha256, pdf_bytes.
+        """
+        statement: Select[Any] = (
+            select(
+                papers.c.arxiv_id,
+                papers.c.version,
+                papers.c.pdf_path,
+                papers.c.pdf_sha256,
+                papers.c.pdf_bytes,
+            )
+            .where(papers.c.pdf_path.is_not(None), papers.c.arxiv_id > after)
+            .order_by(papers.c.arxiv_id)
+            .limit(limit)
+        )
+        rows: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
+        return rows
+
+    async def save_file(self, arxiv_id: ArxivId, pdf: StoredPdf) -> str | None:
         """Record the file of this version; a row that has moved to another version stays.
 
         So does one that has this very file: a late worker must not undo `processed`.
+        Returns the path that the row named before, if it moved away from one. The
+        paper must be locked.
         """
-        await self._update(
-            arxiv_id,
+        before = papers.alias("before")
+        is_another = or_(
             papers.c.pdf_sha256.is_distinct_from(pdf.sha256),
-            pdf_state=PdfState.DOWNLOADED,
-            pdf_path=pdf.path,
-            pdf_sha256=pdf.sha256,
-            pdf_bytes=pdf.size_bytes,
+            papers.c.pdf_path.is_distinct_from(pdf.path),
         )
+        statement = (
+            update(papers)
+            .where(_is(arxiv_id), is_another, before.c.arxiv_id == papers.c.arxiv_id)
+            .values(
+                pdf_state=PdfState.DOWNLOADED,
+                pdf_path=pdf.path,
+                pdf_sha256=pdf.sha256,
+                pdf_bytes=pdf.size_bytes,
+            )
+            .returning(before.c.pdf_path)
+        )
+        left: str | None = (await self._conn.execute(statement)).scalar_one_or_none()
+        return left if left != pdf.path else None
 
     async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> None:
         """Store the text of this version's PDF, whose file must be recorded already."""
@@ -129,22 +162,30 @@ class PaperStore:
         """Record that this version's PDF is `unavailable` or `failed`; a file we hold stays."""
         await self._update(arxiv_id, papers.c.pdf_path.is_(None), pdf_state=state)
 
-    async def forget_file(self, arxiv_id: ArxivId) -> None:
-        """Record that the file of this version is gone or damaged: fetch it again."""
-        await self._update(arxiv_id, **_NO_FILE)
+    async def forget_file(self, arxiv_id: ArxivId, pdf: StoredPdf) -> bool:
+        """Record that `pdf` of this version is gone or damaged: fetch it again.
+
+        A row that has moved to another file meanwhile stays; returns False then.
+        """
+        is_this = [papers.c.pdf_path == pdf.path, papers.c.pdf_sha256 == pdf.sha256]
+        if not await self._update(arxiv_id, *is_this, **_NO_FILE):
+            return False
         await self._conn.execute(
             delete(paper_texts).where(
                 paper_texts.c.arxiv_id == arxiv_id.paper, paper_texts.c.version == arxiv_id.version
             )
         )
+        return True
 
     async def _update(
         self, arxiv_id: ArxivId, *conditions: ColumnElement[bool], **values: object
     ) -> bool:
-        statement = update(papers).where(
-            papers.c.arxiv_id == arxiv_id.paper, papers.c.version == arxiv_id.version, *conditions
-        )
+        statement = update(papers).where(_is(arxiv_id), *conditions)
         return (await self._conn.execute(statement.values(**values))).rowcount == 1
+
+
+def _is(arxiv_id: ArxivId) -> ColumnElement[bool]:
+    return and_(papers.c.arxiv_id == arxiv_id.paper, papers.c.version == arxiv_id.version)
 
 
 def _values(paper: Paper) -> dict[str, Any]:

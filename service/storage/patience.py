@@ -1,6 +1,7 @@
 """Waiting for a database that is away, within a limit."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -11,16 +12,16 @@ from tenacity import (
 
 from service.domain.errors import DatabaseAway
 
+T = TypeVar("T")
+
 PATIENCE_SECONDS = 900.0  # longer than any restart; then somebody should look
 
 
-async def patiently(
-    action: Callable[[], Awaitable[None]], *, seconds: float = PATIENCE_SECONDS
-) -> None:
-    """Run `action`, again and again while it raises DatabaseAway; raises it after `seconds`.
+async def patiently(action: Callable[[], Awaitable[T]], *, seconds: float = PATIENCE_SECONDS) -> T:
+    """What `action` returns, run again and again while it raises DatabaseAway.
 
-    The action must not mind running twice: a commit that was cut off may have
-    taken place.
+    Raises that after `seconds`. The action must not mind running twice: a commit
+    that was cut off may have taken place.
     """
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(DatabaseAway),
@@ -29,4 +30,5 @@ async def patiently(
         reraise=True,
     ):
         with attempt:
-            await action()
+            result = await action()
+    return result

@@ -66,6 +66,14 @@ async def ended(process, seconds=40):
         return await process.wait()
 
 
+async def until(rig, sql, *, seconds=30):
+    """Return the rows of `sql` once there are some; only the database can tell."""
+    async with asyncio.timeout(seconds):
+        while not (found := await rig.rows(sql)):
+            await rig.rows("SELECT pg_sleep(0.02)")
+    return found
+
+
 async def until_somebody_waits(rig):
     """Return once a session of the database waits for a lock."""
     async with asyncio.timeout(20):

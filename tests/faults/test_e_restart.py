@@ -16,7 +16,7 @@ from service.domain import outcome
 from service.domain.job import Criteria, JobStatus
 from service.ingest.fulltext import FetchPdf
 from service.replica.log import pace_of
-from tests.faults.processes import headers, serving
+from tests.faults.processes import headers, serving, until
 from tests.ingest.conftest import LEASE_SECONDS, kill
 from tests.soak.work import nested_states
 
@@ -29,14 +29,6 @@ SLOW_COMMIT = (
     " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow_commit()",
 )
 QUICK_COMMIT = ("DROP TRIGGER slow_commit ON jobs", "DROP FUNCTION slow_commit")
-
-
-async def until(rig, sql, *, seconds=30):
-    """Return the rows of `sql` once there are some; only the database can tell."""
-    async with asyncio.timeout(seconds):
-        while not (found := await rig.rows(sql)):
-            await rig.rows("SELECT pg_sleep(0.02)")
-    return found
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from service.storage.embedded import psql_binary
 from service.storage.engine import Database, create_engine, libpq_url
 from service.storage.papers import PaperStore
 from tests.conftest import make_paper
-from tests.faults.processes import answered, ended
+from tests.faults.processes import answered, ended, until
 from tests.ingest.conftest import Rig, kill
 
 ROOT = Path(__file__).parents[2]
@@ -176,22 +176,37 @@ async def test_case_95_a_database_fault_is_a_safe_sentence(serve, path, open_dat
 
 
 async def test_case_98_a_dump_taken_in_mid_run_starts_elsewhere_and_completes(rig, tmp_path):
-    """pg_dump while papers come in, then the files: restored, it ends as if nothing had been."""
+    """pg_dump while papers come in, then the files: restored, it ends as if nothing had been.
+
+    Of the files, one is lost on the way and one altered: both are found, and fetched again.
+    """
     rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
     job_id = await rig.submit()
     async with rig.process():
         await rig.replica.wait_until_held(timeout=30)
+        await rig.until(job_id, lambda job: job.pdfs_processed >= 2)
         dump = await asyncio.to_thread(run_postgres, "pg_dump", "-d", libpq_url(rig.direct))
         shutil.copytree(rig.folder / "files", tmp_path / "elsewhere" / "files")
     rig.replica.release()
     async with restored(rig, dump, tmp_path / "elsewhere") as elsewhere:
         assert (await elsewhere.job(job_id)).status is JobStatus.RUNNING
+        damaged = "SELECT pdf_path FROM papers WHERE pdf_state = 'processed' ORDER BY 1 LIMIT 2"
+        lost, altered = [
+            elsewhere.folder / "files" / row.pdf_path for row in await elsewhere.rows(damaged)
+        ]
+        lost.unlink()
+        altered.write_bytes(b"%PDF-1.7 and no more")
 
         async with elsewhere.process():
             job = await elsewhere.final(job_id)
+            await until(
+                elsewhere, "SELECT 2 FROM papers WHERE pdf_path IS NULL HAVING count(*) = 2"
+            )
+            again = await elsewhere.final(await elsewhere.submit())
 
         assert job.status is JobStatus.COMPLETED
         assert job.pdfs_processed == 10
+        assert again.pdfs_processed == 2
         await elsewhere.assert_sound()
 
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import obstore
@@ -13,6 +13,7 @@ import pytest
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import BadPdf, NotFound
 from service.domain.paper import StoredPdf
+from service.pdf.naming import id_of, path_for
 from service.pdf.s3 import PART_BYTES, S3Store, bucket_of
 from service.pdf.store import LocalStore, PdfStore
 
@@ -87,11 +88,8 @@ async def test_what_was_committed_is_there_whole(place, arxiv_id, size):
 
     stored = await place.keep(arxiv_id, content)
 
-    assert stored == StoredPdf(
-        path=place.store.path_for(arxiv_id),
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=size,
-    )
+    digest = hashlib.sha256(content).hexdigest()
+    assert stored == StoredPdf(path=path_for(arxiv_id, digest), sha256=digest, size_bytes=size)
     assert place.read(stored.path) == content
     assert await place.store.verify(stored.path, stored.sha256, stored.size_bytes)
 
@@ -166,21 +164,71 @@ async def test_of_a_file_that_was_altered_or_lost_there_is_no_copy(place, arxiv_
         await copied()
 
 
-async def test_two_commits_of_one_paper_leave_one_whole_file(place, arxiv_id):
+async def test_other_bytes_of_one_paper_never_take_the_place_of_a_file(place, arxiv_id):
     first, second = await asyncio.gather(
         place.keep(arxiv_id, b"a" * (1 << 20)), place.keep(arxiv_id, b"b" * (1 << 20))
     )
 
-    assert place.names() == [first.path] == [second.path]
-    digest = hashlib.sha256(place.read(first.path)).hexdigest()
-    assert digest in {first.sha256, second.sha256}
+    assert sorted(place.names()) == sorted([first.path, second.path])
+    assert place.read(first.path) == b"a" * (1 << 20)
+    assert place.read(second.path) == b"b" * (1 << 20)
+
+
+async def test_the_same_bytes_again_are_the_same_file_and_mend_an_altered_one(place, arxiv_id):
+    first = await place.keep(arxiv_id, CONTENT)
+    place.write(first.path, b"altered")
+
+    second = await place.keep(arxiv_id, CONTENT)
+
+    assert second == first
+    assert place.names() == [first.path]
+    assert place.read(first.path) == CONTENT
+
+
+async def test_the_size_of_a_stored_file_is_known_and_of_a_missing_one_none(place, arxiv_id):
+    stored = await place.keep(arxiv_id, CONTENT)
+
+    assert await place.store.size_of(stored.path) == len(CONTENT)
+    assert await place.store.size_of("2301/2301.00002v1.pdf") is None
+    assert await place.store.size_of("../outside") is None
+
+
+async def test_all_files_are_listed_in_pieces_and_no_partial_one(place, arxiv_id):
+    ids = [arxiv_id, OTHER, ArxivId.parse("2301.00002v1"), ArxivId.parse("0704.0001v1")]
+    stored = {(await place.keep(one, CONTENT)).path for one in ids}
+    async with place.store.partial(arxiv_id) as part:
+        await part.record_etag('"kept"')
+        await part.write(CONTENT)
+
+    found, after = [], ""
+    while piece := await place.store.list_files(after=after, limit=2):
+        assert len(piece) <= 2
+        found += piece
+        after = piece[-1].path
+
+    assert {file.path for file in found if id_of(file.path)} == stored
+    assert len({file.path for file in found}) == len(found)
+    age = datetime.now(UTC) - found[0].changed_at
+    assert timedelta(seconds=-2) < age < timedelta(minutes=5)
+
+
+async def test_a_stored_file_is_removed_only_when_it_is_old_enough(place, arxiv_id):
+    stored = await place.keep(arxiv_id, CONTENT)
+    other = await place.keep(OTHER, CONTENT)
+
+    assert not await place.store.remove(stored.path, older_than=timedelta(hours=1))
+    assert await place.store.size_of(stored.path) is not None
+    assert await place.store.remove(stored.path)
+    assert not await place.store.remove(stored.path)
+    assert not await place.store.remove("../outside")
+    assert place.names() == [other.path]
 
 
 async def test_papers_do_not_share_a_name(place, arxiv_id):
-    await place.keep(arxiv_id, CONTENT)
-    await place.keep(OTHER, CONTENT + b"2")
+    one = await place.keep(arxiv_id, CONTENT)
+    other = await place.keep(OTHER, CONTENT)
 
-    assert sorted(place.names()) == sorted(map(place.store.path_for, (arxiv_id, OTHER)))
+    assert sorted(place.names()) == sorted([one.path, other.path])
 
 
 @pytest.mark.parametrize(

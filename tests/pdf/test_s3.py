@@ -5,6 +5,7 @@ import base64
 import hashlib
 import signal
 import sys
+from contextlib import AsyncExitStack
 
 import obstore
 import pytest
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from service.domain.errors import StorageAway
 from service.pdf import s3
+from service.pdf.naming import path_for
 from service.pdf.s3 import S3Store, bucket_of
 
 UPLOADER = """
@@ -78,9 +80,48 @@ async def test_a_killed_upload_shows_no_part_of_the_file(
         process.send_signal(signal.SIGKILL)
         await process.wait()
 
+    path = path_for(arxiv_id, hashlib.sha256(bytes(64 << 20)).hexdigest())
     with pytest.raises(FileNotFoundError):
-        obstore.head(bucket, store.path_for(arxiv_id))
-    assert not await store.verify(store.path_for(arxiv_id), "0" * 64, 64 << 20)
+        obstore.head(bucket, path)
+    assert not await store.verify(path, "0" * 64, 64 << 20)
+
+
+async def test_what_a_cancelled_upload_still_reads_is_never_written_over(
+    s3_server, bucket, bucket_name, store, arxiv_id
+):
+    """Its thread goes on: the next download of the version must not give it other bytes."""
+    content = b"a" * (64 << 20)
+    path = path_for(arxiv_id, hashlib.sha256(content).hexdigest())
+    async with AsyncExitStack() as stack:
+        part = await stack.enter_async_context(store.partial(arxiv_id))
+        await part.record_etag('"strong"')
+        await part.write(content)
+        upload = asyncio.create_task(store.commit(part, arxiv_id))
+        await asyncio.to_thread(wait_for_an_upload, s3_server, bucket_name)
+        s3_server.process.send_signal(signal.SIGSTOP)
+        upload.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await upload
+
+    async with store.partial(arxiv_id) as second:
+        resumed = second.size
+        await second.truncate()
+        await second.write(b"b" * (64 << 20))
+        s3_server.process.send_signal(signal.SIGCONT)
+        await asyncio.to_thread(wait_for_its_end, s3_server, bucket_name)
+
+    assert resumed == 0
+    assert bytes(obstore.get(bucket, path).bytes()) == content
+
+
+def wait_for_an_upload(s3_server, bucket_name):
+    while not s3_server.uploads_under_way(bucket_name):  # each look is a request
+        pass
+
+
+def wait_for_its_end(s3_server, bucket_name):
+    while s3_server.uploads_under_way(bucket_name):
+        pass
 
 
 async def test_a_bucket_that_is_gone_is_storage_away_and_no_missing_file(
@@ -148,5 +189,7 @@ async def test_an_upload_carries_its_checksum_for_the_server_to_compare(
         await part.write(b"%PDF")
         await store.commit(part, arxiv_id)
 
-    checksum = base64.b64encode(hashlib.sha256(b"%PDF").digest()).decode()
-    assert seen[-1] == ("/bucket/pre/2301/2301.00001v3.pdf", b"%PDF", checksum)
+    digest = hashlib.sha256(b"%PDF")
+    checksum = base64.b64encode(digest.digest()).decode()
+    path = path_for(arxiv_id, digest.hexdigest())
+    assert seen[-1] == (f"/bucket/pre/{path}", b"%PDF", checksum)

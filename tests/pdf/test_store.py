@@ -11,9 +11,11 @@ import pytest
 
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import BadPdf, NotFound, StorageAway
+from service.pdf.naming import path_for
 from service.pdf.store import LocalStore
 
 CONTENT = b"%PDF-1.4 content %%EOF"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def umask_zero():
 async def test_a_committed_file_is_what_the_result_says(store, root, keep, arxiv_id):
     stored = await keep(arxiv_id, CONTENT)
 
-    assert stored.path == store.path_for(arxiv_id)
+    assert stored.path == path_for(arxiv_id, DIGEST)
     assert (root / stored.path).read_bytes() == CONTENT
     assert stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert stored.size_bytes == len(CONTENT)
@@ -44,7 +46,7 @@ async def test_the_file_is_on_disk_before_its_name_and_its_name_before_the_answe
         os.fsync(fd)
 
     store = LocalStore(root, max_bytes=1000, fsync=watch)
-    target = root / store.path_for(arxiv_id)
+    target = root / path_for(arxiv_id, DIGEST)
 
     async with store.partial(arxiv_id) as part:
         await part.write(CONTENT)
@@ -67,7 +69,7 @@ async def test_a_failed_sync_leaves_no_file_under_the_final_name(root, arxiv_id)
     with pytest.raises(StorageAway):
         await download()
 
-    assert not (root / store.path_for(arxiv_id)).exists()
+    assert not (root / path_for(arxiv_id, DIGEST)).exists()
     assert list((root / ".partial").iterdir()) == []
 
 
@@ -76,7 +78,7 @@ async def test_an_empty_file_is_never_committed(store, root, keep, arxiv_id):
         await keep(arxiv_id, b"")
 
     assert caught.value.code == "corrupt"
-    assert not (root / store.path_for(arxiv_id)).exists()
+    assert not (root / path_for(arxiv_id, DIGEST)).exists()
 
 
 async def test_the_world_has_no_access_whatever_the_umask(umask_zero, tmp_path, arxiv_id):
@@ -97,7 +99,7 @@ async def test_the_world_has_no_access_whatever_the_umask(umask_zero, tmp_path, 
 @pytest.mark.parametrize("level", ["target", "parent", "archive"])
 async def test_a_symbolic_link_is_refused_and_its_target_untouched(store, root, keep, level):
     arxiv_id = ArxivId.parse("hep-th/9901001v1")
-    target = root / store.path_for(arxiv_id)
+    target = root / path_for(arxiv_id, DIGEST)
     outside = root.parent / "outside"
     outside.mkdir()
     (outside / "file").write_text("untouched")
@@ -130,28 +132,27 @@ async def test_a_stored_file_that_became_a_link_is_neither_served_nor_verified(
             pass
 
 
-async def test_two_commits_of_one_paper_leave_one_whole_file(store, root, arxiv_id):
+async def test_two_that_commit_the_same_bytes_at_once_leave_one_whole_file(store, root, arxiv_id):
     both_written = asyncio.Barrier(2)
 
-    async def download(letter: bytes):
+    async def download():
         async with store.partial(arxiv_id) as part:
             await part.record_etag('"same"')
-            await part.write(letter * (1 << 20))
+            await part.write(b"a" * (1 << 20))
             await asyncio.wait_for(both_written.wait(), 10)
             return await store.commit(part, arxiv_id)
 
-    first, second = await asyncio.gather(download(b"a"), download(b"b"))
+    first, second = await asyncio.gather(download(), download())
 
-    assert first.path == second.path
-    content = (root / first.path).read_bytes()
-    assert hashlib.sha256(content).hexdigest() in {first.sha256, second.sha256}
-    assert len(content) == 1 << 20
+    assert first == second
+    assert (root / first.path).read_bytes() == b"a" * (1 << 20)
     assert len(list((root / first.path).parent.iterdir())) == 1
     assert list((root / ".partial").iterdir()) == []
 
 
 async def test_no_reader_ever_sees_a_short_file(store, root, keep, arxiv_id):
-    target = root / store.path_for(arxiv_id)
+    content = b"a" * (1 << 20)
+    target = root / path_for(arxiv_id, hashlib.sha256(content).hexdigest())
     sizes: set[int] = set()
     looks, stop = 0, threading.Event()
 
@@ -165,8 +166,8 @@ async def test_no_reader_ever_sees_a_short_file(store, root, keep, arxiv_id):
     reader = threading.Thread(target=poll)
     reader.start()
     try:
-        for round_ in range(20):
-            await keep(arxiv_id, bytes([round_]) * (1 << 20))
+        for _ in range(20):
+            await keep(arxiv_id, content)
     finally:
         stop.set()
         reader.join(10)
@@ -233,6 +234,28 @@ async def test_a_named_pipe_is_no_stored_file_and_blocks_nobody(store, root, kee
             await keep(arxiv_id, CONTENT)
 
 
+async def test_what_is_no_file_or_not_ours_to_see_is_not_listed(store, root, keep, arxiv_id):
+    stored = await keep(arxiv_id, CONTENT)
+    (root / "2301/link.pdf").symlink_to(root / stored.path)
+    (root / "0000").symlink_to(root / "2301")
+    (root / "a/b/c/d").mkdir(parents=True)
+    (root / "a/b/c/d/deep.pdf").write_bytes(CONTENT)
+
+    found = await store.list_files(after="", limit=10)
+
+    assert [file.path for file in found] == [stored.path]
+    assert await store.list_files(after=stored.path, limit=10) == []
+
+
+async def test_a_link_in_place_of_a_file_is_not_removed(store, root, keep, arxiv_id):
+    stored = await keep(arxiv_id, CONTENT)
+    (root / stored.path).rename(root.parent / "elsewhere.pdf")
+    (root / stored.path).symlink_to(root.parent / "elsewhere.pdf")
+
+    assert not await store.remove(stored.path)
+    assert (root / stored.path).is_symlink()
+
+
 async def test_no_descriptor_is_left_open(store, keep, arxiv_id):
     stored = await keep(arxiv_id, CONTENT)
     before = psutil.Process().num_fds()
@@ -243,6 +266,9 @@ async def test_no_descriptor_is_left_open(store, keep, arxiv_id):
         async with store.local_copy(stored):
             pass
         await store.check_writable()
+        await store.size_of(stored.path)
+        await store.list_files(after="", limit=1)
+        await store.remove(stored.path)
         with pytest.raises(NotFound):
             async with store.local_copy(replace(stored, path="2301/no.pdf")):
                 pass

@@ -1,6 +1,7 @@
 """Papers: a version never goes back, and a file belongs to one version."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -155,10 +156,65 @@ async def test_forgetting_a_file_forgets_its_text(database, sql):
     await save_text(database, "2301.00001v1")
 
     async with database.transaction() as conn:
-        await PaperStore(conn).forget_file(ArxivId("2301.00001", 1))
+        assert await PaperStore(conn).forget_file(ArxivId("2301.00001", 1), PDF)
 
     assert (await sql(ROW))[0][2:] == ("none", None)
     assert await sql("SELECT * FROM paper_texts") == []
+
+
+async def test_a_row_that_moved_to_another_file_forgets_nothing(database, sql):
+    await upsert(database, make_paper("2301.00001v1"))
+    await save_file(database, "2301.00001v1")
+
+    async with database.transaction() as conn:
+        store = PaperStore(conn)
+        assert not await store.forget_file(ArxivId("2301.00001", 1), replace(PDF, path="other"))
+        assert not await store.forget_file(ArxivId("2301.00001", 1), replace(PDF, sha256="b" * 64))
+        assert not await store.forget_file(ArxivId("2301.00001", 2), PDF)
+
+    assert (await sql(ROW))[0][2:] == ("downloaded", PDF.path)
+
+
+async def test_who_moves_a_row_to_another_file_is_told_which_one_it_left(database, sql):
+    await upsert(database, make_paper("2301.00001v1"))
+    other = StoredPdf(path="2301/2301.00001v1-b.pdf", sha256="b" * 64, size_bytes=11)
+    late = ArxivId("2301.00001", 2)
+
+    async with database.transaction() as conn:
+        store = PaperStore(conn)
+        left = [await store.save_file(ArxivId("2301.00001", 1), pdf) for pdf in (PDF, PDF, other)]
+        left.append(await store.save_file(late, PDF))
+
+    assert left == [None, None, PDF.path, None]
+    assert (await sql(ROW))[0][2:] == ("downloaded", other.path)
+
+
+async def test_the_same_bytes_at_another_place_move_the_row_there(database, sql):
+    """A row of a damaged file whose name has no digest: the good one has one."""
+    await upsert(database, make_paper("2301.00001v1"))
+    await save_file(database, "2301.00001v1")
+
+    async with database.transaction() as conn:
+        moved = replace(PDF, path="2301/2301.00001v1-aaaaaaaaaaaaaaaa.pdf")
+        left = await PaperStore(conn).save_file(ArxivId("2301.00001", 1), moved)
+
+    assert left == PDF.path
+    assert (await sql(ROW))[0].pdf_path == moved.path
+
+
+async def test_papers_with_a_file_are_listed_by_id_in_pieces(database):
+    ids = [f"2301.0000{number}" for number in range(1, 6)]
+    await upsert(database, *(make_paper(f"{one}v1") for one in ids))
+    for one in ids[1:]:
+        await save_file(database, f"{one}v1")
+
+    async with database.transaction() as conn:
+        store = PaperStore(conn)
+        first = await store.list_with_file(after="", limit=3)
+        rest = await store.list_with_file(after=first[-1].arxiv_id, limit=3)
+
+    assert [row.arxiv_id for row in first] == ids[1:4]
+    assert [tuple(row) for row in rest] == [(ids[4], 1, PDF.path, PDF.sha256, PDF.size_bytes)]
 
 
 @pytest.mark.parametrize("first", ["v1", "v2"])
