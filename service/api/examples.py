@@ -177,7 +177,7 @@ PAPER: dict[str, Any] = {
     "license": None,
     "withdrawn": False,
     "pdf_state": "processed",
-    "pdf_path": "2301/2301.00001v1.pdf",
+    "pdf_path": "2301/2301.00001v1-9f86d081884c7d65.pdf",
     "pdf_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "pdf_bytes": 123456,
     "page_count": 12,

@@ -19,6 +19,7 @@ from service.domain.arxiv_id import ArxivId
 from service.domain.errors import (
     BadPdf,
     ExtractorCrashed,
+    NotFound,
     NotPdf,
     StorageAway,
     Unavailable,
@@ -144,8 +145,11 @@ class FetchPdf:
         if attempt.row.state == PaperState.PENDING or pdf != attempt.held:
             await self._remove(await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf))
         self._stage = Stage.PDF_PROCESSING
-        async with self.tools.store.local_copy(pdf) as path, self._reading(attempt):
-            text = await self.tools.extractor.text_of(path)
+        try:
+            async with self.tools.store.local_copy(pdf) as path, self._reading(attempt):
+                text = await self.tools.extractor.text_of(path)
+        except NotFound as err:  # another job's bytes have just taken its place, or it was lost
+            raise StorageAway("The stored PDF is not there any more") from err
         await self._record(attempt, PaperState.PROCESSED, text=text)
 
     async def conclude(
