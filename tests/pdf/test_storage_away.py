@@ -44,7 +44,8 @@ def remount(options):
     subprocess.run(["mount", "-o", f"remount,{options}", str(root)], check=True)
 
 async def opened(store):
-    stored = StoredPdf(path="2301/2301.00001v1.pdf", sha256="", size_bytes=0)
+    (path,) = root.glob("2301/*.pdf")
+    stored = StoredPdf(path=str(path.relative_to(root)), sha256="", size_bytes=0)
     async with store.local_copy(stored):
         pass
 
