@@ -12,7 +12,7 @@ from service.api.loading import load, shown_name
 from service.domain.errors import BodyTooSlow, InvalidRequest, MalformedRequest, WrongMediaType
 
 MAX_BODY_BYTES = 1 << 20  # 2,000 ids take some 60 kB
-LARGE_BODY_BYTES = 1 << 16  # a body of 1 MiB is parsed for up to 0.1 s: not on the event loop
+LARGE_BODY_BYTES = 1 << 16  # 1 MiB of JSON takes up to 0.1 s: not on the event loop
 BODY_SECONDS: web.AppKey[float] = web.AppKey("body seconds", float)
 
 

@@ -1,9 +1,13 @@
 """Lists in pages: jobs by status, and the papers of a job."""
 
+import threading
 from uuid import UUID
 
 import pytest
 from yarl import URL
+
+from service.api import job_lists
+from service.api.status import status_document
 
 JOBS = "/api/v1/ingestion/jobs"
 PAPERS = "/api/v1/ingestion/job/{}/papers"
@@ -232,3 +236,36 @@ async def test_head_is_get_without_its_body_and_other_methods_are_refused(api, a
             refused = await api.request(method, url)
             assert refused.status == 405
             assert refused.headers["Allow"] == "GET,HEAD"
+
+
+@pytest.fixture
+def rendered_by(monkeypatch) -> list[int]:
+    """The threads that render jobs of lists, one entry for each job."""
+    threads = []
+
+    def render(job):
+        threads.append(threading.get_ident())
+        return status_document(job)
+
+    monkeypatch.setattr(job_lists, "status_document", render)
+    return threads
+
+
+@pytest.mark.parametrize(("errors", "is_large"), [(0, False), (100, True)])
+async def test_a_large_list_is_rendered_beside_the_loop_to_the_same_bytes(
+    api, sql, rendered_by, errors, is_large
+):
+    await sql("INSERT INTO jobs (errors_total) SELECT :n FROM generate_series(1, 3)", n=errors)
+    await sql(
+        "INSERT INTO job_errors (job_id, stage, error) SELECT id, 'general', repeat('ä', 300)"
+        " FROM jobs, generate_series(1, :n)",
+        n=errors,
+    )
+    newest = await sql("SELECT id FROM jobs ORDER BY created_at DESC, id DESC")
+
+    listed = await (await api.get(JOBS)).read()
+
+    alone = [await (await api.get(f"/api/v1/ingestion/job/{row.id}")).read() for row in newest]
+    assert listed == b"[" + b",".join(alone) + b"]"
+    assert len(rendered_by) == 3
+    assert (threading.get_ident() not in rendered_by) is is_large
