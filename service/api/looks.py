@@ -4,6 +4,7 @@ Most looks find a job as the look before did, and rendering costs more than comp
 """
 
 from functools import lru_cache
+from sys import getsizeof
 from uuid import UUID
 
 from aiohttp import web
@@ -13,8 +14,9 @@ from service.storage.engine import Database
 from service.storage.job_rows import JobState, to_job
 from service.storage.reads import JobReads
 
-REMEMBERED = 4096  # renderings: at most 20 MB of states and what they were rendered as
-MAX_LENGTH = 2048  # of a state that is remembered: few are longer, by their errors
+REMEMBERED = 4096  # renderings, in at most 20 MB
+MAX_LENGTH = 2048  # of a state that is looked up: few are longer, by their errors
+MAX_BYTES = 4500  # of a state that is remembered and its rendering; beside them, 400 of our own
 
 
 class Looks:
@@ -38,12 +40,28 @@ def shown_in(state: JobState) -> Shown:
     What the latest states were rendered as is remembered. This is no cache of rows: each
     state comes from the database, and all of it is compared with those remembered.
     """
-    return _remembered(state) if len(state) <= MAX_LENGTH else show(to_job(state))
+    if len(state) > MAX_LENGTH:
+        return show(to_job(state))
+    try:
+        return _remembered(state)
+    except _TooLarge as err:
+        return err.shown
+
+
+class _TooLarge(Exception):
+    """Not to be remembered: the cache keeps what is returned, not what is raised."""
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__()
+        self.shown = shown
 
 
 @lru_cache(REMEMBERED)
 def _remembered(state: JobState) -> Shown:
-    return show(to_job(state))
+    shown = show(to_job(state))
+    if getsizeof(state) + getsizeof(shown.packed) > MAX_BYTES:
+        raise _TooLarge(shown)
+    return shown
 
 
 LOOKS: web.AppKey[Looks] = web.AppKey("looks", Looks)

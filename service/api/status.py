@@ -17,15 +17,17 @@ from service.domain.job import Job, JobError, JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A job's state as callers see it.
-
-    `body` is the status object as JSON, on one line; `packed` is the answer with it.
-    """
+    """A job's state as callers see it; `packed` is the answer, its last `length` bytes the body."""
 
     version: int
     is_final: bool
-    body: bytes
     packed: bytes
+    length: int
+
+    @property
+    def body(self) -> bytes:
+        """The status object as JSON, on one line."""
+        return self.packed[-self.length :]
 
     @property
     def tag(self) -> str:
@@ -41,7 +43,8 @@ class Shown:
 def show(job: Job) -> Shown:
     """The state of `job` as callers see it."""
     body = orjson.dumps(status_document(job))
-    return Shown(job.version, job.status.is_final, body, packed(_headers(job.version), body))
+    whole = packed(_headers(job.version), body)
+    return Shown(job.version, job.status.is_final, whole, len(body))
 
 
 def _headers(version: int) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """What is remembered of rendered states never stands for another state."""
 
+import gc
+import tracemalloc
 from uuid import uuid4
 
 import orjson
 import pytest
 
-from service.api.looks import MAX_LENGTH, shown_in
+from service.api.looks import MAX_LENGTH, REMEMBERED, _remembered, shown_in
 from service.api.status import status_document
 from service.storage.job_rows import to_job
 
@@ -51,3 +53,34 @@ def test_a_long_state_is_rendered_anew_each_time(job_id):
 
     assert shown_in(long) == shown_in(long)
     assert shown_in(long) is not shown_in(long)
+
+
+SHORT = ["infinity", "store", "", "", "", 1]  # is rendered longer than it is stored, and twice
+SHAPES = {
+    "plain": [{}],
+    "as large as may be": [
+        {"request": {"query": "q" * n}, "errors": [ERROR] * 8} for n in range(400, 1000, 3)
+    ],
+    "a few errors": [{"errors": [ERROR] * n} for n in range(8)],
+    "many short errors": [{"errors": [SHORT] * 40}],
+    "wide characters": [{"request": {"query": "\N{MATHEMATICAL BOLD SMALL Q}" * 400}}],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_remembered_stays_within_its_bound(shape):
+    _remembered.cache_clear()
+    gc.collect()
+    tracemalloc.start()
+    for number in range(200):
+        changes = SHAPES[shape][number % len(SHAPES[shape])]
+        shown_in(state_of(uuid4(), **changes))
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    kept = _remembered.cache_info().currsize
+    share = 20_000_000 / REMEMBERED
+    assert taken <= share * max(kept, 10)  # where none is kept, the interpreter keeps something
+    assert bool(kept) is (shape not in ("many short errors", "wide characters"))
+    _remembered.cache_clear()
