@@ -35,22 +35,27 @@ _log = structlog.get_logger(__name__)
 class Walk:
     """Where one of us stands on its way through all rows, or all files.
 
-    Who has come to the end begins anew `every` so often after the last beginning.
+    Who has come to the end rests for so long, and begins anew.
     """
 
     at_once: int
-    every: timedelta
+    rest: timedelta
     after: str = ""  # "": at the beginning
-    _begun: float | None = None
+    _rests_until: float = 0.0  # loop time
 
-    def is_due(self, now: float) -> bool:
-        """False while a walk that came to its end is followed by a rest; `now`: loop time."""
-        if self.after:
-            return True
-        if self._begun is not None and now - self._begun < self.every.total_seconds():
-            return False
-        self._begun = now
-        return True
+    @property
+    def is_resting(self) -> bool:
+        """True for a while after the end."""
+        return _now() < self._rests_until
+
+    def end(self) -> None:
+        """Nothing is left behind `after`."""
+        self.after = ""
+        self._rests_until = _now() + self.rest.total_seconds()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 @dataclass(slots=True)
@@ -91,7 +96,7 @@ class Reconciler:
                 yield row
 
     async def _rows(self, walk: Walk) -> AsyncIterator[Row[Any]]:
-        if not walk.is_due(asyncio.get_running_loop().time()):
+        if walk.is_resting:
             return
         async with self.database.transaction() as conn:
             rows = await PaperStore(conn).list_with_file(after=walk.after, limit=walk.at_once)
@@ -99,7 +104,7 @@ class Reconciler:
             walk.after = row.arxiv_id  # now, so that one bad place cannot hold up the walk
             yield row
         if len(rows) < walk.at_once:
-            walk.after = ""
+            walk.end()
 
     async def _forget(self, row: Row[Any]) -> bool:
         pdf = StoredPdf(path=row.pdf_path, sha256=row.pdf_sha256, size_bytes=row.pdf_bytes)
@@ -116,10 +121,13 @@ class Reconciler:
 
         Files of papers that are not in the database stay: it may be the wrong one.
         """
-        if not self.files.is_due(asyncio.get_running_loop().time()):
+        if self.files.is_resting:
             return 0
         found = await self.store.list_files(after=self.files.after, limit=self.files.at_once)
-        self.files.after = found[-1].path if len(found) == self.files.at_once else ""
+        if len(found) < self.files.at_once:
+            self.files.end()
+        else:
+            self.files.after = found[-1].path
         before = datetime.now(UTC) - self.safe_age
         old = {file.path: id_of(file.path) for file in found if file.changed_at < before}
         ours = {path: arxiv_id.paper for path, arxiv_id in old.items() if arxiv_id is not None}

@@ -129,6 +129,26 @@ async def test_case_68_a_file_that_was_altered_in_place_is_fetched_again(rig):
     await rig.assert_sound()
 
 
+async def test_case_68_a_file_lost_before_its_text_was_read_is_fetched_again_at_no_cost(rig):
+    """As when another job's bytes take its place: nobody is to blame, so no attempt is counted."""
+    rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 1, "seconds": 60}])
+    job_id = await rig.submit(max_papers=1)
+
+    async with rig.worker():
+        await rig.replica.wait_until_held(timeout=30)
+        async with rig.database.transaction() as conn:
+            await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
+            rig.replica.release()
+            await until_somebody_waits(rig)
+            (lost,) = rig.files()
+            (rig.folder / "files" / lost).unlink()
+        job = await rig.final(job_id)
+
+    assert (job.pdfs_processed, job.errors_total) == (1, 0)
+    assert [row.failures for row in await rig.rows("SELECT failures FROM job_papers")] == [0]
+    await rig.assert_sound()
+
+
 async def test_case_68_a_storage_that_is_away_makes_no_row_forget(rig):
     async with rig.worker():
         await rig.final(await rig.submit(max_papers=2))

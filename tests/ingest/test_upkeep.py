@@ -1,11 +1,16 @@
 """What the dead leave is removed; what the living work on stays."""
 
+import asyncio
 from datetime import timedelta
+
+from structlog.testing import capture_logs
 
 from service.app.parts import pdf_store
 from service.domain.arxiv_id import ArxivId
+from service.domain.errors import StorageAway
 from service.domain.job import JobStatus
-from service.ingest.upkeep import QUEUE_LOG_KEPT, queue_stranded
+from service.ingest.upkeep import QUEUE_LOG_KEPT, keep_tidy, queue_stranded
+from service.pdf.store import LocalStore
 from service.settings import Settings
 from service.storage.engine import Database
 from service.worker.engine import purge_log
@@ -42,6 +47,39 @@ async def test_a_worker_removes_abandoned_partial_files_by_itself(rig):
 
     assert len(left) == 1
     assert foreign.read_text() == "not ours"
+
+
+async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
+    settings = Settings.from_environ(rig.environment())
+    looked_again = asyncio.Event()
+
+    class Unlisted(LocalStore):
+        looks = 0
+
+        async def list_files(self, *, after, limit):
+            self.looks += 1
+            if self.looks > 1:
+                looked_again.set()
+            raise StorageAway("The PDF storage cannot be used: access is denied")
+
+    await pdf_store(settings).prepare()
+    store = Unlisted(rig.folder / "files", max_bytes=1000)
+    await rig.rows(
+        "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
+        " VALUES (1, 'successful', 0, 'pdf', now() - interval '8 days') RETURNING 1"
+    )
+
+    with capture_logs() as logs:
+        lease = timedelta(milliseconds=10)
+        tidying = asyncio.create_task(
+            keep_tidy(rig.database, store, lease=lease, jobs_kept=timedelta(days=1))
+        )
+        await asyncio.wait_for(looked_again.wait(), 20)
+        tidying.cancel()
+        await asyncio.wait([tidying])
+
+    assert {"files not compared", "tidied up"} <= {entry["event"] for entry in logs}
+    assert await rig.rows("SELECT 1 FROM pgqueuer_log") == []
 
 
 async def _until_gone(database: Database, paths):
