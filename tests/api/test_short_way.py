@@ -1,6 +1,7 @@
 """A plain look at a job goes past router and middlewares, and is answered as if it had not."""
 
 import asyncio
+import re
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -91,8 +92,7 @@ async def test_many_requests_at_once_are_answered_in_their_order(api, routed):
         api, (request(api) + unknown) * 10 + request(api, "1.1", "Connection: close")
     )
 
-    codes = [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]]
-    assert codes == [b"200", b"404"] * 10 + [b"200"]
+    assert codes_in(received) == [b"200", b"404"] * 10 + [b"200"]
     assert len(routed) == 11
 
 
@@ -158,12 +158,46 @@ async def test_whatever_is_not_plain_goes_the_long_way(api, routed, method, path
     assert routed == [path.partition("?")[0]]
 
 
+LONG = 'If-None-Match: "0"'  # of no state: the answer is the same, by the long way
+CONTINUE, CHUNKED = "Expect: 100-continue", "Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "codes"),
+    [
+        pytest.param(["Content-Length: 2"], b"{}", [b"200"], id="a body"),
+        pytest.param([CHUNKED], b"2\r\n{}\r\n0\r\n\r\n", [b"200"], id="a body in chunks"),
+        pytest.param([CHUNKED], b"2\r\n{}\r\nx\r\n", [b"400"], id="a body in bad chunks"),
+        pytest.param(["Connection: Upgrade", "Upgrade: websocket"], b"", [b"200"], id="upgrade"),
+        pytest.param([CONTINUE], b"", [b"100", b"200"], id="expect"),
+        pytest.param([CONTINUE, "Content-Length: 2"], b"{}", [b"100", b"200"], id="expect, body"),
+        pytest.param(["Expect: tea"], b"", [b"417"], id="expect what nobody can"),
+    ],
+)
+async def test_what_is_odd_is_answered_as_on_the_long_way_and_so_is_what_comes_behind(
+    api, routed, headers, body, codes
+):
+    unknown = request(api, "1.1", "Connection: close").replace(JOB[:4].encode(), b"0000")
+
+    short, long = [
+        codes_in(await exchanged(api, request(api, "1.1", *headers, *more) + body + unknown))
+        for more in ([], [LONG])
+    ]
+
+    behind = [] if b"400" in codes else [b"404"]
+    assert short == long == [*codes, *behind]
+
+
+def codes_in(received: bytes) -> list[bytes]:
+    return re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)
+
+
 async def test_two_tokens_are_none(api, routed):
     twice = request(api, "1.1", f"Authorization: Bearer {token()}")
 
     received = await exchanged(api, twice + request(api, "1.1", "Connection: close"))
 
-    assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"401", b"200"]
+    assert codes_in(received) == [b"401", b"200"]
 
 
 async def test_a_caller_who_was_blocked_is_refused(api, routed, sql):
