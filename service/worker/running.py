@@ -59,6 +59,12 @@ class Run:
         return self.work.result()
 
 
+def _look_at(work: asyncio.Task[Outcome]) -> None:
+    """For asyncio, which complains of errors that nobody looks at: of lost work nobody does."""
+    if not work.cancelled():
+        work.exception()
+
+
 @dataclass(slots=True)
 class Runs:
     """All tasks that this process has claimed, by their number in the queue."""
@@ -83,6 +89,7 @@ class Runs:
     def begun(self, number: int, job_id: UUID, work: asyncio.Task[Outcome]) -> Iterator[Run]:
         """A claimed task is in work for the block."""
         run = self._runs[number] = Run(job_id, work)
+        work.add_done_callback(_look_at)
         try:
             yield run
         finally:
