@@ -39,8 +39,10 @@ _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
 
 async def create_job(request: web.Request) -> web.Response:
     """POST /arxiv → 202. Only records the job; a worker does the work."""
-    wanted = load_request(await read_json(request))
     key = _idempotency_key(request)
+    if key is None:  # else the job may be there already
+        request.app[ADMISSION].demand_room()  # before anything that costs more than saying no
+    wanted = load_request(await read_json(request))
     job = await submit(
         request.app[DATABASE],
         wanted,

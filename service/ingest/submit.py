@@ -30,8 +30,6 @@ async def submit(
     like the n-th paper of one: many jobs do not hold up another caller's.
     """
     admission = admission or Admission()
-    if key is None:  # else the job may be there already
-        admission.demand_room()  # so that saying no takes no connection
     async with database.transaction() as conn:
         store = JobStore(conn)
         try:

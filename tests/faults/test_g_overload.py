@@ -257,6 +257,17 @@ async def test_case_89_a_full_queue_is_503_and_reading_goes_on(serve, sql, count
     assert again.status == 202
 
 
+async def test_case_89_a_full_queue_is_told_before_the_body_is_looked_at(serve, count):
+    alice = await serve(bounds=Bounds(jobs=1))
+    await posted(alice, "key")
+
+    refused = await alice.post(URL, data=b"{")
+    repeated = await alice.post(URL, data=b"{", headers={"Idempotency-Key": "key"})
+
+    assert (refused.status, repeated.status) == (503, 415)
+    assert await count() == 1
+
+
 async def test_case_89_ten_thousand_jobs_of_one_do_not_stand_before_a_single_one(serve, sql):
     await sql(
         "INSERT INTO jobs (requested_by) SELECT 'alice' FROM generate_series(1, 9990)",
