@@ -14,6 +14,8 @@ from tests.soak.plan import Plan
 from tests.soak.results import Result, differences, results
 from tests.soak.takeover import percentile, takeovers
 
+LATE_SECONDS = 5.0  # after the lease: 20 s at the default one, the longest that most should take
+
 
 @dataclass(slots=True)
 class Verdict:
@@ -78,7 +80,12 @@ class Verdict:
     async def _look_at_takeovers(self, connection: asyncpg.Connection) -> None:
         taken = await takeovers(connection, self.fleet.ended)
         self.wrong += [f"never taken over: {task}" for task in taken.never]
-        self.figures["takeovers"] = sum(map(len, taken.seconds.values()))
+        every = [seconds for kind in taken.seconds.values() for seconds in kind]
+        late = self.plan.lease + LATE_SECONDS
+        self.figures |= {
+            "takeovers": len(every),
+            f"takeovers after more than {late:g} s": sum(seconds > late for seconds in every),
+        }
         for kind, seconds in sorted(taken.seconds.items()):
             shares = {"p50": 0.5, "p99": 0.99, "longest": 1.0}
             figures = [f"{name} {percentile(seconds, n):.2f} s" for name, n in shares.items()]
