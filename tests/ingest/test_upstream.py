@@ -177,11 +177,11 @@ async def test_a_redirect_to_another_host_is_refused(rig):
 
 
 async def test_as_many_pdfs_are_under_way_as_there_may_be(rig):
-    rig.replica.script([{"kind": "hold", "lane": "pdf", "times": 20, "seconds": 60}])
+    rig.replica.script([{"kind": "hold", "lane": "pdf", "times": 28, "seconds": 60}])
     ids = tuple(map(rig.replica.corpus.id_of, range(30)))
     job_id = await rig.submit(max_papers=30, criteria=Criteria(ids=ids, page_size=30))
 
-    async with rig.worker(PDF_CONCURRENCY="20"):
+    async with rig.worker(PDF_CONCURRENCY="28"):
         await rig.replica.wait_until_held(20, timeout=20)
         rig.replica.release()
         job = await rig.final(job_id)
