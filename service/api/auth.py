@@ -6,10 +6,10 @@ status line, and its permission check is broken since Python 3.10.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from service.api.tokens import REFUSED, Grant, Tokens
 from service.domain.errors import NotAllowed, Unauthenticated
@@ -22,8 +22,6 @@ MAY_OPERATE: web.RequestKey[bool] = web.RequestKey("may_operate", bool)
 _HEADER = re.compile(r"(?i:bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII)
 
 READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def authentication(

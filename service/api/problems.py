@@ -5,13 +5,14 @@ The outermost middleware. Whatever a handler raises comes out as
 logged with its trace and shown as an internal error.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from service.domain.errors import (
     BodyTooSlow,
@@ -34,8 +35,6 @@ from service.domain.errors import (
     Unauthenticated,
     WrongMediaType,
 )
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_AFTER_SECONDS = 2
 STATUS_ROUTE = "job"  # its contract answers 500 where the others answer 503

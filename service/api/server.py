@@ -12,13 +12,13 @@ import math
 import re
 import resource
 import socket
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
 from service.api.problems import RETRY_AFTER_SECONDS, problem
@@ -32,8 +32,6 @@ TELL_EVERY_SECONDS = 10.0
 RESERVED_FILES = 256  # for the database, storage, child processes and their pipes
 _DETAILS = {401: REFUSED, 500: "Internal error"}
 _LONG_TOKEN = re.compile(rb"\s*(authorization:\s*)?bearer\s", re.IGNORECASE)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Entrance(Protocol):

@@ -12,6 +12,7 @@ from time import perf_counter
 from uuid import UUID
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from service.api.dressing import Dressing
 from service.api.jobs import FAILED, uuid_of
@@ -19,7 +20,6 @@ from service.api.looks import Looks
 from service.api.metrics import STARTED, Metrics
 from service.api.prefer import PREFER
 from service.api.ready import Ready, is_plain
-from service.api.server import Handler
 from service.api.tokens import Tokens
 
 _UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the answer another one
