@@ -22,10 +22,9 @@ from statistics import median, quantiles
 
 import aiohttp
 import asyncpg
-import jwt
 import uvloop
 
-from benchmarks.servers import ROOT, Service, our_service
+from benchmarks.servers import ROOT, Service, our_service, token
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))  # of each round
@@ -58,16 +57,16 @@ def run() -> None:
                 Scene("one over its rate", _tokens(folder / "one", secret, ["greedy"])),
                 Scene("a full queue", _tokens(folder / "all", secret, map(str, range(CROWD)))),
             ]
-            uvloop.run(_measure(service, scenes, _token(secret, "reader")))
+            uvloop.run(_measure(service, scenes, token(secret, "reader")))
     _report(scenes)
 
 
-async def _measure(service: Service, scenes: Sequence[Scene], token: str) -> None:
+async def _measure(service: Service, scenes: Sequence[Scene], bearer: str) -> None:
     database = await asyncpg.connect(service.database_url)
     job = await database.fetchval(FULL)
     await database.close()
     url = f"{service.base}/api/v1/ingestion/job/{job}"
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {bearer}"}
     timeout, connector = aiohttp.ClientTimeout(total=30), aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(
         headers=headers, timeout=timeout, connector=connector
@@ -114,13 +113,8 @@ async def _looks(client: aiohttp.ClientSession, url: str, *, seconds: float) -> 
     return await asyncio.gather(*looks)
 
 
-def _token(secret: str, caller: str) -> str:
-    claims = {"sub": caller, "exp": int(time.time()) + 3600}
-    return jwt.encode(claims, secret, algorithm="HS256")
-
-
 def _tokens(path: Path, secret: str, callers: Iterable[str]) -> Path:
-    path.write_text("".join(f"{_token(secret, caller)}\n" for caller in callers))
+    path.write_text("".join(f"{token(secret, caller)}\n" for caller in callers))
     return path
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import jwt
 import psutil
 
 from service.storage.embedded import EmbeddedPostgres
@@ -58,6 +59,12 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     """User and system time of these processes and of those that they started, so far."""
     times = [one.cpu_times() for process in processes for one in [process, *process.children(True)]]
     return sum(time.user + time.system for time in times)
+
+
+def token(secret: str, caller: str = "bench") -> str:
+    """A token for `caller`, good for an hour."""
+    claims = {"sub": caller, "exp": int(time.time()) + 3600}
+    return jwt.encode(claims, secret, algorithm="HS256")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ import platform
 import secrets
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,9 +22,9 @@ from pathlib import Path
 from statistics import median
 
 import asyncpg
-import jwt
 import psutil
 
+from benchmarks import servers
 from benchmarks.load import Load, Outcome, generator, put
 from benchmarks.servers import ROOT, answered, free_port, our_service, running
 
@@ -81,8 +80,7 @@ def run() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         secret = secrets.token_urlsafe(48)
-        claims = {"sub": "bench", "exp": int(time.time()) + 3600}
-        token = jwt.encode(claims, secret, algorithm="HS256")
+        token = servers.token(secret)
         ours, load = stack.enter_context(_ours(folder, secret, token))
         documents = [_document(ours.base, path, token) for path in load.paths.read_text().split()]
         others = [

@@ -20,10 +20,9 @@ from statistics import median, quantiles
 from urllib.parse import urlsplit
 
 import asyncpg
-import jwt
 import uvloop
 
-from benchmarks.servers import Service, cpu_seconds, our_service
+from benchmarks.servers import Service, cpu_seconds, our_service, token
 
 WAITERS = int(os.environ.get("BENCH_WAITERS", "2000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
@@ -96,10 +95,8 @@ def run() -> None:
 
 
 async def _measure(service: Service, secret: str) -> None:
-    claims = {"sub": "bench", "exp": int(time.time()) + 3600}
-    token = jwt.encode(claims, secret, algorithm="HS256")
     address = urlsplit(service.base)
-    head = f"HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {token}"
+    head = f"HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {token(secret)}"
     database = await asyncpg.connect(service.database_url)
     job = "/api/v1/ingestion/job/" + await database.fetchval(INSERT)
     await _warm(address.port or 80, head, job)
