@@ -90,12 +90,21 @@ async def test_a_caller_who_waits_much_leaves_room_for_others(serve, job):
         assert again.status == 200
 
 
-async def test_the_stream_of_a_blocked_caller_ends(api, sql, job):
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(
+            "INSERT INTO callers (sub, is_blocked) VALUES ('alice', true)", id="caller blocked"
+        ),
+        pytest.param("DELETE FROM jobs", id="job deleted"),
+    ],
+)
+async def test_the_stream_of_a_blocked_caller_or_a_deleted_job_ends(api, sql, job, statement):
     async with api.get(EVENTS) as response:
         stream = events(response)
         await anext(stream)
 
-        await sql("INSERT INTO callers (sub, is_blocked) VALUES ('alice', true)")
+        await sql(statement)
 
         assert [event async for event in stream] == []
 
@@ -110,16 +119,6 @@ async def test_the_stream_ends_with_its_token(serve, job):
 
     assert len(seen) == 1
     assert monotonic() - began < 30
-
-
-async def test_the_stream_of_a_deleted_job_ends(api, sql, job):
-    async with api.get(EVENTS) as response:
-        stream = events(response)
-        await anext(stream)
-
-        await sql("DELETE FROM jobs")
-
-        assert [event async for event in stream] == []
 
 
 async def test_those_who_left_are_forgotten(api, job):
