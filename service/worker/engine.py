@@ -22,7 +22,8 @@ What PgQueuer does to its users, and what is done about it here:
 * A listener that was lost stays lost; ours (`storage.listening`) comes back.
 * It renews leases late, and works on when it cannot; see `running`.
 * Cancelling many tasks by id overflows NOTIFY; cancelling is `cancel_job` in SQL.
-* Crashes are not counted and owners not fenced: see `boundary` and the stores.
+* Owners are not fenced: `queries` does that in the queue, the stores in our tables.
+* Crashes are not counted: see `boundary`.
 * It looks for work whatever is announced, also that a task has ended: `gives_work`.
 * It ranks tasks of the dead among those that nobody has begun: `queries` puts them first.
 * Its names may be changed by common environment variables such as `CHANNEL`;
@@ -36,7 +37,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from pgqueuer.adapters.persistence.queries import Queries
@@ -44,6 +45,7 @@ from pgqueuer.core.buffers import HeartbeatBuffer, JobStatusLogBuffer
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import PgqException, RetryRequested
 from pgqueuer.domain.models import Job as QueueRow
+from pgqueuer.domain.types import QueueManagerId
 from pgqueuer.ports.driver import Driver, NotifyCallback
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -162,8 +164,10 @@ class Engine:
 
     async def _run_manager(self, kind: Kind) -> None:
         driver = PatientDriver(self.database, self._draining, self._heard_by)
-        queries = PatientQueries(cast(Driver, driver), runs=self._runs, **builders())
+        owner = QueueManagerId(uuid4())
+        queries = PatientQueries(cast(Driver, driver), runs=self._runs, **builders(owner))
         manager = _Manager(queries, channel=CHANNEL)
+        manager.queue_manager_id = owner
         slots = asyncio.Semaphore(kind.concurrency)
 
         @manager.entrypoint(

@@ -1,5 +1,9 @@
 """What PgQueuer asks of the database: under fixed names, the dead's tasks first, and patiently.
 
+Also fenced: PgQueuer writes to a task by its number alone, so a worker that was
+stopped for longer than its lease would put off, queue again or delete the task
+of whoever took it over. Here each of its writes is for rows that still are its own.
+
 Part of `engine`: nothing else needs to know of it.
 """
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
+from uuid import UUID
 
 from pgqueuer.adapters.persistence.composer import ComposedQuery
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
@@ -29,8 +34,18 @@ RETRY_WRITES = 3
 _OF_THE_DEAD = ("SELECT stale.id, stale.priority", f"SELECT stale.id, {2**31 - 1} AS priority")
 
 
-def builders() -> dict[str, Any]:
-    """The makers of PgQueuer's statements, as keyword arguments of its `Queries`."""
+# Part of all that it writes to a task: (its text, ours). So written no index serves it: the
+# task's number finds the row, the one of owners is full of rows that have gone.
+_TO_A_TASK = ("WHERE id = ", "WHERE queue_manager_id IS NOT DISTINCT FROM '{}'::uuid AND id = ")
+
+NOBODY = UUID(int=0)
+
+
+def builders(owner: UUID = NOBODY) -> dict[str, Any]:
+    """The makers of PgQueuer's statements, as keyword arguments of its `Queries`.
+
+    `owner`: the queue manager that they are for; whoever only queues is nobody.
+    """
     # Every name is given: left to itself PgQueuer reads them from the environment.
     settings = DBSettings(
         prefix="",
@@ -46,23 +61,48 @@ def builders() -> dict[str, Any]:
         durability=Durability.durable,
         widen_id=False,
     )
-    return {"qbe": QueryBuilderEnvironment(settings), "qbq": _DeadFirst(settings)}
+    return {"qbe": QueryBuilderEnvironment(settings), "qbq": _Statements(settings, owner=owner)}
 
 
 @dataclass
-class _DeadFirst(QueryQueueBuilder):
-    """PgQueuer's statements, but tasks whose worker fell silent are claimed before all others.
+class _Statements(QueryQueueBuilder):
+    """PgQueuer's statements, but the dead's tasks are claimed first, and writes are fenced.
 
-    Left to their priority they would wait behind every task that became due
-    meanwhile, and how long a takeover takes would depend on how much there is to do.
+    Left to their priority, tasks whose worker fell silent would wait behind every
+    task that became due meanwhile, and how long a takeover takes would depend on
+    how much there is to do.
+
+    Each raises RuntimeError if PgQueuer's is not the one this was written for.
     """
 
+    owner: UUID = field(kw_only=True)
+
     def build_dequeue_query(self, **values: Any) -> ComposedQuery:  # noqa: ANN401 - PgQueuer's
-        """The claim; raises RuntimeError if PgQueuer's is not the one this was written for."""
+        """The claim."""
         claim = super().build_dequeue_query(**values)
-        if claim.sql.count(_OF_THE_DEAD[0]) != 1:
-            raise RuntimeError("the claim of this PgQueuer is unknown")
-        return ComposedQuery(claim.sql.replace(*_OF_THE_DEAD), claim.args)
+        return ComposedQuery(_replaced(claim.sql, *_OF_THE_DEAD), claim.args)
+
+    def build_update_heartbeat_query(self) -> str:
+        """Renews the leases of tasks."""
+        return self._fenced(super().build_update_heartbeat_query())
+
+    def build_retry_job_query(self) -> str:
+        """Queues a task again."""
+        return self._fenced(super().build_retry_job_query())
+
+    def build_log_job_query(self) -> str:
+        """Takes tasks off the queue, or parks them there: two writes."""
+        return self._fenced(super().build_log_job_query(), times=2)
+
+    def _fenced(self, sql: str, *, times: int = 1) -> str:
+        its, ours = _TO_A_TASK
+        return _replaced(sql, its, ours.format(self.owner), times=times)
+
+
+def _replaced(sql: str, its: str, ours: str, *, times: int = 1) -> str:
+    if sql.count(its) != times:
+        raise RuntimeError("a statement of this PgQueuer is unknown")
+    return sql.replace(its, ours)
 
 
 @dataclass
@@ -78,14 +118,14 @@ class PatientQueries(Queries):
         return rows
 
     async def update_heartbeat(self, job_ids: list[JobId]) -> None:
-        """Renew the leases of tasks that are still in work."""
+        """Renew the leases of tasks that are in work and not lost."""
         held, now = self.runs.held(job_ids), asyncio.get_running_loop().time()
         if held:
             await super().update_heartbeat([JobId(number) for number in held])
             self.runs.renewed(held, at=now)
 
     async def log_jobs(self, job_status: Any) -> None:  # noqa: ANN401 - PgQueuer's
-        """Take ended tasks off the queue. The work is done: repeating this harms nothing."""
+        """Take ended tasks off the queue, unless others have them now and will do the same."""
         await self._driver.patiently(partial(super().log_jobs, job_status))
 
     async def retry_job(

@@ -3,13 +3,15 @@
 A lease is measured here from the moment before the claim, or before the renewal,
 was sent, by this host's monotonic clock: so it ends here before it ends in the
 database, and a worker that cannot renew stops before another one takes over.
+Stopped work is given back where that can be written; the queue hears its owner only.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from uuid import UUID
 
 import structlog
@@ -49,12 +51,11 @@ class Run:
         except asyncio.CancelledError as err:
             self.work.cancel()
             raise Abandoned from err
-        if self.is_lost:
-            raise Abandoned
         if self.work.cancelled():
             return Succeed() if self.is_unwanted else Snooze(timedelta(0))
         if (error := self.work.exception()) is not None:
-            _log.error("task abandoned to its lease", job_id=str(self.job_id), exc_info=error)
+            if not self.is_lost:  # lost work could not say how it ended: no wonder
+                _log.error("task abandoned to its lease", job_id=str(self.job_id), exc_info=error)
             raise Abandoned from error
         return self.work.result()
 
@@ -82,8 +83,9 @@ class Runs:
         self._held_since |= {number: at for number in numbers if number in self._held_since}
 
     def held(self, numbers: Iterable[int]) -> list[int]:
-        """Those of `numbers` that are still ours to renew."""
-        return [number for number in numbers if number in self._held_since]
+        """Those of `numbers` that are still ours to renew, by this host's clock."""
+        oldest = self._oldest()
+        return [number for number in numbers if self._held_since.get(number, -inf) >= oldest]
 
     @contextmanager
     def begun(self, number: int, job_id: UUID, work: asyncio.Task[Outcome]) -> Iterator[Run]:
@@ -117,19 +119,15 @@ class Runs:
 
     async def stop_lapsing(self) -> None:
         """Stop work whose lease was not renewed in time, until cancelled itself."""
-        clock = asyncio.get_running_loop().time
-        seconds = self.lease.total_seconds()
         while True:
-            await asyncio.sleep(seconds / LOOKS)
-            for number in self._lapsing(clock() - GIVE_UP_AT * seconds):
-                run = self._runs[number]
-                run.is_lost = True
-                run.work.cancel()
-                _log.warning("lease not renewed in time", job_id=str(run.job_id))
+            await asyncio.sleep(self.lease.total_seconds() / LOOKS)
+            oldest = self._oldest()
+            for number, run in self._runs.items():
+                if not run.is_lost and self._held_since.get(number, oldest) < oldest:
+                    run.is_lost = True
+                    run.work.cancel()
+                    _log.warning("lease not renewed in time", job_id=str(run.job_id))
 
-    def _lapsing(self, oldest: float) -> Collection[int]:
-        return [
-            number
-            for number, run in self._runs.items()
-            if not run.is_lost and self._held_since.get(number, oldest) < oldest
-        ]
+    def _oldest(self) -> float:
+        """The loop time since when a task must have been renewed not to be lost."""
+        return asyncio.get_running_loop().time() - GIVE_UP_AT * self.lease.total_seconds()

@@ -6,14 +6,18 @@ from uuid import uuid4
 
 import pytest
 
+from service.domain.outcome import Retry, Succeed
 from service.worker import queries
 from service.worker.queries import builders
-from tests.worker.conftest import Runs, gone, running, tasks, until
+from tests.worker.conftest import Runs, gone, none_in_work, running, tasks, until
 
 DIE = (
     "UPDATE pgqueuer SET status = 'picked', queue_manager_id = :dead,"
     " heartbeat = now() - CAST(:ago AS interval)"
 )
+
+# As nobody else would write it: whoever renews the lease sets it back to now.
+IN_AN_HOUR = "UPDATE pgqueuer SET heartbeat = now() + interval '1 hour'"
 
 
 async def test_a_silent_worker_loses_its_task_after_its_lease(engine, queue, job_id, sql):
@@ -70,16 +74,56 @@ async def test_the_last_heartbeat_decides(engine, queue, job_id, sql):
     assert runs.count == 8
 
 
+@pytest.mark.parametrize(
+    "outcome", [Succeed(), Retry(timedelta(hours=1))], ids=["done", "to be tried again"]
+)
+async def test_a_worker_that_was_taken_over_from_changes_nothing(
+    engine, queue, job_id, sql, outcome
+):
+    """Stopped for longer than its lease and continued, it does not know yet what it lost."""
+    runs, successor = Runs(outcome), uuid4()
+    mine, lost = (f"test:{job_id}:{number}" for number in range(2))
+    await queue(tasks(job_id, range(2)))
+    async with running(engine(runs, lease=1)):
+        await runs.begun()
+        await runs.begun()
+        await sql(
+            f"{IN_AN_HOUR}, queue_manager_id = :to WHERE dedupe_key = :key", to=successor, key=lost
+        )
+        for _ in range(3):  # its own is renewed, so the other would have been
+            await sql(f"{IN_AN_HOUR} WHERE dedupe_key = :key", key=mine)
+            await until(lambda: _is_renewed(sql, mine), seconds=20)
+        runs.free.set()
+        await until(lambda: none_in_work(runs))
+
+    assert await sql(
+        "SELECT queue_manager_id, status::text, heartbeat > now() + interval '50 minutes'"
+        " FROM pgqueuer WHERE dedupe_key = :key",
+        key=lost,
+    ) == [(successor, "picked", True)]
+    assert (
+        await sql("SELECT 1 FROM pgqueuer WHERE dedupe_key = :key AND status = 'picked'", key=mine)
+        == []
+    )
+
+
+async def _is_renewed(sql, key) -> bool:
+    rows = await sql(
+        "SELECT 1 FROM pgqueuer WHERE dedupe_key = :key AND heartbeat <= now()", key=key
+    )
+    return bool(rows)
+
+
 async def _is_left(sql, key) -> bool:
     return await sql("SELECT dedupe_key FROM pgqueuer") == [(key,)]
 
 
 def test_another_claim_of_the_queue_engine_is_refused(monkeypatch):
     monkeypatch.setattr(queries, "_OF_THE_DEAD", ("SELECT what is not there", ""))
-    claims = builders()["qbq"]
+    statements = builders()["qbq"]
 
     with pytest.raises(RuntimeError, match="unknown"):
-        claims.build_dequeue_query(
+        statements.build_dequeue_query(
             batch_size=1,
             entrypoints=["test"],
             concurrency_limits=[0],
@@ -87,3 +131,16 @@ def test_another_claim_of_the_queue_engine_is_refused(monkeypatch):
             global_concurrency_limit=2,
             heartbeat_timeout=timedelta(seconds=15),
         )
+
+
+def test_other_writes_of_the_queue_engine_are_refused(monkeypatch):
+    monkeypatch.setattr(queries, "_TO_A_TASK", ("WHERE what is not there", ""))
+    statements = builders()["qbq"]
+
+    for build in (
+        statements.build_update_heartbeat_query,
+        statements.build_retry_job_query,
+        statements.build_log_job_query,
+    ):
+        with pytest.raises(RuntimeError, match="unknown"):
+            build()
