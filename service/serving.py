@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractAccessLogger
-from sqlalchemy.exc import SQLAlchemyError
 
 from service import first
 from service.api.health import READINESS
@@ -32,7 +31,7 @@ from service.settings import Settings
 from service.siblings import siblings
 from service.storage import migrate
 from service.storage.embedded import EmbeddedPostgres
-from service.storage.engine import create_engine, is_passing
+from service.storage.engine import FAILURES, create_engine, is_passing
 
 START_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
@@ -214,7 +213,7 @@ async def _prepared(settings: Settings, url: str, stopping: asyncio.Event) -> bo
             try:
                 await migrate.upgrade(engine)
                 await pdf_store(settings).prepare()
-            except (SQLAlchemyError, OSError, TimeoutError, StorageAway) as err:
+            except (*FAILURES, StorageAway) as err:
                 if not isinstance(err, StorageAway) and not is_passing(err):
                     raise
                 _log.warning("not ready to work yet", error=type(err).__name__)

@@ -6,6 +6,7 @@ server is away, overloaded or too slow leaves here as `DatabaseAway`.
 """
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -40,6 +41,9 @@ _PASSING_ERRORS = (PoolTimeoutError, OSError, TimeoutError, asyncpg.InternalClie
 
 # What `fetching` lets through of asyncpg's own.
 _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+
+# All that may come up from a connection; `is_passing` tells what of it time can mend.
+FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
 
 READ_ONLY = "25006"
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
@@ -102,7 +106,18 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, (DBAPIError, *_DRIVER_ERRORS)):
         state = _state(error)
         return not state or state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
-    return isinstance(error, _PASSING_ERRORS)
+    return isinstance(error, _PASSING_ERRORS) or _is_stumble(error)
+
+
+def _is_stumble(error: BaseException) -> bool:
+    """True when asyncpg fell over its own connection, which was gone when it looked again.
+
+    Between two of its awaits it does not expect that, and asks None for an attribute.
+    """
+    if not isinstance(error, AttributeError) or error.obj is not None:
+        return False
+    modules = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return modules[-1:] == [asyncpg.connection.__name__]
 
 
 def is_behind(error: BaseException) -> bool:
@@ -114,6 +129,14 @@ def _state(error: BaseException) -> str:
     """The SQLSTATE of what SQLAlchemy or asyncpg raised; empty if there is none."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlstate", None) or ""
+
+
+def _is_of_no_more_use(error: BaseException) -> bool:
+    """True for a session that stays read-only when the server no longer is, or that is gone.
+
+    Of neither SQLAlchemy knows that the connection must not go back to the pool.
+    """
+    return _state(error) == READ_ONLY or _is_stumble(error)
 
 
 @contextmanager
@@ -208,13 +231,11 @@ class Database:
                 with _cut_off_at(deadline, driver):
                     try:
                         yield conn
-                    except DBAPIError as err:
-                        if (
-                            _state(err) == READ_ONLY
-                        ):  # the session stays so when the server no longer is
+                    except (DBAPIError, AttributeError) as err:
+                        if _is_of_no_more_use(err):
                             await conn.invalidate()
                         raise
-        except (SQLAlchemyError, *_DRIVER_ERRORS, *_PASSING_ERRORS) as err:
+        except FAILURES as err:
             if is_passing(err) or is_behind(err):
                 raise DatabaseAway("the database is not available") from err
             raise
