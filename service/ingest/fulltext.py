@@ -43,6 +43,7 @@ class Download(Protocol):
     """A PDF on its way from arXiv."""
 
     offset: int
+    total_bytes: int | None
     etag: str | None
     content_type: str
 
@@ -205,6 +206,9 @@ class FetchPdf:
         had = part.size
         try:
             async with self.tools.arxiv.open_pdf(arxiv_id, offset=had, etag=part.etag) as answer:
+                await part.expect(
+                    answer.total_bytes or 0
+                )  # not begun if it is said to be too large
                 if answer.offset == 0:
                     await part.truncate()
                 await part.record_etag(answer.etag)

@@ -95,11 +95,18 @@ class Part:
         limit, and StorageAway when the disk does not take it; in both cases the
         part is gone.
         """
-        if self.size + len(chunk) > self._max_bytes:
+        await self.expect(self.size + len(chunk))
+        await self._or_gone(self._append(chunk))
+
+    async def expect(self, size: int) -> None:
+        """Return if a file of `size` bytes is within the limit.
+
+        Raises BadPdf (`too_large`) if not; the part is gone then.
+        """
+        if size > self._max_bytes:
             await self.discard()
             message = f"The PDF is larger than {self._max_bytes} bytes"
             raise BadPdf(message, code="too_large")
-        await self._or_gone(self._append(chunk))
 
     async def record_etag(self, etag: str | None) -> None:
         """Note which file the bytes belong to, so that a later download may go on with them.
