@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -138,9 +139,10 @@ class Upstream:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[Upstream]:
+async def listening(tls: ssl.SSLContext | None = None) -> AsyncIterator[Upstream]:
+    """An upstream for the block, on loopback; with `tls`, by https."""
     upstream = Upstream()
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=tls)
     upstream.port = server.sockets[0].getsockname()[1]
     try:
         yield upstream

@@ -5,6 +5,7 @@ need a rig of its own to be seen.
 """
 
 from tests.api.conftest import api, api_database, link, serve, store
+from tests.arxiv.conftest import http, other_host, upstream
 from tests.cli.conftest import service, tools
 from tests.faults.servers import own, own_server
 from tests.ingest.conftest import replica, rig
@@ -15,7 +16,9 @@ __all__ = [
     "api_database",
     "empty",
     "empty_url",
+    "http",
     "link",
+    "other_host",
     "own",
     "own_server",
     "replica",
@@ -24,4 +27,5 @@ __all__ = [
     "service",
     "store",
     "tools",
+    "upstream",
 ]

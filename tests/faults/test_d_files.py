@@ -5,7 +5,6 @@ import shutil
 from datetime import timedelta
 
 import pytest
-from fpdf import FPDF
 
 from service.app.parts import pdf_store
 from service.domain.arxiv_id import ArxivId
@@ -17,18 +16,11 @@ from service.settings import Settings
 from service.storage.papers import PaperStore
 from tests.conftest import make_paper
 from tests.faults.processes import until, until_somebody_waits
+from tests.hostile import saying
 from tests.ingest.conftest import kill
 
 PAPER = ArxivId("2301.00001", 1)
 CLAIMED = "SELECT pdf_path, pdf_sha256 FROM papers WHERE pdf_path IS NOT NULL"
-
-
-def pdf_saying(words: str) -> bytes:
-    document = FPDF()
-    document.add_page()
-    document.set_font("helvetica")
-    document.cell(text=words)
-    return bytes(document.output())
 
 
 async def store_of(rig):
@@ -70,7 +62,7 @@ async def test_case_54_two_downloads_with_other_bytes_whose_rows_come_in_either_
 
 async def test_case_54_killed_with_other_bytes_in_place_and_the_row_not_written(rig):
     """arXiv has rebuilt the PDF: until the row says so, it names the file that it described."""
-    body = base64.b64encode(pdf_saying("as it was before")).decode()
+    body = base64.b64encode(saying("as it was before")).decode()
     before = {"kind": "body", "content_type": "application/pdf", "body_base64": body}
     rig.replica.script([{**before, "lane": "pdf", "number": 1}])
     rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 2, "seconds": 60}])

@@ -17,8 +17,8 @@ from service.domain.job import Criteria, JobStatus
 from service.ingest.fulltext import FetchPdf
 from service.replica.log import pace_of
 from tests.faults.processes import headers, serving, until
+from tests.hostile import nested_states
 from tests.ingest.conftest import LEASE_SECONDS, kill
-from tests.soak.work import nested_states
 
 TAKEOVER_SECONDS = 45
 PRELOAD = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"

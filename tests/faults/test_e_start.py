@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.domain.job import Criteria, JobStatus
 from service.storage import migrate
 from tests.faults.processes import until_ready
+from tests.hostile import nested_states
 from tests.migrations.conftest import rows
-from tests.soak.work import nested_states
 
 ROOT = Path(__file__).parents[2]
 TABLES = (

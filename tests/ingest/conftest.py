@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -115,6 +115,16 @@ class Rig:
         request = IngestionRequest(**{"criteria": criteria, "max_papers": 10, **changes})
         return (await submit(self.database, request, caller="tests")).id
 
+    async def ingested(
+        self, *steps: dict[str, Any], settings: Mapping[str, str] | None = None, **request: Any
+    ) -> Job:
+        """The final job that `request` gives while the stand-in follows `steps`."""
+        self.replica.script(list(steps))
+        async with self.worker(**(settings or {})):
+            job = await self.final(await self.submit(**request))
+        await self.assert_sound()
+        return job
+
     async def job(self, job_id: UUID) -> Job:
         async with self.database.transaction() as conn:
             return await JobStore(conn).get(job_id)
@@ -170,6 +180,10 @@ class Rig:
             str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(root.rglob("*.pdf"))
         }
+
+    def parts(self) -> list[str]:
+        """What is left of downloads: names of partial files."""
+        return [path.name for path in (self.folder / "files" / ".partial").iterdir()]
 
     async def forget(self) -> None:
         """Empty database and storage, to run the same again."""

@@ -12,6 +12,7 @@ from service.domain.arxiv_id import ArxivId
 from service.domain.paper import StoredPdf
 from service.pdf.extract import ExtractLimits, Extractor
 from service.pdf.store import LocalStore
+from tests import hostile
 from tests.pdf.s3_fixtures import aws, s3_server
 
 __all__ = ["aws", "s3_server"]
@@ -76,20 +77,8 @@ def make_raw_pdf(tmp_path: Path) -> Callable[[bytes], Path]:
     """Write a one-page PDF with this content stream, by hand and compressed."""
 
     def make(stream: bytes) -> Path:
-        packed = zlib.compress(stream, 9)
-        font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
-        objects = (
-            b"<</Type/Catalog/Pages 2 0 R>>",
-            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
-            b"/Resources<</Font<</F1 " + font + b">>>>>>",
-            b"<</Filter/FlateDecode/Length %d>>stream\n%b\nendstream" % (len(packed), packed),
-        )
-        body = b"%PDF-1.4\n"
-        for number, content in enumerate(objects, start=1):
-            body += b"%d 0 obj%b\nendobj\n" % (number, content)
         path = tmp_path / "raw.pdf"
-        path.write_bytes(body + b"trailer<</Root 1 0 R/Size 5>>\n%%EOF\n")
+        path.write_bytes(hostile.page(zlib.compress(stream, 9)))
         return path
 
     return make

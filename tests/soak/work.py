@@ -6,18 +6,17 @@ which of them was first. Some papers have a hostile PDF.
 
 import base64
 import random
-import zlib
 from pathlib import Path
 from typing import Any
 
 from service.replica.corpus import Corpus
+from tests.hostile import nested_states
 from tests.soak.plan import Plan
 
 CORPUS_SEED = 7
 SAMPLES = Path(__file__).parents[3] / "shared" / "arxiv-samples" / "badpdf"
 BOMBS = ("bomb_ws_2G_x2.pdf", "q_stack.pdf")
 HOSTILE = {"resource_limit", "quarantined"}  # what may become of a PDF that harms its reader
-NESTED = 4_000_000  # saved graphics states: more than a reading process may hold
 
 
 def requests(plan: Plan) -> list[dict[str, Any]]:
@@ -69,24 +68,3 @@ def _bomb(name: str) -> bytes:
     """A hostile PDF out of the samples, or one made here where there are none."""
     path = SAMPLES / name
     return path.read_bytes() if path.exists() else nested_states()
-
-
-def nested_states() -> bytes:
-    """A small PDF whose page saves the graphics state millions of times."""
-    content = zlib.compress(b"q " * NESTED, 9)
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R >>",
-        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(content), content),
-    ]
-    body = bytearray(b"%PDF-1.7\n")
-    offsets = []
-    for number, written in enumerate(objects, start=1):
-        offsets.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, written)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    start = len(body)
-    body += b"xref\n0 5\n0000000000 65535 f \n%s" % table
-    body += b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
-    return bytes(body)
