@@ -117,7 +117,7 @@ def _is_stumble(error: BaseException) -> bool:
     if not isinstance(error, AttributeError) or error.obj is not None:
         return False
     modules = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return modules[-1:] == [asyncpg.connection.__name__]
+    return bool(modules) and modules[-1].startswith("asyncpg.")
 
 
 def is_behind(error: BaseException) -> bool:

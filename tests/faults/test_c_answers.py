@@ -196,27 +196,34 @@ ELSEWHERE = (
 )
 
 
-@pytest.mark.parametrize("lane", ["api", "pdf"])
-async def test_case_45_a_redirect_elsewhere_is_refused_and_nobody_is_asked(rig, other_host, lane):
-    steps = [
-        {"kind": "redirect", "lane": lane, "location": place.format(port=other_host.port)}
+def redirects(lane, server):
+    """A step for each place; where its port counts, that of `server`."""
+    return [
+        {"kind": "redirect", "lane": lane, "location": place.format(port=server.port)}
         for place in ELSEWHERE
     ]
-    request = ONE
-    if lane == "pdf":
-        ids = tuple(map(rig.replica.corpus.id_of, range(len(ELSEWHERE))))
-        request = {"criteria": Criteria(ids=ids), "max_papers": len(ids)}
 
-    rig.replica.script(steps)
+
+async def test_case_45_a_redirect_elsewhere_is_refused_and_nobody_is_asked(rig, other_host):
+    rig.replica.script(redirects("api", other_host))
     async with rig.worker():
-        jobs = [await rig.submit(**request) for _ in (ELSEWHERE if lane == "api" else "1")]
+        jobs = [await rig.submit(**ONE) for _ in ELSEWHERE]
         done = [await rig.final(job_id) for job_id in jobs]
 
-    codes = [error.code for job in done for error in job.errors]
-    assert codes == ["redirect_refused"] * len(ELSEWHERE)
-    assert {job.status for job in done} == {
-        JobStatus.FAILED if lane == "api" else JobStatus.COMPLETED
-    }
+    assert {job.status for job in done} == {JobStatus.FAILED}
+    assert {error.code for job in done for error in job.errors} == {"redirect_refused"}
+    assert other_host.asked == []
+
+
+async def test_case_45_a_pdf_that_lies_elsewhere_is_refused_and_nobody_is_asked(rig, other_host):
+    ids = tuple(map(rig.replica.corpus.id_of, range(len(ELSEWHERE))))
+
+    job = await rig.ingested(
+        *redirects("pdf", other_host), criteria=Criteria(ids=ids), max_papers=len(ids)
+    )
+
+    assert job.status is JobStatus.COMPLETED
+    assert [error.code for error in job.errors] == ["redirect_refused"] * len(ELSEWHERE)
     assert other_host.asked == []
 
 
