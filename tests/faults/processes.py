@@ -31,10 +31,15 @@ async def serving(rig, tools, **changes):
         yield process, url, client
 
 
-async def until_ready(client, url, seconds=60):
+async def until_ready(client, url, seconds=60, *, status=200):
+    """Return when the process says so; of an earlier state it may speak for half a second."""
     async with asyncio.timeout(seconds):
-        while await answered(client, f"{url}/readyz") != 200:  # noqa: ASYNC110 - a process
+        while await answered(client, f"{url}/readyz") != status:  # noqa: ASYNC110 - a process
             await asyncio.sleep(0.05)
+
+
+async def until_not_ready(client, url):
+    await until_ready(client, url, 20, status=503)
 
 
 async def answered(client, url):

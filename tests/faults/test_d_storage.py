@@ -1,6 +1,5 @@
 """Group D of the fault list, the disk: what is written where, and what when that cannot be."""
 
-import asyncio
 import os
 import shutil
 import stat
@@ -11,7 +10,7 @@ import pytest
 
 from service.domain.job import Criteria, JobStatus
 from tests.faults.disks import Full
-from tests.faults.processes import answered, headers, serving, until, until_somebody_waits
+from tests.faults.processes import headers, serving, until, until_not_ready, until_somebody_waits
 
 OLD_STYLE = "SELECT pdf_path FROM papers WHERE arxiv_id LIKE '%/%' AND pdf_path IS NOT NULL"
 PUT_OFF = "SELECT 1 FROM pgqueuer WHERE status = 'queued' AND execute_after > updated"
@@ -100,19 +99,16 @@ async def test_case_65_a_full_disk_is_waited_for(rig, tools):
             await disk.free()
             job = await rig.final(job_id)
 
-    assert seen == (503, 200, "running")
+    assert seen == (200, "running")
     assert left == []
     assert (job.status, job.errors_total, job.pdfs_failed) == (JobStatus.COMPLETED, 0, 0)
 
 
 async def looked(client, url, job_id):
-    """What callers see while the storage cannot be used: of readiness, and of the job."""
-    async with asyncio.timeout(20):
-        while await answered(client, f"{url}/readyz") == 200:  # noqa: ASYNC110 - a process
-            await asyncio.sleep(0.05)
-    ready = await answered(client, f"{url}/readyz")
+    """What callers see of the job while the storage cannot be used, once that is known."""
+    await until_not_ready(client, url)
     async with client.get(f"{url}/api/v1/ingestion/job/{job_id}", headers=headers()) as answer:
-        return ready, answer.status, (await answer.json())["status"]
+        return answer.status, (await answer.json())["status"]
 
 
 @pytest.mark.parametrize("state", ["missing", "another folder"])
@@ -131,7 +127,7 @@ async def test_case_66_a_storage_that_is_away_fails_no_job_and_is_waited_for(rig
         shutil.move(away, files)
         job = await rig.final(job_id)
 
-    assert seen == (503, 200, "running")
+    assert seen == (200, "running")
     assert written == []
     assert (job.status, job.errors_total, job.pdfs_failed) == (JobStatus.COMPLETED, 0, 0)
     await rig.assert_sound()

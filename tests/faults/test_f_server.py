@@ -9,7 +9,15 @@ from sqlalchemy import make_url
 
 from service.domain.job import JobStatus
 from tests.faults.disks import said_full, small_disk
-from tests.faults.processes import answered, headers, said, serving, status_of, until_ready
+from tests.faults.processes import (
+    answered,
+    headers,
+    said,
+    serving,
+    status_of,
+    until_not_ready,
+    until_ready,
+)
 from tests.faults.servers import (
     AWAY,
     BODY,
@@ -57,7 +65,7 @@ async def test_case_80_a_database_that_is_away_at_the_start(own, own_server, too
         async with asyncio.timeout(60):
             while await answered(client, f"{url}/healthz") != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        assert await answered(client, f"{url}/readyz") == 503
+        await until_not_ready(client, url)
 
         await asyncio.to_thread(own_server.start)
         await until_ready(client, url)
@@ -192,7 +200,7 @@ async def test_a_password_that_was_changed_is_waited_for(own, own_server, tools)
         own.replica.release()
 
         await refused_in_time(client, url, job_id)
-        assert await answered(client, f"{url}/readyz") == 503
+        await until_not_ready(client, url)
         await command(own, f"ALTER ROLE {ROLE} PASSWORD '{PASSWORD}'")
 
         await back(client, url, job_id)
