@@ -106,6 +106,19 @@ class Upstream:
 
         return step
 
+    def in_pieces(self, head, *, kibibytes, tail):
+        """A step: a whole answer, `kibibytes` of x in single ones between `head` and `tail`."""
+
+        async def pieces(writer):
+            for _ in range(kibibytes):
+                writer.write(b"x" * 1024)
+                await writer.drain()
+            writer.write(tail)
+            await writer.drain()
+
+        length = len(head) + kibibytes * 1024 + len(tail)
+        return self.after(answer(head, length=length), then=pieces)
+
     async def drip(self, writer):
         """One byte every 20 ms, for ever."""
         while not self.closing.is_set():

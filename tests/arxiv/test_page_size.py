@@ -101,16 +101,8 @@ async def test_an_endless_answer_is_left_at_the_cap(build_client, upstream, http
 
 
 async def test_a_megabyte_attribute_in_small_pieces_costs_no_time(client, upstream, http):
-    async def in_pieces(writer):
-        for _ in range(4096):
-            writer.write(b"x" * 1024)
-            await writer.drain()
-        writer.write(tail)
-        await writer.drain()
-
     head, tail = http.feed('<entry a="|"/>').split(b"|")
-    length = len(head) + len(tail) + 4096 * 1024
-    upstream.script(upstream.after(http.answer(head, length=length), then=in_pieces))
+    upstream.script(upstream.in_pieces(head, kibibytes=4096, tail=tail))
     lag = asyncio.create_task(longest_lag())
 
     page = await ask(client)

@@ -86,6 +86,17 @@ async def until_somebody_waits(rig):
             pass
 
 
+@asynccontextmanager
+async def file_without_row(rig):
+    """The block runs while a PDF that the stand-in held has its name and its row must wait."""
+    await rig.replica.wait_until_held(timeout=30)
+    async with rig.database.transaction() as conn:
+        await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
+        rig.replica.release()
+        await until_somebody_waits(rig)
+        yield
+
+
 async def undisturbed(rig, **request):
     """What the job brings about when nothing happens; the database is empty again after."""
     async with rig.worker():

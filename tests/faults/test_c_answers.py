@@ -73,16 +73,7 @@ async def test_case_39_what_a_feed_points_at_is_neither_read_nor_asked_for(
 
 async def test_case_40_a_huge_attribute_in_small_pieces_is_no_trouble(rig, upstream, http):
     head, tail = http.feed(http.entry().replace("<entry>", '<entry a="|">')).split(b"|")
-
-    async def in_pieces(writer):
-        for _ in range(4096):
-            writer.write(b"x" * 1024)
-            await writer.drain()
-        writer.write(tail)
-        await writer.drain()
-
-    length = len(head) + 4096 * 1024 + len(tail)
-    upstream.script(upstream.after(http.answer(head, length=length), then=in_pieces))
+    upstream.script(upstream.in_pieces(head, kibibytes=4096, tail=tail))
 
     job = await rig.ingested(settings=over(upstream), **ONE)
 

@@ -15,7 +15,7 @@ from service.ingest.reconcile import Reconciler, Walk
 from service.settings import Settings
 from service.storage.papers import PaperStore
 from tests.conftest import make_paper
-from tests.faults.processes import until, until_somebody_waits
+from tests.faults.processes import file_without_row, until
 from tests.hostile import saying
 from tests.ingest.conftest import kill
 
@@ -69,13 +69,8 @@ async def test_case_54_killed_with_other_bytes_in_place_and_the_row_not_written(
     async with rig.worker():
         await rig.final(await rig.submit(max_papers=1))
     again = await rig.submit(max_papers=1, skip_duplicates=False)
-    async with rig.process() as process:
-        await rig.replica.wait_until_held(timeout=30)
-        async with rig.database.transaction() as conn:
-            await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
-            rig.replica.release()
-            await until_somebody_waits(rig)
-            await kill(process)
+    async with rig.process() as process, file_without_row(rig):
+        await kill(process)
     in_place, agreed = len(rig.files()), await rows_agree_with_files(rig)
 
     async with rig.worker():
@@ -127,11 +122,7 @@ async def test_case_68_a_file_lost_before_its_text_was_read_is_fetched_again_at_
     job_id = await rig.submit(max_papers=1)
 
     async with rig.worker():
-        await rig.replica.wait_until_held(timeout=30)
-        async with rig.database.transaction() as conn:
-            await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
-            rig.replica.release()
-            await until_somebody_waits(rig)
+        async with file_without_row(rig):
             (lost,) = rig.files()
             (rig.folder / "files" / lost).unlink()
         job = await rig.final(job_id)

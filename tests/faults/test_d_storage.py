@@ -10,7 +10,7 @@ import pytest
 
 from service.domain.job import Criteria, JobStatus
 from tests.faults.disks import Full
-from tests.faults.processes import headers, serving, until, until_not_ready, until_somebody_waits
+from tests.faults.processes import file_without_row, headers, serving, until, until_not_ready
 
 OLD_STYLE = "SELECT pdf_path FROM papers WHERE arxiv_id LIKE '%/%' AND pdf_path IS NOT NULL"
 PUT_OFF = "SELECT 1 FROM pgqueuer WHERE status = 'queued' AND execute_after > updated"
@@ -139,11 +139,7 @@ async def test_case_67_the_whole_file_has_its_name_before_a_row_says_so(rig):
     job_id = await rig.submit(max_papers=1)
 
     async with rig.worker():
-        await rig.replica.wait_until_held(timeout=30)
-        async with rig.database.transaction() as conn:
-            await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
-            rig.replica.release()
-            await until_somebody_waits(rig)
+        async with file_without_row(rig):
             in_place = rig.files()
             claimed = await rig.rows("SELECT 1 FROM papers WHERE pdf_path IS NOT NULL")
         await rig.final(job_id)
