@@ -206,9 +206,8 @@ class FetchPdf:
         had = part.size
         try:
             async with self.tools.arxiv.open_pdf(arxiv_id, offset=had, etag=part.etag) as answer:
-                await part.expect(
-                    answer.total_bytes or 0
-                )  # not begun if it is said to be too large
+                # What is announced as too large is not begun.
+                await part.expect(answer.total_bytes or 0)
                 if answer.offset == 0:
                     await part.truncate()
                 await part.record_etag(answer.etag)

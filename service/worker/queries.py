@@ -33,7 +33,6 @@ RETRY_WRITES = 3
 # In its claim PgQueuer merges the two by priority: (its text, ours).
 _OF_THE_DEAD = ("SELECT stale.id, stale.priority", f"SELECT stale.id, {2**31 - 1} AS priority")
 
-
 # Part of all that it writes to a task: (its text, ours). So written no index serves it: the
 # task's number finds the row, the one of owners is full of rows that have gone.
 _TO_A_TASK = ("WHERE id = ", "WHERE queue_manager_id IS NOT DISTINCT FROM '{}'::uuid AND id = ")

@@ -1,10 +1,9 @@
 """A database that has no room left: on a small disk of its own, or because a trigger says so."""
 
-import asyncio
 import os
 import pwd
 import subprocess
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
@@ -12,7 +11,7 @@ from service.storage.embedded import SYSTEM_USER
 from tests.faults.servers import command
 
 WRITTEN = ("jobs", "papers", "job_papers", "paper_texts", "pgqueuer")
-SMALL = "size=24m"
+SMALL = "24m"
 NO_ROOM = """
     CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$
@@ -68,32 +67,34 @@ async def said_full(rig, _):
         await disk.free()
 
 
+@contextmanager
+def mounted(folder, size):
+    """A disk of `size` at `folder` for the block; the test is skipped where none may be mounted."""
+    folder.mkdir(exist_ok=True)
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mounting, check=False, capture_output=True).returncode:
+        pytest.skip("a disk may not be mounted here")
+    try:
+        yield Full(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 @asynccontextmanager
 async def small_disk(rig, server):
     """The tables that the work writes to lie on a disk of their own for the block."""
     folder = server.folder / "small"
-    folder.mkdir(exist_ok=True)
-    mounting = ["mount", "-t", "tmpfs", "-o", SMALL, "tmpfs", str(folder)]
-    if os.geteuid() != 0 or await asyncio.to_thread(_fails, mounting):
-        pytest.skip("a disk may not be mounted here")
-    try:
+    with mounted(folder, SMALL) as disk:
         place = folder / "tables"
         place.mkdir()
         os.chown(place, pwd.getpwnam(SYSTEM_USER).pw_uid, -1)
         await command(rig, f"CREATE TABLESPACE small LOCATION '{place}'", *_moved("small"))
-        disk = Full(folder)
         try:
             yield disk
         finally:
             await disk.free()
             await command(rig, *_moved("pg_default"), "DROP TABLESPACE small")
-    finally:
-        await asyncio.to_thread(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
 
 
 def _moved(tablespace):
     return [f"ALTER TABLE {table} SET TABLESPACE {tablespace}" for table in WRITTEN]
-
-
-def _fails(arguments):
-    return subprocess.run(arguments, check=False, capture_output=True).returncode != 0

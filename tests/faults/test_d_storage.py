@@ -3,13 +3,11 @@
 import os
 import shutil
 import stat
-import subprocess
-from contextlib import contextmanager
 
 import pytest
 
 from service.domain.job import Criteria, JobStatus
-from tests.faults.disks import Full
+from tests.faults.disks import mounted
 from tests.faults.processes import file_without_row, headers, serving, until, until_not_ready
 
 OLD_STYLE = "SELECT pdf_path FROM papers WHERE arxiv_id LIKE '%/%' AND pdf_path IS NOT NULL"
@@ -75,21 +73,8 @@ async def test_case_64_a_planted_link_is_refused_and_what_it_leads_to_untouched(
     await rig.assert_sound()
 
 
-@contextmanager
-def small_disk(folder):
-    """A disk of 2 MiB at `folder` for the block; the test is skipped where none may be mounted."""
-    folder.mkdir(exist_ok=True)
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mounting, check=False, capture_output=True).returncode:
-        pytest.skip("a disk may not be mounted here")
-    try:
-        yield Full(folder)
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 async def test_case_65_a_full_disk_is_waited_for(rig, tools):
-    with small_disk(rig.folder / "files") as disk:
+    with mounted(rig.folder / "files", "2m") as disk:
         async with serving(rig, tools) as (_, url, client):
             await disk.fill()
             job_id = await rig.submit(max_papers=2)

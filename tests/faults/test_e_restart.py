@@ -16,7 +16,7 @@ from service.domain import outcome
 from service.domain.job import Criteria, JobStatus
 from service.ingest.fulltext import FetchPdf
 from service.replica.log import pace_of
-from tests.faults.processes import headers, serving, until
+from tests.faults.processes import file_without_row, headers, serving, until
 from tests.hostile import nested_states
 from tests.ingest.conftest import LEASE_SECONDS, kill
 
@@ -81,21 +81,15 @@ async def test_cases_69a_71_killed_between_the_commit_and_its_answer(rig, tools,
 async def test_case_69f_killed_after_the_rename_and_before_the_row(rig):
     rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 1, "seconds": 60}])
     job_id = await rig.submit(max_papers=1)
-    async with rig.process() as process:
-        await rig.replica.wait_until_held(timeout=30)
-        async with rig.database.transaction() as conn:
-            await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
-            rig.replica.release()
-            async with asyncio.timeout(20):
-                while not rig.files():
-                    await conn.exec_driver_sql("SELECT pg_sleep(0.02)")
-            await kill(process)
+    async with rig.process() as process, file_without_row(rig):
+        in_place = rig.files()
+        await kill(process)
     unclaimed = await rig.rows("SELECT 1 FROM papers WHERE pdf_path IS NULL")
 
     async with rig.process():
         job = await rig.final(job_id, seconds=TAKEOVER_SECONDS)
 
-    assert len(unclaimed) == 1
+    assert (len(in_place), len(unclaimed)) == (1, 1)
     assert (job.pdfs_downloaded, job.pdfs_processed, job.resumed) == (1, 1, 1)
     await rig.assert_sound()
 
