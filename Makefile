@@ -33,7 +33,7 @@ run: $(VENV)/.run ## serve on :8000, bring one ingestion to its end, stay up
 demo: $(VENV)/.run ## the same, and exit when the ingestion has completed
 	@$(BIN)/python -m service demo
 
-$(VENV)-s3/.done: tests/pdf/s3_server/requirements.lock | $(VENV)/.python
+$(VENV)-s3/.done: tests/files/s3_server/requirements.lock | $(VENV)/.python
 	@echo "Installing the S3 server that the tests use into $(VENV)-s3 ..."
 	@$(PYTHON) -m venv $(VENV)-s3
 	@$(VENV)-s3/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
@@ -46,7 +46,7 @@ faults: $(VENV)/.dev $(VENV)-s3/.done ## every case of the fault list, the slow 
 	@$(BIN)/python -m pytest tests/faults
 
 pooled: $(VENV)/.dev $(VENV)-s3/.done ## the tests of the database, with PgBouncer in between
-	@$(BIN)/python -m pytest --through-pgbouncer -m "not slow_faults" tests/storage tests/ingest tests/api
+	@$(BIN)/python -m pytest --through-pgbouncer -m "not slow_faults" tests/db tests/jobs tests/api
 
 soak: $(VENV)/.dev ## disturb a fleet for half an hour; options in SOAK, as in SOAK="--seed 2"
 	@$(BIN)/python -m tests.soak $(SOAK)

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from aiohttp import web
 
-from service.api.status import Shown, show
-from service.storage.engine import Database
-from service.storage.job_rows import JobState, to_job
-from service.storage.reads import JobReads
+from service.api.job_status import Shown, show
+from service.db.engine import Database
+from service.db.job_loader import JobReads
+from service.db.job_rows import JobState, to_job
 
 REMEMBERED = 4096  # renderings, in at most 20 MB
 MAX_LENGTH = 2048  # of a state that is looked up: few are longer, by their errors

@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from service.api import (
-    documentation,
-    events,
+from service.api.handlers import (
+    docs,
     health,
+    job_events,
     job_lists,
     jobs,
     metrics,
@@ -26,7 +26,7 @@ PUBLIC_PATHS = frozenset(
         *("/healthz", "/readyz", "/metrics"),
         *("/ops", "/ops/ops.css", "/ops/ops.js"),
         *("/openapi.json", "/docs"),
-        *(f"/docs/{name}" for name in documentation.FILES),
+        *(f"/docs/{name}" for name in docs.FILES),
     }
 )
 
@@ -44,7 +44,9 @@ def add_routes(app: web.Application) -> None:
     job.add_route("DELETE", jobs.cancel_job)
     app.router.add_post(f"{INGESTION}/job/{{job_id:[^/]+}}/retry", jobs.retry_job)
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
-    app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/events", events.stream_job, name="events")
+    app.router.add_get(
+        f"{INGESTION}/job/{{job_id:[^/]+}}/events", job_events.stream_job, name="events"
+    )
     app.router.add_post(f"{INGESTION}/arxiv", jobs.create_job)
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
     app.router.add_get(f"{INGESTION}/stats", stats.get_stats)
@@ -67,7 +69,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/ops/ops.css", ops.show_style)
     app.router.add_get("/ops/ops.js", ops.show_script)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
-    app.router.add_get("/openapi.json", documentation.show_description)
-    app.router.add_get("/docs", documentation.show_page)
-    for name in documentation.FILES:
-        app.router.add_get(f"/docs/{name}", documentation.show_file)
+    app.router.add_get("/openapi.json", docs.show_description)
+    app.router.add_get("/docs", docs.show_page)
+    for name in docs.FILES:
+        app.router.add_get(f"/docs/{name}", docs.show_file)

@@ -21,8 +21,8 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
-from service.api.problems import RETRY_AFTER_SECONDS, problem
-from service.api.tokens import REFUSED
+from service.api.middlewares.errors import RETRY_AFTER_SECONDS, problem
+from service.auth.tokens import REFUSED
 
 SERVER_NAME = "arxiv-ingestion"
 UNREADABLE = "The request is not understood"

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-from service.arxiv.withdrawal import is_withdrawn
-from service.domain.arxiv_id import ArxivId
+from service.arxiv.withdrawals import is_withdrawn
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
-from service.domain.job import MAX_PAGE_SIZE
-from service.domain.paper import EntryError, Page, Paper, single_spaced
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import MAX_PAGE_SIZE
+from service.domain.papers import EntryError, Page, Paper, single_spaced
 
 MAX_TAGS = 1_000_000  # in 16 MiB; an ordinary page of 2,000 entries has about 150,000
 

@@ -23,14 +23,13 @@ from tenacity import (
 from yarl import URL
 
 from service.arxiv import atom
-from service.arxiv.download import Forbidden, PdfStream, ends_at, range_headers
 from service.arxiv.http import Answer, Exchange, answered_at, user_agent, within
 from service.arxiv.limits import ClientLimits
 from service.arxiv.pace import Asker, Lane, Pace
+from service.arxiv.pdf_response import Forbidden, PdfStream, ends_at, range_headers
 from service.arxiv.query import ApiRequest, api_request, ids_asked
 from service.arxiv.redirects import MAX_HOPS, next_hop, too_many_hops
 from service.arxiv.retry_after import retry_after
-from service.domain.arxiv_id import ArxivId
 from service.domain.errors import (
     Outage,
     RateLimited,
@@ -40,8 +39,9 @@ from service.domain.errors import (
     UpstreamRejected,
     UpstreamUnavailable,
 )
-from service.domain.job import Criteria
-from service.domain.paper import Page
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import Criteria
+from service.domain.papers import Page
 
 PARSED_IN_PLACE_BYTES = 256 * 1024  # about 20 ms of parsing; more goes to a thread
 

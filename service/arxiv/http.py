@@ -23,9 +23,9 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from service import __version__
-from service.arxiv.addresses import PublicResolver
-from service.arxiv.faults import ConnectionLost, foreign_errors_as_ours
+from service.arxiv.http_errors import ConnectionLost, foreign_errors_as_ours
 from service.arxiv.limits import ClientLimits
+from service.arxiv.resolver import PublicResolver
 from service.arxiv.retry_after import http_date
 from service.domain.errors import UpstreamAway, UpstreamFaulty
 

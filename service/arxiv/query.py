@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from service.domain.arxiv_id import ArxivId
-from service.domain.cursor import IDS_PER_REQUEST
+from service.domain.checkpoint import IDS_PER_REQUEST
 from service.domain.errors import UpstreamRejected
-from service.domain.job import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria
-from service.domain.paper import single_spaced
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria
+from service.domain.papers import single_spaced
 
 MAX_URL_BYTES = 8_000  # servers commonly refuse request lines from 8,190 bytes on
 

@@ -10,13 +10,13 @@ from typing import TypeVar
 import click
 from sqlalchemy.exc import ProgrammingError
 
-from service.api.status import moment
-from service.api.tokens import MAX_SUBJECT_LENGTH
-from service.app.parts import database_of
+from service.api.job_status import moment
+from service.auth.tokens import MAX_SUBJECT_LENGTH
+from service.cli.database import database_url
 from service.cli.output import print_json, print_table
 from service.cli.settings import load_settings
-from service.serving import database_url
-from service.storage.callers import CallerStore
+from service.db.callers import CallerStore
+from service.process.resources import database_of
 
 DEADLINE_SECONDS = 10.0
 

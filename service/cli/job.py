@@ -5,13 +5,13 @@ import uuid
 from collections.abc import Sequence
 
 import click
+from arxiv_ingestion_client import PATIENCE, JobReport
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.output import facts_of, out_of, print_facts, print_json, print_table, safe
 from service.cli.watching import display_for, watch
-from service.client import PATIENCE, JobReport
-from service.domain.job import ACTIVE_STATUSES, JobStatus
+from service.domain.jobs import ACTIVE_STATUSES, JobStatus
 
 FAILURE = 1
 SHOWN_ERRORS = 10

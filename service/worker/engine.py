@@ -50,13 +50,13 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.engine import Database
+from service.db.notifications import listen
 from service.domain.errors import DatabaseAway
-from service.domain.outcome import Outcome, Retry, Snooze
-from service.storage.engine import Database
-from service.storage.listening import listen
-from service.worker.driver import PatientDriver, TransactionDriver, gives_work, wait_for
+from service.domain.outcomes import Outcome, Retry, Snooze
+from service.worker.connections import PatientDriver, TransactionDriver, gives_work, wait_for
+from service.worker.leases import Abandoned, Runs
 from service.worker.queries import CHANNEL, PatientQueries, builders
-from service.worker.running import Abandoned, Runs
 from service.worker.task import Handler, Kind, Task
 
 PAYLOAD_VERSION = 1

@@ -24,8 +24,8 @@ from pgqueuer.domain.types import Channel, JobId
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.domain.errors import DatabaseAway
-from service.worker.driver import PatientDriver
-from service.worker.running import Abandoned, Runs
+from service.worker.connections import PatientDriver
+from service.worker.leases import Abandoned, Runs
 
 CHANNEL = Channel("ch_pgqueuer")
 RETRY_WRITES = 3

@@ -6,9 +6,9 @@ from time import monotonic
 import pytest
 from sqlalchemy import make_url
 
-from service.api.callers import ActiveCallers
+from service.auth.blocklist import ActiveCallers
+from service.db.callers import CallerStore
 from service.domain.errors import DatabaseAway
-from service.storage.callers import CallerStore
 from tests.api.conftest import JOB, RULES, STATUS, bearer, token
 
 URL = "/api/v1/ingestion/jobs"

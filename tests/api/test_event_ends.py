@@ -6,7 +6,7 @@ from time import monotonic, time
 
 import pytest
 
-from service.api.waiting import WAITING, WaitLimits
+from service.api.job_watch import WAITING, WaitLimits
 from tests.api.conftest import JOB, STATUS, bearer, token
 from tests.api.waiters import EVENTS, LONG, MOVE, begun, crowd, emptied, events
 

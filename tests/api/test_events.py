@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.api.waiting import WaitLimits
+from service.api.job_watch import WaitLimits
 from tests.api.conftest import JOB, STATUS
 from tests.api.waiters import END, EVENTS, LONG, MOVE, begun, blocks, crowd, emptied, events
 

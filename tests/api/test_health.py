@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from service.api.callers import ActiveCallers
-from service.api.health import READINESS
+from service.api.handlers.health import READINESS
+from service.auth.blocklist import ActiveCallers
+from service.db import migrate
+from service.db.engine import Database, asyncpg_url, create_engine
 from service.domain.errors import DatabaseAway
-from service.pdf.store import LocalStore
-from service.storage import migrate
-from service.storage.engine import Database, asyncpg_url, create_engine
+from service.files.store import LocalStore
 
 
 async def readiness(api):

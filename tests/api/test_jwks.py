@@ -13,11 +13,11 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from service.api import jwks
-from service.api.jwks import PublishedKeys
-from service.api.tokens import TokenRules
+from service.auth import jwks
+from service.auth.jwks import PublishedKeys
+from service.auth.keys import published
+from service.auth.tokens import TokenRules
 from service.domain.errors import KeysAway
-from service.keys import published
 from tests.api.conftest import bearer
 
 URL = "/api/v1/ingestion/jobs"

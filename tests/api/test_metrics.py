@@ -13,10 +13,10 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from service.api.metrics import BUCKETS, METRICS
-from service.storage.fleet import FleetStore
-from service.storage.pace import PaceStore
-from service.storage.papers import PaperStore
+from service.api.handlers.metrics import BUCKETS, METRICS
+from service.db.fleet import FleetStore
+from service.db.papers import PaperStore
+from service.db.rate_limits import PaceStore
 from tests.conftest import make_paper
 
 PROCESS = str(os.getpid())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.api import ops
-from service.api.ops_schemas import OverviewSchema
-from service.storage.papers import PaperStore
+from service.api.handlers import ops
+from service.api.schemas.ops import OverviewSchema
+from service.db.papers import PaperStore
 from tests.conftest import make_paper
 
 OVERVIEW = "/api/v1/ingestion/overview"

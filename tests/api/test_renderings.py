@@ -7,9 +7,9 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from service.api.job_status import status_document
 from service.api.looks import MAX_LENGTH, REMEMBERED, _remembered, shown_in
-from service.api.status import status_document
-from service.storage.job_rows import to_job
+from service.db.job_rows import to_job
 
 NOON, ONE = "2026-01-01T12:00:00+00:00", "2026-01-01T13:00:00+00:00"
 ERROR = [NOON, "store", "it failed", None, None, None]

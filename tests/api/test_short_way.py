@@ -8,10 +8,10 @@ import pytest
 from aiohttp import hdrs
 from aiohttp.test_utils import TestClient, TestServer
 
-from service.api.health import READINESS
+from service.api.handlers.health import READINESS
 from service.api.looks import LOOKS
-from service.api.rate import Bounds
-from service.api.traffic import TRAFFIC
+from service.api.middlewares.rate_limit import Bounds
+from service.api.shutdown_delay import TRAFFIC
 from service.domain.errors import DatabaseAway
 from tests.api.conftest import bearer, is_problem, token
 

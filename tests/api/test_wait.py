@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from service.api.auth import GRANT
+from service.api.job_watch import WAITING, WaitLimits
 from service.api.looks import LOOKS
-from service.api.tokens import Grant
-from service.api.waiting import WAITING, WaitLimits
+from service.api.middlewares.auth import GRANT
+from service.auth.tokens import Grant
 from tests.api.conftest import JOB, STATUS
 from tests.api.waiters import LONG, MOVE, begun, emptied
 

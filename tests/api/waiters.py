@@ -9,7 +9,7 @@ import orjson
 from aiohttp import ClientResponse, ClientSession, TCPConnector
 from aiohttp.test_utils import TestClient
 
-from service.api.waiting import WAITING
+from service.api.job_watch import WAITING
 from tests.api.conftest import STATUS
 
 EVENTS = f"{STATUS}/events"

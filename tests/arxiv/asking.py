@@ -3,8 +3,8 @@
 from urllib.parse import parse_qs, urlsplit
 
 from service.arxiv.pace import Asker
-from service.domain.arxiv_id import ArxivId
-from service.domain.job import Criteria
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import Criteria
 
 SEARCH = Criteria(category="cs.AI")
 PAPER = ArxivId("2401.00001", 2)

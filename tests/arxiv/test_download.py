@@ -3,8 +3,8 @@
 import pytest
 
 from service.arxiv.pace import Lane
-from service.domain.arxiv_id import ArxivId
 from service.domain.errors import RedirectRefused
+from service.domain.identifiers import ArxivId
 from tests.arxiv.asking import PAPER, PDF, TAG, fetch
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.arxiv.download import Forbidden
 from service.arxiv.pace import Lane
+from service.arxiv.pdf_response import Forbidden
 from service.domain.errors import RateLimited, Unavailable, UpstreamFaulty, UpstreamRejected
 from tests.arxiv.asking import PAPER, PDF, fetch
 

@@ -6,7 +6,7 @@ import pytest
 
 from service import __version__
 from service.arxiv.pace import Lane
-from service.domain.job import Criteria
+from service.domain.jobs import Criteria
 from tests.arxiv.asking import ask, query_of
 
 

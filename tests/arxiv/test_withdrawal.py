@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from service.arxiv.withdrawal import is_withdrawn
+from service.arxiv.withdrawals import is_withdrawn
 
 
 @pytest.mark.parametrize(

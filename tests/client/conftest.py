@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from arxiv_ingestion_client import IngestionClient
 
-from service.client import IngestionClient
 from tests.api.conftest import api, api_database, serve, store, token
 from tests.api.test_paper_files import keep
 

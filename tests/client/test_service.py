@@ -6,9 +6,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from arxiv_ingestion_client import IngestionClient, ProblemError
 
-from service.api.waiting import WAITING
-from service.client import IngestionClient, ProblemError
+from service.api.job_watch import WAITING
 from tests.api.conftest import GOOD_BODY, token
 from tests.api.test_paper_files import CONTENT
 from tests.api.waiters import begun

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli.main import cli
-from service.settings import Settings, SettingsSchema
+from service.config.settings import Settings, SettingsSchema
 
 _ITEM = re.compile(r'(?P<key>[\w-]+):(?: (?P<value>\S.*))?|- (?P<entry>"[^"]*"|\S+)')
 _FLOW = re.compile(r'"([^"]*)"(?:, )?')
@@ -197,7 +197,7 @@ def test_what_the_image_copies_exists_and_is_not_ignored(dockerfile, root):
 
 
 def test_the_image_holds_what_the_service_looks_for_at_run_time(dockerfile, root):
-    from service.storage.migrate import SCRIPTS
+    from service.db.migrate import SCRIPTS
 
     copied = {(root / line[1]).resolve() for line in dockerfile if line[0] == "COPY"}
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.arxiv_id import ArxivId
-from service.domain.cursor import IDS_PER_REQUEST, Cursor
-from service.domain.job import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria, IngestionRequest
+from service.domain.checkpoint import IDS_PER_REQUEST, Cursor
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria, IngestionRequest
 
 
 def search(*, start=0, page_size=100, max_papers=250):

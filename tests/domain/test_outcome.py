@@ -16,7 +16,7 @@ from service.domain.errors import (
     UpstreamFaulty,
     UpstreamUnavailable,
 )
-from service.domain.outcome import Fail, Retry, Snooze, Succeed, backoff, decide
+from service.domain.outcomes import Fail, Retry, Snooze, Succeed, backoff, decide
 
 SECOND = timedelta(seconds=1)
 

@@ -6,18 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from service.app.parts import pdf_store
-from service.domain.arxiv_id import ArxivId
+from service.config.settings import Settings
+from service.db.papers import PaperStore
 from service.domain.errors import StorageAway
-from service.domain.job import JobStatus
-from service.domain.paper import StoredPdf
-from service.ingest.reconcile import Reconciler, Walk
-from service.settings import Settings
-from service.storage.papers import PaperStore
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import JobStatus
+from service.domain.papers import StoredPdf
+from service.jobs.maintenance.file_check import Reconciler, Walk
+from service.process.resources import pdf_store
 from tests.conftest import make_paper
 from tests.faults.processes import file_without_row, until
 from tests.hostile import saying
-from tests.ingest.conftest import kill
+from tests.jobs.conftest import kill
 
 PAPER = ArxivId("2301.00001", 1)
 CLAIMED = "SELECT pdf_path, pdf_sha256 FROM papers WHERE pdf_path IS NOT NULL"

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.domain.job import Criteria, JobStatus
-from service.storage import migrate
+from service.db import migrate
+from service.domain.jobs import Criteria, JobStatus
 from tests.faults.processes import until_ready
 from tests.hostile import nested_states
 from tests.migrations.conftest import rows
@@ -27,8 +27,8 @@ TABLES = (
 )
 UPGRADE = """
 import asyncio, sys
-from service.storage import migrate
-from service.storage.engine import create_engine
+from service.db import migrate
+from service.db.engine import create_engine
 async def main():
     engine = create_engine(sys.argv[1], name="migrator", pool_size=1)
     await migrate.upgrade(engine)

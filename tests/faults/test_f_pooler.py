@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from service.db.engine import Database, create_engine
 from service.domain.errors import DatabaseAway
-from service.domain.job import JobStatus
-from service.storage.engine import Database, create_engine
+from service.domain.jobs import JobStatus
 from tests.api.conftest import running_link
 from tests.api.waiters import begun
 from tests.pooler import SILENT, needs_pgbouncer, pgbouncer

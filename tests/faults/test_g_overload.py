@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from service.api.jobs import ADMISSION
-from service.api.rate import Bounds, Window
+from service.api.handlers.jobs import ADMISSION
+from service.api.middlewares.rate_limit import Bounds, Window
 from service.api.server import ConnectionLimits, Runner
-from service.app.api import LAG, build_api
+from service.process.build_api import LAG, build_api
 from tests.api.conftest import GOOD_BODY, RULES, bearer, is_problem, token
 
 URL = "/api/v1/ingestion/arxiv"

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from service.app.api import build_api
-from service.domain.job import Criteria, JobStatus
+from service.domain.jobs import Criteria, JobStatus
+from service.process.build_api import build_api
 from tests.api.conftest import RULES, bearer, token
 from tests.faults.processes import (
     STANDING,

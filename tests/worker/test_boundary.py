@@ -15,8 +15,8 @@ from service.domain.errors import (
     Unavailable,
     UpstreamFaulty,
 )
-from service.domain.outcome import Fail, Retry, Snooze, Succeed
-from service.worker.boundary import DATABASE_DELAY, MAX_CRASHES, run_work
+from service.domain.outcomes import Fail, Retry, Snooze, Succeed
+from service.worker.runner import DATABASE_DELAY, MAX_CRASHES, run_work
 
 
 @dataclass

@@ -7,9 +7,9 @@ from time import monotonic
 import asyncpg
 import pytest
 
-from service.domain.outcome import Fail, Retry, Snooze
-from service.storage.engine import libpq_url
-from service.worker.driver import gives_work
+from service.db.engine import libpq_url
+from service.domain.outcomes import Fail, Retry, Snooze
+from service.worker.connections import gives_work
 from tests.worker.conftest import STATES, Runs, gone, none_in_work, running, tasks, until
 
 

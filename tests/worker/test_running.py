@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.outcome import Snooze, Succeed
-from service.worker.running import GIVE_UP_AT, Abandoned, Runs
+from service.domain.outcomes import Snooze, Succeed
+from service.worker.leases import GIVE_UP_AT, Abandoned, Runs
 
 LEASE = timedelta(seconds=3)
 

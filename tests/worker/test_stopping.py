@@ -8,8 +8,8 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
 
-from service.storage.engine import libpq_url
-from service.worker.watch import stop_final_jobs
+from service.db.engine import libpq_url
+from service.worker.cancellation import stop_final_jobs
 from tests.worker.conftest import STATES, Runs, drained, gone, running, tasks, until
 
 

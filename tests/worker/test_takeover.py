@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.outcome import Retry, Succeed
+from service.domain.outcomes import Retry, Succeed
 from service.worker import queries
 from service.worker.queries import builders
 from tests.worker.conftest import Runs, gone, none_in_work, running, tasks, until

@@ -1,0 +1,124 @@
+"""JSON ↔ domain for what surrounds a job: its lists, its papers, its answers."""
+
+from uuid import UUID
+
+from marshmallow import Schema, fields, validate
+
+from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
+from service.api.schemas.fields import Choices, said
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import JobStatus
+from service.domain.papers import PaperState
+
+
+def _paper_id(text: str) -> str:
+    return ArxivId.parse(text).paper
+
+
+JOBS = Cursors("jobs", (exact_moment, UUID))
+JOB_PAPERS = Cursors("job papers", (_paper_id,))
+
+
+class JobsQuerySchema(PageQuerySchema):
+    """Query parameters of GET /api/v1/ingestion/jobs."""
+
+    status = Choices(
+        JobStatus, metadata=said("Jobs in these states; if not given, pending and running ones.")
+    )
+    cursor = CursorField(JOBS)
+
+
+class JobPapersQuerySchema(PageQuerySchema):
+    """Query parameters of GET /api/v1/ingestion/job/{job_id}/papers."""
+
+    state = Choices(
+        PaperState,
+        load_default=lambda: list(PaperState),
+        metadata=said("Papers in these states; if not given, in any."),
+    )
+    cursor = CursorField(JOB_PAPERS)
+
+
+class JobPaperSchema(Schema):
+    """One paper of a job, with its state in that job."""
+
+    arxiv_id = fields.String(required=True)
+    version = fields.Integer(required=True, allow_none=True)
+    title = fields.String(required=True, allow_none=True)
+    state = fields.String(required=True, validate=validate.OneOf(list(PaperState)))
+    attempts = fields.Integer(required=True)
+    failures = fields.Integer(required=True)
+    reason = fields.String(
+        required=True, allow_none=True, metadata=said("A code, where there is something to say.")
+    )
+    updated_at = fields.DateTime(required=True)
+
+
+class RecordedSchema(Schema):
+    """The answer to a request that recorded a job: a submission, or a retry (`retry_of`)."""
+
+    job_id = fields.UUID(required=True)
+    status = fields.String(required=True, validate=validate.Equal("pending"))
+    message = fields.String(required=True)
+    estimated_papers = fields.Integer(required=True, allow_none=True)
+    search_criteria = fields.Dict(
+        required=True, metadata=said("`search_query` of the request, defaults filled in.")
+    )
+    retry_of = fields.UUID()
+
+
+class MessageSchema(Schema):
+    """The answer to a request that ended something."""
+
+    message = fields.String(required=True)
+
+
+class StatsQuerySchema(Schema):
+    """Query parameters of GET /api/v1/ingestion/stats: none."""
+
+
+class JobTotalsSchema(Schema):
+    """Jobs by status."""
+
+    pending = running = completed = failed = cancelled = fields.Integer(required=True)
+
+
+class PaperTotalsSchema(Schema):
+    """Papers by what is held of their PDFs."""
+
+    none = downloaded = processed = failed = unavailable = fields.Integer(required=True)
+
+
+class RateSchema(Schema):
+    """What was done in a stretch of time: papers written, PDFs brought to text."""
+
+    papers = pdfs = fields.Integer(required=True)
+
+
+class ThroughputSchema(Schema):
+    """The latest stretches of time."""
+
+    last_minute = last_hour = fields.Nested(RateSchema, required=True)
+
+
+class QueueKindSchema(Schema):
+    """Tasks of one kind: waiting, by urgency, and in work."""
+
+    high = normal = low = in_work = fields.Integer(required=True)
+
+
+class QueueSchema(Schema):
+    """Tasks by kind."""
+
+    harvest = pdf = fields.Nested(QueueKindSchema, required=True)
+
+
+class StatsSchema(Schema):
+    """The answer to GET /api/v1/ingestion/stats; `estimated` names figures beyond counting."""
+
+    as_of = fields.DateTime(required=True)
+    jobs = fields.Nested(JobTotalsSchema, required=True)
+    papers = fields.Nested(PaperTotalsSchema, required=True)
+    throughput = fields.Nested(ThroughputSchema, required=True)
+    queue = fields.Nested(QueueSchema, required=True)
+    estimated = fields.List(fields.String(), required=True)
