@@ -1,7 +1,7 @@
 """The short way to the status of a job: past the router and the middlewares.
 
 What those find out for each request is the same for nearly all that ask for a status, and it
-takes longer than reading the row. So the server asks here first (`ENTRANCE` in `server`).
+takes longer than reading the row. So the server asks here first (`FIRST_HANDLER` in `server`).
 Only the plainest look is answered here. Everything else goes the long way, as does a look that
 fails: what an answer is in those cases is decided there alone.
 """
@@ -16,24 +16,24 @@ from aiohttp.typedefs import Handler
 
 from service.api.handlers.jobs import FAILED, uuid_of
 from service.api.handlers.metrics import STARTED, Metrics
-from service.api.looks import Looks
+from service.api.looks import JobStatusReader
 from service.api.prefer import PREFER
-from service.api.ready import Ready, is_plain
-from service.api.response_headers import Dressing
+from service.api.ready import Ready, is_simple_get
+from service.api.response_headers import ResponseHeaders
 from service.auth.tokens import Tokens
 
 _UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the answer another one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShortWay:
+class FastPath:
     """What the long way would ask on its way to `route`, the one that shows a job."""
 
     route: web.AbstractRoute
-    looks: Looks
+    looks: JobStatusReader
     tokens: Tokens
     is_active: Callable[[str], bool]
-    dressing: Dressing
+    dressing: ResponseHeaders
     metrics: Metrics
 
     def before(self, long_way: Handler) -> Handler:
@@ -53,7 +53,7 @@ class ShortWay:
     def _is_for(self, request: web.Request) -> bool:
         """Whether this is a plain look by an active caller whose token is known."""
         headers = request.headers
-        if not is_plain(request) or any(name in headers for name in _UNUSUAL):
+        if not is_simple_get(request) or any(name in headers for name in _UNUSUAL):
             return False
         tokens = headers.getall(hdrs.AUTHORIZATION, ())
         grant = self.tokens.recall(tokens[0]) if len(tokens) == 1 else None

@@ -16,7 +16,7 @@ from service.domain.jobs import Job, JobError, JobStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RenderedStatus:
     """A job's state as callers see it; `packed` is the answer, its last `length` bytes the body."""
 
     version: int
@@ -40,11 +40,11 @@ class Shown:
         return _headers(self.version)
 
 
-def show(job: Job) -> Shown:
+def show(job: Job) -> RenderedStatus:
     """The state of `job` as callers see it."""
     body = orjson.dumps(status_document(job))
     whole = packed(_headers(job.version), body)
-    return Shown(job.version, job.status.is_final, whole, len(body))
+    return RenderedStatus(job.version, job.status.is_final, whole, len(body))
 
 
 def _headers(version: int) -> dict[str, str]:

@@ -15,7 +15,7 @@ from service.api.server import SERVER_NAME
 
 
 class Ready(web.StreamResponse):
-    """A 200 to a request that `is_plain`, made of what `packed` returned.
+    """A 200 to a request that `is_simple_get`, made of what `packed` returned.
 
     It has no headers that could be looked at or changed: they are in the bytes.
     """
@@ -42,7 +42,7 @@ class Ready(web.StreamResponse):
         await self._out.write_eof(_beginning(int(time())) + self._packed)
 
 
-def is_plain(request: web.Request) -> bool:
+def is_simple_get(request: web.Request) -> bool:
     """Whether nothing in the version, method or connection makes this answer another one."""
     is_whole = request.method == hdrs.METH_GET and request.version == HttpVersion11
     return is_whole and request.keep_alive

@@ -8,18 +8,18 @@ from aiohttp import hdrs, web
 from service.api.middlewares.rate_limit import RateLimits
 from service.api.pages import guard_pages
 from service.api.server import SERVER_NAME
-from service.api.shutdown_delay import Traffic
+from service.api.shutdown_delay import ShutdownDelay
 
 
 @dataclass(frozen=True, slots=True)
-class Dressing:
+class ResponseHeaders:
     """Server, page guards, RateLimit fields, the end of the connection at shutdown."""
 
     is_stopping: Callable[[], bool]
     rates: RateLimits
-    traffic: Traffic
+    traffic: ShutdownDelay
 
-    async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def apply(self, request: web.Request, response: web.StreamResponse) -> None:
         """Aiohttp's signal; one for all, since each costs an await."""
         response.headers[hdrs.SERVER] = SERVER_NAME
         guard_pages(response)

@@ -31,7 +31,7 @@ PUBLIC_PATHS = frozenset(
 )
 
 
-def showing_jobs(app: web.Application) -> web.AbstractRoute:
+def status_route(app: web.Application) -> web.AbstractRoute:
     """The route by which the status of a job is read."""
     return next(route for route in app.router["job"] if route.method == "GET")
 

@@ -20,7 +20,7 @@ from aiohttp import hdrs, web
 from aiohttp_jwt import JWTMiddleware
 from cachetools import TLRUCache
 
-from service.auth.jwks import PublishedKeys
+from service.auth.jwks import KeySet
 from service.auth.keys import Key, named
 from service.domain.errors import Unauthenticated
 
@@ -62,7 +62,7 @@ class TokenRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Principal:
     """What a good token says: who, with which scopes, and from when until when it is good."""
 
     caller: str
@@ -77,7 +77,7 @@ class Tokens:
     def __init__(
         self,
         rules: TokenRules,
-        published: PublishedKeys | None = None,
+        published: KeySet | None = None,
         *,
         clock: Callable[[], float] = time,
         most_remembered: int = MAX_REMEMBERED,
@@ -86,13 +86,13 @@ class Tokens:
         self._published = published
         self._clock = clock
         self._decoder = lru_cache(MAX_DECODERS)(partial(_decoder, rules))
-        self._remembered: Final[TLRUCache[bytes, Grant]] = TLRUCache(
+        self._remembered: Final[TLRUCache[bytes, Principal]] = TLRUCache(
             most_remembered, ttu=lambda _, grant, __: grant.ends, timer=clock
         )
         if published is not None:
             published.on_change = self._remembered.clear  # a key may have been withdrawn
 
-    def recall(self, text: str) -> Grant | None:
+    def recall(self, text: str) -> Principal | None:
         """The grant that `learn` found for this very text, if it is good now."""
         try:
             grant = self._remembered[_hash(text)]
@@ -100,7 +100,7 @@ class Tokens:
             return None
         return grant if grant.begins <= self._clock() else None
 
-    async def learn(self, text: str, token: str) -> Grant:
+    async def learn(self, text: str, token: str) -> Principal:
         """The grant of `token`, to be recalled by `text`; raises Unauthenticated."""
         grant = _grant(await self._claims(token), self.rules)
         if not grant.begins <= self._clock() < grant.ends:
@@ -141,7 +141,7 @@ def _key_id(token: str) -> str | None:
     return key_id
 
 
-def _grant(claims: Mapping[str, Any], rules: TokenRules) -> Grant:
+def _grant(claims: Mapping[str, Any], rules: TokenRules) -> Principal:
     """What verified claims grant; raises Unauthenticated unless each is as it must be."""
     subject, expires = claims.get("sub"), claims.get("exp")
     if not isinstance(expires, int | float) or isinstance(expires, bool):
@@ -152,7 +152,7 @@ def _grant(claims: Mapping[str, Any], rules: TokenRules) -> Grant:
         raise Unauthenticated(REFUSED)
     # The decoder has seen to it that these are numbers.
     starts = max(int(claims.get(name, 0)) for name in ("nbf", "iat"))
-    return Grant(
+    return Principal(
         caller=subject,
         scopes=_scopes(claims.get("scope")),
         begins=max(starts, int(expires) - rules.max_lifetime) - rules.leeway,
@@ -183,7 +183,7 @@ def _decoder(rules: TokenRules, key: str) -> Callable[[str], Awaitable[Mapping[s
     )
 
     async def decode(token: str) -> Mapping[str, Any]:
-        shown = _Shown(token)
+        shown = _Rendered(token)
         try:
             await library(shown, _nothing)
             claims: Mapping[str, Any] = shown[_CLAIMS]
@@ -195,7 +195,7 @@ def _decoder(rules: TokenRules, key: str) -> Callable[[str], Awaitable[Mapping[s
     return decode
 
 
-class _Shown(dict[str, Any]):
+class _Rendered(dict[str, Any]):
     """What the library sees of a request: a token, and a place for the claims.
 
     It writes them under a plain string, which aiohttp's own requests warn about.
@@ -208,11 +208,11 @@ class _Shown(dict[str, Any]):
         self.token = token
 
 
-async def _shown_token(shown: _Shown) -> str:
+async def _shown_token(shown: _Rendered) -> str:
     return shown.token
 
 
-async def _nothing(_: _Shown) -> web.StreamResponse:
+async def _nothing(_: _Rendered) -> web.StreamResponse:
     """What the library's middleware believes to be the handler."""
     return web.Response()
 

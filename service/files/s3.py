@@ -34,14 +34,14 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store as Bucket
 
-from service.domain.errors import BadPdf, NotFound, StorageAway
+from service.domain.errors import BadPdf, NotFound, StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.papers import StoredPdf
 from service.files.blocking import in_thread
 from service.files.folder import MARKER, Root, storage_errors
 from service.files.local_copies import Copies
 from service.files.partial_file import Part
-from service.files.paths import is_plain, path_for
+from service.files.paths import is_simple_get, path_for
 from service.files.scratch import Scratch
 from service.files.store import KeptFile, PdfStore
 
@@ -221,7 +221,7 @@ class S3Store(PdfStore):
 
     async def _meta_of(self, path: str) -> "ObjectMeta | None":
         """None when there is no such object."""
-        if not is_plain(path):
+        if not is_simple_get(path):
             return None
         try:
             return await self._in_thread(obstore.head, self._bucket, path)
@@ -259,14 +259,14 @@ class S3Store(PdfStore):
 
 @contextmanager
 def s3_errors() -> Iterator[None]:
-    """Turn whatever S3 or the way to it does into `StorageAway`, in words that show no URL."""
+    """Map failures of S3 and the way to it to `StorageUnavailable`, in words without a URL."""
     try:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as err:
-        raise StorageAway("The PDF storage cannot be used: access is denied") from err
+        raise StorageUnavailable("The PDF storage cannot be used: access is denied") from err
     except FileNotFoundError as err:
-        raise StorageAway("The PDF storage cannot be used: the bucket is missing") from err
+        raise StorageUnavailable("The PDF storage cannot be used: the bucket is missing") from err
     except (BaseError, OSError) as err:  # TimeoutError is one of the second
-        raise StorageAway(
+        raise StorageUnavailable(
             "The PDF storage cannot be used: S3 does not answer as it should"
         ) from err

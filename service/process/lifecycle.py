@@ -18,13 +18,13 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractAccessLogger
 
 from service.api.handlers.health import READINESS
-from service.api.job_watch import WAITING
+from service.api.job_watch import JOB_WATCH
 from service.api.server import ConnectionLimits, Runner, affordable
-from service.api.shutdown_delay import TRAFFIC
+from service.api.shutdown_delay import SHUTDOWN_DELAY
 from service.config.settings import Settings
 from service.db import migrate
-from service.db.engine import FAILURES, create_engine, is_passing
-from service.domain.errors import StorageAway
+from service.db.engine import FAILURES, create_engine, is_transient
+from service.domain.errors import StorageUnavailable
 from service.process import pid_one
 from service.process.build_api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
 from service.process.build_worker import Worker, running_worker
@@ -64,7 +64,7 @@ def run(
     are those that tokens are verified with, the signing one first. `announce` is
     called with the base URL once the listener is open.
     """
-    pid_one.step_aside()
+    pid_one.run_as_child_of_pid_one()
     signal.signal(signal.SIGTERM, _leave)  # until the event loop takes the signals over
     with database as url, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_live(settings, role, url=url, keys=keys, announce=announce))
@@ -117,8 +117,8 @@ async def _drain(settings: Settings, app: web.Application | None, worker: Worker
     async with asyncio.TaskGroup() as group:
         if app is not None:
             app[READINESS].is_stopping = True
-            app[WAITING].close()
-            group.create_task(app[TRAFFIC].wait_until_unmissed(_drain_delay(settings)))
+            app[JOB_WATCH].close()
+            group.create_task(app[SHUTDOWN_DELAY].wait_until_idle(_drain_delay(settings)))
         if worker is not None:
             group.create_task(worker.drain(settings.drain_seconds - _to_close(settings)))
     if app is not None:
@@ -204,8 +204,8 @@ async def _prepared(settings: Settings, url: str, stopping: asyncio.Event) -> bo
             try:
                 await migrate.upgrade(engine)
                 await pdf_store(settings).prepare()
-            except (*FAILURES, StorageAway) as err:
-                if not isinstance(err, StorageAway) and not is_passing(err):
+            except (*FAILURES, StorageUnavailable) as err:
+                if not isinstance(err, StorageUnavailable) and not is_transient(err):
                     raise
                 _log.warning("not ready to work yet", error=type(err).__name__)
             else:

@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import make_url
 
-from service.api.job_watch import WaitLimits
+from service.api.job_watch import WatchLimits
 from service.api.middlewares.rate_limit import Bounds
 from service.api.server import Runner
 from service.auth.tokens import TokenRules
@@ -88,7 +88,7 @@ async def serve(api_database: Database, store: LocalStore) -> AsyncIterator[Serv
         database: Database | None = None,
         store: LocalStore = store,
         bounds: Bounds | None = None,
-        wait_limits: WaitLimits | None = None,
+        wait_limits: WatchLimits | None = None,
     ) -> TestClient:
         app = build_api(rules, database or api_database, store, bounds, wait_limits=wait_limits)
         headers = {} if sub is None else bearer(token(sub=sub))

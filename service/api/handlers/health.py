@@ -8,11 +8,11 @@ from aiohttp import web
 
 from service.api.handlers.jobs import json_response
 from service.api.middlewares.errors import problem
-from service.auth.blocklist import ActiveCallers
-from service.auth.jwks import PublishedKeys
+from service.auth.blocklist import Blocklist
+from service.auth.jwks import KeySet
 from service.db.engine import Database
 from service.db.migrate import current_revision, head_revision
-from service.domain.errors import DatabaseAway, StorageAway
+from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.files.store import PdfStore
 
 CHECK_DEADLINE = timedelta(seconds=2.5)
@@ -28,8 +28,8 @@ class Readiness:
 
     database: Database
     store: PdfStore
-    callers: ActiveCallers
-    published_keys: PublishedKeys | None = None
+    callers: Blocklist
+    published_keys: KeySet | None = None
     is_stopping: bool = False
     kept: timedelta = KEPT
     _look: asyncio.Task[list[str]] | None = None
@@ -65,7 +65,7 @@ class Readiness:
         try:
             async with self.database.transaction() as conn:
                 is_current = await conn.run_sync(current_revision) == head_revision()
-        except DatabaseAway:
+        except DatabaseUnavailable:
             return "database"
         if not is_current:
             return "schema"
@@ -75,7 +75,7 @@ class Readiness:
         try:
             async with asyncio.timeout(CHECK_DEADLINE.total_seconds()):
                 await self.store.check_writable()
-        except (StorageAway, TimeoutError):
+        except (StorageUnavailable, TimeoutError):
             return "storage"
         return None
 

@@ -16,10 +16,10 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
 from service.api.handlers.jobs import job_id_of
-from service.api.job_status import Shown
-from service.api.job_watch import WAITING, WaitLimits, Watch
-from service.api.looks import LOOKS
-from service.api.middlewares.auth import GRANT
+from service.api.job_status import RenderedStatus
+from service.api.job_watch import JOB_WATCH, Watch, WatchLimits
+from service.api.looks import JOB_STATUS_READER
+from service.api.middlewares.auth import PRINCIPAL
 from service.domain.errors import NotFound, Unauthenticated
 
 EVENT = "status"
@@ -31,9 +31,9 @@ _VERSION = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 async def stream_job(request: web.Request) -> web.StreamResponse:
     """GET /job/{job_id}/events → 200, a stream; 204 if nothing is left to come."""
-    waiting, job_id, seen = request.app[WAITING], job_id_of(request), _last_event_id(request)
+    waiting, job_id, seen = request.app[JOB_WATCH], job_id_of(request), _last_event_id(request)
     with waiting.watch(request, job_id) as watch:
-        shown = watch.saw(await request.app[LOOKS].at(job_id))
+        shown = watch.saw(await request.app[JOB_STATUS_READER].at(job_id))
         if shown.is_final and shown.version == seen:
             return web.Response(status=204)  # a browser that gets it stays away (HTML §9.2)
         stream = _Stream(waiting.limits)
@@ -47,10 +47,12 @@ async def stream_job(request: web.Request) -> web.StreamResponse:
         return stream
 
 
-async def _follow(watch: Watch, stream: "_Stream", shown: Shown, *, seen: int | None) -> None:
+async def _follow(
+    watch: Watch, stream: "_Stream", shown: RenderedStatus, *, seen: int | None
+) -> None:
     """Send `shown` unless it was seen, then what follows, until the job or the token ends."""
-    until = asyncio.get_running_loop().time() + watch.request[GRANT].ends - time()
-    newest: Shown | None = shown
+    until = asyncio.get_running_loop().time() + watch.request[PRINCIPAL].ends - time()
+    newest: RenderedStatus | None = shown
     while newest is not None:
         if newest.version != seen:
             await stream.send(newest.body.decode(), id=str(newest.version), event=EVENT)
@@ -62,7 +64,7 @@ async def _follow(watch: Watch, stream: "_Stream", shown: Shown, *, seen: int | 
 class _Stream(EventSourceResponse):
     """The library's response, which waits after each write until the client has taken it."""
 
-    def __init__(self, limits: WaitLimits) -> None:
+    def __init__(self, limits: WatchLimits) -> None:
         super().__init__(
             headers={"X-Content-Type-Options": "nosniff"},
             allow_all_methods=True,

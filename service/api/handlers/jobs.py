@@ -12,10 +12,10 @@ import orjson
 from aiohttp import hdrs, web
 
 from service.api.conditions import is_seen
-from service.api.job_status import Shown
-from service.api.job_watch import WAITING
-from service.api.looks import LOOKS
-from service.api.middlewares.auth import GRANT, demand_ownership
+from service.api.job_status import RenderedStatus
+from service.api.job_watch import JOB_WATCH
+from service.api.looks import JOB_STATUS_READER
+from service.api.middlewares.auth import PRINCIPAL, require_ownership
 from service.api.prefer import applied, preferred_wait
 from service.api.request_body import read_json, read_no_body
 from service.api.schemas.ingestion_request import load_request
@@ -23,12 +23,12 @@ from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
 from service.domain.jobs import Job
-from service.jobs.quotas import Admission
+from service.jobs.quotas import Quotas
 from service.jobs.retry import retry
 from service.jobs.submit import submit
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
-ADMISSION: web.AppKey[Admission] = web.AppKey("admission", Admission)
+QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
 FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)
@@ -41,14 +41,14 @@ async def create_job(request: web.Request) -> web.Response:
     """POST /arxiv → 202. Only records the job; a worker does the work."""
     key = _idempotency_key(request)
     if key is None:  # else the job may be there already
-        request.app[ADMISSION].demand_room()  # before anything that costs more than saying no
+        request.app[QUOTAS].require_room()  # before anything that costs more than saying no
     wanted = load_request(await read_json(request))
     job = await submit(
         request.app[DATABASE],
         wanted,
-        caller=request[GRANT].caller,
+        caller=request[PRINCIPAL].caller,
         key=key,
-        admission=request.app[ADMISSION],
+        admission=request.app[QUOTAS],
     )
     return _recorded(
         request, job, wanted.dump()["search_query"], estimated_papers=wanted.estimated_papers
@@ -63,9 +63,9 @@ async def retry_job(request: web.Request) -> web.Response:
     job = await retry(
         request.app[DATABASE],
         job_id,
-        caller=request[GRANT].caller,
+        caller=request[PRINCIPAL].caller,
         key=key,
-        admission=request.app[ADMISSION],
+        admission=request.app[QUOTAS],
     )
     criteria = job.request.get("search_query", {})
     return _recorded(
@@ -100,17 +100,17 @@ async def get_job(request: web.Request) -> web.Response:
     With `Prefer: wait=N` the answer waits for a change, where there is room to wait.
     """
     job_id, wait = job_id_of(request), preferred_wait(request)
-    if wait is not None and request.app[WAITING].has_room(request[GRANT].caller):
+    if wait is not None and request.app[JOB_WATCH].has_room(request[PRINCIPAL].caller):
         return await _get_changed_job(request, job_id, wait)
     if (failed := request.get(FAILED)) is not None:  # a look was taken on the short way
         raise failed
-    return _status_response(request, await request.app[LOOKS].at(job_id))
+    return _status_response(request, await request.app[JOB_STATUS_READER].at(job_id))
 
 
 async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) -> web.Response:
     until = asyncio.get_running_loop().time() + wait.total_seconds()
-    looks = request.app[LOOKS]
-    with request.app[WAITING].watch(request, job_id) as watch:
+    looks = request.app[JOB_STATUS_READER]
+    with request.app[JOB_WATCH].watch(request, job_id) as watch:
         shown = watch.saw(await looks.at(job_id))
         sent = hdrs.IF_NONE_MATCH in request.headers
         if not shown.is_final and (is_seen(request, shown.tag) or not sent):
@@ -119,7 +119,7 @@ async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) 
 
 
 def _status_response(
-    request: web.Request, shown: Shown, *, headers: Mapping[str, str] | None = None
+    request: web.Request, shown: RenderedStatus, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     if is_seen(request, shown.tag):
         response = web.Response(status=304, headers=shown.headers)
@@ -134,7 +134,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     """DELETE /job/{job_id} → 200; the workers stop within seconds."""
     job_id = job_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
-        demand_ownership(request, await JobStore(conn).requested_by(job_id))
+        require_ownership(request, await JobStore(conn).requested_by(job_id))
         outcome = await JobStore(conn).cancel(job_id)
     if outcome == "not found":
         raise NotFound("Job not found")

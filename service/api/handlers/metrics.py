@@ -23,7 +23,7 @@ from sqlalchemy import QueuePool
 from service.db.engine import Database
 from service.db.fleet import FleetStore
 from service.db.statistics import StatsStore
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 
 KEPT_SECONDS = 5.0  # figures of the fleet; Prometheus asks every 15 s by default
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -108,7 +108,7 @@ class FleetFigures(Collector):
             try:
                 async with self._database.transaction() as conn:
                     self._families = [up, *await _fleet(FleetStore(conn), StatsStore(conn))]
-            except DatabaseAway:
+            except DatabaseUnavailable:
                 up.samples.clear()
                 up.add_metric((), 0)
                 self._families = [up]
@@ -125,7 +125,7 @@ class FleetFigures(Collector):
 
 async def _fleet(store: FleetStore, stats: StatsStore) -> list[Metric]:
     await stats.begin()
-    lanes = await store.list_lanes()
+    lanes = await store.list_channels()
     tasks = [((row.kind, row.status), row.tasks) for row in await store.list_tasks()]
     turns = CounterMetricFamily(
         "arxiv_turns", "Turns to ask arXiv that were given out.", labels=("lane",)

@@ -60,7 +60,7 @@ async def overview(request: web.Request) -> web.Response:
             "papers_by_pdf_state": (await stats.count_papers()).counts,
             "jobs": _rows(await fleet.list_jobs(active=ACTIVE_SHOWN, latest=LATEST_SHOWN)),
             "tasks": _rows(await fleet.list_tasks()),
-            "lanes": _rows(await fleet.list_lanes()),
+            "lanes": _rows(await fleet.list_channels()),
             "processes": _rows(await fleet.list_processes()),
             "failing": _rows(await fleet.list_failing(limit=FAILING_SHOWN)),
         }

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, json_response, uuid_of
 from service.api.job_status import moment
-from service.api.middlewares.auth import GRANT, demand_ownership
+from service.api.middlewares.auth import PRINCIPAL, require_ownership
 from service.api.pagination import Listed, next_link
 from service.api.request_body import read_json
 from service.api.schemas.loading import load, load_query
@@ -27,7 +27,7 @@ async def add(request: web.Request) -> web.Response:
     """POST /schedules → 201 with the schedule."""
     wanted = _columns(load(NewScheduleSchema(), await read_json(request)))
     async with request.app[DATABASE].transaction() as conn:
-        row = await add_schedule(conn, wanted, caller=request[GRANT].caller)
+        row = await add_schedule(conn, wanted, caller=request[PRINCIPAL].caller)
     location = request.app.router["schedule"].url_for(schedule_id=str(row.id))
     return json_response(_document(row), status=201, headers={"Location": str(location)})
 
@@ -56,7 +56,7 @@ async def change(request: web.Request) -> web.Response:
     wanted = _columns(load(ScheduleChangeSchema(), await read_json(request)))
     async with request.app[DATABASE].transaction() as conn:
         before = await ScheduleStore(conn).get(schedule_id, lock=True)
-        demand_ownership(request, before.created_by)
+        require_ownership(request, before.created_by)
         row = await change_schedule(conn, before, wanted)
     return json_response(_document(row))
 
@@ -66,7 +66,7 @@ async def remove(request: web.Request) -> web.Response:
     schedule_id = _id_of(request)
     async with request.app[DATABASE].transaction() as conn:
         store = ScheduleStore(conn)
-        demand_ownership(request, (await store.get(schedule_id, lock=True)).created_by)
+        require_ownership(request, (await store.get(schedule_id, lock=True)).created_by)
         await store.remove(schedule_id)
     return json_response({"message": f"Schedule {schedule_id} removed successfully"})
 

@@ -29,7 +29,7 @@ class Stats:
     _looking: asyncio.Task[dict[str, Any]] | None = None
 
     async def document(self) -> dict[str, Any]:
-        """The figures as of a second ago at most; raises DatabaseAway."""
+        """The figures as of a second ago at most; raises DatabaseUnavailable."""
         loop = asyncio.get_running_loop()
         if self._document is not None and loop.time() - self._looked_at < KEPT_SECONDS:
             return self._document

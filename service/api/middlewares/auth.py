@@ -11,12 +11,12 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from service.auth.tokens import REFUSED, Grant, Tokens
+from service.auth.tokens import REFUSED, Principal, Tokens
 from service.domain.errors import NotAllowed, Unauthenticated
 
 MAX_TOKEN_LENGTH = 8192
 OUT_OF_SCOPE = "The token does not have the scope that this needs"
-GRANT: web.RequestKey[Grant] = web.RequestKey("grant", Grant)
+PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("grant", Principal)
 MAY_OPERATE: web.RequestKey[bool] = web.RequestKey("may_operate", bool)
 # RFC 6750 §2.1 and RFC 7515 §3.1: one blank, three base64url parts
 _HEADER = re.compile(r"(?i:bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII)
@@ -28,14 +28,14 @@ def authentication(
     tokens: Tokens,
     *,
     public: frozenset[str],
-    demand_active: Callable[[str], None],
+    require_active: Callable[[str], None],
     admit: Callable[[web.Request, str], None],
 ) -> Middleware:
     """A middleware that lets requests with a good token of an active caller through.
 
     `public` paths are compared exactly. Paths and methods that do not exist are
     left to the router's own answer. Raises Unauthenticated for everything else.
-    Once it is known who asks, `demand_active` raises for a caller who is not active, and
+    Once it is known who asks, `require_active` raises for a caller who is not active, and
     `admit` may raise, too: one middleware costs less than two.
     """
     rules = tokens.rules
@@ -46,8 +46,8 @@ def authentication(
             return await handler(request)
         header = _header(request)
         grant = tokens.recall(header) or await tokens.learn(header, _token(header))
-        demand_active(grant.caller)
-        request[GRANT] = grant
+        require_active(grant.caller)
+        request[PRINCIPAL] = grant
         if request.method not in READING:
             _demand(rules.write_scope, grant)
             request[MAY_OPERATE] = rules.operator_scope in (None, *grant.scopes)
@@ -72,12 +72,12 @@ def _token(header: str) -> str:
     return match[1]
 
 
-def _demand(scope: str | None, grant: Grant) -> None:
+def _demand(scope: str | None, grant: Principal) -> None:
     if scope is not None and scope not in grant.scopes:
         raise NotAllowed(OUT_OF_SCOPE)
 
 
-def demand_ownership(request: web.Request, owner: str | None) -> None:
+def require_ownership(request: web.Request, owner: str | None) -> None:
     """Let a change to what is `owner`'s be made by itself or an operator; else raise NotAllowed."""
-    if owner != request[GRANT].caller and not request[MAY_OPERATE]:
+    if owner != request[PRINCIPAL].caller and not request[MAY_OPERATE]:
         raise NotAllowed(OUT_OF_SCOPE)

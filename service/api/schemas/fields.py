@@ -83,7 +83,7 @@ class StrictBoolean(fields.Boolean):
         return value
 
 
-class Line(fields.String):
+class SingleLineString(fields.String):
     """Text of one line that can be stored: not blank, no control characters."""
 
     def __init__(self, max_length: int, **kwargs: Any) -> None:  # noqa: ANN401
@@ -136,7 +136,7 @@ class ShortList(fields.List[Any]):
         return items
 
 
-class Day(fields.Field[date]):
+class BasicDate(fields.Field[date]):
     """A day as `YYYYMMDD`, GMT."""
 
     keywords: ClassVar[Keywords] = {"type": "string", "format": "day", "pattern": "^[0-9]{8}$"}

@@ -31,7 +31,7 @@ class OverviewTaskSchema(Schema):
     heartbeat_at = fields.DateTime(required=True)
 
 
-class OverviewLaneSchema(Schema):
+class OverviewChannelSchema(Schema):
     """The pace on one lane towards arXiv."""
 
     lane = fields.String(required=True)
@@ -73,6 +73,6 @@ class OverviewSchema(Schema):
     papers_by_pdf_state = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     jobs = fields.List(fields.Nested(OverviewJobSchema), required=True)
     tasks = fields.List(fields.Nested(OverviewTaskSchema), required=True)
-    lanes = fields.List(fields.Nested(OverviewLaneSchema), required=True)
+    lanes = fields.List(fields.Nested(OverviewChannelSchema), required=True)
     processes = fields.List(fields.Nested(OverviewProcessSchema), required=True)
     failing = fields.List(fields.Nested(OverviewFailureSchema), required=True)

@@ -8,7 +8,14 @@ from sqlalchemy import Row
 
 from service.api.job_status import moment
 from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
-from service.api.schemas.fields import Category, Choices, Day, Line, QueryBoolean, said
+from service.api.schemas.fields import (
+    BasicDate,
+    Category,
+    Choices,
+    QueryBoolean,
+    SingleLineString,
+    said,
+)
 from service.api.schemas.ingestion_request import MAX_QUERY_LENGTH, MAX_TERM_LENGTH
 from service.db.held_papers import SHOWN
 from service.domain.identifiers import ArxivId
@@ -25,7 +32,7 @@ CURSORS = Cursors(of="papers", parts=(exact_moment, _paper_id))
 class PaperQuerySchema(PageQuerySchema):
     """Query parameters of GET /api/v1/papers; all that is given must match."""
 
-    q = Line(
+    q = SingleLineString(
         MAX_QUERY_LENGTH,
         metadata=said(
             'Words in title or abstract, stemmed in English: `deep "neural network"'
@@ -35,12 +42,12 @@ class PaperQuerySchema(PageQuerySchema):
     category = Category(
         MAX_TERM_LENGTH, metadata=said("One of the paper's categories, like `cs.AI`.")
     )
-    author = Line(
+    author = SingleLineString(
         MAX_TERM_LENGTH,
         metadata=said("Words that follow each other in one author's name; any case."),
     )
-    from_date = Day(metadata=said("First day of submission (version 1), GMT."))
-    to_date = Day(metadata=said("Last day of submission (version 1), GMT."))
+    from_date = BasicDate(metadata=said("First day of submission (version 1), GMT."))
+    to_date = BasicDate(metadata=said("Last day of submission (version 1), GMT."))
     pdf_state = Choices(PdfState, metadata=said("What is held of the PDF."))
     withdrawn = QueryBoolean(metadata=said("Whether the newest version withdraws it."))
     cursor = CursorField(CURSORS)

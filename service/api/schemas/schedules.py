@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from service.api.pagination import CursorField, Cursors, PageQuerySchema
-from service.api.schemas.fields import Keywords, Line, StrictBoolean, said
+from service.api.schemas.fields import Keywords, SingleLineString, StrictBoolean, said
 from service.api.schemas.ingestion_request import IngestionRequestSchema
 from service.api.schemas.loading import StrictSchema
 from service.jobs.cron import MAX_LENGTH, next_run
@@ -21,7 +21,7 @@ NEVER_RUNS = "A paused schedule does not run, and does not catch up later."
 SCHEDULES = Cursors("schedules", (str,))
 
 
-class Cron(Line):
+class Cron(SingleLineString):
     """A cron expression of five fields that comes true some day."""
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
@@ -47,7 +47,7 @@ class ScheduleChangeSchema(StrictSchema):
 
     keywords: ClassVar[Keywords] = {"minProperties": 1}
 
-    name = Line(MAX_NAME_LENGTH, metadata=said(UNIQUE))
+    name = SingleLineString(MAX_NAME_LENGTH, metadata=said(UNIQUE))
     cron = Cron(metadata=said(FIVE_FIELDS))
     timezone = fields.String(validate=validate.OneOf(ZONES, error="Must be UTC."))
     request = fields.Nested(IngestionRequestSchema)
@@ -63,7 +63,7 @@ class ScheduleChangeSchema(StrictSchema):
 class NewScheduleSchema(StrictSchema):
     """The body of POST /api/v1/schedules."""
 
-    name = Line(MAX_NAME_LENGTH, required=True, metadata=said(UNIQUE))
+    name = SingleLineString(MAX_NAME_LENGTH, required=True, metadata=said(UNIQUE))
     cron = Cron(required=True, metadata=said(FIVE_FIELDS))
     timezone = fields.String(
         load_default="UTC", validate=validate.OneOf(ZONES, error="Must be UTC.")
