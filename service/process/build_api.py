@@ -14,8 +14,8 @@ from service.api.handlers.jobs import DATABASE, QUOTAS
 from service.api.handlers.metrics import METRICS, Metrics
 from service.api.handlers.paper_files import STORE
 from service.api.handlers.stats import STATS, Stats
+from service.api.job_status import JOB_STATUS_READER, JobStatusReader
 from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
-from service.api.looks import JOB_STATUS_READER, JobStatusReader
 from service.api.middlewares.auth import authentication
 from service.api.middlewares.errors import problems
 from service.api.middlewares.rate_limit import Bounds, RateLimits
@@ -106,8 +106,10 @@ def build_api(
     app[SHUTDOWN_DELAY] = ShutdownDelay()
     _look_at(app, database, store)
     _serve_waiters(app, JobWatch(database, is_active=callers.is_active, limits=wait_limits))
-    dressing = ResponseHeaders(lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY])
-    app.on_response_prepare.append(dressing.apply)
+    response_headers = ResponseHeaders(
+        lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY]
+    )
+    app.on_response_prepare.append(response_headers.apply)
     watches: list[Watch] = [
         callers.watch,
         lag.watch,
@@ -120,10 +122,10 @@ def build_api(
     add_routes(app)
     app[FIRST_HANDLER] = FastPath(
         route=status_route(app),
-        looks=app[JOB_STATUS_READER],
+        statuses=app[JOB_STATUS_READER],
         tokens=tokens,
         is_active=callers.is_active,
-        dressing=dressing,
+        response_headers=response_headers,
         metrics=metrics,
     )
     return app

@@ -14,7 +14,7 @@ from service.api import pagination
 from service.api.job_status import status_document
 from service.api.openapi.document import document
 from service.api.openapi.operations import TABLE
-from service.api.pages import PAGE_HEADERS
+from service.api.response_headers import PAGE_HEADERS
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.schemas import loading
 from service.api.schemas.fields import Id

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from service.api.conditions import is_seen
 from service.api.handlers.jobs import json_response
+from service.api.negotiation import is_seen
 from service.api.openapi.document import description
-from service.api.pages import PAGE_HEADERS
+from service.api.response_headers import PAGE_HEADERS
 
 _OURS = Path(__file__).parents[1] / "static"
 FILES = {

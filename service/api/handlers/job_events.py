@@ -16,9 +16,8 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
 from service.api.handlers.jobs import job_id_of
-from service.api.job_status import RenderedStatus
+from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH, Watch, WatchLimits
-from service.api.looks import JOB_STATUS_READER
 from service.api.middlewares.auth import PRINCIPAL
 from service.domain.errors import NotFound, Unauthenticated
 
@@ -33,7 +32,7 @@ async def stream_job(request: web.Request) -> web.StreamResponse:
     """GET /job/{job_id}/events → 200, a stream; 204 if nothing is left to come."""
     waiting, job_id, seen = request.app[JOB_WATCH], job_id_of(request), _last_event_id(request)
     with waiting.watch(request, job_id) as watch:
-        shown = watch.saw(await request.app[JOB_STATUS_READER].at(job_id))
+        shown = watch.saw(await request.app[JOB_STATUS_READER].get(job_id))
         if shown.is_final and shown.version == seen:
             return web.Response(status=204)  # a browser that gets it stays away (HTML §9.2)
         stream = _Stream(waiting.limits)

@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, job_id_of, json_response
-from service.api.job_status import moment, status_document
+from service.api.job_status import status_document, to_iso8601
 from service.api.pagination import MAX_LIMIT, Listed, next_link
 from service.api.request_body import LARGE_BODY_BYTES
 from service.api.schemas.jobs import JOB_PAPERS, JOBS, JobPapersQuerySchema, JobsQuerySchema
@@ -79,5 +79,5 @@ def _paper_document(row: Row[Any]) -> dict[str, Any]:
         "attempts": row.attempts,
         "failures": row.failures,
         "reason": row.reason,
-        "updated_at": moment(row.updated_at),
+        "updated_at": to_iso8601(row.updated_at),
     }

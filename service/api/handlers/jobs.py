@@ -11,12 +11,10 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
-from service.api.conditions import is_seen
-from service.api.job_status import RenderedStatus
+from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH
-from service.api.looks import JOB_STATUS_READER
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
-from service.api.prefer import applied, preferred_wait
+from service.api.negotiation import applied, is_seen, preferred_wait
 from service.api.request_body import read_json, read_no_body
 from service.api.schemas.ingestion_request import load_request
 from service.db.engine import Database
@@ -104,17 +102,17 @@ async def get_job(request: web.Request) -> web.Response:
         return await _get_changed_job(request, job_id, wait)
     if (failed := request.get(FAILED)) is not None:  # a look was taken on the short way
         raise failed
-    return _status_response(request, await request.app[JOB_STATUS_READER].at(job_id))
+    return _status_response(request, await request.app[JOB_STATUS_READER].get(job_id))
 
 
 async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) -> web.Response:
     until = asyncio.get_running_loop().time() + wait.total_seconds()
-    looks = request.app[JOB_STATUS_READER]
+    statuses = request.app[JOB_STATUS_READER]
     with request.app[JOB_WATCH].watch(request, job_id) as watch:
-        shown = watch.saw(await looks.at(job_id))
+        shown = watch.saw(await statuses.get(job_id))
         sent = hdrs.IF_NONE_MATCH in request.headers
         if not shown.is_final and (is_seen(request, shown.tag) or not sent):
-            shown = await watch.newer(shown, until=until) or watch.saw(await looks.at(job_id))
+            shown = await watch.newer(shown, until=until) or watch.saw(await statuses.get(job_id))
     return _status_response(request, shown, headers=applied(wait))
 
 

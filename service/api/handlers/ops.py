@@ -13,8 +13,8 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, json_response
-from service.api.job_status import moment
-from service.api.pages import PAGE_HEADERS
+from service.api.job_status import to_iso8601
+from service.api.response_headers import PAGE_HEADERS
 from service.db.fleet import FleetStore
 from service.db.statistics import StatsStore
 
@@ -55,7 +55,7 @@ async def overview(request: web.Request) -> web.Response:
     async with request.app[DATABASE].transaction() as conn:
         fleet, stats = FleetStore(conn), StatsStore(conn)
         document = {
-            "at": moment(await stats.begin()),
+            "at": to_iso8601(await stats.begin()),
             "jobs_by_status": (await stats.count_jobs()).counts,
             "papers_by_pdf_state": (await stats.count_papers()).counts,
             "jobs": _rows(await fleet.list_jobs(active=ACTIVE_SHOWN, latest=LATEST_SHOWN)),
@@ -72,4 +72,4 @@ def _rows(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
 
 
 def _shown(value: object) -> object:
-    return moment(value) if isinstance(value, datetime) else value
+    return to_iso8601(value) if isinstance(value, datetime) else value

@@ -5,11 +5,17 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from service.api.conditions import is_seen, require_match, wanted_range
 from service.api.handlers.jobs import DATABASE
 from service.api.handlers.papers import arxiv_id_of
-from service.api.job_status import moment
-from service.api.negotiation import JSON, PLAIN_TEXT, preferred
+from service.api.job_status import to_iso8601
+from service.api.negotiation import (
+    JSON,
+    PLAIN_TEXT,
+    is_seen,
+    preferred,
+    require_match,
+    wanted_range,
+)
 from service.api.streaming import send, whole
 from service.db.held_papers import HeldPaperStore
 from service.domain.errors import NotFound
@@ -87,7 +93,7 @@ async def _json(request: web.Request, row: Any, headers: dict[str, str]) -> web.
         "version": row.version,
         "page_count": row.page_count,
         "truncated": row.truncated,
-        "extracted_at": moment(row.extracted_at),
+        "extracted_at": to_iso8601(row.extracted_at),
         "text": row.content,
     }
     return await _send_whole(request, orjson.dumps(document), headers)

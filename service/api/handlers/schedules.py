@@ -7,7 +7,7 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, json_response, uuid_of
-from service.api.job_status import moment
+from service.api.job_status import to_iso8601
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
 from service.api.pagination import Listed, next_link
 from service.api.request_body import read_json
@@ -92,8 +92,8 @@ def _document(row: Row[Any]) -> dict[str, Any]:
         "paused": row.is_paused,
         "request": row.request,
         "created_by": row.created_by,
-        "created_at": moment(row.created_at),
-        "next_run_at": moment(row.next_run_at),
-        "last_run_at": moment(row.last_run_at),
+        "created_at": to_iso8601(row.created_at),
+        "next_run_at": to_iso8601(row.next_run_at),
+        "last_run_at": to_iso8601(row.last_run_at),
         "last_job_id": None if row.last_job_id is None else str(row.last_job_id),
     }

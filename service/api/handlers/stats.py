@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from service.api.handlers.jobs import json_response
-from service.api.job_status import moment
+from service.api.job_status import to_iso8601
 from service.api.schemas.jobs import StatsQuerySchema
 from service.api.schemas.loading import load_query
 from service.db.engine import Database
@@ -66,7 +66,7 @@ async def _figures(store: StatsStore) -> dict[str, Any]:
         stored, processed = await store.count_recent(window)
         throughput[name] = {"papers": stored, "pdfs": processed}
     return {
-        "as_of": moment(now),
+        "as_of": to_iso8601(now),
         "jobs": jobs.counts,
         "papers": papers.counts,
         "throughput": throughput,

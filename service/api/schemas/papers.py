@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from sqlalchemy import Row
 
-from service.api.job_status import moment
+from service.api.job_status import to_iso8601
 from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
 from service.api.schemas.fields import (
     BasicDate,
@@ -120,6 +120,6 @@ def paper_document(row: Row[Any]) -> dict[str, Any]:
     By hand: an export dumps papers by the hundred thousand.
     """
     document = dict(zip(SHOWN, row, strict=True))
-    document["published_at"] = moment(row.published_at)
-    document["updated_at"] = moment(row.updated_at)
+    document["published_at"] = to_iso8601(row.published_at)
+    document["updated_at"] = to_iso8601(row.updated_at)
     return document
