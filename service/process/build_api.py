@@ -102,7 +102,6 @@ def build_api(
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[READINESS] = Readiness(database, store, callers, published)
     app.on_cleanup.append(lambda app: app[READINESS].close())
-    app[THE_DESCRIPTION] = Description()
     app[SHUTDOWN_DELAY] = ShutdownDelay()
     _look_at(app, database, store)
     _serve_waiters(app, JobWatch(database, is_active=callers.is_active, limits=wait_limits))
@@ -120,6 +119,7 @@ def build_api(
         watches.append(published.watch)
     app.cleanup_ctx.append(_watching(watches, first=callers.load))
     add_routes(app)
+    app[THE_DESCRIPTION] = Description(app)
     app[FIRST_HANDLER] = FastPath(
         route=status_route(app),
         statuses=app[JOB_STATUS_READER],

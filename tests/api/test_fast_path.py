@@ -239,7 +239,7 @@ async def test_an_error_of_ours_is_told_without_what_it_says(api, routed, monkey
 
 
 async def test_a_stop_in_the_middle_of_a_look_is_told(api, routed, monkeypatch):
-    look = api.app[JOB_STATUS_READER].at
+    look = api.app[JOB_STATUS_READER].get
 
     async def stop_meanwhile(job_id):
         api.app[READINESS].is_stopping = True
