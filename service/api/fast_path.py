@@ -21,14 +21,17 @@ from service.api.handlers.jobs import FAILED, uuid_of
 from service.api.handlers.metrics import STARTED, Metrics
 from service.api.job_status import STATUS_HEADERS, JobStatusReader, RenderedStatus
 from service.api.negotiation import PREFER
+from service.api.request_context import ROUTE, X_REQUEST_ID, request_id_of
 from service.api.response_headers import ResponseHeaders
 from service.api.server import SERVER_NAME
 from service.auth.tokens import Tokens
 
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in STATUS_HEADERS.items()).encode()
 _HEAD = _FIXED + (
-    f'ETag: "%d"\r\n{hdrs.CONTENT_LENGTH}: %d\r\n{hdrs.SERVER}: {SERVER_NAME}\r\n\r\n'.encode()
+    f'ETag: "%d"\r\n{hdrs.CONTENT_LENGTH}: %d\r\n{hdrs.SERVER}: {SERVER_NAME}\r\n'
+    f"{X_REQUEST_ID}: %b\r\n\r\n".encode()
 )
+STATUS_ROUTE = "/api/v1/ingestion/job/{job_id}"  # as the access log names it
 _UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the answer another one
 
 
@@ -63,7 +66,7 @@ class FastPath:
         if not is_simple_get(request) or any(name in headers for name in _UNUSUAL):
             return False
         tokens = headers.getall(hdrs.AUTHORIZATION, ())
-        grant = self.tokens.recall(tokens[0]) if len(tokens) == 1 else None
+        grant = self.tokens.cached(tokens[0]) if len(tokens) == 1 else None
         return grant is not None and self.is_active(grant.caller) and not self.response_headers.adds
 
     async def _look(self, request: web.Request, job_id: UUID) -> "PrerenderedResponse | None":
@@ -76,6 +79,7 @@ class FastPath:
             return None
         if self.response_headers.adds:  # since we asked
             return None
+        request[ROUTE] = STATUS_ROUTE
         response = PrerenderedResponse(status)
         self.response_headers.traffic.note(request, response)
         self.metrics.note(self.route, hdrs.METH_GET, 200, perf_counter() - started)
@@ -93,6 +97,7 @@ class PrerenderedResponse(web.StreamResponse):
         super().__init__()
         self._rendered = status
         self._out: AbstractStreamWriter | None = None
+        self._request_id = b""
 
     @property
     def keep_alive(self) -> bool:
@@ -102,6 +107,7 @@ class PrerenderedResponse(web.StreamResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Nothing: the head goes out with the body."""
         self._out = request.writer
+        self._request_id = request_id_of(request).encode()
         return self._out
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -109,7 +115,7 @@ class PrerenderedResponse(web.StreamResponse):
         assert self._out is not None
         assert not data
         body = self._rendered.body
-        head = _HEAD % (self._rendered.version, len(body))
+        head = _HEAD % (self._rendered.version, len(body), self._request_id)
         await self._out.write_eof(_beginning(int(time())) + head + body)
 
 
