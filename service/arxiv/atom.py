@@ -15,7 +15,7 @@ from service.arxiv.withdrawal import is_withdrawn
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
 from service.domain.job import MAX_PAGE_SIZE
-from service.domain.paper import EntryError, Page, Paper, single_spaced
+from service.domain.paper import TOLD_BY_SEARCH, EntryError, Page, Paper, single_spaced
 
 MAX_TAGS = 1_000_000  # in 16 MiB; an ordinary page of 2,000 entries has about 150,000
 
@@ -106,11 +106,16 @@ def _paper(entry: etree._Element) -> Paper:
     if not title or not categories:
         raise _BadEntry(f"the entry has no {'category' if title else 'title'}", arxiv_id.paper)
     comments = _text(entry, f"{_ARXIV}comment") or None
+    authors = tuple(_authors(entry))
+    affiliations = tuple(texts for _, texts in authors)
+    license_uri, withdrawn = _license(entry), is_withdrawn(comments)
+    told = {"affiliations": any(affiliations), "license": license_uri, "withdrawn": withdrawn}
     return Paper(
         arxiv_id=arxiv_id,
         title=title,
         abstract=_text(entry, f"{_ATOM}summary"),
-        authors=tuple(_authors(entry)),
+        authors=tuple(name for name, _ in authors),
+        affiliations=affiliations,
         categories=categories,
         primary_category=categories[0],
         published_at=_moment(entry, "published", arxiv_id),
@@ -118,8 +123,9 @@ def _paper(entry: etree._Element) -> Paper:
         doi=_text(entry, f"{_ARXIV}doi") or None,
         journal_ref=_text(entry, f"{_ARXIV}journal_ref") or None,
         comments=comments,
-        license=_license(entry),
-        withdrawn=is_withdrawn(comments),
+        license=license_uri,
+        withdrawn=withdrawn,
+        told=TOLD_BY_SEARCH.union(name for name, is_told in told.items() if is_told),
     )
 
 
@@ -138,9 +144,13 @@ def _arxiv_id(entry: etree._Element) -> ArxivId:
     return arxiv_id
 
 
-def _authors(entry: etree._Element) -> Iterator[str]:
-    names = (_text(author, f"{_ATOM}name") for author in entry.iterfind(f"{_ATOM}author"))
-    return (name for name in names if name)
+def _authors(entry: etree._Element) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each author's name and affiliations, in the feed's order; nameless ones are left out."""
+    for author in entry.iterfind(f"{_ATOM}author"):
+        name = _text(author, f"{_ATOM}name")
+        found = (_flat(element) for element in author.iterfind(f"{_ARXIV}affiliation"))
+        if name:
+            yield name, tuple(text for text in found if text)
 
 
 def _categories(entry: etree._Element) -> Iterator[str]:
@@ -170,4 +180,9 @@ def _moment(entry: etree._Element, name: str, arxiv_id: ArxivId) -> datetime:
 def _text(parent: etree._Element, tag: str) -> str:
     """The text of the first `tag` in `parent`, with that of elements inside; "" without one."""
     element = parent.find(tag)
-    return "" if element is None else single_spaced("".join(map(str, element.itertext())))
+    return "" if element is None else _flat(element)
+
+
+def _flat(element: etree._Element) -> str:
+    """All text of `element`, single spaced."""
+    return single_spaced("".join(map(str, element.itertext())))

@@ -20,7 +20,9 @@ HEAD = (
 def test_an_entry_becomes_a_paper_field_by_field(http):
     more = (
         '<category term="stat.ML"/><category term="cs.AI"/>'
-        "<author><name> Q.  Public </name></author>"
+        "<author><name> Q.  Public </name><arxiv:affiliation>MPA,\n Garching</arxiv:affiliation>"
+        "<arxiv:affiliation> </arxiv:affiliation><arxiv:affiliation>MIT</arxiv:affiliation>"
+        "</author><author><name> </name><arxiv:affiliation>nobody's</arxiv:affiliation></author>"
         "<arxiv:doi>10.1/x</arxiv:doi><arxiv:journal_ref>J. 1\n (2)</arxiv:journal_ref>"
         "<arxiv:comment>3 pages</arxiv:comment>"
         '<link rel="license" href="http://creativecommons.org/licenses/by/4.0/"/>'
@@ -32,6 +34,7 @@ def test_an_entry_becomes_a_paper_field_by_field(http):
     assert paper.arxiv_id == ArxivId("math.GT/0309136", 2)
     assert (paper.title, paper.abstract) == ("A title", "About it.")
     assert paper.authors == ("Ada Lovelace", "Q. Public")
+    assert paper.affiliations == ((), ("MPA, Garching", "MIT"))
     assert paper.categories == ("cs.AI", "stat.ML")
     assert paper.primary_category == "cs.AI"
     assert paper.published_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -45,6 +48,25 @@ def test_what_arxiv_leaves_out_is_none(http):
     (paper,) = parse(http.feed(http.entry())).papers
 
     assert (paper.doi, paper.journal_ref, paper.comments, paper.license) == (None,) * 4
+    assert paper.affiliations == ((),)
+
+
+def test_the_feed_tells_what_it_names_and_nothing_else(http):
+    plain, rich = parse(
+        http.feed(
+            http.entry("2401.00001v1"),
+            http.entry(
+                "2401.00002v1",
+                more="<author><name>B</name><arxiv:affiliation>MIT</arxiv:affiliation></author>"
+                "<arxiv:comment>Withdrawn</arxiv:comment><link rel='license' href='http://x/'/>",
+            ),
+        )
+    ).papers
+
+    untold = {"affiliations", "license", "withdrawn", "versions", "submitter", "datestamp"}
+    assert not plain.told & untold
+    assert {"title", "version", "doi", "comments", "published_at"} <= plain.told
+    assert rich.told - plain.told == {"affiliations", "license", "withdrawn"}
 
 
 def test_a_withdrawn_paper_is_marked(http):
