@@ -125,6 +125,64 @@ def test_a_bad_entry_is_an_error_of_that_entry_only(http, bad, error):
     assert page.entries == 3
 
 
+BAD_CHARACTERS = {
+    "reference": "&#x1;",
+    "decimal reference": "&#11;",
+    "surrogate": "&#xD800;",
+    "long reference": "&#x0000000000001;",
+    "beyond Unicode": "&#x110000;",
+    "vertical tab": "\x0b",
+    "noncharacter": "\uffff",
+    "nul": "\x00",
+    "all": "&#x1;&#xD800;\x0b\uffff\x00",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_CHARACTERS.values(), ids=BAD_CHARACTERS)
+def test_characters_that_xml_forbids_are_dropped_and_every_entry_kept(http, bad):
+    body = http.feed(
+        http.entry("2401.00001v1"),
+        http.entry("2401.00002v1", title=f"he{bad}at b&#xe4;th &amp;#x1; &#x1F600;"),
+        http.entry("2401.00003v1"),
+    )
+
+    page = parse(body)
+
+    assert [paper.arxiv_id.paper[-1] for paper in page.papers] == ["1", "2", "3"]
+    assert page.papers[1].title == "heat bäth &#x1; \U0001f600"
+    assert page.errors == ()
+
+
+@pytest.mark.parametrize("bad", BAD_CHARACTERS.values(), ids=BAD_CHARACTERS)
+def test_a_cut_feed_with_bad_characters_is_still_a_cut_feed(http, bad):
+    body = http.feed(http.entry(title=f"a{bad}b"))
+
+    for end in (len(body) - 1, len(body) - 7, body.index(b"</title>")):
+        with pytest.raises(UpstreamFaulty):
+            parse(body[:end])
+
+
+@pytest.mark.parametrize(
+    "head", ["<!DOC\x00TYPE feed>", "<!DO\x0bCTYPE feed [<!ENTITY a 'b'>]>", "<!DOCTYPE\x01 feed>"]
+)
+def test_a_document_type_is_not_let_in_by_the_cleaning(http, head):
+    with pytest.raises(UpstreamFaulty, match="of a kind that we do not read"):
+        parse(head.encode() + http.feed(http.entry(title="a&#x1;")))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><body><h1>Retry after 10 seconds</h1></body></html>",
+        "\n<!DOCTYPE html>\n<html lang='en'></html>",
+        "\ufeff<!-- x --> <HTML></HTML>",
+    ],
+)
+def test_a_web_page_in_place_of_a_feed_is_called_one(page):
+    with pytest.raises(UpstreamFaulty, match="web page"):
+        parse(page.encode())
+
+
 def test_an_entry_without_any_category_is_an_error(http):
     entry = http.entry().replace('term="cs.AI"', 'term=""')
 
@@ -178,7 +236,6 @@ def test_an_endless_reason_is_cut(http):
         HEAD,
         HEAD + b"<entry></feed>",
         HEAD + b"\xff</feed>",
-        HEAD + b"\x00</feed>",
         HEAD + b"&nbsp;</feed>",
         (HEAD + b"</feed>").decode().encode("utf-16"),
     ],
