@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from service.arxiv import xml
+from service.arxiv.authors import Author, listed
+from service.arxiv.tex_accents import converted
 from service.arxiv.withdrawal import is_withdrawn
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
@@ -84,27 +86,26 @@ def _total(feed: etree._Element) -> int:
 
 def _paper(entry: etree._Element) -> Paper:
     arxiv_id = _arxiv_id(entry)
-    title = _text(entry, f"{_ATOM}title")
+    title = converted(_text(entry, f"{_ATOM}title"))
     categories = tuple(_categories(entry))
     if not title or not categories:
         raise _BadEntry(f"the entry has no {'category' if title else 'title'}", arxiv_id.paper)
-    comments = _text(entry, f"{_ARXIV}comment") or None
-    authors = tuple(_authors(entry))
-    affiliations = tuple(texts for _, texts in authors)
+    comments = converted(_text(entry, f"{_ARXIV}comment")) or None
+    authors, affiliations = listed(_authors(entry))
     license_uri, withdrawn = _license(entry), is_withdrawn(comments)
     told = {"affiliations": any(affiliations), "license": license_uri, "withdrawn": withdrawn}
     return Paper(
         arxiv_id=arxiv_id,
         title=title,
-        abstract=_text(entry, f"{_ATOM}summary"),
-        authors=tuple(name for name, _ in authors),
+        abstract=converted(_text(entry, f"{_ATOM}summary")),
+        authors=authors,
         affiliations=affiliations,
         categories=categories,
         primary_category=categories[0],
         published_at=_moment(entry, "published", arxiv_id),
         updated_at=_moment(entry, "updated", arxiv_id),
         doi=_text(entry, f"{_ARXIV}doi") or None,
-        journal_ref=_text(entry, f"{_ARXIV}journal_ref") or None,
+        journal_ref=converted(_text(entry, f"{_ARXIV}journal_ref")) or None,
         comments=comments,
         license=license_uri,
         withdrawn=withdrawn,
@@ -127,13 +128,11 @@ def _arxiv_id(entry: etree._Element) -> ArxivId:
     return arxiv_id
 
 
-def _authors(entry: etree._Element) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each author's name and affiliations, in the feed's order; nameless ones are left out."""
+def _authors(entry: etree._Element) -> Iterator[Author]:
+    """Each author's name and affiliations, in the feed's order."""
     for author in entry.iterfind(f"{_ATOM}author"):
-        name = _text(author, f"{_ATOM}name")
         found = (xml.text_of(element) for element in author.iterfind(f"{_ARXIV}affiliation"))
-        if name:
-            yield name, tuple(text for text in found if text)
+        yield _text(author, f"{_ATOM}name"), tuple(text for text in found if text)
 
 
 def _categories(entry: etree._Element) -> Iterator[str]:

@@ -3,8 +3,8 @@ r"""TeX accents and special letters as Unicode (`Erd\H{o}s` → `Erdős`), the w
 arXivRaw, the snapshot and part of the query API give texts as authors typed
 them; OAI's `arXiv` format gives them converted. The rules and the letters are
 those of tex2utf in arXiv's public arxiv-base (arxiv/util/tex2utf.py), without
-its Greek letters. Besides those macros every byte stays: `$…$`, `%`, `&`, `--`,
-and braces around a letter (`{\'e}` → `{é}`).
+its Greek letters and signs (`\deg`). Besides accents and letters every byte
+stays: `$…$`, `%`, `&`, `--`, and braces around a letter (`{\'e}` → `{é}`).
 """
 
 import re
@@ -35,8 +35,6 @@ _LETTERS = {
     **{"AA": "Å", "AE": "Æ", "DH": "Ð", "DJ": "Đ", "ETH": "Ð", "L": "Ł", "NG": "Ŋ", "O": "Ø"},
     **{"OE": "Œ", "TH": "Þ", "aa": "å", "ae": "æ", "dh": "ð", "dj": "đ", "eth": "ð", "i": "ı"},
     **{"l": "ł", "ng": "ŋ", "o": "ø", "oe": "œ", "ss": "ß", "th": "þ"},
-    **{"P": "¶", "S": "§", "copyright": "©", "guillemotleft": "«", "guillemotright": "»"},
-    **{"pounds": "£", "dag": "†", "ddag": "‡", "div": "÷", "deg": "°"},
 }
 _NAMES = "|".join(sorted(_LETTERS, key=len, reverse=True))
 _SWALLOWED = r"(?:\\(?=\ )|\ |\{\})?"  # what ends a macro's name belongs to it

@@ -44,6 +44,24 @@ def test_an_entry_becomes_a_paper_field_by_field(http):
     assert not paper.withdrawn
 
 
+def test_accents_are_converted_and_formulas_kept(http):
+    more = (
+        "<author><name>J.P. Czerwi\\'nski</name></author><author><name>:</name></author>"
+        "<arxiv:comment>in Universit\\'e</arxiv:comment>"
+        '<arxiv:journal_ref>Fort. d. Phys. f\\"ur x</arxiv:journal_ref>'
+    )
+    entry = http.entry(title="M\\\"ossbauer $\\'e$ 5%", more=more).replace(
+        "About it", "\\'A propos"
+    )
+
+    (paper,) = parse(http.feed(entry)).papers
+
+    assert paper.title == "Mössbauer $\\'e$ 5%"
+    assert paper.authors == ("Ada Lovelace", "J. P. Czerwiński")
+    assert (paper.abstract, paper.comments) == ("Á propos.", "in Université")
+    assert paper.journal_ref == "Fort. d. Phys. für x"
+
+
 def test_what_arxiv_leaves_out_is_none(http):
     (paper,) = parse(http.feed(http.entry())).papers
 
