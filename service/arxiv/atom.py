@@ -13,7 +13,7 @@ from lxml import etree
 from service.arxiv import xml
 from service.arxiv.authors import Author, listed
 from service.arxiv.tex_accents import converted
-from service.arxiv.withdrawal import is_withdrawn
+from service.arxiv.withdrawals import is_withdrawn
 from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
 from service.domain.job import MAX_PAGE_SIZE
