@@ -23,10 +23,8 @@ _PARENTHESIS = re.compile(r"([()])")
 _AND = re.compile(r",?\s+(?:and|&)\s")
 _SEPARATOR = re.compile(r"[,:]")
 _INITIAL = re.compile(r"(?<!\\)\.(?=[^\s.,])")
-_SUFFIX = re.compile(r"(?:Jr|Sr)\.?|[IV]{2,}")
 _SUFFIX_COMMA = re.compile(r"\s*,\s*(?=(?:(?:Jr|Sr)\.?|[IV]{2,})$)")
-_ET_AL = re.compile(r"et\.?\s+al\b", re.IGNORECASE)
-_NO_NAME = re.compile(r"[\W_]*")
+_ODD = re.compile(r"(?P<suffix>(?:Jr|Sr)\.?|[IV]{2,})|[\W_]*|[eE][tT]\.?\s+[aA][lL]\b.*", re.DOTALL)
 _COLLABORATION = re.compile(r"\s(?:collaboration|group|team)s?\b", re.IGNORECASE)
 _MAX_TRIES = 8  # such words looked at in one name; bounds what a hostile one costs
 _PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
@@ -54,13 +52,17 @@ def split(line: str) -> Authors:
 
 def listed(authors: Iterable[Author]) -> Authors:
     """Names and affiliations of authors that a source gives one by one, names in our form."""
-    people = list(_one_form((converted(name), texts) for name, texts in authors))
+    spaced = ((single_spaced(converted(name)), texts) for name, texts in authors)
+    people = list(_one_form(spaced))
     affiliations = (tuple(map(converted, texts)) for _, texts in people)
     return tuple(name for name, _ in people), tuple(affiliations)
 
 
 def _blocks(text: str) -> Iterator[str]:
     """`text` cut at its outer parentheses: names, `(…)`, names, …; one too many closes nothing."""
+    if "(" not in text:
+        yield text.replace(")", "")
+        return
     depth, block = 0, ""
     for part in _PARENTHESIS.split(text):
         if part == "(" and depth == 0:
@@ -97,15 +99,25 @@ def _one_form(authors: Iterable[Author]) -> Iterator[Author]:
     """The authors with names tidied; what is no name is left out, a lone suffix joins its name."""
     waiting: Author | None = None
     for name, affiliations in authors:
-        tidy = _SUFFIX_COMMA.sub(" ", _INITIAL.sub(". ", single_spaced(name))).strip(" ,")
-        if waiting and _SUFFIX.fullmatch(tidy):
-            waiting = (f"{waiting[0]} {tidy}", waiting[1] or affiliations)
-        elif not _NO_NAME.fullmatch(tidy) and not _ET_AL.match(tidy):
+        tidy = _tidy(name)
+        odd = _ODD.fullmatch(tidy)
+        if odd is None:
             if waiting:
                 yield waiting
             waiting = (tidy, affiliations)
+        elif waiting and odd["suffix"]:
+            waiting = (f"{waiting[0]} {tidy}", waiting[1] or affiliations)
     if waiting:
         yield waiting
+
+
+def _tidy(name: str) -> str:
+    """`name`, single spaced, with a blank behind each initial and no comma before a suffix."""
+    if "." in name:
+        name = _INITIAL.sub(". ", name)
+    if "," in name:
+        name = _SUFFIX_COMMA.sub(" ", name).strip(" ,")
+    return name
 
 
 def _shared(authors: list[Author]) -> Authors:
@@ -114,12 +126,12 @@ def _shared(authors: list[Author]) -> Authors:
     while first < len(authors) and (name := _collaboration(authors[first][0])):
         authors[first] = (name, ())
         first += 1
+    names, affiliations = [name for name, _ in authors], [texts for _, texts in authors]
     inherited: tuple[str, ...] = ()
-    affiliations = [texts for _, texts in authors]
     for index in range(len(authors) - 1, first - 1, -1):
         inherited = affiliations[index] or inherited
         affiliations[index] = inherited
-    return tuple(name for name, _ in authors), tuple(affiliations)
+    return tuple(names), tuple(affiliations)
 
 
 def _collaboration(name: str) -> str | None:

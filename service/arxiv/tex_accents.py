@@ -38,15 +38,16 @@ _LETTERS = {
 }
 _NAMES = "|".join(sorted(_LETTERS, key=len, reverse=True))
 _SWALLOWED = r"(?:\\(?=\ )|\ |\{\})?"  # what ends a macro's name belongs to it
+# Every alternative begins with a plain character: so the engine skips quickly to the next.
 _MACRO = re.compile(
-    rf"""(?P<kept>\\\$ | \$\$[^$]*\$\$ | \$(?:[^$\\]|\\.)*\$)
+    rf"""\\\$ | \$\$[^$]*\$\$ | \$(?:[^$\\]|\\.)*\$
     | \\(?P<mark>['`^"~=.]) (?: (?P<bare>[A-Za-z]) | \{{(?P<held>[A-Za-z])\}}
                               | \{{\{{(?P<twice>[A-Za-z])\}}\}} )
     | \\(?P<sign>['`^"~=.uvH]) (?: \{{\\(?P<dotless>[ij])\ ?\}}
                                  | \\(?P<dotless_bare>[ij])(?![A-Za-z]){_SWALLOWED} )
     | \\(?P<word>[Hckruvt]) (?: \{{(?P<under>[A-Za-z])\}} | \{{\{{(?P<deep>[A-Za-z])\}}\}} )
-    | (?P<brace>\{{)?\\(?P<name>{_NAMES})(?:\b|(?=_))(?(brace)\}}|{_SWALLOWED})
-    | \{{\\j\}} | \\j\s
+    | \{{\\(?P<name_held>{_NAMES})\}} | \\(?P<name>{_NAMES})(?:\b|(?=_)){_SWALLOWED}
+    | \{{\\(?P<j_held>j)\}} | \\(?P<j>j)\s
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -63,17 +64,15 @@ def converted(text: str) -> str:
 
 
 def _character(macro: re.Match[str]) -> str:
-    """What one macro stands for; the macro itself where it is none of arXiv's."""
-    part = macro.group
-    if part("kept"):
+    """What one macro stands for; the match itself where it is a formula or none of arXiv's."""
+    kind, part = macro.lastgroup, macro.group
+    if kind is None:
         return macro[0]
-    if part("mark"):
-        letter = part("bare") or part("held") or part("twice")
+    letter = part(kind)
+    if kind in ("bare", "held", "twice"):
         return _COMPOSED.get(part("mark") + letter, letter)
-    if part("sign"):
-        letter = part("dotless") or part("dotless_bare")
+    if kind in ("dotless", "dotless_bare"):
         return _COMPOSED.get(part("sign") + letter, letter)
-    if part("word"):
-        letter = part("under") or part("deep")
+    if kind in ("under", "deep"):
         return letter if part("word") == "t" else _COMPOSED.get(part("word") + letter, macro[0])
-    return _LETTERS[part("name")] if part("name") else "j"
+    return _LETTERS.get(letter, letter)

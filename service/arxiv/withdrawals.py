@@ -61,7 +61,8 @@ _CLAUSES = [
 ]
 # Behind one of these words "this paper" is not what the clause is about.
 _PART_OF = re.compile(
-    r"\b(?:of|in|to|from|by|with|(?<!note )(?<!notice )that|which|than|for|if|when|before|after|until|over|on|not|and)\s+$",
+    r"\b(?:of|in|to|from|by|with|(?<!note )(?<!notice )that|which|than|for|if|when|before"
+    r"|after|until|over|on|not|and)\s+$",
     re.IGNORECASE,
 )
 _RESTORED = re.compile(r"\b(?:reinstat|restored\b|un-?withdrawn|no\s+longer\s+withdrawn)", re.I)

@@ -198,4 +198,9 @@ def clean_text(text: str) -> str:
 
 def single_spaced(text: str) -> str:
     """`text` cleaned, with every run of white space as one blank."""
+    spaced = text.replace("\n", " ")
+    while "  " in spaced:
+        spaced = spaced.replace("  ", " ")
+    if spaced.isprintable():  # quick, and true of nearly all: blanks are its only white space
+        return spaced.strip(" ")
     return " ".join(clean_text(text).split())

@@ -1,9 +1,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.domain import paper as module
-from service.domain.paper import PaperVersion
+from service.domain.paper import PaperVersion, clean_text, single_spaced
 from tests.conftest import make_paper
 
 SUBMITTED = datetime(2024, 1, 2, tzinfo=UTC)
@@ -39,3 +41,11 @@ def test_every_told_name_is_a_field_of_a_record():
     names = {*make_paper().__slots__, "version", "source_types"} - {"arxiv_id", "told"}
 
     assert names == module.TOLD_BY_OAI_RAW
+
+
+ODD = st.text(st.sampled_from("a \n\t\r\u00a0\u2028\x00\x0b\x7f\ud800\u00ad"), max_size=20)
+
+
+@given(st.text() | ODD)
+def test_single_spaced_text_is_clean_and_keeps_every_word(text):
+    assert single_spaced(text) == " ".join(clean_text(text).split())
