@@ -75,7 +75,7 @@ def _raw(metadata: etree._Element, paper: str, datestamp: date) -> Paper:
         comments=comments,
         license=_said(texts, "license"),
         withdrawn=is_withdrawn(comments, versions),
-        submitter=_typed(texts, "submitter"),
+        submitter=_said(texts, "submitter"),
         versions=versions,
         datestamp=datestamp,
         told=TOLD_BY_OAI_RAW,
