@@ -1,5 +1,6 @@
 """The recorded OAI-PMH answers, compared with a second reading that shares no code with ours."""
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, date, datetime
@@ -8,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from service.arxiv import oai
+from service.domain.categories import ACTIVE, ARCHIVES, SUBSUMED, canonical, check_set
 from service.domain.errors import UpstreamFaulty
 from service.domain.paper import PaperVersion
 
@@ -158,3 +160,15 @@ def test_recorded_identifiers_sets_and_identity(samples):
 def test_the_recorded_503_page_is_no_answer(samples):
     with pytest.raises(UpstreamFaulty, match="web page"):
         oai.records(recording(samples, "*http503.html"))
+
+
+def test_every_recorded_category_and_set_is_in_the_taxonomy(samples):
+    lines = recording(samples, "*1041rows.jsonl").decode().splitlines()
+    names = {name for line in lines for name in json.loads(line)["abs_categories"].split()}
+    papers = oai.records(recording(samples, "scirate__*")).papers
+    names |= {name for paper in papers for name in paper.categories}
+
+    assert len(names) > 100
+    assert {canonical(name) for name in names} <= {*ACTIVE, *SUBSUMED, *ARCHIVES}
+    for spec in oai.sets(recording(samples, "paperhive__listsets*")):
+        assert check_set(spec)
