@@ -31,7 +31,7 @@ def test_an_entry_becomes_a_paper_field_by_field(http):
 
     (paper,) = parse(http.feed(entry)).papers
 
-    assert paper.arxiv_id == ArxivId("math.GT/0309136", 2)
+    assert paper.arxiv_id == ArxivId("math/0309136", 2)
     assert (paper.title, paper.abstract) == ("A title", "About it.")
     assert paper.authors == ("Ada Lovelace", "Q. Public")
     assert paper.affiliations == ((), ("MPA, Garching", "MIT"))
