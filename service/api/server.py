@@ -21,8 +21,8 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
-from service.api.problems import RETRY_AFTER_SECONDS, problem
-from service.api.tokens import REFUSED
+from service.api.middlewares.errors import RETRY_AFTER_SECONDS, problem
+from service.auth.tokens import REFUSED
 
 SERVER_NAME = "arxiv-ingestion"
 UNREADABLE = "The request is not understood"
@@ -34,14 +34,14 @@ _DETAILS = {401: REFUSED, 500: "Internal error"}
 _LONG_TOKEN = re.compile(rb"\s*(authorization:\s*)?bearer\s", re.IGNORECASE)
 
 
-class Entrance(Protocol):
+class FirstHandler(Protocol):
     """What requests meet before the application."""
 
     def before(self, long_way: Handler) -> Handler:
         """What handles all requests, given what does so in the application."""
 
 
-ENTRANCE: web.AppKey[Entrance] = web.AppKey("entrance", Entrance)
+FIRST_HANDLER: web.AppKey[FirstHandler] = web.AppKey("entrance", FirstHandler)
 
 _log = structlog.get_logger(__name__)
 
@@ -102,7 +102,7 @@ class Runner(web.AppRunner):
         plain = await super()._make_server()
         options: dict[str, Any] = plain._kwargs  # there is no other way in
         handler: Any = plain.request_handler
-        if (entrance := self.app.get(ENTRANCE)) is not None:
+        if (entrance := self.app.get(FIRST_HANDLER)) is not None:
             handler = entrance.before(handler)
         server = _Server(handler, request_factory=plain.request_factory, **options)
         server.limits = self._limits

@@ -14,10 +14,10 @@ from service.arxiv import xml
 from service.arxiv.authors import Author, listed
 from service.arxiv.tex_accents import converted
 from service.arxiv.withdrawals import is_withdrawn
-from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
-from service.domain.job import MAX_PAGE_SIZE
-from service.domain.paper import TOLD_BY_SEARCH, EntryError, Page, Paper, single_spaced
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import MAX_PAGE_SIZE
+from service.domain.papers import TOLD_BY_SEARCH, EntryError, Page, Paper, single_spaced
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _ARXIV = "{http://arxiv.org/schemas/atom}"

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from service.arxiv.tex_accents import converted
-from service.domain.paper import single_spaced
+from service.domain.papers import single_spaced
 
 Author = tuple[str, tuple[str, ...]]  # a name, and its affiliations in their order
 Authors = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]  # names, affiliations of each

@@ -16,9 +16,9 @@ from lxml import etree
 
 from service.arxiv import xml
 from service.arxiv.oai_records import BadRecord, paper_of
-from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
-from service.domain.paper import EntryError, Paper
+from service.domain.identifiers import ArxivId
+from service.domain.papers import EntryError, Paper
 
 MAX_BYTES = 64 * 1024 * 1024  # of one answer; 2,500 records have some 5 MB, 20,000 headers 3 MB
 MAX_ENTRIES = 50_000  # records or headers in one answer; arXiv sends 2,500 or 20,000

@@ -14,8 +14,8 @@ from service.arxiv.authors import Authors, listed, split
 from service.arxiv.tex_accents import converted
 from service.arxiv.withdrawals import is_withdrawn
 from service.arxiv.xml import text_of
-from service.domain.arxiv_id import ArxivId
-from service.domain.paper import (
+from service.domain.identifiers import ArxivId
+from service.domain.papers import (
     TOLD_BY_OAI_ARXIV,
     TOLD_BY_OAI_RAW,
     Paper,

@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 from service.arxiv.query_terms import category_term, is_searchable, term
 from service.arxiv.query_tree import NotAQuery, rewritten
 from service.arxiv.search_windows import Window
-from service.domain.arxiv_id import ArxivId
-from service.domain.cursor import IDS_PER_REQUEST
-from service.domain.job import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria
-from service.domain.paper import single_spaced
+from service.domain.checkpoint import IDS_PER_REQUEST
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria
+from service.domain.papers import single_spaced
 
 MAX_URL_BYTES = 8_000  # servers commonly refuse request lines from 8,190 bytes on
 

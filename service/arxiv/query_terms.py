@@ -10,7 +10,7 @@ import re
 
 from service.domain.categories import UnknownCategory, canonical, is_archive
 from service.domain.errors import UpstreamRejected
-from service.domain.paper import single_spaced
+from service.domain.papers import single_spaced
 
 # `title` is arXiv's other name of `ti`.
 FIELDS = ("ti", "au", "abs", "co", "doi", "jr", "cat", "rn", "id", "all", "title")

@@ -16,8 +16,8 @@ from service.arxiv.authors import split
 from service.arxiv.oai_records import moment
 from service.arxiv.tex_accents import converted
 from service.arxiv.withdrawals import is_withdrawn
-from service.domain.arxiv_id import ArxivId
-from service.domain.paper import TOLD_BY_SNAPSHOT, Paper, PaperVersion, single_spaced
+from service.domain.identifiers import ArxivId
+from service.domain.papers import TOLD_BY_SNAPSHOT, Paper, PaperVersion, single_spaced
 
 MAX_LINE_BYTES = 4 * 1024 * 1024  # the longest of arXiv's (3,000 authors) has some 100 kB
 

@@ -23,7 +23,7 @@ from service.arxiv.snapshot_blocks import (
     is_packed,
 )
 from service.domain.errors import PermanentError
-from service.domain.paper import Paper
+from service.domain.papers import Paper
 
 SKIPPED_AT_ONCE = 64 * 1024 * 1024  # bytes passed over between two empty batches
 

@@ -12,7 +12,7 @@ PDF that answers 404; a good paper taken for withdrawn would lose its PDF.
 import re
 from collections.abc import Sequence
 
-from service.domain.paper import PaperVersion
+from service.domain.papers import PaperVersion
 
 _THING = (
     r"(?:paper|article|submission|manuscript|work|preprint|pre-print|e-?print|note|letter"

@@ -12,7 +12,7 @@ import re
 from lxml import etree
 
 from service.domain.errors import UpstreamFaulty
-from service.domain.paper import single_spaced
+from service.domain.papers import single_spaced
 
 MAX_TAGS = 1_000_000  # an Atom page of 2,000 entries has 150,000, 20,000 OAI headers 280,000
 

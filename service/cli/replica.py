@@ -1,7 +1,7 @@
 """`replica`: run the stand-in arXiv until it is told to stop.
 
 For demos and load tests; tests of ours run it inside their own process with
-`service.replica.server.running_replica`.
+`service.devtools.stand_in.server.running_replica`.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-from service.replica.corpus import MAX_PAPERS
-from service.replica.faults import KINDS, BadFault, RateFault
-from service.replica.recordings import BadFolder
-from service.replica.server import Replica, ReplicaOptions, running_replica
+from service.devtools.stand_in.corpus import MAX_PAPERS
+from service.devtools.stand_in.faults import KINDS, BadFault, RateFault
+from service.devtools.stand_in.recordings import BadFolder
+from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
 
 
 class FaultType(click.ParamType[RateFault]):

@@ -20,10 +20,10 @@ ServiceError
 │   ├── UpstreamFaulty      an answer was broken or missing
 │   ├── NotPdf              a page came in place of the PDF
 │   ├── ExtractorCrashed    the process that read the PDF died
-│   ├── DatabaseAway        PostgreSQL cannot be asked now
+│   ├── DatabaseUnavailable        PostgreSQL cannot be asked now
 │   ├── Overloaded          we have enough to do   → 503, says when to come again
-│   ├── StorageAway         files cannot be written now
-│   └── KeysAway            tokens cannot be judged now
+│   ├── StorageUnavailable         files cannot be written now
+│   └── KeysUnavailable            tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
     ├── UpstreamUnavailable arXiv stayed away for the whole budget
@@ -165,7 +165,7 @@ class UpstreamFaulty(TransientError):
     code = "upstream_faulty"
 
 
-class UpstreamAway(UpstreamFaulty):
+class UpstreamUnreachable(UpstreamFaulty):
     """arXiv did not answer, or only to say that it is out of order: no fault of what was asked."""
 
 
@@ -203,7 +203,7 @@ class Suspected(TransientError):
         self.delay = delay
 
 
-class DatabaseAway(TransientError):
+class DatabaseUnavailable(TransientError):
     """PostgreSQL cannot be reached or does not answer in time."""
 
     code = "database_away"
@@ -219,13 +219,13 @@ class Overloaded(TransientError):
         self.retry_after = retry_after
 
 
-class StorageAway(TransientError):
+class StorageUnavailable(TransientError):
     """The PDF storage cannot be written now (full, read-only, missing)."""
 
     code = "storage_away"
 
 
-class KeysAway(TransientError):
+class KeysUnavailable(TransientError):
     """The keys that tokens are verified with were never published, or too long ago."""
 
     code = "keys_away"

@@ -13,13 +13,13 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import make_url
 
-from service.api.rate import Bounds
+from service.api.job_watch import WatchLimits
+from service.api.middlewares.rate_limit import Bounds
 from service.api.server import Runner
-from service.api.tokens import TokenRules
-from service.api.waiting import WaitLimits
-from service.app.api import API_DEADLINE_SECONDS, build_api
-from service.pdf.store import LocalStore
-from service.storage.engine import Database
+from service.auth.tokens import TokenRules
+from service.db.engine import Database
+from service.files.store import LocalStore
+from service.process.build_api import API_DEADLINE_SECONDS, build_api
 from tests.conftest import OpenDatabase
 
 RULES = TokenRules(key="a secret of the tests, longer than 32 bytes", algorithm="HS256")
@@ -88,7 +88,7 @@ async def serve(api_database: Database, store: LocalStore) -> AsyncIterator[Serv
         database: Database | None = None,
         store: LocalStore = store,
         bounds: Bounds | None = None,
-        wait_limits: WaitLimits | None = None,
+        wait_limits: WatchLimits | None = None,
     ) -> TestClient:
         app = build_api(rules, database or api_database, store, bounds, wait_limits=wait_limits)
         headers = {} if sub is None else bearer(token(sub=sub))

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from service.domain.arxiv_id import ArxivId
-from service.domain.paper import ExtractedText, PdfState
-from service.storage.papers import PaperStore
+from service.db.papers import PaperStore
+from service.domain.identifiers import ArxivId
+from service.domain.papers import ExtractedText, PdfState
 from tests.conftest import make_paper
 
 URL = "/api/v1/papers/2301.00001"

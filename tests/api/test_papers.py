@@ -6,10 +6,10 @@ from itertools import chain
 import pytest
 import yarl
 
-from service.api.paper_schemas import PaperSchema
-from service.domain.arxiv_id import ArxivId
-from service.domain.paper import PdfState
-from service.storage.papers import PaperStore
+from service.api.schemas.papers import PaperSchema
+from service.db.papers import PaperStore
+from service.domain.identifiers import ArxivId
+from service.domain.papers import PdfState
 from tests.conftest import make_paper
 
 URL = "/api/v1/papers"

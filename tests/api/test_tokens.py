@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 import pytest
 
-from service.api.tokens import Tokens
+from service.auth.tokens import Tokens
 from service.domain.errors import Unauthenticated
 from tests.api.conftest import RULES, bearer, token
 

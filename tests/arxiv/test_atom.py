@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from service.arxiv.atom import parse
-from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
-from service.domain.paper import EntryError
+from service.domain.identifiers import ArxivId
+from service.domain.papers import EntryError
 from tests import hostile
 
 HEAD = (

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from service.arxiv.atom import parse
-from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamRejected
+from service.domain.identifiers import ArxivId
 
 pytestmark = pytest.mark.samples
 

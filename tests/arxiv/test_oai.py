@@ -3,9 +3,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from service.arxiv import oai
-from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
-from service.domain.paper import TOLD_BY_OAI_ARXIV, TOLD_BY_OAI_RAW, EntryError, PaperVersion
+from service.domain.identifiers import ArxivId
+from service.domain.papers import TOLD_BY_OAI_ARXIV, TOLD_BY_OAI_RAW, EntryError, PaperVersion
 from tests.arxiv import oai_feeds as feeds
 
 TWO_VERSIONS = (

@@ -11,7 +11,7 @@ import pytest
 from service.arxiv import oai
 from service.domain.categories import ACTIVE, ARCHIVES, SUBSUMED, canonical, check_set
 from service.domain.errors import UpstreamFaulty
-from service.domain.paper import PaperVersion
+from service.domain.papers import PaperVersion
 
 pytestmark = pytest.mark.samples
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from service.arxiv.query import MAX_URL_BYTES, api_request, ids_asked, request_params, search_query
 from service.arxiv.search_windows import Window
-from service.domain.arxiv_id import ArxivId
 from service.domain.errors import UpstreamRejected
-from service.domain.job import Criteria
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import Criteria
 
 API = "https://export.arxiv.org/api/query"
 PREFIXES = {"category": "cat", "author": "au", "title": "ti", "abstract": "abs"}

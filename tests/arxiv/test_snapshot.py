@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from service.arxiv import oai
 from service.arxiv.snapshot import MAX_LINE_BYTES, BadLine, paper_in
-from service.domain.arxiv_id import ArxivId
-from service.domain.paper import TOLD_BY_SNAPSHOT, Paper, PaperVersion
+from service.domain.identifiers import ArxivId
+from service.domain.papers import TOLD_BY_SNAPSHOT, Paper, PaperVersion
 from tests.arxiv import oai_feeds as feeds
 
 DOCUMENT = {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from service.arxiv.withdrawals import is_withdrawn
-from service.domain.paper import PaperVersion
+from service.domain.papers import PaperVersion
 
 
 @pytest.mark.parametrize(

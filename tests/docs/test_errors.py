@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 import service
-from service.api import problems
-from service.api.operations import TABLE
+from service.api.middlewares import errors
 from service.domain.errors import ServiceError
+from tests.api.test_openapi import TABLE
 
 
 def test_every_error_code_is_documented_and_no_other(document, sources):
@@ -23,7 +23,7 @@ def test_every_error_code_is_documented_and_no_other(document, sources):
 
 
 def test_every_problem_status_is_documented_and_no_other(document):
-    answered = {*problems._STATUS_OF.values(), *problems._HTTP_DETAILS, 500}
+    answered = {*errors._STATUS_OF.values(), *errors._HTTP_DETAILS, 500}
 
     documented = {int(row[0]) for row in document("docs/errors.md").table("Problems")}
 
@@ -35,7 +35,7 @@ def test_every_fixed_detail_of_a_problem_is_documented(document, sources):
         text
         for tree in sources()
         for text in _first_arguments(tree, {"MalformedRequest", "WrongMediaType", "KeyReused"})
-    } | set(problems._HTTP_DETAILS.values())
+    } | set(errors._HTTP_DETAILS.values())
 
     documented = {row[1].strip("`") for row in document("docs/errors.md").table("Problems")}
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.arxiv_id import MAX_LENGTH, ArxivId
+from service.domain.identifiers import MAX_LENGTH, ArxivId
 
 _YYMM = st.from_regex(r"[0-9]{2}(?:0[1-9]|1[0-2])", fullmatch=True)
 _NEW = st.builds("{}.{}".format, _YYMM, st.from_regex(r"[0-9]{4,5}", fullmatch=True))

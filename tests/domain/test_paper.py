@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import paper as module
-from service.domain.paper import PaperVersion, clean_text, single_spaced
+from service.domain import papers as module
+from service.domain.papers import PaperVersion, clean_text, single_spaced
 from tests.conftest import make_paper
 
 SUBMITTED = datetime(2024, 1, 2, tzinfo=UTC)

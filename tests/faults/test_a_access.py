@@ -14,9 +14,9 @@ from aiohttp import ClientSession, web
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.api.server import Runner
-from service.api.tokens import TokenRules
-from service.app.api import build_api
-from service.serving import AccessLog
+from service.auth.tokens import TokenRules
+from service.process.build_api import build_api
+from service.process.lifecycle import AccessLog
 from tests.api.conftest import GOOD_BODY, PREFIX, RULES, bearer, is_problem, token
 from tests.api.test_jwks import as_jwk
 
