@@ -17,6 +17,7 @@ from service.api.handlers.stats import STATS, Stats
 from service.api.job_status import JOB_STATUS_READER, JobStatusReader
 from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
 from service.api.middlewares.auth import authentication
+from service.api.middlewares.conflict_retry import retry_conflicts
 from service.api.middlewares.errors import problems
 from service.api.middlewares.rate_limit import Bounds, RateLimits
 from service.api.request_body import BODY_SECONDS, MAX_BODY_BYTES
@@ -100,6 +101,7 @@ def build_api(
                 require_active=callers.require_active,
                 admit=rates.admit,
             ),
+            retry_conflicts,
         ],
     )
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
