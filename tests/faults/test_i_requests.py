@@ -97,7 +97,8 @@ async def test_case_109_an_unknown_expectation_is_a_problem(api, path, clause):
 
     assert answer.status == 417
     assert is_problem(answer, json.loads(body))
-    assert clause.encode() not in body
+    assert clause not in json.loads(body)["detail"]
+    assert clause == "42" or clause.encode() not in body  # an id may have those digits
 
 
 @pytest.mark.parametrize("clause", CLAUSES)

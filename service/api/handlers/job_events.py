@@ -130,11 +130,11 @@ class _Stream(EventSourceResponse):
 
         The first event brings `retry` along; the library's ping loses its blank line.
         """
-        if data.startswith(b": ping"):
+        if bytes(data).startswith(b": ping"):
             data = PING
         elif not self._has_begun:
             self._has_begun = True
-            data = b"retry: %d\n%b" % (RETRY_MILLISECONDS, data)
+            data = b"retry: %d\n" % RETRY_MILLISECONDS + bytes(data)
         await super().write(data)
         if self._writer is not None:
             await self._writer.drain()
