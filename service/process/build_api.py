@@ -17,12 +17,14 @@ from service.api.handlers.stats import STATS, Stats
 from service.api.job_status import JOB_STATUS_READER, JobStatusReader
 from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
 from service.api.middlewares.auth import authentication
+from service.api.middlewares.compression import compression
 from service.api.middlewares.conflict_retry import retry_conflicts
 from service.api.middlewares.errors import problems
 from service.api.middlewares.rate_limit import Bounds, RateLimits
 from service.api.request_body import BODY_SECONDS, MAX_BODY_BYTES
 from service.api.request_context import request_context
 from service.api.response_headers import ResponseHeaders
+from service.api.root_path import ROOT_PATH
 from service.api.routes import add_routes, is_public, status_route
 from service.api.server import FIRST_HANDLER
 from service.api.shutdown_delay import SHUTDOWN_DELAY, ShutdownDelay
@@ -79,10 +81,12 @@ def build_api(
     bounds: Bounds | None = None,
     *,
     wait_limits: WatchLimits | None = None,
+    root_path: str = "",
 ) -> web.Application:
     """The HTTP application; its background work starts and ends with it.
 
-    `wait_limits`: bounds on those who wait for changes, if not the usual ones.
+    `wait_limits`: bounds on those who wait for changes, if not the usual ones. `root_path`:
+    the path prefix that a proxy puts in front, without a slash at its end.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
@@ -94,6 +98,7 @@ def build_api(
         middlewares=[
             request_context,
             metrics.measure,
+            compression,
             problems,
             authentication(
                 tokens,
@@ -104,6 +109,7 @@ def build_api(
             retry_conflicts,
         ],
     )
+    app[ROOT_PATH] = root_path
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
