@@ -37,6 +37,7 @@ from service.db.engine import Database
 from service.files.store import PdfStore
 from service.jobs.quotas import Quotas
 from service.process.background import beside
+from service.process.logging import lines_dropped
 from service.process.loop_lag import LoopLag
 
 LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
@@ -91,7 +92,7 @@ def build_api(
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
     published = KeySet(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
-    tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures)
+    tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures, lines_dropped)
     rates = RateLimits(bounds, is_stuck=lambda: lag.is_stuck)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
