@@ -23,7 +23,7 @@ from service.db.engine import (
     is_transient,
     without_password,
 )
-from service.devtools.embedded_postgres import psql_binary
+from service.devtools.postgres_programs import psql_binary
 from service.domain.errors import DatabaseUnavailable
 from service.jobs.maintenance.retention import remove_old_jobs
 
@@ -80,7 +80,7 @@ def prune(days: int, *, yes: bool) -> None:
 def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the database; ARGUMENTS are psql's own."""
     with database_url(load_settings(quiet=True)) as url:
-        program = psql_binary() if psql_binary().exists() else "psql"
+        program = psql_binary() or "psql"
         bare, password = without_password(url)
         environ = {**os.environ, "PAGER": "cat"}
         if password is not None:  # not among the arguments, which all users of the host can see

@@ -10,7 +10,7 @@ from click.exceptions import NoArgsIsHelpError
 from service import __version__
 from service.cli.output import safe
 from service.config.settings import SettingsError
-from service.devtools.embedded_postgres import EmbeddedPostgresError
+from service.devtools.postgres_programs import EmbeddedPostgresError
 from service.domain.errors import ServiceError
 
 USAGE_ERROR = 2  # also: a setting is wrong

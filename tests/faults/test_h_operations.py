@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 from service.db.engine import Database, create_engine, libpq_url
 from service.db.papers import PaperStore
-from service.devtools.embedded_postgres import psql_binary
+from service.devtools.postgres_programs import binaries
 from service.domain.jobs import JobStatus
 from tests.conftest import make_paper
 from tests.faults.processes import answered, ended, until
@@ -234,7 +234,7 @@ async def administer(rig, statement):
 
 def run_postgres(program, *arguments, text=None):
     """The output of one of PostgreSQL's programs, those of the embedded server."""
-    command = [psql_binary().with_name(program), *arguments]
+    command = [binaries() / program, *arguments]
     done = subprocess.run(
         command, input=text, capture_output=True, text=True, timeout=60, check=False
     )
