@@ -93,13 +93,14 @@ def _linked(installation: Path) -> Path:
             for name in NEEDED:
                 if (source := installation.parents[1] / name).exists():
                     target = Path(making) / "linked" / name
-                    shutil.copytree(source, target, symlinks=True, copy_function=_link_or_copy)
+                    shutil.copytree(source, target, symlinks=True, copy_function=link_or_copy)
             with suppress(OSError):  # another process was faster
                 (Path(making) / "linked").rename(done)
     return done / PACKAGE / INSTALLATION
 
 
-def _link_or_copy(source: str, target: str) -> None:
+def link_or_copy(source: str, target: str) -> None:
+    """A hard link where that can be, which costs no space."""
     try:
         os.link(source, target)
     except OSError:  # another file system, or files that are not ours
