@@ -4,16 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from service.config.settings import Settings
+from service.devtools.standalone import POSTGRES, require
 
 
 @contextmanager
 def database_url(settings: Settings) -> Iterator[str]:
-    """Where the database is; an embedded one runs until the end of the block."""
+    """Where the database is; an embedded one runs until the end of the block.
+
+    Raises NotInstalled where there is neither.
+    """
     if settings.database_url is not None:
         yield settings.database_url
         return
     from service.devtools.embedded_postgres import EmbeddedPostgres  # noqa: PLC0415 - an extra
 
+    require(POSTGRES)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     postgres = EmbeddedPostgres.under(settings.data_dir)
     postgres.start()

@@ -29,6 +29,7 @@ from service.devtools import upstream
 from service.devtools.children import Child, ChildFailed, running
 from service.devtools.development_secret import signing_keys
 from service.devtools.port import listening_port
+from service.devtools.standalone import POSTGRES, require
 from service.domain.jobs import JobStatus
 
 FAILURE = 1
@@ -160,6 +161,8 @@ def demo(*, stay: bool, stand_in: bool, as_json: bool) -> None:
     """Start everything, bring 25 papers of cs.AI in, and explain what happened."""
     settings = load_settings(quiet=True)
     settings = replace(settings, port=listening_port(settings.host, settings.port))
+    if settings.is_embedded:
+        require(POSTGRES)
     make_token(settings)  # fails now rather than after everything has started
     say = console(sys.stderr if as_json else sys.stdout)
     told = Demo(settings, say, stand_in=stand_in, stay=stay, as_json=as_json)

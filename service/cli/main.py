@@ -11,6 +11,7 @@ from service import __version__
 from service.cli.output import safe
 from service.config.settings import SettingsError
 from service.devtools.postgres_programs import EmbeddedPostgresError
+from service.devtools.standalone import NotInstalled
 from service.domain.errors import ServiceError
 
 USAGE_ERROR = 2  # also: a setting is wrong
@@ -80,7 +81,7 @@ def main() -> None:
     except ProblemError as err:
         _say(explain_problem(err))
         sys.exit(FAILURE)
-    except (ServiceError, ClientError, EmbeddedPostgresError) as err:
+    except (ServiceError, ClientError, EmbeddedPostgresError, NotInstalled) as err:
         _say(str(err))
         sys.exit(FAILURE)
     sys.exit(code if isinstance(code, int) else 0)

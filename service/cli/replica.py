@@ -4,19 +4,24 @@ For demos and load tests; tests of ours run it inside their own process with
 `service.devtools.stand_in.server.running_replica`.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.devtools.stand_in.corpus import MAX_PAPERS
 from service.devtools.stand_in.faults import KINDS, BadFault, RateFault
 from service.devtools.stand_in.recordings import BadFolder
-from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
+from service.devtools.standalone import PDF_WRITER, require
+
+if TYPE_CHECKING:
+    from service.devtools.stand_in.server import Replica, ReplicaOptions
 
 
 class FaultType(click.ParamType[RateFault]):
@@ -81,6 +86,9 @@ def replica(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's
 
     Ends with exit code 0 on SIGTERM or Ctrl-C.
     """
+    require(PDF_WRITER)
+    from service.devtools.stand_in.server import ReplicaOptions  # noqa: PLC0415 - an extra
+
     try:
         _runner()(_serve(ReplicaOptions(**options), as_json=as_json))
     except (OSError, BadFolder) as error:
@@ -101,6 +109,8 @@ async def _serve(options: ReplicaOptions, *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    from service.devtools.stand_in.server import running_replica  # noqa: PLC0415 - an extra
+
     async with running_replica(options) as running:
         click.echo(_announcement(running, as_json=as_json))
         await stopped.wait()

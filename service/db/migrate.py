@@ -11,7 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-SCRIPTS = Path(__file__).parents[2] / "migrations"
+_INSTALLED = Path(__file__).parents[1] / "_migrations"  # where a wheel puts them
+SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "migrations"
 
 
 def alembic_config(connection: Connection | None = None) -> Config:

