@@ -1,10 +1,15 @@
 """The database of a command: the one at DATABASE_URL, else an embedded PostgreSQL."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from service.config.settings import Settings
 from service.devtools.standalone import POSTGRES, require
+
+if TYPE_CHECKING:
+    from service.config.settings import Settings
 
 
 @contextmanager
@@ -16,7 +21,7 @@ def database_url(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
-    from service.devtools.embedded_postgres import EmbeddedPostgres  # noqa: PLC0415 - an extra
+    from service.devtools.embedded_postgres import EmbeddedPostgres
 
     require(POSTGRES)
     settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,6 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from marshmallow import ValidationError
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # the naming rules of S3
 NO_URL = "must be an http:// or https:// URL"
@@ -40,6 +38,9 @@ def http_url(text: str) -> None:
 
 def postgres_url(text: str) -> None:
     """A database."""
+    from sqlalchemy import make_url  # noqa: PLC0415 - takes long, and most commands need none
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # no URL, or a port that is none
@@ -54,6 +55,8 @@ def shown_postgres(text: str) -> str:
     It is taken apart as it is for connecting, and that is not how others do it: a password
     may hold `/`, `?` and `#`.
     """
+    from sqlalchemy import make_url  # noqa: PLC0415 - as above
+
     url = make_url(text)
     has_user = url.username is not None or url.password is not None
     if text.count("@") != has_user:  # one that stands for itself may end a password, or not
