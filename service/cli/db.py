@@ -77,7 +77,7 @@ def prune(days: int, *, yes: bool) -> None:
 def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the database; ARGUMENTS are psql's own."""
     from service.cli.database import database_url
-    from service.db.engine import without_password
+    from service.db.addresses import without_password
 
     with database_url(load_settings(quiet=True)) as url:
         program = psql_binary() or "psql"

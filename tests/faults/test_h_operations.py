@@ -16,7 +16,8 @@ import pytest
 from pypdfium2.version import PDFIUM_INFO
 from sqlalchemy import make_url
 
-from service.db.engine import Database, create_engine, libpq_url
+from service.db.addresses import libpq_url
+from service.db.engine import Database, create_engine
 from service.db.papers import PaperStore
 from service.devtools.postgres_programs import binaries
 from service.domain.jobs import JobStatus
