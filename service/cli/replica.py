@@ -99,9 +99,8 @@ def replica(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's
 
     Ends with exit code 0 on SIGTERM or Ctrl-C.
     """
-    from service.devtools.stand_in.recordings import BadFolder
-
     require(PDF_WRITER)
+    from service.devtools.stand_in.recordings import BadFolder
     from service.devtools.stand_in.server import ReplicaOptions
 
     try:
