@@ -35,7 +35,7 @@ def main(lock: str, *requirements: str) -> int:
     steps.append(([*PIP, "check"], alone))
     for step, environ in steps:
         # held back: what pip says of a step that went well is no news
-        done = subprocess.run(  # noqa: S603 - pip, with words of our own
+        done = subprocess.run(
             step, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
         if done.returncode:
