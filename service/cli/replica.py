@@ -4,22 +4,28 @@ For demos and load tests; tests of ours run it inside their own process with
 `service.devtools.stand_in.server.running_replica`.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.devtools.stand_in.corpus import MAX_PAPERS
-from service.devtools.stand_in.faults import KINDS, BadFault, RateFault
-from service.devtools.stand_in.recordings import BadFolder
-from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
+from service.devtools.standalone import PDF_WRITER, require
+
+if TYPE_CHECKING:
+    from service.devtools.stand_in.faults import RateFault
+
+if TYPE_CHECKING:
+    from service.devtools.stand_in.server import Replica, ReplicaOptions
 
 
-class FaultType(click.ParamType[RateFault]):
+class FaultType(click.ParamType["RateFault"]):
     """A fault as it is written on the command line."""
 
     name = "fault"
@@ -28,12 +34,25 @@ class FaultType(click.ParamType[RateFault]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> RateFault:
         """The fault that `value` describes; a usage error when it is none."""
+        from service.devtools.stand_in.faults import BadFault, RateFault
+
         if isinstance(value, RateFault):
             return value
         try:
             return RateFault.read(str(value))
         except BadFault as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class FaultOption(click.Option):
+    """An option whose help names the kinds of faults, looked up when it is shown."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """What `--help` shows, with the kinds."""
+        from service.devtools.stand_in.faults import KINDS
+
+        known = super().get_help_record(ctx)
+        return known and (known[0], f"{known[1]} Kinds: {', '.join(KINDS[1:])}.")
 
 
 @click.command()
@@ -54,9 +73,8 @@ class FaultType(click.ParamType[RateFault]):
     "faults",
     type=FaultType(),
     multiple=True,
-    help="rate=0.05,kind=503[,lane=api|pdf][,retry_after=7]; may be repeated. Kinds: "
-    + ", ".join(KINDS[1:])
-    + ".",
+    help="rate=0.05,kind=503[,lane=api|pdf][,retry_after=7]; may be repeated.",
+    cls=FaultOption,
 )
 @click.option("--latency", type=click.FloatRange(0, 60), default=0.0, help="Seconds before a PDF.")
 @click.option(
@@ -81,6 +99,10 @@ def replica(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's
 
     Ends with exit code 0 on SIGTERM or Ctrl-C.
     """
+    require(PDF_WRITER)
+    from service.devtools.stand_in.recordings import BadFolder
+    from service.devtools.stand_in.server import ReplicaOptions
+
     try:
         _runner()(_serve(ReplicaOptions(**options), as_json=as_json))
     except (OSError, BadFolder) as error:
@@ -90,7 +112,7 @@ def replica(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     """What runs the server: uvloop where there is one."""
     try:
-        import uvloop  # noqa: PLC0415 - not on every platform
+        import uvloop
     except ImportError:
         return asyncio.run
     return uvloop.run
@@ -101,6 +123,8 @@ async def _serve(options: ReplicaOptions, *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    from service.devtools.stand_in.server import running_replica
+
     async with running_replica(options) as running:
         click.echo(_announcement(running, as_json=as_json))
         await stopped.wait()
