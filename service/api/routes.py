@@ -12,6 +12,7 @@ from service.api.handlers import (
     ops,
     paper_files,
     papers,
+    problem_pages,
     schedules,
     stats,
 )
@@ -22,6 +23,7 @@ PAPERS = "/api/v1/papers"
 SCHEDULES = "/api/v1/schedules"
 
 # No token is asked for here; compared exactly, never by pattern.
+PROBLEMS = "/problems/"
 PUBLIC_PATHS = frozenset(
     {
         *("/healthz", "/readyz", "/metrics"),
@@ -29,6 +31,11 @@ PUBLIC_PATHS = frozenset(
         *(file.path for file in STATIC_FILES),
     }
 )
+
+
+def is_public(path: str) -> bool:
+    """Whether `path` is answered without a token."""
+    return path in PUBLIC_PATHS or path.startswith(PROBLEMS)
 
 
 def status_route(app: web.Application) -> web.AbstractRoute:
@@ -67,5 +74,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/metrics", metrics.show_metrics)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
     app.router.add_get("/openapi.json", docs.show_description)
+    app.router.add_get(f"{PROBLEMS}{{code:[^/]+}}", problem_pages.show_problem)
     for path, handler in static_routes():
         app.router.add_get(path, handler)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.db.pgbouncer import expect_pooler, is_pooled
-from service.domain.errors import DatabaseUnavailable
+from service.domain.errors import DatabaseUnavailable, TransactionConflict
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -46,6 +46,7 @@ _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
 
 READ_ONLY = "25006"
+CONFLICTS = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing was changed
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
 
 
@@ -236,6 +237,8 @@ class Database:
                             await conn.invalidate()
                         raise
         except FAILURES as err:
+            if _state(err) in CONFLICTS:
+                raise TransactionConflict("the database is not available") from err
             if is_transient(err) or is_behind(err):
                 raise DatabaseUnavailable("the database is not available") from err
             raise

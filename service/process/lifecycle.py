@@ -6,7 +6,6 @@ later, or come back. Work begins once the schema is the one this code is for.
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,9 +13,9 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from dataclasses import dataclass
 
 import structlog
-from aiohttp import hdrs, web
-from aiohttp.abc import AbstractAccessLogger
+from aiohttp import web
 
+from service.api.access_log import AccessLog
 from service.api.handlers.health import READINESS
 from service.api.job_watch import JOB_WATCH
 from service.api.server import ConnectionLimits, Runner, affordable
@@ -35,10 +34,7 @@ START_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
 CLOSE_SECONDS = 2.0  # of the drain, kept for closing connections
 
-_READING = (hdrs.METH_GET, hdrs.METH_HEAD)
-
 _log = structlog.get_logger(__name__)
-_level = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,23 +213,3 @@ async def _prepared(settings: Settings, url: str, stopping: asyncio.Event) -> bo
         return False
     finally:
         await engine.dispose()
-
-
-class AccessLog(AbstractAccessLogger):
-    """One line for each request: no query string, no headers, so no token."""
-
-    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Log a request that took `time` seconds.
-
-        Reads that went well are nearly all requests, thousands in a second; a line
-        for each would cost more than its answer, so they are for `debug`.
-        """
-        is_routine = response.status < 400 and request.method in _READING
-        if is_routine and not _level.isEnabledFor(logging.DEBUG):
-            return
-        facts = {"method": request.method, "path": request.path[:200], "status": response.status}
-        facts["milliseconds"] = round(time * 1000, 1)
-        if is_routine:
-            _log.debug("request answered", **facts)
-        else:
-            _log.info("request answered", **facts)

@@ -174,8 +174,8 @@ def test_what_is_no_id_is_refused_by_name(text, named):
 
 
 @given(IDS, st.sampled_from(["{}", "arXiv:{}", "https://arxiv.org/abs/{}", "10.48550/arXiv.{}"]))
-def test_every_id_may_be_pasted_in_every_dress(arxiv_id, dress):
-    assert ArxivId.pasted(dress.format(arxiv_id)) == arxiv_id
+def test_every_id_may_be_pasted_in_every_dress(arxiv_id, apply):
+    assert ArxivId.pasted(apply.format(arxiv_id)) == arxiv_id
 
 
 @given(st.text(max_size=250) | st.text(max_size=60).map("https://arxiv.org/abs/{}".format))

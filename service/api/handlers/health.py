@@ -111,5 +111,7 @@ async def ready(request: web.Request) -> web.Response:
     """GET /readyz → 200, or 503 naming what is not in order."""
     missing = await request.app[READINESS].missing()
     if missing:
-        return problem(503, "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"})
+        return problem(
+            request, "not_ready", "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"}
+        )
     return json_response({"status": "ready"})

@@ -25,6 +25,7 @@ from service.api.openapi.operation import (
     json_answer,
 )
 from service.api.request_body import read_json, read_no_body
+from service.api.root_path import public_path
 from service.api.schemas.ingestion_request import (
     SUBMISSION_EXAMPLE,
     IngestionRequestSchema,
@@ -143,7 +144,7 @@ def _recorded(
         "search_criteria": criteria,
         **more,
     }
-    return json_response(body, status=202, headers={"Location": str(location)})
+    return json_response(body, status=202, headers={"Location": public_path(request.app, location)})
 
 
 @describe(
@@ -217,7 +218,7 @@ async def cancel_job(request: web.Request) -> web.Response:
         require_ownership(request, await JobStore(conn).requested_by(job_id))
         outcome = await JobStore(conn).cancel(job_id)
     if outcome == "not found":
-        raise NotFound("Job not found")
+        raise NotFound("Job not found", code="job_not_found")
     if outcome != "cancelled":
         raise Conflict(f"The job is {outcome}")
     return json_response({"message": f"Job {job_id} cancelled successfully"})
@@ -227,7 +228,7 @@ def job_id_of(request: web.Request) -> UUID:
     """The job id in the path, in its usual form only; raises NotFound for any other text."""
     found = uuid_of(request.match_info["job_id"])
     if found is None:
-        raise NotFound("Job not found")
+        raise NotFound("Job not found", code="job_not_found")
     return found
 
 

@@ -71,7 +71,7 @@ _NO_TEXT = "The text of this paper has not been extracted"
     },
     problems={
         404: "The PDF of this paper has not been fetched",
-        412: "The content is another than the one in If-Match",
+        412: "Precondition failed",
         416: "The file has no byte in this range",
     },
 )
@@ -81,7 +81,7 @@ async def get_pdf(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].transaction() as conn:
         row = await HeldPaperStore(conn).get(arxiv_id)
     if row.pdf_path is None:
-        raise NotFound(_NO_PDF[PdfState(row.pdf_state)])
+        raise NotFound(_NO_PDF[PdfState(row.pdf_state)], code="pdf_not_found")
     tag = row.pdf_sha256
     headers = {**_HEADERS, "ETag": f'"{tag}"', "Accept-Ranges": "bytes"}
     require_match(request, tag)
@@ -123,7 +123,7 @@ def _file_name(row: Any) -> str:  # noqa: ANN401 - a row of HeldPaperStore
     problems={
         404: "The text of this paper has not been extracted",
         406: "None of the media types in Accept can be answered at this path",
-        412: "The content is another than the one in If-Match",
+        412: "Precondition failed",
     },
 )
 async def get_text(request: web.Request) -> web.StreamResponse:
@@ -133,7 +133,8 @@ async def get_text(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].transaction() as conn:
         row = await HeldPaperStore(conn).get_text(arxiv_id)
     if row.content is None:
-        raise NotFound(_NO_PDF.get(PdfState(row.pdf_state), _NO_TEXT))
+        message = _NO_PDF.get(PdfState(row.pdf_state), _NO_TEXT)
+        raise NotFound(message, code="text_not_found")
     tag = f"{row.version}-{row.extracted_at.timestamp():.6f}-{kind.rpartition('/')[2]}"
     headers = {**_HEADERS, "ETag": f'"{tag}"', "Vary": "Accept"}
     require_match(request, tag)

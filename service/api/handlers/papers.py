@@ -121,7 +121,7 @@ def arxiv_id_of(request: web.Request) -> ArxivId:
     """The id in the path, of either style; raises NotFound for any other text."""
     with suppress(ValueError):
         return ArxivId.parse(request.match_info["arxiv_id"])
-    raise NotFound("Paper not found")
+    raise NotFound("Paper not found", code="paper_not_found")
 
 
 def _key(row: Any) -> PaperKey:  # noqa: ANN401 - a row of HeldPaperStore

@@ -19,6 +19,7 @@ from service.api.openapi.operation import (
 )
 from service.api.pagination import Listed, next_link
 from service.api.request_body import read_json
+from service.api.root_path import public_path
 from service.api.schemas.jobs import MessageSchema
 from service.api.schemas.loading import load, load_query
 from service.api.schemas.schedules import (
@@ -63,7 +64,9 @@ async def add(request: web.Request) -> web.Response:
     async with request.app[DATABASE].transaction() as conn:
         row = await add_schedule(conn, wanted, caller=request[PRINCIPAL].caller)
     location = request.app.router["schedule"].url_for(schedule_id=str(row.id))
-    return json_response(_document(row), status=201, headers={"Location": str(location)})
+    return json_response(
+        _document(row), status=201, headers={"Location": public_path(request.app, location)}
+    )
 
 
 @describe(
@@ -147,7 +150,7 @@ async def remove(request: web.Request) -> web.Response:
 def _id_of(request: web.Request) -> UUID:
     found = uuid_of(request.match_info["schedule_id"])
     if found is None:
-        raise NotFound("Schedule not found")
+        raise NotFound("Schedule not found", code="schedule_not_found")
     return found
 
 

@@ -36,6 +36,7 @@ _COUNT: Mapping[str, Any] = {"type": "integer", "minimum": 0}
 _PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "job_id": ("The id of a job.", _UUID_FORM, JOB_ID_EXAMPLE),
     "schedule_id": ("The id of a schedule.", _UUID_FORM, SCHEDULE_ID_EXAMPLE),
+    "code": ("The code of a problem.", _TEXT, "job_not_found"),
     "arxiv_id": (
         "An arXiv id of either style; with a version only if that one is held.",
         Id.keywords,

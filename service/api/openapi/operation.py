@@ -43,13 +43,42 @@ _WITH_BODY = {
     413: "The request body is too large",
     415: "the body must be application/json",
 }
-_CODES = {429: "rate_exceeded"}
 _HEADERS: Mapping[int, Sequence[str]] = {
     401: ("WWW-Authenticate",),
     429: _LIMITED,
     500: ("Retry-After",),
     503: ("Retry-After",),
     416: ("Content-Range",),
+}
+
+
+_CODES = {  # the usual one of a status
+    400: "malformed_request",
+    401: "unauthenticated",
+    403: "not_allowed",
+    404: "paper_not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "body_too_slow",
+    409: "conflict",
+    410: "token_expired",
+    412: "precondition_failed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+    417: "expectation_failed",
+    422: "invalid_request",
+    429: "rate_exceeded",
+    500: "internal_error",
+    503: "database_unavailable",
+}
+_CODE_OF_DETAIL = {
+    NO_JOB: "job_not_found",
+    NO_SCHEDULE: "schedule_not_found",
+    "Route not found": "route_not_found",
+    "Not ready": "not_ready",
+    "Too many connections": "overloaded",
+    "Failed to get job status": "database_unavailable",
 }
 
 
@@ -156,17 +185,18 @@ class Operation:
 
 def problem_example(status: int, detail: str) -> dict[str, Any]:
     """A problem as it is answered."""
+    code = _CODE_OF_DETAIL.get(detail.partition(":")[0]) or _CODES[status]
     document: dict[str, Any] = {
-        "type": "about:blank",
+        "type": f"/problems/{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        "code": code,
+        "request_id": "5f0c7e1a9b3d4e21-2a",
     }
     prefix = "The request is invalid: "
     if detail.startswith(prefix):
         document["errors"] = {detail.removeprefix(prefix): ["Unknown field."]}
-    if status in _CODES:
-        document["code"] = _CODES[status]
     return document
 
 

@@ -107,11 +107,12 @@ class StatusSchema(Schema):
 class ProblemSchema(Schema):
     """A problem (RFC 9457)."""
 
-    type = fields.String(required=True, validate=validate.Equal("about:blank"))
+    type = fields.String(required=True, validate=validate.Regexp(r"/problems/[a-z_]+$"))
     title = fields.String(required=True, metadata=said("The phrase of the status."))
     status = fields.Integer(required=True, validate=validate.Range(400, 599))
     detail = fields.String(required=True, metadata=said("What is wrong, in a fixed safe text."))
-    code = fields.String(metadata=said("A stable word for programs."))
+    code = fields.String(required=True, metadata=said("A stable word for programs."))
+    request_id = fields.String(required=True, metadata=said("Names the request in the log."))
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
