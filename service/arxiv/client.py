@@ -7,10 +7,8 @@ foreign exceptions are dealt with below.
 """
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import replace
 
 from aiohttp import ClientResponse, ClientSession
 from multidict import CIMultiDictProxy
@@ -27,7 +25,7 @@ from service.arxiv.http import Answer, Exchange, answered_at, user_agent, within
 from service.arxiv.limits import ClientLimits
 from service.arxiv.pace import Channel, RateLimiter, Requester
 from service.arxiv.pdf_response import Forbidden, PdfStream, ends_at, range_headers
-from service.arxiv.query import ApiRequest, api_request, ids_asked
+from service.arxiv.query import ApiRequest, api_request
 from service.arxiv.redirects import MAX_HOPS, next_hop, too_many_hops
 from service.arxiv.retry_after import retry_after
 from service.domain.errors import (
@@ -40,14 +38,12 @@ from service.domain.errors import (
     UpstreamUnreachable,
 )
 from service.domain.identifiers import ArxivId
-from service.domain.jobs import Criteria
 from service.domain.papers import Page
 
 PARSED_IN_PLACE_BYTES = 256 * 1024  # about 20 ms of parsing; more goes to a thread
 
 _THROTTLED_BODY = b"rate exceeded"  # HTTP 200, text/plain, from the cache in front of arXiv
 _PASSING = frozenset({408, 425})  # 4xx by number, but it was the moment, not the question
-_SUBJECT_CLASS = re.compile(r"\.[A-Z]{2}(?=/)")
 
 
 class ArxivClient:
@@ -73,25 +69,22 @@ class ArxivClient:
         self._limits = limits or ClientLimits()
         self._exchange = Exchange(session, user_agent(contact), self._limits)
 
-    async def page(self, criteria: Criteria, *, offset: int, size: int, asker: Requester) -> Page:
-        """The `size` results of `criteria` from `offset` on (or ids of its list, if it has one).
+    async def page(self, params: Mapping[str, str], asker: Requester) -> Page:
+        """The page of the query API that these parameters ask for (see `query`).
 
         An empty page is returned as it is, though arXiv may promise more: ask
         again before believing it. Raises RateLimited (arXiv wants silence,
         which the whole fleet now keeps), Outage (arXiv is away for whoever
         asks; likewise), UpstreamRejected, RedirectRefused, what `asker` raises,
-        UpstreamUnavailable after `limits.attempts` broken answers in a row, and
-        ValueError for a page that may never be asked for.
+        and UpstreamUnavailable after `limits.attempts` broken answers in a row.
         """
-        request = api_request(self._api_url, criteria, offset=offset, size=size)
+        request = api_request(self._api_url, params)
         try:
             page: Page = await self._retrying()(self._one_page, request, asker)
         except UpstreamFaulty as err:
             tries = self._limits.attempts
             message = f"arXiv gave no usable answer in {tries} tries; the last: {err}"
             raise UpstreamUnavailable(message, attempts=tries) from err
-        if criteria.ids and not criteria.has_terms:
-            return _with_missing(page, ids_asked(criteria, offset=offset, size=size))
         return page
 
     def open_pdf(
@@ -235,21 +228,3 @@ async def _parsed(body: bytes) -> Page:
     if len(body) <= PARSED_IN_PLACE_BYTES:
         return atom.parse(body)
     return await asyncio.to_thread(atom.parse, body)
-
-
-def _with_missing(page: Page, asked: Sequence[ArxivId]) -> Page:
-    """`page` with the ids asked for and not returned.
-
-    The old server answered an unknown id with an entry without an id; such an
-    entry says nothing that `missing` does not say better, so it is dropped.
-    """
-    named = [error for error in page.errors if error.arxiv_id]
-    returned = {paper.arxiv_id.paper for paper in page.papers}
-    returned |= {error.arxiv_id for error in named if error.arxiv_id}
-    missing = tuple(one for one in dict.fromkeys(asked) if _canonical(one) not in returned)
-    return replace(page, missing=missing, errors=tuple(named) if missing else page.errors)
-
-
-def _canonical(arxiv_id: ArxivId) -> str:
-    """The paper as arXiv names it in answers: `math/0309136` for `math.GT/0309136`."""
-    return _SUBJECT_CLASS.sub("", arxiv_id.paper)

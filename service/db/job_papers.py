@@ -40,6 +40,12 @@ _BEFORE = {
     PaperState.UNAVAILABLE: OPEN_STATES,
 }
 
+_MET = text(
+    "WITH RECURSIVE retried AS (SELECT id, retry_of FROM jobs WHERE id = :job"
+    " UNION SELECT j.id, j.retry_of FROM jobs j JOIN retried r ON j.id = r.retry_of)"
+    " SELECT count(DISTINCT p.arxiv_id) FROM job_papers p JOIN retried r ON p.job_id = r.id"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJobPaper:
@@ -78,6 +84,12 @@ class JobPaperStore:
             job_papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
         )
         return set((await self._conn.execute(statement)).scalars())
+
+    async def count_with_retried(self, job_id: UUID) -> int:
+        """How many papers the job, and those that it is a retry of in turn, have met: each once."""
+        counted = await self._conn.execute(_MET, {"job": job_id})
+        count: int = counted.scalar_one()
+        return count
 
     async def list_of_job(
         self, job_id: UUID, states: Sequence[PaperState], *, limit: int, after: str = ""

@@ -200,30 +200,39 @@ class JobStore:
             .values(harvest_starts=0, harvest_attempts=jobs.c.harvest_attempts + int(failed))
         )
 
-    async def lock_at(self, job_id: UUID, checkpoint: Checkpoint | None) -> bool:
-        """Lock the running job if its checkpoint is still `checkpoint`; False: somebody went on.
+    async def lock_at(self, job_id: UUID, checkpoint: Mapping[str, Any] | None) -> bool:
+        """Lock the running job if its checkpoint is still this document; False: somebody went on.
 
         The compare half of compare-and-set; `advance` in the same transaction is
         the other. Every transaction that touches a job's papers locks the job first.
         """
         return await self._first(_running_at(job_id, checkpoint).with_for_update()) is not None
 
-    async def is_at(self, job_id: UUID, checkpoint: Checkpoint | None) -> bool:
-        """Whether the job runs and its checkpoint still is `checkpoint`; nothing is locked."""
+    async def is_at(self, job_id: UUID, checkpoint: Mapping[str, Any] | None) -> bool:
+        """Whether the job runs and its checkpoint still is this document; nothing is locked."""
         return await self._first(_running_at(job_id, checkpoint)) is not None
 
     async def advance(
-        self, job_id: UUID, cursor: Checkpoint, *, counters: Mapping[str, int], total: int | None
+        self,
+        job_id: UUID,
+        checkpoint: Checkpoint,
+        *,
+        counters: Mapping[str, int],
+        total: int | None,
+        keeps_attempts: bool = False,
     ) -> None:
-        """Move the checkpoint to `cursor` and the counters by what its rows changed."""
+        """Move to `checkpoint`, and the counters by what its rows changed.
+
+        Failed tries of the step are forgotten, unless it is to be made again.
+        """
         await self._conn.execute(
             update(jobs)
             .where(jobs.c.id == job_id)
             .values(
-                checkpoint=cursor.dump(),
+                checkpoint=checkpoint.dump(),
                 papers_total=jobs.c.papers_total if total is None else total,
-                is_harvested=cursor.is_harvested,
-                harvest_attempts=0,
+                is_harvested=checkpoint.done,
+                harvest_attempts=jobs.c.harvest_attempts if keeps_attempts else 0,
                 harvest_starts=0,
                 **{name: jobs.c[name] + step for name, step in counters.items() if step},
             )
@@ -293,10 +302,10 @@ class JobStore:
         return (await self._conn.execute(statement)).first()
 
 
-def _running_at(job_id: UUID, checkpoint: Checkpoint | None) -> Select[Any]:
+def _running_at(job_id: UUID, checkpoint: Mapping[str, Any] | None) -> Select[Any]:
     expected: ColumnElement[Any] = null()
     if checkpoint is not None:
-        expected = literal(checkpoint.dump(), JSONB)
+        expected = literal(checkpoint, JSONB)
     return select(jobs.c.id).where(
         jobs.c.id == job_id,
         jobs.c.status == JobStatus.RUNNING,

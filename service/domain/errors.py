@@ -26,6 +26,7 @@ ServiceError
 │   └── KeysUnavailable            tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
+    ├── UpstreamIncomplete  arXiv brought less than it had told
     ├── UpstreamUnavailable arXiv stayed away for the whole budget
     ├── Unavailable         withdrawn or missing at arXiv
     ├── BadPdf              not a PDF, corrupt, encrypted, too large, over a limit
@@ -246,6 +247,16 @@ class UpstreamRejected(PermanentError):
     """arXiv understood the query and refuses it."""
 
     code = "upstream_rejected_query"
+
+
+class UpstreamIncomplete(PermanentError):
+    """arXiv brought fewer papers than it said there are: `missing` of them."""
+
+    code = "upstream_incomplete"
+
+    def __init__(self, missing: int) -> None:
+        super().__init__(f"arXiv did not bring {missing} of the papers that it says there are")
+        self.missing = missing
 
 
 class UpstreamUnavailable(PermanentError):

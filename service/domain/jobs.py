@@ -100,13 +100,6 @@ class IngestionRequest:
         ids = self.criteria.ids
         return min(len(ids), self.max_papers) if ids else self.max_papers
 
-    def total_of(self, matches: int) -> int:
-        """How many papers the job will bring in when its query matches `matches`."""
-        if self.criteria.ids:
-            return self.estimated_papers
-        reachable = min(matches, SEARCH_WINDOW) - self.criteria.start
-        return max(0, min(reachable, self.max_papers))
-
     def dump(self) -> dict[str, Any]:
         """The request as stored and shown: JSON, in the caller's words, defaults filled in."""
         criteria = {

@@ -5,14 +5,16 @@ before the (k+1)-th of any, so that jobs of the same urgency take turns and a
 large one does not hold up a small one.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
-from service.domain.checkpoint import Checkpoint
 from service.domain.jobs import Priority
 from service.worker.task import Task
 
 HARVEST = "harvest"
 PDF = "pdf"
+
+HARVEST_VERSION = 2  # 1: checkpoints without a source, which only older workers write
 
 _STEP = 10_000_000  # positions within one level; three levels fit into an int4
 _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}
@@ -22,25 +24,27 @@ LEVELS = {level: (_LEVEL[level], _LEVEL[level] + _STEP - 1) for level in reverse
 
 
 def harvest_task(
-    job_id: UUID, priority: Priority, cursor: Checkpoint | None, *, position: int
+    job_id: UUID,
+    priority: Priority,
+    number: int | None,
+    *,
+    position: int,
+    delay: timedelta | None = None,
 ) -> Task:
-    """The next page of a job that has brought in `position` papers.
+    """The next step of a job that has met `position` papers, not before `delay` has passed.
 
-    Taking over the papers of another job comes before the first page, under its own key.
-    The task is for this page only: who runs it late, finds the job at another and leaves it.
-    Without a cursor it is for any page.
+    It is for the step of this `number` only (`Checkpoint.task`): who runs it late, finds
+    the job at another and leaves it. Without a number it is for any step.
     """
     return Task(
         kind=HARVEST,
         job_id=job_id,
-        key="any" if cursor is None else _key(cursor),
-        payload={"page": {} if cursor is None else cursor.page},
+        key="any" if number is None else str(number),
+        payload={"page": {} if number is None else {"task": number}},
         priority=_ranked(priority, position),
+        delay=delay,
+        version=HARVEST_VERSION,
     )
-
-
-def _key(cursor: Checkpoint) -> str:
-    return "retry" if cursor.is_taking_over else f"{cursor.offset}.{cursor.empty_pages}"
 
 
 def pdf_task(

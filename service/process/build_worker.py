@@ -21,7 +21,7 @@ from service.extraction.pool import ExtractLimits, Extractor
 from service.extraction.quarantine import Readers
 from service.files.store import PdfStore
 from service.jobs.fulltext import FetchPdf, PdfTools
-from service.jobs.harvest import HarvestPage
+from service.jobs.harvest import HarvestStep
 from service.jobs.maintenance.maintenance import run_maintenance
 from service.jobs.quotas import Quotas
 from service.jobs.results import ResultWriter
@@ -29,6 +29,10 @@ from service.jobs.schedules import keep_schedules
 from service.jobs.tasks import HARVEST, PDF
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
+from service.sources.id_list import IdListSource
+from service.sources.paging import Repeats
+from service.sources.registry import Sources
+from service.sources.search import SearchSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
 from service.worker.runner import run_work
@@ -93,7 +97,9 @@ async def running_worker(
         queue = await stack.enter_async_context(
             database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
-        engine = _engine(settings, queue, tools, arxiv, listen_url=url)
+        engine = _engine(
+            settings, queue, tools, _sources(arxiv, limits or ClientLimits()), listen_url=url
+        )
         running, *companions = await stack.enter_async_context(
             beside(
                 engine.run(),
@@ -147,11 +153,17 @@ async def _arxiv_client(
         )
 
 
+def _sources(arxiv: ArxivClient, limits: ClientLimits) -> Sources:
+    """All sources of papers that jobs may name: each new one is a line here."""
+    repeats = Repeats(first=limits.retry_first)
+    return Sources([SearchSource(arxiv, repeats), IdListSource(arxiv, repeats)])
+
+
 def _engine(
-    settings: Settings, queue: Database, tools: PdfTools, arxiv: ArxivClient, *, listen_url: str
+    settings: Settings, queue: Database, tools: PdfTools, sources: Sources, *, listen_url: str
 ) -> Engine:
     async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
-        work = HarvestPage(job_id, payload.get("page", {}), tools.database, arxiv)
+        work = HarvestStep(job_id, payload.get("page", {}), tools.database, sources)
         return await run_work(work, jitter=random.random)
 
     async def pdf(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:

@@ -13,7 +13,8 @@ from service.domain.outcomes import Outcome
 class Task:
     """One unit of work. Among waiting tasks `key` is unique; a second one is not queued.
 
-    `priority`: higher runs first, among equals the one queued first.
+    `priority`: higher runs first, among equals the one queued first. `version` of the
+    payload: workers that do not know it leave the task to others.
     """
 
     kind: str
@@ -22,6 +23,7 @@ class Task:
     payload: Mapping[str, Any]
     priority: int = 0
     delay: timedelta | None = None
+    version: int = 1
 
 
 Handler = Callable[[UUID, Mapping[str, Any]], Awaitable[Outcome]]
