@@ -19,7 +19,7 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
-from service.api.job_status import RenderedStatus, show
+from service.api.job_status import RenderedStatus, render
 from service.api.middlewares.auth import PRINCIPAL
 from service.auth.tokens import REFUSED
 from service.db.changes import hear, versions_of
@@ -230,7 +230,7 @@ class JobWatch:
                 if topic is None:
                     continue  # all of its waiters left meanwhile
                 if job_id in found:
-                    topic.offer(show(found[job_id]))
+                    topic.offer(render(found[job_id]))
                 else:
                     topic.is_gone = True
                 await _notify(tuple(topic.watches))

@@ -15,6 +15,7 @@ from service.api.handlers import (
     schedules,
     stats,
 )
+from service.api.handlers.static_files import STATIC_FILES, static_routes
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
@@ -24,9 +25,8 @@ SCHEDULES = "/api/v1/schedules"
 PUBLIC_PATHS = frozenset(
     {
         *("/healthz", "/readyz", "/metrics"),
-        *("/ops", "/ops/ops.css", "/ops/ops.js"),
-        *("/openapi.json", "/docs"),
-        *(f"/docs/{name}" for name in docs.FILES),
+        "/openapi.json",
+        *(file.path for file in STATIC_FILES),
     }
 )
 
@@ -65,11 +65,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
     app.router.add_get("/metrics", metrics.show_metrics)
-    app.router.add_get("/ops", ops.show_page)
-    app.router.add_get("/ops/ops.css", ops.show_style)
-    app.router.add_get("/ops/ops.js", ops.show_script)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
     app.router.add_get("/openapi.json", docs.show_description)
-    app.router.add_get("/docs", docs.show_page)
-    for name in docs.FILES:
-        app.router.add_get(f"/docs/{name}", docs.show_file)
+    for path, handler in static_routes():
+        app.router.add_get(path, handler)

@@ -14,8 +14,8 @@ from service.api.handlers.jobs import DATABASE, QUOTAS
 from service.api.handlers.metrics import METRICS, Metrics
 from service.api.handlers.paper_files import STORE
 from service.api.handlers.stats import STATS, Stats
+from service.api.job_status import JOB_STATUS_READER, JobStatusReader
 from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
-from service.api.looks import JOB_STATUS_READER, JobStatusReader
 from service.api.middlewares.auth import authentication
 from service.api.middlewares.errors import problems
 from service.api.middlewares.rate_limit import Bounds, RateLimits
@@ -102,12 +102,13 @@ def build_api(
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[READINESS] = Readiness(database, store, callers, published)
     app.on_cleanup.append(lambda app: app[READINESS].close())
-    app[THE_DESCRIPTION] = Description()
     app[SHUTDOWN_DELAY] = ShutdownDelay()
     _look_at(app, database, store)
     _serve_waiters(app, JobWatch(database, is_active=callers.is_active, limits=wait_limits))
-    dressing = ResponseHeaders(lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY])
-    app.on_response_prepare.append(dressing.apply)
+    response_headers = ResponseHeaders(
+        lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY]
+    )
+    app.on_response_prepare.append(response_headers.apply)
     watches: list[Watch] = [
         callers.watch,
         lag.watch,
@@ -118,12 +119,13 @@ def build_api(
         watches.append(published.watch)
     app.cleanup_ctx.append(_watching(watches, first=callers.load))
     add_routes(app)
+    app[THE_DESCRIPTION] = Description(app)
     app[FIRST_HANDLER] = FastPath(
         route=status_route(app),
-        looks=app[JOB_STATUS_READER],
+        statuses=app[JOB_STATUS_READER],
         tokens=tokens,
         is_active=callers.is_active,
-        dressing=dressing,
+        response_headers=response_headers,
         metrics=metrics,
     )
     return app

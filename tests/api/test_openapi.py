@@ -13,8 +13,8 @@ from marshmallow import Schema
 from service.api import pagination
 from service.api.job_status import status_document
 from service.api.openapi.document import document
-from service.api.openapi.operations import TABLE
-from service.api.pages import PAGE_HEADERS
+from service.api.openapi.operation import operations_of
+from service.api.response_headers import PAGE_HEADERS
 from service.api.routes import PUBLIC_PATHS, add_routes
 from service.api.schemas import loading
 from service.api.schemas.fields import Id
@@ -26,7 +26,15 @@ from service.domain.jobs import JobError, Stage
 from tests.api.conftest import GOOD_BODY, PREFIX
 from tests.conftest import make_paper, make_request
 
-DOCUMENT = json.loads(json.dumps(document()))
+
+def of_routes():
+    app = web.Application()
+    add_routes(app)
+    return tuple(operations_of(app))
+
+
+TABLE = of_routes()
+DOCUMENT = json.loads(json.dumps(document(TABLE)))
 BASES = {loading.StrictSchema, pagination.PageQuerySchema}
 
 

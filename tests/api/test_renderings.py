@@ -7,8 +7,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from service.api.job_status import status_document
-from service.api.looks import MAX_LENGTH, REMEMBERED, _remembered, rendered
+from service.api.job_status import MAX_LENGTH, REMEMBERED, _remembered, rendered, status_document
 from service.db.job_rows import to_job
 
 NOON, ONE = "2026-01-01T12:00:00+00:00", "2026-01-01T13:00:00+00:00"

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from service.api.job_status import JOB_STATUS_READER
 from service.api.job_watch import JOB_WATCH, WatchLimits
-from service.api.looks import JOB_STATUS_READER
 from service.api.middlewares.auth import PRINCIPAL
 from service.auth.tokens import Principal
 from tests.api.conftest import JOB, STATUS
@@ -282,4 +282,4 @@ async def test_all_who_wait_for_a_job_share_its_state(api, sql, job):
 
 
 async def _read(api):
-    return await api.app[JOB_STATUS_READER].at(UUID(JOB))
+    return await api.app[JOB_STATUS_READER].get(UUID(JOB))

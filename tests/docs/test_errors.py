@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import service
 from service.api.middlewares import errors
-from service.api.openapi.operations import TABLE
 from service.domain.errors import ServiceError
+from tests.api.test_openapi import TABLE
 
 
 def test_every_error_code_is_documented_and_no_other(document, sources):

@@ -8,18 +8,22 @@ but the newest state, and that once for all.
 
 import asyncio
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from time import time
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
 from service.api.handlers.jobs import job_id_of
-from service.api.job_status import RenderedStatus
+from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH, Watch, WatchLimits
-from service.api.looks import JOB_STATUS_READER
 from service.api.middlewares.auth import PRINCIPAL
+from service.api.negotiation import JSON
+from service.api.openapi.operation import JOBS_TAG, NO_JOB, Answer, Content, describe
+from service.api.schemas.fields import JOB_ID_EXAMPLE
 from service.domain.errors import NotFound, Unauthenticated
 
 EVENT = "status"
@@ -29,11 +33,45 @@ LAST_EVENT_ID = "Last-Event-ID"
 _VERSION = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
+# A stream is text; tools that take it apart find objects of these fields.
+EVENT_SCHEMA: Mapping[str, Any] = {
+    "type": ["string", "object"],
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"const": EVENT},
+        "data": {"type": "string", "contentMediaType": JSON},
+    },
+}
+EVENTS_EXAMPLE = (
+    f'retry: 2000\n\nid: 7\nevent: status\ndata: {{"job_id":"{JOB_ID_EXAMPLE}", …}}\n\n'
+)
+
+
+@describe(
+    name="streamJob",
+    tag=JOBS_TAG,
+    summary="Follow a job",
+    description=(
+        "Server-Sent Events named `status`: the state now, then every change, until the job is"
+        " final, the token expires or the process stops. Their data is the status as JSON,"
+        " their id the number in its ETag; `Last-Event-ID` resumes behind it."
+    ),
+    headers=("Last-Event-ID",),
+    answers={
+        200: Answer(
+            description="The stream.",
+            content={"text/event-stream": Content(EVENT_SCHEMA, EVENTS_EXAMPLE)},
+        ),
+        204: Answer(description="Nothing is left to come."),
+    },
+    problems={404: NO_JOB},
+)
 async def stream_job(request: web.Request) -> web.StreamResponse:
     """GET /job/{job_id}/events → 200, a stream; 204 if nothing is left to come."""
     waiting, job_id, seen = request.app[JOB_WATCH], job_id_of(request), _last_event_id(request)
     with waiting.watch(request, job_id) as watch:
-        shown = watch.saw(await request.app[JOB_STATUS_READER].at(job_id))
+        shown = watch.saw(await request.app[JOB_STATUS_READER].get(job_id))
         if shown.is_final and shown.version == seen:
             return web.Response(status=204)  # a browser that gets it stays away (HTML §9.2)
         stream = _Stream(waiting.limits)

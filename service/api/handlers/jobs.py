@@ -11,14 +11,33 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
-from service.api.conditions import is_seen
-from service.api.job_status import RenderedStatus
+from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH
-from service.api.looks import JOB_STATUS_READER
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
-from service.api.prefer import applied, preferred_wait
+from service.api.negotiation import applied, is_seen, preferred_wait
+from service.api.openapi.operation import (
+    JOBS_TAG,
+    NO_JOB,
+    NOT_MODIFIED,
+    Answer,
+    Content,
+    describe,
+    json_answer,
+)
 from service.api.request_body import read_json, read_no_body
-from service.api.schemas.ingestion_request import load_request
+from service.api.schemas.ingestion_request import (
+    SUBMISSION_EXAMPLE,
+    IngestionRequestSchema,
+    load_request,
+)
+from service.api.schemas.job_status import STATUS_EXAMPLE, StatusSchema
+from service.api.schemas.jobs import (
+    CANCELLED_EXAMPLE,
+    RECORDED_EXAMPLE,
+    RETRIED_EXAMPLE,
+    MessageSchema,
+    RecordedSchema,
+)
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
@@ -37,6 +56,25 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
 
 
+def _recorded_answer(example: object) -> Answer:
+    follow = ("getJob", "cancelJob", "retryJob", "listJobPapers", "streamJob")
+    links = {name: {"job_id": "$response.body#/job_id"} for name in follow}
+    return json_answer("Created.", RecordedSchema, example, headers=("Location",), links=links)
+
+
+@describe(
+    name="createJob",
+    tag=JOBS_TAG,
+    summary="Create a job",
+    description=(
+        "Creates a job and answers at once; a worker does the work. With `Idempotency-Key`"
+        " the same caller may repeat the request, and gets the same job."
+    ),
+    headers=("Idempotency-Key",),
+    body=Content(IngestionRequestSchema, SUBMISSION_EXAMPLE),
+    answers={202: _recorded_answer(RECORDED_EXAMPLE)},
+    problems={422: "The request is invalid: search_query.from_day"},
+)
 async def create_job(request: web.Request) -> web.Response:
     """POST /arxiv → 202. Only records the job; a worker does the work."""
     key = _idempotency_key(request)
@@ -55,6 +93,20 @@ async def create_job(request: web.Request) -> web.Response:
     )
 
 
+@describe(
+    name="retryJob",
+    tag=JOBS_TAG,
+    summary="Retry a job's failed papers",
+    description=(
+        "Creates a new job for the failed papers of a finished one, and for the rest of its list"
+        " if that was not harvested to its end. Takes no body, or `{}`."
+    ),
+    headers=("Idempotency-Key",),
+    body=Content({"type": "object", "additionalProperties": False}, {}),
+    needs_body=False,
+    answers={202: _recorded_answer(RETRIED_EXAMPLE)},
+    problems={404: NO_JOB, 409: "The job has no failed papers"},
+)
 async def retry_job(request: web.Request) -> web.Response:
     """POST /job/{job_id}/retry → 202 with the new job that brings in what this one did not."""
     await read_no_body(request)
@@ -94,6 +146,26 @@ def _recorded(
     return json_response(body, status=202, headers={"Location": str(location)})
 
 
+@describe(
+    name="getJob",
+    tag=JOBS_TAG,
+    summary="Get job status",
+    description=(
+        "The committed row. With `Prefer: wait=N` the answer comes as soon as the job differs"
+        " from the ETag in `If-None-Match`, or after N seconds (60 at most)."
+    ),
+    headers=("If-None-Match", "Prefer"),
+    answers={
+        200: json_answer(
+            "The status.",
+            StatusSchema,
+            STATUS_EXAMPLE,
+            headers=("ETag", "Preference-Applied"),
+        ),
+        304: NOT_MODIFIED,
+    },
+    problems={404: NO_JOB, 500: "Failed to get job status: the database is not available"},
+)
 async def get_job(request: web.Request) -> web.Response:
     """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it.
 
@@ -104,17 +176,17 @@ async def get_job(request: web.Request) -> web.Response:
         return await _get_changed_job(request, job_id, wait)
     if (failed := request.get(FAILED)) is not None:  # a look was taken on the short way
         raise failed
-    return _status_response(request, await request.app[JOB_STATUS_READER].at(job_id))
+    return _status_response(request, await request.app[JOB_STATUS_READER].get(job_id))
 
 
 async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) -> web.Response:
     until = asyncio.get_running_loop().time() + wait.total_seconds()
-    looks = request.app[JOB_STATUS_READER]
+    statuses = request.app[JOB_STATUS_READER]
     with request.app[JOB_WATCH].watch(request, job_id) as watch:
-        shown = watch.saw(await looks.at(job_id))
+        shown = watch.saw(await statuses.get(job_id))
         sent = hdrs.IF_NONE_MATCH in request.headers
         if not shown.is_final and (is_seen(request, shown.tag) or not sent):
-            shown = await watch.newer(shown, until=until) or watch.saw(await looks.at(job_id))
+            shown = await watch.newer(shown, until=until) or watch.saw(await statuses.get(job_id))
     return _status_response(request, shown, headers=applied(wait))
 
 
@@ -130,6 +202,14 @@ def _status_response(
     return response
 
 
+@describe(
+    name="cancelJob",
+    tag=JOBS_TAG,
+    summary="Cancel a job",
+    description="Work in progress stops within seconds. The job stays, and can be looked at.",
+    answers={200: json_answer("Cancelled.", MessageSchema, CANCELLED_EXAMPLE)},
+    problems={404: NO_JOB, 409: "The job is already completed"},
+)
 async def cancel_job(request: web.Request) -> web.Response:
     """DELETE /job/{job_id} → 200; the workers stop within seconds."""
     job_id = job_id_of(request)

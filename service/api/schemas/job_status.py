@@ -1,9 +1,53 @@
 """What `status.py` answers, and every problem, for the description of the API."""
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
-from service.api.schemas.fields import said
+from service.api.schemas.fields import JOB_ID_EXAMPLE, said
+from service.api.schemas.ingestion_request import REQUEST_EXAMPLE
 from service.domain.jobs import JobStatus, Stage
+
+# as the service has answered it: the example in the API description
+_ERRORS = [
+    {
+        "timestamp": "2026-11-22T19:48:43.106475Z",
+        "error": "arXiv has no PDF of this version",
+        "stage": "pdf_download",
+        "arxiv_id": "2210.00001",
+        "code": "unavailable",
+        "attempt": 1,
+    }
+]
+STATUS_EXAMPLE: dict[str, Any] = {
+    "job_id": JOB_ID_EXAMPLE,
+    "status": "completed",
+    "progress": {
+        "papers_fetched": 10,
+        "papers_created": 10,
+        "papers_updated": 0,
+        "pdfs_downloaded": 9,
+        "pdfs_processed": 9,
+        "errors": _ERRORS,
+    },
+    "created_at": "2026-11-22T19:48:42.884717Z",
+    "started_at": "2026-11-22T19:48:42.967237Z",
+    "completed_at": "2026-11-22T19:48:43.731778Z",
+    "errors": _ERRORS,
+    "stats": {
+        "pages_fetched": 1,
+        "papers_total": 10,
+        "papers_skipped": 0,
+        "pdfs_pending": 0,
+        "pdfs_failed": 0,
+        "pdfs_unavailable": 1,
+        "errors_total": 1,
+        "resumed": 0,
+        "elapsed_seconds": 0.765,
+        "eta_seconds": None,
+        "request": REQUEST_EXAMPLE,
+    },
+}
 
 
 class JobErrorSchema(Schema):

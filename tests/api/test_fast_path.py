@@ -9,7 +9,7 @@ from aiohttp import hdrs
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.api.handlers.health import READINESS
-from service.api.looks import JOB_STATUS_READER
+from service.api.job_status import JOB_STATUS_READER
 from service.api.middlewares.rate_limit import Bounds
 from service.api.shutdown_delay import SHUTDOWN_DELAY
 from service.domain.errors import DatabaseUnavailable
@@ -217,7 +217,7 @@ async def test_a_failure_is_told_by_the_long_way_without_a_second_look(api, rout
         looks.append(job_id)
         raise DatabaseUnavailable("the database is not available")
 
-    monkeypatch.setattr(api.app[JOB_STATUS_READER], "at", fail)
+    monkeypatch.setattr(api.app[JOB_STATUS_READER], "get", fail)
 
     async with api.get(URL) as answer:
         document = await answer.json()
@@ -231,7 +231,7 @@ async def test_an_error_of_ours_is_told_without_what_it_says(api, routed, monkey
     async def fail(job_id):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(api.app[JOB_STATUS_READER], "at", fail)
+    monkeypatch.setattr(api.app[JOB_STATUS_READER], "get", fail)
 
     async with api.get(URL) as answer:
         assert answer.status == 500
@@ -239,13 +239,13 @@ async def test_an_error_of_ours_is_told_without_what_it_says(api, routed, monkey
 
 
 async def test_a_stop_in_the_middle_of_a_look_is_told(api, routed, monkeypatch):
-    look = api.app[JOB_STATUS_READER].at
+    look = api.app[JOB_STATUS_READER].get
 
     async def stop_meanwhile(job_id):
         api.app[READINESS].is_stopping = True
         return await look(job_id)
 
-    monkeypatch.setattr(api.app[JOB_STATUS_READER], "at", stop_meanwhile)
+    monkeypatch.setattr(api.app[JOB_STATUS_READER], "get", stop_meanwhile)
 
     async with api.get(URL) as answer:
         assert (answer.status, answer.headers[hdrs.CONNECTION]) == (200, "close")
