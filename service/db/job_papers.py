@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.jobs import waited_for_arxiv
 from service.db.tables import job_papers, jobs, papers
 from service.domain.jobs import JobStatus
 from service.domain.papers import PaperState
@@ -146,8 +147,8 @@ class JobPaperStore:
 
         Returns version, state, attempts (this one included), failures and
         unfinished_reads with what is held of the file: pdf_path, pdf_sha256,
-        pdf_bytes. None when there is nothing to do: the paper has its final
-        state, or the job has.
+        pdf_bytes, and how long the job has waited for arXiv (`waited`). None when there is
+        nothing to do: the paper has its final state, or the job has.
         """
         statement = (
             update(job_papers)
@@ -170,6 +171,10 @@ class JobPaperStore:
                 papers.c.pdf_path,
                 papers.c.pdf_sha256,
                 papers.c.pdf_bytes,
+                select(waited_for_arxiv())
+                .where(jobs.c.id == job_papers.c.job_id)
+                .scalar_subquery()
+                .label("waited"),
             )
         )
         return (await self._conn.execute(statement)).first()

@@ -9,6 +9,7 @@ the step in flight, and a worker that was thought dead changes nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -20,10 +21,12 @@ from service.arxiv.pace import Requester
 from service.db.engine import Database
 from service.db.held_reader import DatabaseHeldReader
 from service.db.jobs import JobStore
-from service.domain.errors import PermanentError, UpstreamUnavailable
+from service.domain.errors import PermanentError, TransientError
 from service.domain.jobs import IngestionRequest, JobError, Stage
 from service.domain.outcomes import Fail, Outcome, Snooze, Succeed
+from service.jobs.patience import patience
 from service.jobs.store_step import Place, StepStorer
+from service.jobs.tasks import ranked
 from service.sources.base import HarvestContext, Step
 from service.sources.registry import Sources
 
@@ -45,6 +48,7 @@ class HarvestAttempt:
     request: Mapping[str, Any]
     checkpoint: Mapping[str, Any] | None
     position: int  # papers the job has met so far
+    waited: timedelta  # for arXiv to come back
 
 
 @dataclass(slots=True)
@@ -71,6 +75,7 @@ class HarvestStep:
             request=row.request,
             checkpoint=row.checkpoint,
             position=row.papers_fetched,
+            waited=row.waited,
         )
 
     async def run(self, attempt: HarvestAttempt) -> None:
@@ -83,7 +88,8 @@ class HarvestStep:
         ends_at = monotonic() + LONGEST_RUN_SECONDS
         ends_task = False
         while not ends_task:
-            step = await self._fetch(request, place)
+            with patience(attempt.waited):
+                step = await self._fetch(request, place, attempt.number)
             if step is None:
                 break
             following = step.following
@@ -115,13 +121,16 @@ class HarvestStep:
                     # A worker that was thought dead must not fail what another goes on with.
                     is_ours = await store.lock_at(self.job_id, self._document)
                     if is_ours and await store.fail(self.job_id):
-                        tries = error.attempts if isinstance(error, UpstreamUnavailable) else None
+                        tries = attempt.number if isinstance(error, TransientError) else None
                         stage = Stage.ARXIV_FETCH
                         what = JobError(stage=stage, message=message, code=code, attempt=tries)
                         await store.add_errors(self.job_id, [what])
+                case Snooze(waiting_for=reason):
+                    if reason is not None:
+                        await store.wait(self.job_id, reason)
+                    await store.release(self.job_id, starts=attempt.crashes + 1, failed=False)
                 case _:
-                    failed = not isinstance(outcome, Snooze)
-                    await store.release(self.job_id, starts=attempt.crashes + 1, failed=failed)
+                    await store.release(self.job_id, starts=attempt.crashes + 1, failed=True)
 
     def _read(self, attempt: HarvestAttempt) -> tuple[IngestionRequest, Place]:
         """What the job is to bring, and where it stands; PermanentError if nobody can read it."""
@@ -138,13 +147,15 @@ class HarvestStep:
         place = Place(document=attempt.checkpoint, checkpoint=checkpoint, position=attempt.position)
         return request, place
 
-    async def _fetch(self, request: IngestionRequest, place: Place) -> Step | None:
+    async def _fetch(self, request: IngestionRequest, place: Place, attempt: int) -> Step | None:
         """The step from `place`; None if nobody wants it any more."""
+        repeats = place.checkpoint.repeats + attempt - 1
+        rank = ranked(request.priority, place.position, repeats=repeats)
         context = HarvestContext(
             job_id=self.job_id,
             request=request,
             held=DatabaseHeldReader(self.database),
-            requester=Requester(str(self.job_id), partial(self._check_wanted, place)),
+            requester=Requester(str(self.job_id), partial(self._check_wanted, place), rank),
         )
         try:
             return await self.sources.of(place.checkpoint).fetch(context, place.checkpoint)

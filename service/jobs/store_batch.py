@@ -37,6 +37,7 @@ class BatchStorer:
             checkpoint.task,
             position=self.position + len(step.batch.records),
             delay=step.delay if step.delay > NO_DELAY else None,
+            repeats=checkpoint.repeats,
         )
         await enqueue(self.conn, [task])
 

@@ -90,6 +90,7 @@ class StepStorer:
             checkpoint,
             counters=counters,
             total=step.total,
+            facts=step.batch.facts,
             keeps_attempts=step.repeated,
         )
 

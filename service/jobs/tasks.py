@@ -9,14 +9,14 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.domain.jobs import Priority
-from service.worker.task import Task
+from service.worker.task import PRIORITY_LEVEL, PUT_OFF, Task
 
 HARVEST = "harvest"
 PDF = "pdf"
 
 HARVEST_VERSION = 2  # 1: checkpoints without a source, which only older workers write
 
-_STEP = 10_000_000  # positions within one level; three levels fit into an int4
+_STEP = PRIORITY_LEVEL  # positions within one level; three levels fit into an int4
 _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}
 
 # The lowest and the highest priority number of tasks of each urgency.
@@ -30,6 +30,7 @@ def harvest_task(
     *,
     position: int,
     delay: timedelta | None = None,
+    repeats: int = 0,
 ) -> Task:
     """The next step of a job that has met `position` papers, not before `delay` has passed.
 
@@ -41,7 +42,7 @@ def harvest_task(
         job_id=job_id,
         key="any" if number is None else str(number),
         payload={"page": {} if number is None else {"task": number}},
-        priority=_ranked(priority, position),
+        priority=ranked(priority, position, repeats=repeats),
         delay=delay,
         version=HARVEST_VERSION,
     )
@@ -56,9 +57,15 @@ def pdf_task(
         job_id=job_id,
         key=arxiv_id,
         payload={"paper": arxiv_id, "again": again},
-        priority=_ranked(priority, position),
+        priority=ranked(priority, position),
     )
 
 
-def _ranked(priority: Priority, position: int) -> int:
+def ranked(priority: Priority, position: int, *, repeats: int = 0) -> int:
+    """The priority number of the task at `position` of its job, the higher the sooner.
+
+    One that was put off `repeats` times comes behind the first tasks of other jobs of its
+    level, but not behind all the papers of a large one.
+    """
+    position += repeats * PUT_OFF
     return _LEVEL[priority] + _STEP - 1 - min(position, _STEP - 1)

@@ -8,6 +8,9 @@ from uuid import UUID
 
 from service.domain.outcomes import Outcome
 
+PRIORITY_LEVEL = 10_000_000  # priority numbers that stay together, whatever moves within them
+PUT_OFF = 1_000  # places that a task falls behind, within its level, each time it is put off
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:

@@ -17,9 +17,9 @@ async def wanted():
     """The check of an asker who still wants its answer."""
 
 
-async def ask(client, criteria=SEARCH, *, offset=0, size=10, check=wanted):
+async def ask(client, criteria=SEARCH, *, offset=0, size=10, check=wanted, rank=0):
     params = search_params(criteria, offset=offset, size=size)
-    return await client.page(params, Requester("a job", check))
+    return await client.page(params, Requester("a job", check, rank))
 
 
 def query_of(asked):
