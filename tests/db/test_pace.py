@@ -457,7 +457,8 @@ async def test_a_resume_wakes_the_tasks_that_waited_for_it(database, sql):
     for number, (job,) in enumerate(jobs):
         await sql(
             "INSERT INTO pgqueuer (priority, status, entrypoint, headers, execute_after)"
-            " VALUES (:n, 'queued', 'harvest', json_build_object('job', cast(:job AS text)), now() + '1 hour')",
+            " VALUES (:n, 'queued', 'harvest', json_build_object('job', cast(:job AS text)),"
+            " now() + '1 hour')",
             n=number,
             job=str(job),
         )
