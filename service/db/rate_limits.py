@@ -185,7 +185,12 @@ class RateLimitStore:
         )
 
     async def book(
-        self, channel: Channel, *, interval: timedelta, probe: timedelta, is_plain: bool = False
+        self,
+        channel: Channel,
+        *,
+        interval: timedelta,
+        probe: timedelta,
+        is_plain: bool = False,
     ) -> Wait | None:
         """Book the next start on the channel; how long it is until then (None: it is closed).
 

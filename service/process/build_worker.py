@@ -13,6 +13,7 @@ from uuid import UUID
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
+from service.arxiv.outage_log import log_outages
 from service.arxiv.rate_limiter import FleetRateLimiter, Waits
 from service.config.settings import Settings, is_arxiv
 from service.db.engine import Database
@@ -114,6 +115,7 @@ async def running_worker(
                 recorder.run(),
                 stop_final_jobs(engine, database),
                 _upkeep(settings, database, store),
+                log_outages(database),
                 keep_schedules(database, _admission(settings)),
             )
         )

@@ -13,9 +13,10 @@ from typing import Self
 from service.devtools.stand_in.query import BadQuery, Node, bad, parse_query
 from service.devtools.stand_in.search import ORDERS, SORTS
 from service.domain.identifiers import ArxivId
-from service.domain.jobs import MAX_PAGE_SIZE, SEARCH_WINDOW
+from service.domain.jobs import MAX_PAGE_SIZE
 
 DEFAULT_RESULTS = 10  # arXiv API user's manual, 3.1.1
+SEARCH_WINDOW = 30_000  # start + max_results; the same
 _INTEGER = re.compile(r"-?\d{1,9}", re.ASCII)
 
 
