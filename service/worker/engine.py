@@ -165,7 +165,9 @@ class Engine:
     async def _run_manager(self, kind: Kind) -> None:
         driver = RetryingDriver(self.database, self._draining, self._heard_by)
         owner = QueueManagerId(uuid4())
-        queries = RetryingQueries(cast(Driver, driver), runs=self._runs, **builders(owner))
+        queries = RetryingQueries(
+            cast(Driver, driver), runs=self._runs, **builders(owner, self._runs)
+        )
         manager = _Manager(queries, channel=CHANNEL)
         manager.queue_manager_id = owner
         slots = asyncio.Semaphore(kind.concurrency)

@@ -55,7 +55,11 @@ class Run:
             return Succeed() if self.is_unwanted else Snooze(timedelta(0))
         if (error := self.work.exception()) is not None:
             if not self.is_lost:  # lost work could not say how it ended: no wonder
-                _log.error("task abandoned to its lease", job_id=str(self.job_id), exc_info=error)
+                _log.error(
+                    "result not recorded, lease will expire",
+                    job_id=str(self.job_id),
+                    exc_info=error,
+                )
             raise LeaseLost from error
         return self.work.result()
 
@@ -77,6 +81,10 @@ class Leases:
     def claimed(self, numbers: Iterable[int], *, at: float) -> None:
         """Tasks are ours since `at` (loop time), the moment before we asked for them."""
         self._held_since |= dict.fromkeys(numbers, at)
+
+    def claimed_numbers(self) -> list[int]:
+        """The tasks that were claimed and have not ended yet, their leases lapsed or not."""
+        return list(self._held_since)
 
     def renewed(self, numbers: Iterable[int], *, at: float) -> None:
         """The leases of tasks were renewed; those that have ended meanwhile are passed over."""
