@@ -16,13 +16,12 @@ from service.cli.database import database_url
 from service.cli.settings import load_settings
 from service.db import migrate
 from service.db.engine import (
-    FAILURES,
     STATEMENT_TIMEOUT_SECONDS,
     Database,
     create_engine,
-    is_transient,
     without_password,
 )
+from service.db.failures import FAILURES, is_transient, reason_of
 from service.devtools.embedded_postgres import psql_binary
 from service.domain.errors import DatabaseUnavailable
 from service.jobs.maintenance.retention import remove_old_jobs
@@ -127,4 +126,7 @@ def _run(action: Callable[[AsyncEngine], Awaitable[None]]) -> None:
         except FAILURES as err:
             if not is_transient(err):
                 raise
-            raise click.ClickException("The database cannot be reached (DATABASE_URL).") from None
+            why = reason_of(err).text
+            raise click.ClickException(
+                f"The database cannot be reached (DATABASE_URL): {why}."
+            ) from None

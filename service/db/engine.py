@@ -6,47 +6,44 @@ server is away, overloaded or too slow leaves here as `DatabaseUnavailable`.
 """
 
 import asyncio
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-import asyncpg
 import orjson
+import structlog
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from service.db.failures import (
+    FAILURES,
+    READ_ONLY,
+    is_behind,
+    is_stumble,
+    is_transient,
+    reason_of,
+    state_of,
+)
 from service.db.pgbouncer import expect_pooler, is_pooled
 from service.domain.errors import DatabaseUnavailable
+from service.domain.outages import OutageLog
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
 LOCK_TIMEOUT_SECONDS = 10
 IDLE_IN_TRANSACTION_SECONDS = 5  # a worker that was stopped in the middle must not hold locks
 
-# SQLSTATEs that time can mend: class 08 connection, 28 credentials (an operator can change
-# them while we wait), 53 resources, 57 intervention,
-# and serialization (40001), deadlock (40P01), lock timeout (55P03), read-only (25006),
-# a database that is still to be made (3D000).
-_PASSING_CLASSES = ("08", "28", "53", "57")
-_PASSING_STATES = ("40001", "40P01", "55P03", "25006", "3D000")
-# Undefined table, column or function, no schema: the migration has not come so far yet.
-_BEHIND_STATES = ("42P01", "42703", "42883", "3F000")
-
-# asyncpg raises the last where a connection breaks in the middle of its own work, and SQLAlchemy
-# passes it on as it is.
-_PASSING_ERRORS = (PoolTimeoutError, OSError, TimeoutError, asyncpg.InternalClientError)
-
-# What `fetching` lets through of asyncpg's own.
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
-
-# All that may come up from a connection; `is_transient` tells what of it time can mend.
-FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
-
-READ_ONLY = "25006"
+SUBJECT = "database"  # of the outage log
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
+
+
+_log = structlog.get_logger(__name__)
+
+
+def outage_log() -> OutageLog:
+    """One for a process, to be shared by all that use the database there."""
+    return OutageLog(SUBJECT, _log)
 
 
 def asyncpg_url(url: str) -> URL:
@@ -99,44 +96,12 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
     return engine
 
 
-def is_transient(error: BaseException) -> bool:
-    """True when `error` says that the database is away or busy, not that the statement is wrong."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    if isinstance(error, (DBAPIError, *_DRIVER_ERRORS)):
-        state = _state(error)
-        return not state or state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
-    return isinstance(error, _PASSING_ERRORS) or _is_stumble(error)
-
-
-def _is_stumble(error: BaseException) -> bool:
-    """True when asyncpg fell over its own connection, which was gone when it looked again.
-
-    Between two of its awaits it does not expect that, and asks None for an attribute.
-    """
-    if not isinstance(error, AttributeError) or error.obj is not None:
-        return False
-    modules = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(modules) and modules[-1].startswith("asyncpg.")
-
-
-def is_behind(error: BaseException) -> bool:
-    """True when `error` says that the schema is not the one that this code is written for."""
-    return _state(error) in _BEHIND_STATES
-
-
-def _state(error: BaseException) -> str:
-    """The SQLSTATE of what SQLAlchemy or asyncpg raised; empty if there is none."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlstate", None) or ""
-
-
 def _is_of_no_more_use(error: BaseException) -> bool:
     """True for a session that stays read-only when the server no longer is, or that is gone.
 
     Of neither SQLAlchemy knows that the connection must not go back to the pool.
     """
-    return _state(error) == READ_ONLY or _is_stumble(error)
+    return state_of(error) == READ_ONLY or is_stumble(error)
 
 
 @contextmanager
@@ -161,11 +126,19 @@ class Database:
 
     `deadline_seconds` bounds a transaction from waiting for a connection to the
     end of its commit, so that a caller gets an answer while the server hangs.
+    What works and what fails is told to `outages`.
     """
 
-    def __init__(self, engine: AsyncEngine, *, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        deadline_seconds: float,
+        outages: OutageLog | None = None,
+    ) -> None:
         self.engine = engine
         self.deadline_seconds = deadline_seconds
+        self.outages = outages or outage_log()
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
@@ -237,8 +210,10 @@ class Database:
                         raise
         except FAILURES as err:
             if is_transient(err) or is_behind(err):
+                self.outages.failed(reason_of(err))
                 raise DatabaseUnavailable("the database is not available") from err
             raise
+        self.outages.worked()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -12,7 +12,9 @@ import asyncpg
 import structlog
 
 from service.db.engine import CONNECT_TIMEOUT_SECONDS, libpq_url
+from service.db.failures import reason_of
 from service.db.pgbouncer import LOST, is_pooler
+from service.domain.outages import OutageLog
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
 PROBE_SECONDS = 10.0  # a connection may be dead without anybody having said so
@@ -22,28 +24,30 @@ _log = structlog.get_logger(__name__)
 Heard = Callable[[str], None]
 
 
-async def listen(url: str, channel: str, heard: Heard, *, name: str) -> None:
+async def listen(url: str, channel: str, heard: Heard, *, name: str, outages: OutageLog) -> None:
     """Call `heard` with each payload that arrives on `channel`, until cancelled.
 
     Ends by itself where a pooler is in between, which could not pass them on.
 
-    `name` shows in pg_stat_activity.
+    `name` shows in pg_stat_activity; `outages` is told when no connection can be had.
     """
     failures = 0
     while True:
         try:
             async with _connection(url, name) as connection:
                 if await is_pooler(connection):
-                    _log.warning("notifications not to be had", channel=channel)
+                    _log.warning("listen unavailable, polling", channel=channel)
                     return
                 await connection.add_listener(channel, lambda *told: heard(str(told[-1])))
                 failures = 0
+                outages.worked()
                 await _until_lost(connection, channel)
-            cause = "closed"
+            reason = "closed"
         except (*LOST, OSError, TimeoutError) as err:
-            cause = type(err).__name__
+            outages.failed(reason_of(err))
+            reason = reason_of(err).code
         if not failures:
-            _log.warning("notifications lost", channel=channel, error=cause)
+            _log.info("listen connection lost", channel=channel, reason=reason)
         await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
         failures += 1
 
@@ -63,7 +67,10 @@ async def _until_lost(connection: asyncpg.Connection, channel: str) -> None:
 @asynccontextmanager
 async def _connection(url: str, name: str) -> AsyncIterator[asyncpg.Connection]:
     connecting = asyncpg.connect(
-        libpq_url(url), timeout=CONNECT_TIMEOUT_SECONDS, server_settings={"application_name": name}
+        libpq_url(url),
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=CONNECT_TIMEOUT_SECONDS,  # a server may freeze between any two steps
+        server_settings={"application_name": name},
     )
     connection = await _finished(asyncio.ensure_future(connecting))
     try:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,7 +16,8 @@ from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
 from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
-from service.db.engine import Database
+from service.db.engine import Database, outage_log
+from service.domain.outages import OutageLog
 from service.domain.outcomes import Outcome
 from service.extraction.pool import ExtractLimits, Extractor
 from service.extraction.quarantine import Readers
@@ -67,15 +69,22 @@ class Worker:
 
 @asynccontextmanager
 async def running_worker(
-    settings: Settings, url: str, *, limits: ClientLimits | None = None
+    settings: Settings,
+    url: str,
+    *,
+    limits: ClientLimits | None = None,
+    outages: OutageLog | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker with all it needs, at work until drained; then everything is closed.
 
-    `limits`: deadlines and tries towards arXiv, if not the usual ones.
+    `limits`: deadlines and tries towards arXiv, if not the usual ones; `outages`: who
+    is told of the database's, if there are others in this process.
     """
+    outages = outages or outage_log()
+    pool = partial(database_of, url, outages=outages)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
-            database_of(url, name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
+            pool(name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
         )
         arxiv = await stack.enter_async_context(_arxiv_client(settings, database, limits))
         store = pdf_store(settings)
@@ -91,7 +100,7 @@ async def running_worker(
             readers=Readers(settings.extract_processes, calm=CALM),
         )
         queue = await stack.enter_async_context(
-            database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
+            pool(name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
         engine = _engine(settings, queue, tools, arxiv, listen_url=url)
         running, *companions = await stack.enter_async_context(

@@ -123,7 +123,13 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._runs.stop_lapsing(), name="leases")]
             if self.listen_url is not None:
-                hearing = listen(self.listen_url, CHANNEL, self._heard, name=LISTENER_NAME)
+                hearing = listen(
+                    self.listen_url,
+                    CHANNEL,
+                    self._heard,
+                    name=LISTENER_NAME,
+                    outages=self.database.outages,
+                )
                 beside.append(group.create_task(hearing, name="notifications"))
             async with asyncio.TaskGroup() as managers:
                 for kind in self.kinds:
@@ -211,14 +217,9 @@ class Engine:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """False for a task that was left to its lease: whoever left it has said why.
-
-    That the database is away is told without a trace, which says nothing more.
-    """
+    """False for a task that was left to its lease, and for an outage: both are logged elsewhere."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, DatabaseUnavailable):
-        record.exc_info = None
-    return not isinstance(error, LeaseLost)
+    return not isinstance(error, LeaseLost | DatabaseUnavailable)
 
 
 class _Manager(QueueManager):

@@ -44,7 +44,9 @@ async def run_maintenance(
                 purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
             queued = await queue_orphaned(database)
             old = await _remove_old_jobs(database, jobs_kept)
-        except (DatabaseUnavailable, StorageUnavailable) as err:
+        except DatabaseUnavailable as err:
+            _log.debug("not tidied up", code=err.code)
+        except StorageUnavailable as err:
             _log.warning("not tidied up", code=err.code)
         else:
             counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
@@ -59,7 +61,9 @@ async def _reconcile(reconciler: FileCheck) -> None:
     """Apart from the rest: a bucket that may not be listed holds up nothing else."""
     try:
         counts = await reconciler.step()
-    except (DatabaseUnavailable, StorageUnavailable) as err:
+    except DatabaseUnavailable as err:
+        _log.debug("files not compared", code=err.code)
+    except StorageUnavailable as err:
         _log.warning("files not compared", code=err.code, error=str(err))
     else:
         if any(counts.values()):
