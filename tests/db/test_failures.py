@@ -73,10 +73,13 @@ async def logged(database_url, log):
 
 
 async def test_a_refused_write_is_told_with_its_reason(logged, log):
-    with pytest.raises(DatabaseUnavailable):
+    async def write():
         async with logged.transaction() as conn:
             await conn.execute(text("SET TRANSACTION READ ONLY"))
             await conn.execute(text("DELETE FROM jobs"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await write()
 
     ((_, args, facts),) = log.calls
     assert args == ("database unavailable",)
