@@ -42,12 +42,12 @@ async def listen(url: str, channel: str, heard: Heard, *, name: str, outages: Ou
                 failures = 0
                 outages.worked()
                 await _until_lost(connection, channel)
-            reason = "closed"
+            why = "closed"
         except (*LOST, OSError, TimeoutError) as err:
             outages.failed(reason_of(err))
-            reason = reason_of(err).code
+            why = reason_of(err).code
         if not failures:
-            _log.info("listen connection lost", channel=channel, reason=reason)
+            _log.info("listen connection lost", channel=channel, reason=why)
         await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
         failures += 1
 

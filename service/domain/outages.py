@@ -9,14 +9,20 @@ once when it is over. It is a value without I/O: the owner says where lines go.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
+# Subject → its events: when an outage begins, while it lasts, when it is over.
+EVENTS = {
+    "database": ("database unavailable", "database still unavailable", "database available again"),
+    "arxiv": ("arxiv unavailable", "arxiv still unavailable", "arxiv available again"),
+    "storage": ("storage unavailable", "storage still unavailable", "storage available again"),
+}
 REPEAT_SECONDS = 60.0
 # An outage is over when nothing has failed for so long: some parts may work where others do
 # not yet (reads on a server that is read-only; a pool that still has dead connections).
 CALM_SECONDS = 2.0
-DOUBTFUL_FAILURES = 2  # in a row, until something that one connection may have is an outage
+DOUBT_SECONDS = 1.0  # of nothing but failures, until what one connection may have is an outage
 
 
 class Logger(Protocol):
@@ -35,7 +41,7 @@ class Logger(Protocol):
 class Reason:
     """Why something failed: a short stable `code` and a sentence, both safe to show.
 
-    `is_doubtful`: seen once it may be the matter of one connection. `is_outage` is False for
+    `is_doubtful`: it may be the matter of one connection, unless it lasts. `is_outage` is False for
     what others' work brings about (locks, deadlocks, a busy pool): the thing itself is there.
     """
 
@@ -58,20 +64,20 @@ class _Outage:
 
 
 class OutageLog:
-    """The outages of `subject`, as this process sees them; for one event loop.
+    """The outages of `subject` (of `EVENTS`), as this process sees them; for one event loop.
 
-    Events: `<subject> unavailable` (reason, detail), `<subject> still unavailable`
-    (reason, detail, seconds) once a minute, `<subject> available again` (seconds).
+    Fields: `reason` and `detail` when it begins, these and `seconds` once a minute while
+    it lasts, `seconds` when it is over.
     """
 
     def __init__(
         self, subject: str, log: Logger, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.subject: Final = subject
+        self._begins, self._lasts, self._ends = EVENTS[subject]
         self._log = log
         self._clock = clock
         self._outage: _Outage | None = None
-        self._doubts = 0
+        self._doubted_at: float | None = None
 
     @property
     def reason(self) -> Reason | None:
@@ -89,33 +95,34 @@ class OutageLog:
             return
         outage, now = self._outage, self._clock()
         if outage is None:
-            self._doubts += 1
-            if not reason.is_doubtful or self._doubts >= DOUBTFUL_FAILURES:
-                self._begin(reason, now)
+            began_at = now if self._doubted_at is None else self._doubted_at
+            self._doubted_at = began_at
+            if not reason.is_doubtful or now - began_at >= DOUBT_SECONDS:
+                self._begin(reason, began_at, now)
             return
         outage.failed_at, outage.worked_at = now, None
         if not reason.is_doubtful:  # these follow from what was known better
             outage.reason = reason
         if now - outage.reported_at >= REPEAT_SECONDS:
             outage.reported_at = now
-            self._log.warning(f"{self.subject} still unavailable", **_facts(outage, now))
+            self._log.warning(self._lasts, **_facts(outage, now))
 
     def worked(self) -> None:
         """Something could be done. Cheap while there is no outage."""
-        self._doubts = 0
+        self._doubted_at = None
         if self._outage is None:
             return
         outage, now = self._outage, self._clock()
-        outage.worked_at = outage.worked_at or now
+        outage.worked_at = now if outage.worked_at is None else outage.worked_at
         if now - outage.failed_at >= CALM_SECONDS:
             self._outage = None
             seconds = round(outage.worked_at - outage.began_at, 1)
-            self._log.info(f"{self.subject} available again", seconds=seconds)
+            self._log.info(self._ends, seconds=seconds)
 
-    def _begin(self, reason: Reason, now: float) -> None:
-        self._outage = _Outage(reason, datetime.now(UTC), now, now, now)
-        facts = {"reason": reason.code, "detail": reason.text}
-        self._log.warning(f"{self.subject} unavailable", **facts)
+    def _begin(self, reason: Reason, began_at: float, now: float) -> None:
+        since = datetime.now(UTC) - timedelta(seconds=now - began_at)
+        self._outage = _Outage(reason, since, began_at, failed_at=now, reported_at=now)
+        self._log.warning(self._begins, reason=reason.code, detail=reason.text)
 
 
 def _facts(outage: _Outage, now: float) -> dict[str, object]:

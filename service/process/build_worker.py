@@ -33,6 +33,7 @@ from service.process.background import beside
 from service.process.resources import database_of, pdf_store
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
+from service.worker.heartbeat import keep_heartbeat
 from service.worker.runner import run_work
 from service.worker.task import Kind
 
@@ -108,6 +109,7 @@ async def running_worker(
                 engine.run(),
                 recorder.run(),
                 stop_final_jobs(engine, database),
+                keep_heartbeat(engine, database),
                 _upkeep(settings, database, store),
                 keep_schedules(database, _admission(settings)),
             )

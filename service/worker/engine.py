@@ -36,6 +36,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from math import inf
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -112,6 +114,7 @@ class Engine:
     _heard_by: set[NotifyCallback] = field(default_factory=set)
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
     _releasing: bool = False
+    _claimed_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Nothing is in work yet."""
@@ -148,6 +151,19 @@ class Engine:
         self._releasing = True
         self._runs.cancel_all()
 
+    @property
+    def is_taking(self) -> bool:
+        """False once `stop_taking` was called."""
+        return not self._draining.is_set()
+
+    def claimed_at(self, kind: Kind) -> float:
+        """When this process last claimed a task of `kind` (loop time); before: -inf."""
+        return self._claimed_at.get(kind.name, -inf)
+
+    def count_in_work(self, kind: Kind | None = None) -> int:
+        """How many tasks this process has in work, of `kind` or of all."""
+        return self._runs.count(None if kind is None else kind.name)
+
     def running_jobs(self) -> set[UUID]:
         """Jobs that a task of this process is working for."""
         return self._runs.jobs()
@@ -172,7 +188,10 @@ class Engine:
         driver = RetryingDriver(self.database, self._draining, self._heard_by)
         owner = QueueManagerId(uuid4())
         queries = RetryingQueries(
-            cast(Driver, driver), runs=self._runs, **builders(owner, self._runs)
+            cast(Driver, driver),
+            runs=self._runs,
+            on_claim=partial(self._claimed_at.__setitem__, kind.name),
+            **builders(owner, self._runs),
         )
         manager = _Manager(queries, channel=CHANNEL)
         manager.queue_manager_id = owner
@@ -210,7 +229,7 @@ class Engine:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
         job_id, payload = task
         work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
-        with self._runs.begun(row.id, job_id, work) as run:
+        with self._runs.begun(row.id, kind.name, job_id, work) as run:
             outcome = await run.outcome()
         if isinstance(outcome, Retry | Snooze):
             raise RetryRequested(outcome.delay, type(outcome).__name__.lower())

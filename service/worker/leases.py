@@ -35,6 +35,7 @@ class LeaseLost(BaseException):
 class Run:
     """One task in work. `is_unwanted`: its job is final; `is_lost`: its lease lapses."""
 
+    kind: str
     job_id: UUID
     work: asyncio.Task[Outcome]
     is_unwanted: bool = False
@@ -96,9 +97,11 @@ class Leases:
         return [number for number in numbers if self._held_since.get(number, -inf) >= oldest]
 
     @contextmanager
-    def begun(self, number: int, job_id: UUID, work: asyncio.Task[Outcome]) -> Iterator[Run]:
+    def begun(
+        self, number: int, kind: str, job_id: UUID, work: asyncio.Task[Outcome]
+    ) -> Iterator[Run]:
         """A claimed task is in work for the block."""
-        run = self._runs[number] = Run(job_id, work)
+        run = self._runs[number] = Run(kind, job_id, work)
         work.add_done_callback(_look_at)
         try:
             yield run
@@ -108,6 +111,10 @@ class Leases:
     def forget(self, number: int) -> None:
         """A task is no longer ours: its end has been told to the queue, or never will be."""
         self._held_since.pop(number, None)
+
+    def count(self, kind: str | None = None) -> int:
+        """How many tasks are in work, of one kind or of all."""
+        return sum(kind in (None, run.kind) for run in self._runs.values())
 
     def jobs(self) -> set[UUID]:
         """The jobs that tasks are in work for."""

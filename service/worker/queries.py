@@ -8,6 +8,7 @@ Part of `engine`: nothing else needs to know of it.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -28,7 +29,6 @@ from service.domain.errors import DatabaseUnavailable
 from service.worker.connections import RetryingDriver
 from service.worker.leases import LeaseLost, Leases
 
-NOT_RECORDED = "result not recorded, lease will expire"
 CHANNEL = Channel("ch_pgqueuer")
 RETRY_WRITES = 3
 
@@ -140,11 +140,14 @@ class RetryingQueries(Queries):
     """PgQueuer's queries, on a database that may be away, and with an eye on the leases."""
 
     runs: Leases = field(kw_only=True)
+    on_claim: Callable[[float], None] = field(kw_only=True)  # is given the loop time
 
     async def dequeue(self, *args: Any, **values: Any) -> list[QueueRow]:  # noqa: ANN401 - PgQueuer's
         """Claim tasks, and note from when on they are ours."""
         rows = await super().dequeue(*args, **values)
         self.runs.claimed([row.id for row in rows], at=self._driver.asked_at)
+        if rows:
+            self.on_claim(self._driver.asked_at)
         return rows
 
     async def update_heartbeat(self, job_ids: list[JobId]) -> None:
@@ -166,7 +169,11 @@ class RetryingQueries(Queries):
         try:
             await self._driver.with_retry(write, most=RETRY_WRITES)
         except (DatabaseUnavailable, SQLAlchemyError) as err:
-            _log.warning(NOT_RECORDED, kind=job.entrypoint, error=type(err).__name__)
+            _log.warning(
+                "result not recorded, lease will expire",
+                kind=job.entrypoint,
+                error=type(err).__name__,
+            )
             raise LeaseLost from err
 
     @property

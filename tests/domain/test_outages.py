@@ -75,14 +75,23 @@ def test_it_lasts_while_some_things_work_and_others_do_not(outages, log, clock):
     assert outages.since is not None
 
 
-def test_one_broken_connection_is_no_outage_and_two_in_a_row_are(outages, log):
-    outages.failed(LOST)
+def test_broken_connections_are_an_outage_when_nothing_else_works_for_a_second(outages, log, clock):
+    """A restart breaks all connections of a pool, one after the other."""
+    clock.now = 10
+    for _ in range(5):
+        outages.failed(LOST)
+    clock.now = 11
     outages.worked()
     outages.failed(LOST)
     assert events(log) == []
 
+    clock.now = 12.5
     outages.failed(LOST)
-    assert events(log) == ["database unavailable"]
+    clock.now = 13
+    outages.worked()
+    clock.now = 16
+    outages.worked()
+    assert told(log)[1:] == [("database available again", {"seconds": 2.0})]
 
 
 def test_what_others_hold_is_no_outage(outages, log):
@@ -94,9 +103,10 @@ def test_what_others_hold_is_no_outage(outages, log):
 
 def test_the_reason_that_is_known_best_is_told(outages, log, clock):
     outages.failed(LOST)
+    clock.now = 1.5
     outages.failed(LOST)
     outages.failed(REFUSED)
-    clock.now = 61
+    clock.now = 62
     outages.failed(LOST)
 
     assert [facts["reason"] for _, facts in told(log)] == ["lost", "refused"]

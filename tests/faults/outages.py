@@ -68,7 +68,8 @@ OF_THE_DATABASE = {
 REASONS = {
     "crashed": {"connection_refused", "connection_lost", "shutting_down", "crashed", "starting"},
     "stopped": {"timeout"},
-    "read-only": {"read_only"},
-    "wrong password": {"wrong_password"},
+    # All sessions are ended first: their errors may come in before the first of a new one.
+    "read-only": {"read_only", "connection_lost", "shutting_down"},
+    "wrong password": {"wrong_password", "connection_lost", "shutting_down"},
 }
 OF_OTHERS = {"no storage": without_storage, "no arXiv": without_arxiv}

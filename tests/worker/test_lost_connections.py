@@ -3,7 +3,6 @@
 import pytest
 from structlog.testing import capture_logs
 
-from service.worker.queries import NOT_RECORDED
 from tests.worker.conftest import Leases, gone, none_in_work, running, tasks, until
 
 KILL = (
@@ -117,7 +116,7 @@ async def test_it_listens_again_when_all_its_connections_were_ended(
 
 async def _left_to_their_leases(log, wanted) -> bool:
     """Nothing more is tried for so many tasks."""
-    return sum(line["event"] == NOT_RECORDED for line in log) == wanted
+    return sum(line["event"] == "result not recorded, lease will expire" for line in log) == wanted
 
 
 async def _listens(sql) -> bool:

@@ -11,6 +11,7 @@ import structlog
 
 from service.db.engine import Database
 from service.db.jobs import JobStore
+from service.db.workers import WorkerStore
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.domain.jobs import Job
@@ -42,6 +43,7 @@ async def run_maintenance(
             removed = await store.sweep(older_than=2 * lease)
             async with database.transaction() as conn:
                 purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
+                await WorkerStore(conn).remove_silent()
             queued = await queue_orphaned(database)
             old = await _remove_old_jobs(database, jobs_kept)
         except DatabaseUnavailable as err:
