@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import orjson
 import structlog
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -35,6 +36,7 @@ LOCK_TIMEOUT_SECONDS = 10
 IDLE_IN_TRANSACTION_SECONDS = 5  # a worker that was stopped in the middle must not hold locks
 
 SUBJECT = "database"  # of the outage log
+CLOSE_SECONDS = 1.0
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
 
 
@@ -139,6 +141,10 @@ class Database:
         self.engine = engine
         self.deadline_seconds = deadline_seconds
         self.outages = outages or outage_log()
+        self._is_aborted = False
+        self._limits: set[asyncio.Timeout] = set()  # of all that is under way
+        self._opened: WeakSet[Any] = WeakSet()  # asyncpg's connections, idle and in use
+        event.listen(engine.sync_engine, "connect", self._note_opened)
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
@@ -197,9 +203,10 @@ class Database:
     async def _connected(
         self, engine: AsyncEngine, within: float | None = None
     ) -> AsyncIterator[AsyncConnection]:
+        self._require_open()
         deadline = asyncio.get_running_loop().time() + (within or self.deadline_seconds)
         try:
-            async with asyncio.timeout_at(deadline + CUT_SECONDS), engine.connect() as conn:
+            async with self._bounded(deadline + CUT_SECONDS), engine.connect() as conn:
                 driver = (await conn.get_raw_connection()).driver_connection
                 with _cut_off_at(deadline, driver):
                     try:
@@ -210,11 +217,47 @@ class Database:
                         raise
         except FAILURES as err:
             if is_transient(err) or is_behind(err):
-                self.outages.failed(reason_of(err))
+                if not self._is_aborted:
+                    self.outages.failed(reason_of(err))
                 raise DatabaseUnavailable("the database is not available") from err
             raise
         self.outages.worked()
 
+    def abort(self) -> None:
+        """Cut all connections, at once and for good: the process ends, the server may hang.
+
+        Who still waits for an answer gets DatabaseUnavailable, like all who ask later.
+        """
+        self._is_aborted = True
+        for driver in tuple(self._opened):
+            driver.terminate()
+        for limit in self._limits:  # of those that are connecting
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
+
     async def close(self) -> None:
-        """Close all connections."""
-        await self.engine.dispose()
+        """Close all connections, in a second at most."""
+        try:
+            async with asyncio.timeout(0 if self._is_aborted else CLOSE_SECONDS):
+                await self.engine.dispose()
+        except TimeoutError:
+            self.abort()
+
+    @asynccontextmanager
+    async def _bounded(self, deadline: float) -> AsyncIterator[None]:
+        """The block ends at `deadline` (loop time), or when all is aborted."""
+        async with asyncio.timeout_at(deadline) as limit:
+            self._limits.add(limit)
+            try:
+                yield
+            finally:
+                self._limits.discard(limit)
+
+    def _require_open(self) -> None:
+        if self._is_aborted:
+            raise DatabaseUnavailable("the database is not available")
+
+    def _note_opened(self, connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        self._opened.add(connection.driver_connection)
+        if self._is_aborted:
+            connection.driver_connection.terminate()

@@ -17,6 +17,7 @@ from service.db.pgbouncer import LOST, is_pooler
 from service.domain.outages import OutageLog
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
+LEAVE_SECONDS = 0.5  # for a connection in the making when nobody wants it any more
 PROBE_SECONDS = 10.0  # a connection may be dead without anybody having said so
 
 _log = structlog.get_logger(__name__)
@@ -85,7 +86,8 @@ async def _finished(connecting: asyncio.Future[asyncpg.Connection]) -> asyncpg.C
         return await asyncio.shield(connecting)
     except asyncio.CancelledError:
         connecting.add_done_callback(_end)
-        await asyncio.wait({connecting}, timeout=CONNECT_TIMEOUT_SECONDS)
+        await asyncio.wait({connecting}, timeout=LEAVE_SECONDS)
+        connecting.cancel()
         raise
 
 

@@ -57,6 +57,7 @@ class Worker:
     engine: Engine
     running: asyncio.Task[None]
     companions: Sequence[asyncio.Task[None]]
+    databases: Sequence[Database]
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new, let work end, hand back what has not; all within `seconds`."""
@@ -65,7 +66,10 @@ class Worker:
         done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)
         if not done:
             self.engine.release()
-            await asyncio.wait({self.running}, timeout=to_hand_back)
+            done, _ = await asyncio.wait({self.running}, timeout=to_hand_back)
+        if not done:  # the database hangs: nothing more can be written, and nobody waits for it
+            for database in self.databases:
+                database.abort()
 
 
 @asynccontextmanager
@@ -114,7 +118,7 @@ async def running_worker(
                 keep_schedules(database, _admission(settings)),
             )
         )
-        yield Worker(engine, running, companions)
+        yield Worker(engine, running, companions, (database, queue))
 
 
 def _admission(settings: Settings) -> Quotas:

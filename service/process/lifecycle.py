@@ -17,6 +17,7 @@ from contextlib import (
     asynccontextmanager,
 )
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiohttp import hdrs, web
@@ -178,6 +179,7 @@ async def _listening(
 ) -> AsyncIterator[web.Application]:
     rules = token_rules(settings, keys)
     app = build_api(rules, database, pdf_store(settings), bounds(settings))
+    app.on_cleanup.insert(0, partial(_abort, database))
     runner = Runner(
         app,
         ConnectionLimits(most=affordable(settings.max_connections)),
@@ -194,6 +196,11 @@ async def _listening(
         yield app
     finally:
         await runner.cleanup()
+
+
+async def _abort(database: Database, _: web.Application) -> None:
+    """Requests have ended or were cut off: nothing else is worth waiting for a hung server."""
+    database.abort()
 
 
 def _base_url(runner: web.AppRunner) -> str:
