@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from service.db.failures import (
     FAILURES,
     READ_ONLY,
+    TIMEOUT,
     is_behind,
     is_stumble,
     is_transient,
@@ -28,7 +29,7 @@ from service.db.failures import (
 )
 from service.db.pgbouncer import expect_pooler, is_pooled
 from service.domain.errors import DatabaseUnavailable
-from service.domain.outages import OutageLog
+from service.domain.outages import OutageLog, Reason
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -118,6 +119,13 @@ def _cut_off_at(deadline: float, driver: Any) -> Iterator[None]:  # noqa: ANN401
         yield
     finally:
         cutting.cancel()
+
+
+def _reason_of(error: BaseException, deadline: float) -> Reason:
+    """Why; a connection that we have cut at `deadline` (loop time) seems to be lost."""
+    reason = reason_of(error)
+    is_cut = reason.is_doubtful and asyncio.get_running_loop().time() >= deadline
+    return TIMEOUT if is_cut else reason
 
 
 Fetch = Callable[..., Awaitable[Sequence[Any]]]  # a statement and its parameters → rows
@@ -218,7 +226,7 @@ class Database:
         except FAILURES as err:
             if is_transient(err) or is_behind(err):
                 if not self._is_aborted:
-                    self.outages.failed(reason_of(err))
+                    self.outages.failed(_reason_of(err, deadline))
                 raise DatabaseUnavailable("the database is not available") from err
             raise
         self.outages.worked()

@@ -38,7 +38,7 @@ FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
 READ_ONLY = "25006"
 
 _LOST = Reason("connection_lost", "the connection broke", is_doubtful=True)
-_TIMEOUT = Reason("timeout", "the server did not answer in time", is_doubtful=True)
+TIMEOUT = Reason("timeout", "the server did not answer in time", is_doubtful=True)
 _REFUSED = Reason("connection_refused", "no server listens at that host and port")
 _UNREACHABLE = Reason("host_unreachable", "the host cannot be reached")
 _BUSY = Reason("busy", "others hold what is needed", is_outage=False)
@@ -76,7 +76,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], Reason], ...] = (
     (FileNotFoundError, Reason("connection_refused", "no server listens at that socket")),
     (socket.gaierror, Reason("host_unknown", "the host's name cannot be resolved")),
     (ssl.SSLError, Reason("tls_failed", "no trusted encrypted connection could be made")),
-    (TimeoutError, _TIMEOUT),
+    (TimeoutError, TIMEOUT),
     (ConnectionError, _LOST),
     (PermissionError, Reason("access_refused", "the socket may not be opened")),
 )

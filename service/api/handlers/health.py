@@ -1,17 +1,18 @@
 """Is the process alive, and should it get requests? For probes and balancers: no token."""
 
 import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
 from service.api.handlers.jobs import json_response
+from service.api.job_status import to_iso8601
 from service.api.middlewares.errors import problem
 from service.auth.blocklist import Blocklist
 from service.auth.jwks import KeySet
 from service.db.engine import Database
-from service.db.migrate import current_revision, head_revision
+from service.db.health import health_of
 from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.files.store import PdfStore
 
@@ -32,6 +33,7 @@ class Readiness:
     published_keys: KeySet | None = None
     is_stopping: bool = False
     kept: timedelta = KEPT
+    _warnings: dict[str, datetime] = field(default_factory=dict)
     _look: asyncio.Task[list[str]] | None = None
     _good_until: float = 0.0  # loop time, of a look that is over
 
@@ -44,6 +46,15 @@ class Readiness:
             self._look = loop.create_task(self._missing_now(), name="readiness")
         found = await asyncio.shield(self._look)
         return ["stopping"] if self.is_stopping else found
+
+    def warnings(self) -> list[dict[str, str | None]]:
+        """What is out of order, though requests can be served: codes, and since when.
+
+        As of the look before; after `missing`.
+        """
+        return [
+            {"code": code, "since": to_iso8601(since)} for code, since in self._warnings.items()
+        ]
 
     async def close(self) -> None:
         """Let a look that is under way end."""
@@ -64,12 +75,20 @@ class Readiness:
     async def _database(self) -> str | None:
         try:
             async with self.database.transaction() as conn:
-                is_current = await conn.run_sync(current_revision) == head_revision()
+                found = await health_of(conn)
         except DatabaseUnavailable:
             return "database"
-        if not is_current:
+        if not found.is_current:
             return "schema"
+        self._warn("database_read_only", since=None, holds=found.is_read_only)
+        self._warn("no_worker", since=found.last_heartbeat, holds=not found.workers)
         return None if self.callers.are_known else "callers"
+
+    def _warn(self, code: str, *, since: datetime | None, holds: bool) -> None:
+        if holds:
+            self._warnings.setdefault(code, since or datetime.now(UTC))
+        else:
+            self._warnings.pop(code, None)
 
     async def _storage(self) -> str | None:
         try:
@@ -89,8 +108,8 @@ async def live(_: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """GET /readyz → 200, or 503 naming what is not in order."""
+    """GET /readyz → 200 with what is worth a warning, or 503 naming what is not in order."""
     missing = await request.app[READINESS].missing()
     if missing:
         return problem(503, "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"})
-    return json_response({"status": "ready"})
+    return json_response({"status": "ready", "warnings": request.app[READINESS].warnings()})

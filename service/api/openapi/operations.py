@@ -14,7 +14,7 @@ from service.api.negotiation import JSON, NDJSON, PLAIN_TEXT
 from service.api.openapi import examples
 from service.api.openapi.operation import Answer, Content, Operation
 from service.api.schemas.ingestion_request import IngestionRequestSchema
-from service.api.schemas.job_status import ProbeSchema, StatusSchema
+from service.api.schemas.job_status import ProbeSchema, ReadinessSchema, StatusSchema
 from service.api.schemas.jobs import (
     JobPaperSchema,
     JobPapersQuerySchema,
@@ -368,9 +368,12 @@ TABLE = (
         name="isReady",
         tag=OPERATIONS,
         summary="Is the process ready?",
-        description="200 when database, schema, storage and keys of tokens are in order.",
+        description=(
+            "200 when database, schema, storage and keys of tokens are in order; `warnings` name"
+            " what else is not: no worker is alive, or the database accepts no writes."
+        ),
         is_public=True,
-        answers={200: _json("Ready.", ProbeSchema, {"status": "ready"})},
+        answers={200: _json("Ready.", ReadinessSchema, {"status": "ready", "warnings": []})},
         problems={503: "Not ready: database"},
     ),
     Operation(
