@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from service.config.settings import Settings
+from service.process.data_dir import under_data_dir
 
 
 @contextmanager
@@ -13,11 +14,14 @@ def database_url(settings: Settings) -> Iterator[str]:
         yield settings.database_url
         return
     from service.devtools.embedded_postgres import EmbeddedPostgres  # noqa: PLC0415 - an extra
+    from service.devtools.embedded_watch import kept_running  # noqa: PLC0415 - likewise
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     postgres = EmbeddedPostgres.under(settings.data_dir)
-    postgres.start()
+    with under_data_dir():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        postgres.start()
     try:
-        yield postgres.url
+        with kept_running(postgres):
+            yield postgres.url
     finally:
         postgres.stop()

@@ -115,9 +115,14 @@ class OutageLog:
         outage, now = self._outage, self._clock()
         outage.worked_at = now if outage.worked_at is None else outage.worked_at
         if now - outage.failed_at >= CALM_SECONDS:
-            self._outage = None
-            seconds = round(outage.worked_at - outage.began_at, 1)
-            self._log.info(self._ends, seconds=seconds)
+            self.over()
+
+    def over(self) -> None:
+        """Everything works again, for certain."""
+        outage, self._outage = self._outage, None
+        if outage is not None:
+            ended_at = self._clock() if outage.worked_at is None else outage.worked_at
+            self._log.info(self._ends, seconds=round(ended_at - outage.began_at, 1))
 
     def _begin(self, reason: Reason, began_at: float, now: float) -> None:
         since = datetime.now(UTC) - timedelta(seconds=now - began_at)

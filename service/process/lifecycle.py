@@ -6,10 +6,11 @@ later, or come back. Work begins once the schema is the one this code is for.
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -27,7 +28,7 @@ from service.api.handlers.health import READINESS
 from service.api.job_watch import JOB_WATCH
 from service.api.server import ConnectionLimits, Runner, affordable
 from service.api.shutdown_delay import SHUTDOWN_DELAY
-from service.config.settings import Settings
+from service.config.settings import Settings, SettingsError
 from service.db.engine import Database, outage_log
 from service.domain.outages import OutageLog
 from service.process import pid_one
@@ -188,7 +189,8 @@ async def _listening(
     )
     try:
         shares_port = role.is_sibling or settings.api_processes > 1
-        await runner.listen(settings.host, settings.port, is_shared=shares_port)
+        with _naming_the_port(settings):
+            await runner.listen(settings.host, settings.port, is_shared=shares_port)
         base = _base_url(runner)
         _log.info("listening", url=base)
         if announce is not None:
@@ -196,6 +198,21 @@ async def _listening(
         yield app
     finally:
         await runner.cleanup()
+
+
+@contextlib.contextmanager
+def _naming_the_port(settings: Settings) -> Iterator[None]:
+    """Raise SettingsError, naming the variable, where the listener cannot be opened."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno == errno.EADDRINUSE:
+            problem = {"PORT": f"is taken: another program listens on {settings.port}"}
+        elif err.errno == errno.EACCES:
+            problem = {"PORT": f"is not ours to open: {settings.port} needs more rights"}
+        else:
+            problem = {"HOST": "is no address of this machine"}
+        raise SettingsError(problem) from None
 
 
 async def _abort(database: Database, _: web.Application) -> None:
