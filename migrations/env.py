@@ -14,8 +14,8 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from service.db.engine import asyncpg_url
 from service.db.tables import metadata
+from service.db.urls import asyncpg_url
 
 MIGRATION_LOCK = 0x61725869_76496E67  # any constant of our own: "arXivIng" in ASCII
 NOT_IN_METADATA = ("pgqueuer",)  # the queue engine's tables are frozen SQL

@@ -19,9 +19,9 @@ from service.db.engine import (
     STATEMENT_TIMEOUT_SECONDS,
     Database,
     create_engine,
-    without_password,
 )
 from service.db.failures import FAILURES, is_transient, reason_of
+from service.db.urls import without_password
 from service.devtools.embedded_postgres import psql_binary
 from service.domain.errors import DatabaseUnavailable
 from service.jobs.maintenance.retention import remove_old_jobs

@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from marshmallow import ValidationError
-from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+from service.db.urls import parsed
 
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # the naming rules of S3
 NO_URL = "must be an http:// or https:// URL"
@@ -41,7 +42,7 @@ def http_url(text: str) -> None:
 def postgres_url(text: str) -> None:
     """A database."""
     try:
-        url = make_url(text)
+        url = parsed(text)
     except (ArgumentError, ValueError):  # no URL, or a port that is none
         raise ValidationError("must be a postgresql:// URL") from None
     if url.drivername not in POSTGRES or not 0 <= (url.port or 0) <= MAX_PORT:
@@ -54,7 +55,7 @@ def shown_postgres(text: str) -> str:
     It is taken apart as it is for connecting, and that is not how others do it: a password
     may hold `/`, `?` and `#`.
     """
-    url = make_url(text)
+    url = parsed(text)
     has_user = url.username is not None or url.password is not None
     if text.count("@") != has_user:  # one that stands for itself may end a password, or not
         return MASK

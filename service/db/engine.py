@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 import orjson
 import structlog
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -27,7 +27,9 @@ from service.db.failures import (
     reason_of,
     state_of,
 )
+from service.db.hosts import Hosts
 from service.db.pgbouncer import expect_pooler, is_pooled
+from service.db.urls import asyncpg_url, hosts_of, libpq_url
 from service.domain.errors import DatabaseUnavailable
 from service.domain.outages import OutageLog, Reason
 
@@ -49,28 +51,6 @@ def outage_log() -> OutageLog:
     return OutageLog(SUBJECT, _log)
 
 
-def asyncpg_url(url: str) -> URL:
-    """`url` as SQLAlchemy wants it for asyncpg; libpq's `sslmode` becomes asyncpg's `ssl`."""
-    parsed = make_url(url).set(drivername="postgresql+asyncpg")
-    if "sslmode" in parsed.query:
-        mode = parsed.query["sslmode"]
-        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    return parsed
-
-
-def libpq_url(url: str | URL) -> str:
-    """`url` as libpq, psql and asyncpg itself want it: without SQLAlchemy's driver name."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def without_password(url: str) -> tuple[str, str | None]:
-    """`url` as libpq wants it, but for its password; and that, None if there is none."""
-    parsed = make_url(url)
-    known = parsed.query.get("password", parsed.password)
-    bare = parsed._replace(password=None).difference_update_query(["password"])
-    return libpq_url(bare), known if known is None or isinstance(known, str) else known[-1]
-
-
 def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
     """An engine whose every session has timeouts and UTC; `name` shows in pg_stat_activity."""
     settings = {
@@ -80,8 +60,10 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
         "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
     }
+    target = asyncpg_url(url)
+    hosts = Hosts(hosts_of(target))
     engine = create_async_engine(
-        asyncpg_url(url),
+        target,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -90,12 +72,12 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={
-            "timeout": CONNECT_TIMEOUT_SECONDS,
+            "timeout": CONNECT_TIMEOUT_SECONDS / max(1, len(hosts)),
             "command_timeout": STATEMENT_TIMEOUT_SECONDS + 5,
             "server_settings": settings,
         },
     )
-    expect_pooler(engine, settings)
+    expect_pooler(engine, settings, hosts)
     return engine
 
 

@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 import asyncpg
 import structlog
 
-from service.db.engine import CONNECT_TIMEOUT_SECONDS, libpq_url
+from service.db.engine import CONNECT_TIMEOUT_SECONDS
 from service.db.failures import reason_of
+from service.db.hosts import Hosts
 from service.db.pgbouncer import LOST, is_pooler
+from service.db.urls import hosts_of, libpq_url, one_host, parsed
 from service.domain.outages import OutageLog
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
@@ -67,17 +69,27 @@ async def _until_lost(connection: asyncpg.Connection, channel: str) -> None:
 
 @asynccontextmanager
 async def _connection(url: str, name: str) -> AsyncIterator[asyncpg.Connection]:
-    connecting = asyncpg.connect(
-        libpq_url(url),
-        timeout=CONNECT_TIMEOUT_SECONDS,
-        command_timeout=CONNECT_TIMEOUT_SECONDS,  # a server may freeze between any two steps
-        server_settings={"application_name": name},
-    )
-    connection = await _finished(asyncio.ensure_future(connecting))
+    connection = await _finished(asyncio.ensure_future(_connect(url, name)))
     try:
         yield connection
     finally:
         connection.terminate()
+
+
+async def _connect(url: str, name: str) -> asyncpg.Connection:
+    async def connect(dsn: str, within: float) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            dsn,
+            timeout=within,
+            command_timeout=CONNECT_TIMEOUT_SECONDS,  # a server may freeze between any two steps
+            server_settings={"application_name": name},
+        )
+
+    addresses = hosts_of(parsed(url))
+    if not addresses:
+        return await connect(libpq_url(url), CONNECT_TIMEOUT_SECONDS)
+    within = CONNECT_TIMEOUT_SECONDS / len(addresses)
+    return await Hosts(addresses).connect_async(lambda one: connect(one_host(url, *one), within))
 
 
 async def _finished(connecting: asyncio.Future[asyncpg.Connection]) -> asyncpg.Connection:

@@ -16,8 +16,9 @@ import pytest
 from pypdfium2.version import PDFIUM_INFO
 from sqlalchemy import make_url
 
-from service.db.engine import Database, create_engine, libpq_url
+from service.db.engine import Database, create_engine
 from service.db.papers import PaperStore
+from service.db.urls import libpq_url
 from service.devtools.embedded_postgres import psql_binary
 from service.domain.jobs import JobStatus
 from tests.conftest import make_paper
