@@ -17,18 +17,22 @@ from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
 
+from service.api.expectations import HAS_UNKNOWN_EXPECTATION
 from service.api.handlers.jobs import FAILED, uuid_of
 from service.api.handlers.metrics import STARTED, Metrics
 from service.api.job_status import STATUS_HEADERS, JobStatusReader, RenderedStatus
 from service.api.negotiation import PREFER
+from service.api.request_context import ROUTE, X_REQUEST_ID, request_id_of
 from service.api.response_headers import ResponseHeaders
 from service.api.server import SERVER_NAME
 from service.auth.tokens import Tokens
 
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in STATUS_HEADERS.items()).encode()
 _HEAD = _FIXED + (
-    f'ETag: "%d"\r\n{hdrs.CONTENT_LENGTH}: %d\r\n{hdrs.SERVER}: {SERVER_NAME}\r\n\r\n'.encode()
+    f'ETag: "%d"\r\n{hdrs.CONTENT_LENGTH}: %d\r\n{hdrs.SERVER}: {SERVER_NAME}\r\n'
+    f"{X_REQUEST_ID}: %b\r\n\r\n".encode()
 )
+STATUS_ROUTE = "/api/v1/ingestion/job/{job_id}"  # as the access log names it
 _UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the answer another one
 
 
@@ -60,10 +64,12 @@ class FastPath:
     def _is_for(self, request: web.Request) -> bool:
         """Whether this is a plain look by an active caller whose token is known."""
         headers = request.headers
-        if not is_simple_get(request) or any(name in headers for name in _UNUSUAL):
+        if HAS_UNKNOWN_EXPECTATION in request or not is_simple_get(request):
+            return False
+        if any(name in headers for name in _UNUSUAL):
             return False
         tokens = headers.getall(hdrs.AUTHORIZATION, ())
-        grant = self.tokens.recall(tokens[0]) if len(tokens) == 1 else None
+        grant = self.tokens.cached(tokens[0]) if len(tokens) == 1 else None
         return grant is not None and self.is_active(grant.caller) and not self.response_headers.adds
 
     async def _look(self, request: web.Request, job_id: UUID) -> "PrerenderedResponse | None":
@@ -76,6 +82,7 @@ class FastPath:
             return None
         if self.response_headers.adds:  # since we asked
             return None
+        request[ROUTE] = STATUS_ROUTE
         response = PrerenderedResponse(status)
         self.response_headers.traffic.note(request, response)
         self.metrics.note(self.route, hdrs.METH_GET, 200, perf_counter() - started)
@@ -93,6 +100,7 @@ class PrerenderedResponse(web.StreamResponse):
         super().__init__()
         self._rendered = status
         self._out: AbstractStreamWriter | None = None
+        self._request_id = b""
 
     @property
     def keep_alive(self) -> bool:
@@ -102,6 +110,7 @@ class PrerenderedResponse(web.StreamResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Nothing: the head goes out with the body."""
         self._out = request.writer
+        self._request_id = request_id_of(request).encode()
         return self._out
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -109,7 +118,7 @@ class PrerenderedResponse(web.StreamResponse):
         assert self._out is not None
         assert not data
         body = self._rendered.body
-        head = _HEAD % (self._rendered.version, len(body))
+        head = _HEAD % (self._rendered.version, len(body), self._request_id)
         await self._out.write_eof(_beginning(int(time())) + head + body)
 
 

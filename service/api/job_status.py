@@ -4,7 +4,7 @@ Keys, their order and the form of moments are a contract, byte for byte. Because
 nothing but the row decides, the row's version is a strong ETag of the answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from sys import getsizeof
@@ -91,7 +91,8 @@ def _remembered(state: JobState) -> RenderedStatus:
     status = render(to_job(state))
     if getsizeof(state) + getsizeof(status.body) > MAX_BYTES:
         raise _TooLarge(status)
-    return status
+    # orjson leaves its buffer as large as it grew; a copy is as large as what is in it
+    return replace(status, body=memoryview(status.body).tobytes())
 
 
 def render(job: Job) -> RenderedStatus:

@@ -21,7 +21,6 @@ from aiohttp import web
 
 from service.api.job_status import RenderedStatus, render
 from service.api.middlewares.auth import PRINCIPAL
-from service.auth.tokens import REFUSED
 from service.db.changes import hear, versions_of
 from service.db.engine import Database
 from service.db.jobs import JobStore
@@ -70,7 +69,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         while not self.is_over and loop.time() < until:
             if self.topic.is_gone:
-                raise NotFound("Job not found")
+                raise NotFound("Job not found", code="job_not_found")
             newest = self.topic.newest
             if newest is not None and newest.version > known.version:
                 return newest
@@ -81,7 +80,7 @@ class Watch:
             finally:
                 alarm.cancel()
         if self.is_refused:
-            raise Unauthenticated(REFUSED)
+            raise Unauthenticated("blocked")
         return None
 
     def notify(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiohttp import hdrs, web
 
 from service.api.middlewares.rate_limit import RateLimits
+from service.api.request_context import X_REQUEST_ID, request_id_of
 from service.api.server import SERVER_NAME
 from service.api.shutdown_delay import ShutdownDelay
 
@@ -28,7 +29,7 @@ PAGE_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeaders:
-    """Server, page guards, RateLimit fields, the end of the connection at shutdown."""
+    """Server, request id, page guards, RateLimit fields, the end of the connection at shutdown."""
 
     is_stopping: Callable[[], bool]
     rates: RateLimits
@@ -37,6 +38,7 @@ class ResponseHeaders:
     async def apply(self, request: web.Request, response: web.StreamResponse) -> None:
         """Aiohttp's signal; one for all, since each costs an await."""
         response.headers[hdrs.SERVER] = SERVER_NAME
+        response.headers[X_REQUEST_ID] = request_id_of(request)
         guard_pages(response)
         self.rates.show(request, response)
         if self.is_stopping():  # so that no request is on its way when we close

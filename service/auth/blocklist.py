@@ -12,7 +12,6 @@ from datetime import timedelta
 
 import structlog
 
-from service.auth.tokens import REFUSED
 from service.db.callers import CallerStore
 from service.db.engine import Database
 from service.domain.errors import DatabaseUnavailable, Unauthenticated
@@ -42,13 +41,13 @@ class Blocklist:
         """True when it is known that no operator has blocked `sub`."""
         return self._blocked is not None and sub not in self._blocked
 
-    def demand(self, sub: str) -> None:
+    def require_active(self, sub: str) -> None:
         """Raise Unauthenticated if `sub` is blocked, DatabaseUnavailable before that is known."""
         if self.is_active(sub):
             return
         if self._blocked is None:
             raise DatabaseUnavailable("the database is not available")
-        raise Unauthenticated(REFUSED)
+        raise Unauthenticated("blocked")
 
     async def look(self, *, within: timedelta | None = None) -> None:
         """Read the list now; raises DatabaseUnavailable, after `within` at the latest."""

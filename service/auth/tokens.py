@@ -8,7 +8,6 @@ with it costs a look instead of a signature; its times are judged anew each time
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -26,9 +25,17 @@ from service.domain.errors import Unauthenticated
 
 MAX_REMEMBERED = 10_000  # some 6 MB; one more puts out the one that was used least lately
 MAX_SUBJECT_LENGTH = 255
-REFUSED = "Not authenticated"
 MAX_DECODERS = 64
 _CLAIMS = "claims"
+# of PyJWT's errors, the more special before those that it is a kind of
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (jwt.ExpiredSignatureError, "expired"),
+    (jwt.ImmatureSignatureError, "not_yet_valid"),
+    (jwt.InvalidAudienceError, "wrong_audience"),
+    (jwt.InvalidIssuerError, "wrong_issuer"),
+    (jwt.InvalidSignatureError, "bad_signature"),
+    (jwt.InvalidAlgorithmError, "bad_signature"),
+)
 _KEYS_BROUGHT_ALONG = frozenset({"jku", "jwk", "x5u", "x5c"})
 
 
@@ -92,19 +99,23 @@ class Tokens:
         if published is not None:
             published.on_change = self._remembered.clear  # a key may have been withdrawn
 
-    def recall(self, text: str) -> Principal | None:
-        """The grant that `learn` found for this very text, if it is good now."""
+    def cached(self, text: str) -> Principal | None:
+        """The grant that `verify` found for this very text, if it is good now."""
         try:
             grant = self._remembered[_hash(text)]
         except KeyError:
             return None
         return grant if grant.begins <= self._clock() else None
 
-    async def learn(self, text: str, token: str) -> Principal:
-        """The grant of `token`, to be recalled by `text`; raises Unauthenticated."""
+    async def verify(self, text: str, token: str) -> Principal:
+        """The grant of `token`, to be found again by `text`; raises Unauthenticated."""
         grant = _grant(await self._claims(token), self.rules)
-        if not grant.begins <= self._clock() < grant.ends:
-            raise Unauthenticated(REFUSED)
+        now = self._clock()
+        if now >= grant.ends:
+            raise Unauthenticated("expired")
+        if now < grant.begins:
+            lasts_too_long = grant.ends - 2 * self.rules.leeway - self.rules.max_lifetime > now
+            raise Unauthenticated("lifetime_too_long" if lasts_too_long else "not_yet_valid")
         self._remembered[_hash(text)] = grant
         return grant
 
@@ -115,10 +126,15 @@ class Tokens:
             keys = await self._published.find(key_id)
         else:
             keys = tuple(key for key in self.rules.keys if key_id in (None, key.id))
+        reason: str | None = None
         for key in keys:
-            with suppress(Unauthenticated):
+            try:
                 return await self._decoder(key.text)(token)
-        raise Unauthenticated(REFUSED)
+            except Unauthenticated as err:
+                # that it was not signed with this key says less than what another key says
+                if reason is None or err.reason != "bad_signature":
+                    reason = err.reason
+        raise Unauthenticated(reason or "unknown_key")
 
 
 def _hash(text: str) -> bytes:
@@ -134,9 +150,9 @@ def _key_id(token: str) -> str | None:
     try:
         header = jwt.get_unverified_header(token)
     except Exception:  # not only its own: hostile headers make it raise others
-        raise Unauthenticated(REFUSED) from None
+        raise Unauthenticated("malformed") from None
     if not _KEYS_BROUGHT_ALONG.isdisjoint(header):
-        raise Unauthenticated(REFUSED)
+        raise Unauthenticated("malformed")
     key_id: str | None = header.get("kid")  # a text, if it is there: the library has looked
     return key_id
 
@@ -145,11 +161,13 @@ def _grant(claims: Mapping[str, Any], rules: TokenRules) -> Principal:
     """What verified claims grant; raises Unauthenticated unless each is as it must be."""
     subject, expires = claims.get("sub"), claims.get("exp")
     if not isinstance(expires, int | float) or isinstance(expires, bool):
-        raise Unauthenticated(REFUSED)
+        raise Unauthenticated("no_expiry")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH:
-        raise Unauthenticated(REFUSED)
-    if not subject.isprintable() or rules.issuer not in (None, claims.get("iss")):
-        raise Unauthenticated(REFUSED)
+        raise Unauthenticated("no_subject")
+    if not subject.isprintable():
+        raise Unauthenticated("no_subject")
+    if rules.issuer not in (None, claims.get("iss")):
+        raise Unauthenticated("wrong_issuer")
     # The decoder has seen to it that these are numbers.
     starts = max(int(claims.get(name, 0)) for name in ("nbf", "iat"))
     return Principal(
@@ -238,7 +256,17 @@ def _within_leeway(err: Exception, token: str, key: str, rules: TokenRules) -> M
             pass
         else:
             return claims
-    raise Unauthenticated(REFUSED) from None
+    raise Unauthenticated(_reason(err.__context__ or err)) from None
+
+
+def _reason(err: BaseException) -> str:
+    """Why the library refuses a token, in the words of the log."""
+    if isinstance(err, jwt.MissingRequiredClaimError):
+        return {"aud": "wrong_audience", "iss": "wrong_issuer"}.get(err.claim, "malformed")
+    for kind, reason in _REASONS:
+        if isinstance(err, kind):
+            return reason
+    return "malformed"
 
 
 def issue(

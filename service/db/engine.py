@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.db.failures import (
+    CONFLICTS,
     FAILURES,
     READ_ONLY,
     TIMEOUT,
@@ -30,7 +31,7 @@ from service.db.failures import (
 from service.db.hosts import Hosts
 from service.db.pgbouncer import expect_pooler, is_pooled
 from service.db.urls import asyncpg_url, hosts_of, libpq_url
-from service.domain.errors import DatabaseUnavailable
+from service.domain.errors import DatabaseUnavailable, TransactionConflict
 from service.domain.outages import OutageLog, Reason
 
 CONNECT_TIMEOUT_SECONDS = 3.0
@@ -206,6 +207,8 @@ class Database:
                             await conn.invalidate()
                         raise
         except FAILURES as err:
+            if state_of(err) in CONFLICTS:
+                raise TransactionConflict("the database is not available") from err
             if is_transient(err) or is_behind(err):
                 if not self._is_aborted:
                     self.outages.failed(_reason_of(err, deadline))

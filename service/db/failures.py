@@ -36,6 +36,7 @@ _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
 
 READ_ONLY = "25006"
+CONFLICTS = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing was changed
 
 _LOST = Reason("connection_lost", "the connection broke", is_doubtful=True)
 TIMEOUT = Reason("timeout", "the server did not answer in time", is_doubtful=True)
@@ -56,7 +57,7 @@ _BY_STATE = {
     "53200": Reason("out_of_memory", "the server has no memory left"),
     "53300": Reason("too_many_connections", "the server has no connection left"),
     READ_ONLY: Reason("read_only", "the server accepts no writes"),
-    **dict.fromkeys(("40001", "40P01", "55P03"), _BUSY),
+    **dict.fromkeys((*CONFLICTS, "55P03"), _BUSY),
     **dict.fromkeys(_BEHIND_STATES, _BEHIND),
 }
 _BY_CLASS = {

@@ -75,7 +75,7 @@ class JobLoader:
             del self._deadlines[reader]
             self._waiting.pop(reader, None)
         if state is None:
-            raise NotFound("Job not found")
+            raise NotFound("Job not found", code="job_not_found")
         return state
 
     def _expect(self) -> None:

@@ -81,7 +81,7 @@ class JobStore:
         """The job with its latest errors; raises NotFound."""
         found = await self.get_many([job_id])
         if not found:
-            raise NotFound("Job not found")
+            raise NotFound("Job not found", code="job_not_found")
         return found[job_id]
 
     async def get_many(self, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
@@ -126,7 +126,7 @@ class JobStore:
         statement = select(jobs.c.requested_by).where(jobs.c.id == job_id)
         row = (await self._conn.execute(statement)).one_or_none()
         if row is None:
-            raise NotFound("Job not found")
+            raise NotFound("Job not found", code="job_not_found")
         owner: str | None = row.requested_by
         return owner
 

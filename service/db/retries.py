@@ -51,7 +51,7 @@ class RetryStore:
         statement = statement.with_for_update(of=jobs, read=True, key_share=True)
         row: Row[Any] | None = (await self._conn.execute(statement)).first()
         if row is None:
-            raise NotFound("Job not found")
+            raise NotFound("Job not found", code="job_not_found")
         return row
 
     async def find_active(self, job_id: UUID) -> UUID | None:

@@ -214,7 +214,7 @@ class S3Store(PdfStore):
             meta = await self._meta_of(path)
             size = -1 if meta is None else meta["size"]
             if meta is None or wanted.stop > size or size_bytes not in (None, size):
-                raise NotFound("PDF not found")
+                raise NotFound("PDF not found", code="pdf_not_found")
             for start in range(wanted.start, wanted.stop, BLOCK_BYTES):
                 end = min(start + BLOCK_BYTES, wanted.stop)
                 yield await self._in_thread(self._block, path, (start, end), meta["e_tag"])
@@ -235,9 +235,9 @@ class S3Store(PdfStore):
         try:
             block = bytes(obstore.get(self._bucket, path, options=options).bytes())
         except (FileNotFoundError, PreconditionError) as err:
-            raise NotFound("PDF not found") from err
+            raise NotFound("PDF not found", code="pdf_not_found") from err
         if len(block) != between[1] - between[0]:
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
         return block
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
@@ -254,7 +254,7 @@ class S3Store(PdfStore):
             with storage_errors():
                 await in_thread(os.write, fd, block)
         if digest.hexdigest() != pdf.sha256:
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
 
 
 @contextmanager

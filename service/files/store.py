@@ -153,7 +153,7 @@ class LocalStore(PdfStore):
         with storage_errors():
             size = await in_thread(self._size_of, pdf.path)
         if size is None:
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
         yield self._root.path / pdf.path
 
     async def read(self, path: str, wanted: range) -> AsyncGenerator[bytes]:
@@ -169,7 +169,7 @@ class LocalStore(PdfStore):
                 with storage_errors():
                     piece = await to_its_end(file.read(min(left, READ_BYTES)))
                 if not piece:
-                    raise NotFound("PDF not found")
+                    raise NotFound("PDF not found", code="pdf_not_found")
                 left -= len(piece)
                 yield piece
         finally:
@@ -224,11 +224,11 @@ class LocalStore(PdfStore):
         """The stored file, standing at the range; raises NotFound when it ends before that does."""
         fd = self._find(path)
         if fd is None:
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
         file = io.FileIO(fd, "rb")  # closes what it holds, should nobody take it
         if os.fstat(fd).st_size < wanted.stop:
             file.close()
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
         file.seek(wanted.start)
         return file
 

@@ -17,11 +17,13 @@ from service.api.handlers.stats import STATS, Stats
 from service.api.job_status import JOB_STATUS_READER, JobStatusReader
 from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
 from service.api.middlewares.auth import authentication
+from service.api.middlewares.conflict_retry import retry_conflicts
 from service.api.middlewares.errors import problems
 from service.api.middlewares.rate_limit import Bounds, RateLimits
 from service.api.request_body import BODY_SECONDS, MAX_BODY_BYTES
+from service.api.request_context import request_context
 from service.api.response_headers import ResponseHeaders
-from service.api.routes import PUBLIC_PATHS, add_routes, status_route
+from service.api.routes import add_routes, is_public, status_route
 from service.api.server import FIRST_HANDLER
 from service.api.shutdown_delay import SHUTDOWN_DELAY, ShutdownDelay
 from service.api.streaming import STREAMS, Streams
@@ -90,11 +92,16 @@ def build_api(
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
+            request_context,
             metrics.measure,
             problems,
             authentication(
-                tokens, public=PUBLIC_PATHS, require_active=callers.demand, admit=rates.admit
+                tokens,
+                is_public=is_public,
+                require_active=callers.require_active,
+                admit=rates.admit,
             ),
+            retry_conflicts,
         ],
     )
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
@@ -102,7 +109,6 @@ def build_api(
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[READINESS] = Readiness(database, store, callers, published)
     app.on_cleanup.append(lambda app: app[READINESS].close())
-    app[THE_DESCRIPTION] = Description()
     app[SHUTDOWN_DELAY] = ShutdownDelay()
     _look_at(app, database, store)
     _serve_waiters(app, JobWatch(database, is_active=callers.is_active, limits=wait_limits))
@@ -120,6 +126,7 @@ def build_api(
         watches.append(published.watch)
     app.cleanup_ctx.append(_watching(watches, first=callers.load))
     add_routes(app)
+    app[THE_DESCRIPTION] = Description(app)
     app[FIRST_HANDLER] = FastPath(
         route=status_route(app),
         statuses=app[JOB_STATUS_READER],

@@ -7,7 +7,6 @@ later, or come back. Work begins once the schema is the one this code is for.
 import asyncio
 import contextlib
 import errno
-import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -21,9 +20,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from aiohttp import hdrs, web
-from aiohttp.abc import AbstractAccessLogger
+from aiohttp import web
 
+from service.api.access_log import AccessLog
 from service.api.handlers.health import READINESS
 from service.api.job_watch import JOB_WATCH
 from service.api.server import ConnectionLimits, Runner, affordable
@@ -41,10 +40,7 @@ from service.process.supervisor import siblings
 STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
 CLOSE_SECONDS = 2.0  # of the drain, kept for closing connections
 
-_READING = (hdrs.METH_GET, hdrs.METH_HEAD)
-
 _log = structlog.get_logger(__name__)
-_level = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,23 +221,3 @@ def _base_url(runner: web.AppRunner) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
         host = socket.gethostname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-class AccessLog(AbstractAccessLogger):
-    """One line for each request: no query string, no headers, so no token."""
-
-    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Log a request that took `time` seconds.
-
-        Reads that went well are nearly all requests, thousands in a second; a line
-        for each would cost more than its answer, so they are for `debug`.
-        """
-        is_routine = response.status < 400 and request.method in _READING
-        if is_routine and not _level.isEnabledFor(logging.DEBUG):
-            return
-        facts = {"method": request.method, "path": request.path[:200], "status": response.status}
-        facts["milliseconds"] = round(time * 1000, 1)
-        if is_routine:
-            _log.debug("request answered", **facts)
-        else:
-            _log.info("request answered", **facts)

@@ -13,6 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import make_url
 
+from service.api.access_log import AccessLog
 from service.api.job_watch import WatchLimits
 from service.api.middlewares.rate_limit import Bounds
 from service.api.server import Runner
@@ -44,7 +45,9 @@ def is_problem(response: Any, document: dict[str, Any]) -> bool:
     """Whether an answer is a problem as RFC 9457 has it, agreeing with its status line."""
     return (
         response.content_type == "application/problem+json"
-        and {"type", "title", "status", "detail"} <= document.keys()
+        and {"type", "title", "status", "detail", "code", "request_id"} <= document.keys()
+        and document["type"] == f"/problems/{document['code']}"
+        and document["request_id"] == response.headers["X-Request-ID"]
         and document["status"] == response.status
     )
 
@@ -57,7 +60,7 @@ class OurServer(TestServer):
     """A server of the tests that serves as a process does."""
 
     async def _make_runner(self, **options: Any) -> Runner:
-        return Runner(self.app, **options)
+        return Runner(self.app, access_log_class=AccessLog, **options)
 
 
 @pytest.fixture

@@ -67,13 +67,17 @@ def lines_of(answer: bytes) -> set[bytes]:
 
 
 async def test_the_bytes_are_those_that_aiohttp_would_send(api, routed):
-    received = await exchanged(api, request(api) + request(api, "1.1", "Connection: close"))
+    named = "X-Request-ID: mine-1"
+    received = await exchanged(
+        api, request(api, "1.1", named) + request(api, "1.1", named, "Connection: close")
+    )
 
     ready, made = (
         b"HTTP/1.1 200 OK\r\n" + part for part in received.split(b"HTTP/1.1 200 OK\r\n")[1:]
     )
     assert b"Connection:" not in ready
     assert b"Connection: close" in made
+    assert b"X-Request-ID: mine-1\r\n" in ready
     assert lines_of(ready) == lines_of(made)
     assert routed == [URL]
 
@@ -239,7 +243,7 @@ async def test_an_error_of_ours_is_told_without_what_it_says(api, routed, monkey
 
 
 async def test_a_stop_in_the_middle_of_a_look_is_told(api, routed, monkeypatch):
-    look = api.app[JOB_STATUS_READER].at
+    look = api.app[JOB_STATUS_READER].get
 
     async def stop_meanwhile(job_id):
         api.app[READINESS].is_stopping = True

@@ -9,6 +9,8 @@ from aiohttp import web
 from service.api.handlers.jobs import json_response
 from service.api.job_status import to_iso8601
 from service.api.middlewares.errors import problem
+from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
+from service.api.schemas.job_status import ProbeSchema, ReadinessSchema
 from service.auth.blocklist import Blocklist
 from service.auth.jwks import KeySet
 from service.db.engine import Database
@@ -102,14 +104,36 @@ class Readiness:
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 
 
+@describe(
+    name="isAlive",
+    tag=OPERATIONS_TAG,
+    summary="Is the process alive?",
+    description="200 as long as the event loop turns, whatever else is broken.",
+    is_public=True,
+    answers={200: json_answer("Alive.", ProbeSchema, {"status": "alive"})},
+)
 async def live(_: web.Request) -> web.Response:
     """GET /healthz → 200 as long as the event loop turns."""
     return json_response({"status": "alive"})
 
 
+@describe(
+    name="isReady",
+    tag=OPERATIONS_TAG,
+    summary="Is the process ready?",
+    description=(
+        "200 when database, schema, storage and keys of tokens are in order; `warnings` name"
+        " what else is not: no worker is alive, or the database accepts no writes."
+    ),
+    is_public=True,
+    answers={200: json_answer("Ready.", ReadinessSchema, {"status": "ready", "warnings": []})},
+    problems={503: "Not ready: database"},
+)
 async def ready(request: web.Request) -> web.Response:
     """GET /readyz → 200 with what is worth a warning, or 503 naming what is not in order."""
     missing = await request.app[READINESS].missing()
     if missing:
-        return problem(503, "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"})
+        return problem(
+            request, "not_ready", "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"}
+        )
     return json_response({"status": "ready", "warnings": request.app[READINESS].warnings()})

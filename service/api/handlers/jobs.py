@@ -15,8 +15,30 @@ from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
 from service.api.negotiation import applied, is_seen, preferred_wait
+from service.api.openapi.operation import (
+    JOBS_TAG,
+    NO_JOB,
+    NOT_MODIFIED,
+    Answer,
+    Content,
+    describe,
+    json_answer,
+)
 from service.api.request_body import read_json, read_no_body
-from service.api.schemas.ingestion_request import load_request
+from service.api.root_path import public_path
+from service.api.schemas.ingestion_request import (
+    SUBMISSION_EXAMPLE,
+    IngestionRequestSchema,
+    load_request,
+)
+from service.api.schemas.job_status import STATUS_EXAMPLE, StatusSchema
+from service.api.schemas.jobs import (
+    CANCELLED_EXAMPLE,
+    RECORDED_EXAMPLE,
+    RETRIED_EXAMPLE,
+    MessageSchema,
+    RecordedSchema,
+)
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
@@ -35,6 +57,25 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
 
 
+def _recorded_answer(example: object) -> Answer:
+    follow = ("getJob", "cancelJob", "retryJob", "listJobPapers", "streamJob")
+    links = {name: {"job_id": "$response.body#/job_id"} for name in follow}
+    return json_answer("Created.", RecordedSchema, example, headers=("Location",), links=links)
+
+
+@describe(
+    name="createJob",
+    tag=JOBS_TAG,
+    summary="Create a job",
+    description=(
+        "Creates a job and answers at once; a worker does the work. With `Idempotency-Key`"
+        " the same caller may repeat the request, and gets the same job."
+    ),
+    headers=("Idempotency-Key",),
+    body=Content(IngestionRequestSchema, SUBMISSION_EXAMPLE),
+    answers={202: _recorded_answer(RECORDED_EXAMPLE)},
+    problems={422: "The request is invalid: search_query.from_day"},
+)
 async def create_job(request: web.Request) -> web.Response:
     """POST /arxiv → 202. Only records the job; a worker does the work."""
     key = _idempotency_key(request)
@@ -53,6 +94,20 @@ async def create_job(request: web.Request) -> web.Response:
     )
 
 
+@describe(
+    name="retryJob",
+    tag=JOBS_TAG,
+    summary="Retry a job's failed papers",
+    description=(
+        "Creates a new job for the failed papers of a finished one, and for the rest of its list"
+        " if that was not harvested to its end. Takes no body, or `{}`."
+    ),
+    headers=("Idempotency-Key",),
+    body=Content({"type": "object", "additionalProperties": False}, {}),
+    needs_body=False,
+    answers={202: _recorded_answer(RETRIED_EXAMPLE)},
+    problems={404: NO_JOB, 409: "The job has no failed papers"},
+)
 async def retry_job(request: web.Request) -> web.Response:
     """POST /job/{job_id}/retry → 202 with the new job that brings in what this one did not."""
     await read_no_body(request)
@@ -89,9 +144,29 @@ def _recorded(
         "search_criteria": criteria,
         **more,
     }
-    return json_response(body, status=202, headers={"Location": str(location)})
+    return json_response(body, status=202, headers={"Location": public_path(request.app, location)})
 
 
+@describe(
+    name="getJob",
+    tag=JOBS_TAG,
+    summary="Get job status",
+    description=(
+        "The committed row. With `Prefer: wait=N` the answer comes as soon as the job differs"
+        " from the ETag in `If-None-Match`, or after N seconds (60 at most)."
+    ),
+    headers=("If-None-Match", "Prefer"),
+    answers={
+        200: json_answer(
+            "The status.",
+            StatusSchema,
+            STATUS_EXAMPLE,
+            headers=("ETag", "Preference-Applied"),
+        ),
+        304: NOT_MODIFIED,
+    },
+    problems={404: NO_JOB, 500: "Failed to get job status: the database is not available"},
+)
 async def get_job(request: web.Request) -> web.Response:
     """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it.
 
@@ -128,6 +203,14 @@ def _status_response(
     return response
 
 
+@describe(
+    name="cancelJob",
+    tag=JOBS_TAG,
+    summary="Cancel a job",
+    description="Work in progress stops within seconds. The job stays, and can be looked at.",
+    answers={200: json_answer("Cancelled.", MessageSchema, CANCELLED_EXAMPLE)},
+    problems={404: NO_JOB, 409: "The job is already completed"},
+)
 async def cancel_job(request: web.Request) -> web.Response:
     """DELETE /job/{job_id} → 200; the workers stop within seconds."""
     job_id = job_id_of(request)
@@ -135,7 +218,7 @@ async def cancel_job(request: web.Request) -> web.Response:
         require_ownership(request, await JobStore(conn).requested_by(job_id))
         outcome = await JobStore(conn).cancel(job_id)
     if outcome == "not found":
-        raise NotFound("Job not found")
+        raise NotFound("Job not found", code="job_not_found")
     if outcome != "cancelled":
         raise Conflict(f"The job is {outcome}")
     return json_response({"message": f"Job {job_id} cancelled successfully"})
@@ -145,7 +228,7 @@ def job_id_of(request: web.Request) -> UUID:
     """The job id in the path, in its usual form only; raises NotFound for any other text."""
     found = uuid_of(request.match_info["job_id"])
     if found is None:
-        raise NotFound("Job not found")
+        raise NotFound("Job not found", code="job_not_found")
     return found
 
 

@@ -20,6 +20,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy import QueuePool
 
+from service.api.negotiation import PLAIN_TEXT
+from service.api.openapi.operation import OPERATIONS_TAG, TEXT_SCHEMA, Answer, Content, describe
 from service.db.engine import Database
 from service.db.fleet import FleetStore
 from service.db.statistics import StatsStore
@@ -82,6 +84,25 @@ class Metrics:
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 
 
+METRICS_EXAMPLE = '# HELP jobs Jobs.\n# TYPE jobs gauge\njobs{status="completed"} 12.0\n'
+
+
+@describe(
+    name="getMetrics",
+    tag=OPERATIONS_TAG,
+    summary="Figures for Prometheus",
+    description="Counts only, in Prometheus' text format, or in OpenMetrics where accepted.",
+    is_public=True,
+    answers={
+        200: Answer(
+            description="The figures.",
+            content={
+                PLAIN_TEXT: Content(TEXT_SCHEMA, METRICS_EXAMPLE),
+                "application/openmetrics-text": Content(TEXT_SCHEMA, METRICS_EXAMPLE + "# EOF\n"),
+            },
+        )
+    },
+)
 async def show_metrics(request: web.Request) -> web.Response:
     """GET /metrics → 200 in Prometheus' text format, or OpenMetrics where that is accepted."""
     metrics = request.app[METRICS]

@@ -1,12 +1,7 @@
-"""For operators: one page, and what it shows.
-
-The page itself holds no data and is public; its script asks `overview` with a
-token that the operator pastes. It may load and ask nothing but ourselves.
-"""
+"""GET /overview: the state of the fleet, as the operators' page shows it."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +9,8 @@ from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, json_response
 from service.api.job_status import to_iso8601
-from service.api.response_headers import PAGE_HEADERS
+from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
+from service.api.schemas.ops import OVERVIEW_EXAMPLE, OverviewSchema
 from service.db.fleet import FleetStore
 from service.db.statistics import StatsStore
 
@@ -22,34 +18,14 @@ ACTIVE_SHOWN = 50
 LATEST_SHOWN = 10
 FAILING_SHOWN = 25
 
-_FOLDER = Path(__file__).parents[1] / "static"
-_KINDS = {
-    "ops.html": "text/html; charset=utf-8",
-    "ops.css": "text/css; charset=utf-8",
-    "ops.js": "text/javascript; charset=utf-8",
-}
-_HEADERS = {**PAGE_HEADERS, "Cache-Control": "no-cache"}
 
-
-async def show_page(_: web.Request) -> web.StreamResponse:
-    """GET /ops → 200, HTML."""
-    return _file("ops.html")
-
-
-async def show_style(_: web.Request) -> web.StreamResponse:
-    """GET /ops/ops.css → 200."""
-    return _file("ops.css")
-
-
-async def show_script(_: web.Request) -> web.StreamResponse:
-    """GET /ops/ops.js → 200."""
-    return _file("ops.js")
-
-
-def _file(name: str) -> web.FileResponse:
-    return web.FileResponse(_FOLDER / name, headers={**_HEADERS, "Content-Type": _KINDS[name]})
-
-
+@describe(
+    name="getOverview",
+    tag=OPERATIONS_TAG,
+    summary="The state of the fleet",
+    description="What the operators' page shows, of one moment.",
+    answers={200: json_answer("The state.", OverviewSchema, OVERVIEW_EXAMPLE)},
+)
 async def overview(request: web.Request) -> web.Response:
     """GET /overview → 200 with what the page shows, of one moment."""
     async with request.app[DATABASE].transaction() as conn:

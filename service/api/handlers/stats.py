@@ -9,7 +9,8 @@ from aiohttp import web
 
 from service.api.handlers.jobs import json_response
 from service.api.job_status import to_iso8601
-from service.api.schemas.jobs import StatsQuerySchema
+from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
+from service.api.schemas.jobs import STATS_EXAMPLE, StatsQuerySchema, StatsSchema
 from service.api.schemas.loading import load_query
 from service.db.engine import Database
 from service.db.statistics import StatsStore
@@ -52,6 +53,14 @@ class Stats:
 STATS: web.AppKey[Stats] = web.AppKey("stats", Stats)
 
 
+@describe(
+    name="getStats",
+    tag=OPERATIONS_TAG,
+    summary="Totals, throughput and queue",
+    description="Up to a second old. Totals that are estimates are named in `estimated`.",
+    query=StatsQuerySchema,
+    answers={200: json_answer("The figures.", StatsSchema, STATS_EXAMPLE)},
+)
 async def get_stats(request: web.Request) -> web.Response:
     """GET /stats → 200."""
     load_query(StatsQuerySchema(), request.query)

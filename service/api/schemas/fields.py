@@ -25,6 +25,10 @@ _ID = (
     r"|[a-z]+(-[a-z]+)?(\.[A-Z]{2})?/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3})(v[1-9][0-9]{0,3})?"
 )
 
+# as the service has answered it: the example in the API description
+JOB_ID_EXAMPLE = "01a204cd-c106-72e2-b77f-e5c1e5cac760"
+SCHEDULE_ID_EXAMPLE = "01a204d1-0f2b-7c51-9a3e-3d5f1f0a9c42"
+
 
 def said(description: str) -> dict[str, str]:
     """The metadata of a field that is described so."""

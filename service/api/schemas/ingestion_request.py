@@ -36,6 +36,29 @@ NARROWING = (
     *("from_date", "to_date", "ids"),
 )
 
+# as the service has answered it: the example in the API description
+SUBMISSION_EXAMPLE: dict[str, Any] = {
+    "search_query": {"category": "cs.AI", "from_date": "20230101"},
+    "max_papers": 10,
+}
+CRITERIA_EXAMPLE: dict[str, Any] = {
+    "category": "cs.AI",
+    "from_date": "20230101",
+    "max_results": 100,
+    "start": 0,
+    "sort_by": "submittedDate",
+    "sort_order": "descending",
+}
+REQUEST_EXAMPLE: dict[str, Any] = {
+    "search_query": CRITERIA_EXAMPLE,
+    "source": "search",
+    "batch_size": 50,
+    "max_papers": 10,
+    "process_pdfs": True,
+    "skip_duplicates": True,
+    "priority": "normal",
+}
+
 
 class SearchQuerySchema(StrictSchema):
     """What to search for."""

@@ -21,6 +21,37 @@ from service.db.held_papers import SHOWN
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PaperFilter, PdfState
 
+# as the service has answered it: the example in the API description
+PAPER_EXAMPLE: dict[str, Any] = {
+    "arxiv_id": "2301.00001",
+    "version": 1,
+    "title": "A title",
+    "abstract": "An abstract.",
+    "authors": ["Ada Lovelace", "Alan Turing"],
+    "categories": ["cs.AI", "cs.LG"],
+    "primary_category": "cs.AI",
+    "published_at": "2023-01-01T00:00:00Z",
+    "updated_at": "2023-01-02T00:00:00Z",
+    "doi": None,
+    "journal_ref": None,
+    "comments": "12 pages",
+    "license": None,
+    "withdrawn": False,
+    "pdf_state": "processed",
+    "pdf_path": "2301/2301.00001v1-9f86d081884c7d65.pdf",
+    "pdf_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "pdf_bytes": 123456,
+    "page_count": 12,
+}
+TEXT_EXAMPLE: dict[str, Any] = {
+    "arxiv_id": "2301.00001",
+    "version": 1,
+    "page_count": 12,
+    "truncated": False,
+    "extracted_at": "2026-11-22T19:48:43.106475Z",
+    "text": "A title\nAda Lovelace, Alan Turing\n…",
+}
+
 
 def _paper_id(text: str) -> str:
     return ArxivId.parse(text).paper

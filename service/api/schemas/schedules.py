@@ -7,8 +7,14 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from service.api.pagination import CursorField, Cursors, PageQuerySchema
-from service.api.schemas.fields import Keywords, SingleLineString, StrictBoolean, said
-from service.api.schemas.ingestion_request import IngestionRequestSchema
+from service.api.schemas.fields import (
+    SCHEDULE_ID_EXAMPLE,
+    Keywords,
+    SingleLineString,
+    StrictBoolean,
+    said,
+)
+from service.api.schemas.ingestion_request import REQUEST_EXAMPLE, IngestionRequestSchema
 from service.api.schemas.loading import StrictSchema
 from service.jobs.cron import MAX_LENGTH, next_run
 
@@ -19,6 +25,27 @@ FIVE_FIELDS = "Minute, hour, day of month, month, day of week; in UTC."
 NEVER_RUNS = "A paused schedule does not run, and does not catch up later."
 
 SCHEDULES = Cursors("schedules", (str,))
+
+# as the service has answered it: the example in the API description
+NEW_SCHEDULE_EXAMPLE: dict[str, Any] = {
+    "name": "AI every night",
+    "cron": "0 3 * * *",
+    "request": {"search_query": {"category": "cs.AI"}},
+}
+SCHEDULE_EXAMPLE: dict[str, Any] = {
+    "schedule_id": SCHEDULE_ID_EXAMPLE,
+    "name": "AI every night",
+    "cron": "0 3 * * *",
+    "timezone": "UTC",
+    "paused": False,
+    "request": REQUEST_EXAMPLE,
+    "created_by": "me",
+    "created_at": "2026-11-22T19:48:42.884717Z",
+    "next_run_at": "2026-11-23T03:00:00Z",
+    "last_run_at": None,
+    "last_job_id": None,
+}
+REMOVED_EXAMPLE = {"message": f"Schedule {SCHEDULE_ID_EXAMPLE} removed successfully"}
 
 
 class Cron(SingleLineString):
