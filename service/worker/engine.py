@@ -25,6 +25,8 @@ What PgQueuer does to its users, and what is done about it here:
 * Owners are not fenced: `queries` does that in the queue, the stores in our tables.
 * Crashes are not counted: see `boundary`.
 * It looks for work whatever is announced, also that a task has ended: `gives_work`.
+* It counts expired leases of its own against its limit, and would never claim again after an
+  outage that found it full: `queries` counts those that it still holds.
 * It ranks tasks of the dead among those that nobody has begun: `queries` puts them first.
 * Its names may be changed by common environment variables such as `CHANNEL`;
   they are fixed there.
