@@ -93,3 +93,9 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def root_path(text: str) -> None:
+    """A path prefix such as `/arxiv`: segments of safe characters, no slash at the end."""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text):
+        raise ValidationError("must be a path such as /arxiv, without a slash at its end")

@@ -175,7 +175,13 @@ async def _listening(
     announce: Callable[[str], None] | None,
 ) -> AsyncIterator[web.Application]:
     rules = token_rules(settings, keys)
-    app = build_api(rules, database, pdf_store(settings), bounds(settings))
+    app = build_api(
+        rules,
+        database,
+        pdf_store(settings),
+        bounds(settings),
+        root_path=settings.root_path,
+    )
     app.on_cleanup.insert(0, partial(_abort, database))
     runner = Runner(
         app,
