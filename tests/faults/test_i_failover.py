@@ -18,6 +18,7 @@ from tests.faults.test_i_outages import all_goes_on, lines_of_the_outage
 from tests.jobs.conftest import Rig
 
 HELD = {"kind": "hold", "lane": "pdf", "seconds": 120, "times": 20}
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ HELD = [
 ]
 SECONDS = 150  # until all is done; a lease and a poll, and a busy machine's
 slow = pytest.mark.slow_faults
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.mark.parametrize(
