@@ -92,7 +92,6 @@ async def full_workers(rig, server, replicas, lease):
     """Workers all of whose places hold a task: the unfinished jobs, and the processes."""
     rig.replica.script(HELD)
     jobs = [await rig.submit(max_papers=15)]
-    jobs += [await rig.submit(process_pdfs=False, max_papers=5) for _ in range(2 * replicas)]
     async with AsyncExitStack() as stack:
         login = await stack.enter_async_context(login_by_password(rig, server))
         settings = {"LEASE_SECONDS": str(lease), "PDF_CONCURRENCY": str(PDF_PLACES)}
@@ -100,6 +99,8 @@ async def full_workers(rig, server, replicas, lease):
             await stack.enter_async_context(rig.process(DATABASE_URL=login, **settings))
             for _ in range(replicas)
         ]
+        await rig.replica.wait_until_held(timeout=60)  # a PDF: the only page that passes was its
+        jobs += [await rig.submit(process_pdfs=False, max_papers=5) for _ in range(2 * replicas)]
         places = {"pdf": PDF_PLACES * replicas, "harvest": HARVEST_PLACES * replicas}
         await until(rig, TAKEN.format(**places), seconds=60)
         yield jobs, processes
