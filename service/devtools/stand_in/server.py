@@ -96,6 +96,10 @@ class Replica:
         """Append steps to the script (see `faults`); raises BadFault."""
         self._plan.add([one if isinstance(one, Step) else Step.read(one) for one in steps])
 
+    def forget_script(self) -> None:
+        """Forget the steps that were not used."""
+        self._plan.clear()
+
     def release(self, count: int | None = None) -> int:
         """Let held requests go on: all, or the `count` that wait longest; how many went."""
         return self.holds.release(count)
