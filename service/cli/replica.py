@@ -13,10 +13,14 @@ from typing import Any
 
 import click
 
-from service.replica.corpus import MAX_PAPERS
+from service.replica.corpus import MAX_PAPERS, Corpus
 from service.replica.faults import KINDS, BadFault, RateFault
+from service.replica.oai import IDENTIFIERS, RECORDS
 from service.replica.recordings import BadFolder
+from service.replica.records import Records
 from service.replica.server import Replica, ReplicaOptions, running_replica
+from service.replica.snapshot import write_snapshot
+from service.replica.traps import GROUP, TRAPS, BadTrap, Setting
 
 
 class FaultType(click.ParamType[RateFault]):
@@ -34,6 +38,23 @@ class FaultType(click.ParamType[RateFault]):
             return RateFault.read(str(value))
         except BadFault as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class TrapType(click.ParamType[Setting]):
+    """A trap as it is written on the command line."""
+
+    name = "trap"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Setting:
+        """The trap that `value` names; a usage error when there is none."""
+        if isinstance(value, Setting):
+            return value
+        try:
+            return Setting.read(str(value))
+        except BadTrap as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -54,9 +75,39 @@ class FaultType(click.ParamType[RateFault]):
     "faults",
     type=FaultType(),
     multiple=True,
-    help="rate=0.05,kind=503[,lane=api|pdf][,retry_after=7]; may be repeated. Kinds: "
+    help="rate=0.05,kind=503[,lane=api|oai|pdf|html][,retry_after=7]; may be repeated. Kinds: "
     + ", ".join(KINDS[1:])
     + ".",
+)
+@click.option(
+    "--trap",
+    "traps",
+    type=TrapType(),
+    multiple=True,
+    help="NAME[=NUMBER]; may be repeated. A way in which arXiv differs from what one expects. "
+    + "; ".join(f"{name}: {trap.does}" for name, trap in TRAPS.items())
+    + f"; {GROUP}: those that arXiv shows at any time.",
+)
+@click.option(
+    "--oai-records", type=click.IntRange(1), default=RECORDS, show_default=True, help="In a page."
+)
+@click.option(
+    "--oai-identifiers",
+    type=click.IntRange(1),
+    default=IDENTIFIERS,
+    show_default=True,
+    help="In a page of ListIdentifiers.",
+)
+@click.option(
+    "--port-per-channel",
+    is_flag=True,
+    help="A free port for each channel besides, so that one alone can refuse connections.",
+)
+@click.option(
+    "--write-snapshot",
+    "snapshot",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the corpus as Kaggle's metadata file (.gz, .zst, .zip: packed), and end.",
 )
 @click.option("--latency", type=click.FloatRange(0, 60), default=0.0, help="Seconds before a PDF.")
 @click.option(
@@ -76,15 +127,18 @@ class FaultType(click.ParamType[RateFault]):
     help="Serve the recorded answers (*.xml) in this folder instead of a made-up corpus.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line when listening.")
-def replica(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's border
-    """Run the stand-in arXiv: query API and PDFs over a made-up corpus, with faults on demand.
+def replica(*, as_json: bool, snapshot: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's border
+    """Run the stand-in arXiv: query API, OAI-PMH, PDFs and HTML over a made-up corpus.
 
-    Ends with exit code 0 on SIGTERM or Ctrl-C.
+    With faults and traps on demand. Ends with exit code 0 on SIGTERM or Ctrl-C.
     """
     try:
+        if snapshot is not None:
+            write_snapshot(Records(Corpus(options["papers"], options["seed"])), snapshot)
+            return
         _runner()(_serve(ReplicaOptions(**options), as_json=as_json))
     except (OSError, BadFolder) as error:
-        raise click.ClickException(f"cannot serve: {error}") from error
+        raise click.ClickException(f"cannot {'write' if snapshot else 'serve'}: {error}") from error
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
@@ -112,6 +166,7 @@ def _announcement(running: Replica, *, as_json: bool) -> str:
         "ARXIV_API_URL": running.api_url,
         "ARXIV_OAI_URL": running.oai_url,
         "ARXIV_PDF_URL": running.pdf_url,
+        "ARXIV_HTML_URL": running.html_url,
     }
     if as_json:
         return json.dumps({"url": running.url, **urls})

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 KINDS = ("metadata", "version", "withdraw", "license")
 
 
+class BadChange(ValueError):
+    """A change that cannot be; the message says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One change at `at` (seconds since 1970).
@@ -20,6 +24,10 @@ class Change:
     kind: str
     at: int
     license: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise BadChange(f"kind must be one of {', '.join(KINDS)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ identifier are filled in from the paper too.
 import hashlib
 import re
 import textwrap
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from itertools import chain
 
 from fpdf import FPDF
 
+from service.domain.arxiv_id import ArxivId
 from service.domain.paper import Paper
 from service.replica import vocabulary
 from service.replica.corpus import MAX_PAGES, slots
@@ -60,9 +61,22 @@ def _skeleton(pages: int) -> tuple[bytes, ...]:
     return tuple(_MARK.split(bytes(document.output())))
 
 
+def running_text(arxiv_id: ArxivId, count: int, seed: int) -> list[str]:
+    """`count` lines of the running text of this version, from its introduction on."""
+    filler = _filler(seed)
+    offset = mix(seed, arxiv_id)
+    return [filler[(offset + line) % len(filler)] for line in range(count)]
+
+
 @lru_cache(maxsize=4)
-def _filler(seed: int) -> tuple[bytes, ...]:
-    """Lines of running text, ready to be put in: most of a document is made of them."""
+def _fields(seed: int) -> dict[str, bytes]:
+    """The lines of running text, ready to be put in: most of a document is made of them."""
+    return {line: _field(line) for line in _filler(seed)}
+
+
+@lru_cache(maxsize=4)
+def _filler(seed: int) -> tuple[str, ...]:
+    """The lines that running texts are made of."""
     wheels = slots(seed)
     sentences = (
         vocabulary.FILLER[mix(seed, "filler", number) % len(vocabulary.FILLER)].format_map(
@@ -70,20 +84,21 @@ def _filler(seed: int) -> tuple[bytes, ...]:
         )
         for number in range(_FILLER_LINES)
     )
-    lines = textwrap.wrap(" ".join(sentences), _WRAP)[:_FILLER_LINES]
-    return tuple(_field(line) for line in lines)
+    return tuple(textwrap.wrap(" ".join(sentences), _WRAP)[:_FILLER_LINES])
 
 
 @lru_cache(maxsize=_KEPT)
-def render(paper: Paper, pages: int, seed: int) -> bytes:
+def render(paper: Paper, pages: int, seed: int, generation: int = 0) -> bytes:
     """The PDF of `paper` with `pages` (1–8) pages: title, authors, abstract, running text.
 
+    Another `generation` has the same text, a later date of creation and other bytes.
     Characters beyond Latin-1 become question marks, as the built-in fonts have no others.
     """
     if not 1 <= pages <= MAX_PAGES:
         raise ValueError(f"a PDF has 1 to {MAX_PAGES} pages")
     fields = _lines(paper, pages, seed)
-    moment = f"D:{paper.updated_at:%Y%m%d%H%M%S}Z".encode()
+    made_at = paper.updated_at + timedelta(days=generation)
+    moment = f"D:{made_at:%Y%m%d%H%M%S}Z".encode()
     digest = hashlib.blake2b(b"".join([*fields, moment]), digest_size=16).hexdigest().upper()
     identifier = f"<{digest}><{digest}>".encode()
     # in the order in which fpdf2 writes them: pages, then /Author /CreationDate /Title, then /ID
@@ -108,11 +123,9 @@ def _lines(paper: Paper, pages: int, seed: int) -> list[bytes]:
         "",
         "1 Introduction",
     ]
-    filler = _filler(seed)
-    offset = mix(seed, paper.arxiv_id)
-    wanted = pages * LINES - len(head)
-    running = (filler[(offset + line) % len(filler)] for line in range(wanted))
-    return [*map(_field, head), *running]
+    ready = _fields(seed)
+    running = running_text(paper.arxiv_id, pages * LINES - len(head), seed)
+    return [*map(_field, head), *(ready[line] for line in running)]
 
 
 def _field(line: str) -> bytes:

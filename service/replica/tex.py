@@ -1,7 +1,7 @@
-"""Texts as arXiv's database keeps them: accents as TeX macros, lines folded.
+r"""Texts as arXiv's database keeps them: accents as TeX macros, lines folded.
 
 `arXivRaw`, `arXivOld` and the metadata file show them like this; the formats
-`arXiv` and `oai_dc` show letters instead. What is TeX already (`$…$`, `\\%`)
+`arXiv` and `oai_dc` show letters instead. What is TeX already (`$…$`, `\%`)
 is the same in all of them.
 """
 
@@ -24,7 +24,7 @@ _LETTERS = {"ß": r"{\ss}", "ø": r"{\o}", "Ø": r"{\O}", "ł": r"{\l}", "æ": r
 
 
 def to_tex(text: str) -> str:
-    """`text` with every accented letter as a macro: `Müller` → `M\\"uller`, `ï` → `\\"{\\i}`."""
+    r"""`text` with every accented letter as a macro: `Müller` → `M\"uller`, `ï` → `\"{\i}`."""
     return text if text.isascii() else "".join(map(_letter, text))
 
 
@@ -33,7 +33,7 @@ def _letter(letter: str) -> str:
         return letter
     if letter in _LETTERS:
         return _LETTERS[letter]
-    base, *marks = unicodedata.normalize("NFD", letter)
+    base, *marks = list(unicodedata.normalize("NFD", letter))
     if len(marks) != 1 or marks[0] not in _MARKS:
         return letter
     accent = _MARKS[marks[0]]
