@@ -107,13 +107,11 @@ class HtmlPages:
     def _article(self, number: int, version: int, quality: Quality) -> str:
         corpus = self._records.corpus
         paper = corpus.paper(number, version)
-        # as many lines as the PDF has: on its first page there is less room
-        count = max(20, corpus.pages(number) * pdf.LINES - 30)
         faults = _ERRORS_A_PAGE if quality is Quality.ERROR else number % 10 // 9
         return latexml.article(
             paper,
             self._records.authors(number),
-            pdf.running_text(paper.arxiv_id, count, corpus.seed),
+            pdf.running_text(paper, corpus.pages(number), corpus.seed),
             faults,
             regenerated="html-regenerated" in self._traps,
         )

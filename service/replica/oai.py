@@ -8,6 +8,7 @@ no total. Deleted records are promised and never shown.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from threading import Lock
 from xml.sax.saxutils import escape
 
 from service.domain.arxiv_id import ArxivId
@@ -36,6 +37,7 @@ class OaiServer:
         self.identifiers_limit = IDENTIFIERS
         self.tokens = Tokens(clock, traps)
         self.listing = Listing(records, search)
+        self._lock = Lock()  # lists are made in threads, papers amended meanwhile
         self._records = records
         self._search = search
         self._clock = clock
@@ -51,6 +53,10 @@ class OaiServer:
 
     def answer(self, asked: Mapping[str, str], base: str) -> tuple[bytes, OaiError | None]:
         """The answer of the server at `base`, and the error that it tells, if it does."""
+        with self._lock:
+            return self._answer(asked, base)
+
+    def _answer(self, asked: Mapping[str, str], base: str) -> tuple[bytes, OaiError | None]:
         now = self._clock.now()
         try:
             if asked.get("verb") not in self._verbs:
@@ -62,15 +68,18 @@ class OaiServer:
 
     def amend_all(self, papers: Sequence[str], kind: str, license_uri: str | None) -> None:
         """Change papers (ids without version) now: all of them, or none. Raises BadChange."""
-        numbers = [self._records.corpus.calendar.find(paper) for paper in papers]
-        if unknown := [paper for paper, n in zip(papers, numbers, strict=True) if n is None]:
-            raise BadChange(f"there is no paper {unknown[0]}")
+        numbers = []
+        for paper in papers:
+            number = self._records.corpus.calendar.find(paper)
+            if number is None:
+                raise BadChange(f"there is no paper {paper}")
+            numbers.append(number)
         change = Change(kind=kind, at=int(self._clock.now().timestamp()), license=license_uri)
-        for number in numbers:
-            assert number is not None
-            before = self._records.modified.at(number)
-            self._records.corpus.amend(number, change)
-            self.listing.move(number, before)
+        with self._lock:
+            for number in numbers:
+                before = self._records.modified.at(number)
+                self._records.corpus.amend(number, change)
+                self.listing.move(number, before)
         self._search.forget()
 
     def _get_record(self, asked: Mapping[str, str], base: str) -> str:

@@ -17,7 +17,6 @@ from itertools import chain
 
 from fpdf import FPDF
 
-from service.domain.arxiv_id import ArxivId
 from service.domain.paper import Paper
 from service.replica import vocabulary
 from service.replica.corpus import MAX_PAGES, slots
@@ -61,10 +60,11 @@ def _skeleton(pages: int) -> tuple[bytes, ...]:
     return tuple(_MARK.split(bytes(document.output())))
 
 
-def running_text(arxiv_id: ArxivId, count: int, seed: int) -> list[str]:
-    """`count` lines of the running text of this version, from its introduction on."""
+def running_text(paper: Paper, pages: int, seed: int) -> list[str]:
+    """The lines of the running text of this version, which follow its abstract."""
     filler = _filler(seed)
-    offset = mix(seed, arxiv_id)
+    offset = mix(seed, paper.arxiv_id)
+    count = pages * LINES - len(_head(paper))
     return [filler[(offset + line) % len(filler)] for line in range(count)]
 
 
@@ -110,8 +110,15 @@ def render(paper: Paper, pages: int, seed: int, generation: int = 0) -> bytes:
 
 def _lines(paper: Paper, pages: int, seed: int) -> list[bytes]:
     """What stands on the lines of all pages, in order."""
+    ready = _fields(seed)
+    running = running_text(paper, pages, seed)
+    return [*map(_field, _head(paper)), *(ready[line] for line in running)]
+
+
+def _head(paper: Paper) -> list[str]:
+    """The lines above the running text."""
     title = textwrap.wrap(paper.title, 58)[:2]
-    head = [
+    return [
         *title,
         *[""] * (3 - len(title)),
         *textwrap.wrap(", ".join(paper.authors), _WRAP)[:6],
@@ -123,9 +130,6 @@ def _lines(paper: Paper, pages: int, seed: int) -> list[bytes]:
         "",
         "1 Introduction",
     ]
-    ready = _fields(seed)
-    running = running_text(paper.arxiv_id, pages * LINES - len(head), seed)
-    return [*map(_field, head), *(ready[line] for line in running)]
 
 
 def _field(line: str) -> bytes:

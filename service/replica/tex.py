@@ -5,8 +5,8 @@ r"""Texts as arXiv's database keeps them: accents as TeX macros, lines folded.
 is the same in all of them.
 """
 
-import textwrap
 import unicodedata
+from functools import cache
 
 _WIDTH = 78  # columns of arXiv's own folding
 # combining mark → TeX accent; letters as macros need braces around what they stand over
@@ -25,12 +25,17 @@ _LETTERS = {"ß": r"{\ss}", "ø": r"{\o}", "Ø": r"{\O}", "ł": r"{\l}", "æ": r
 
 def to_tex(text: str) -> str:
     r"""`text` with every accented letter as a macro: `Müller` → `M\"uller`, `ï` → `\"{\i}`."""
-    return text if text.isascii() else "".join(map(_letter, text))
+    return text if text.isascii() else text.translate(_macros())
 
 
-def _letter(letter: str) -> str:
-    if letter.isascii():
-        return letter
+@cache
+def _macros() -> dict[int, str]:
+    """What stands for each letter of the Latin blocks that has a macro."""
+    letters = map(chr, range(0xA0, 0x180))
+    return {ord(letter): macro for letter in letters if (macro := _macro(letter)) != letter}
+
+
+def _macro(letter: str) -> str:
     if letter in _LETTERS:
         return _LETTERS[letter]
     base, *marks = list(unicodedata.normalize("NFD", letter))
@@ -46,13 +51,22 @@ def _letter(letter: str) -> str:
 
 def folded(text: str) -> str:
     """A title or comment over several lines: those after the first begin with two blanks."""
-    return "\n  ".join(_lines(text, _WIDTH))
+    return "\n  ".join(_lines(text))
 
 
 def abstract(text: str) -> str:
     """An abstract: begins with two blanks, lines folded, a line end behind the last."""
-    return "\n".join(_lines(f"  {text}", _WIDTH + 1)) + "\n"
+    return "  " + "\n".join(_lines(text)) + "\n"
 
 
-def _lines(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+def _lines(text: str) -> list[str]:
+    """`text` in lines of up to _WIDTH columns, cut at blanks only; textwrap is too slow here."""
+    if len(text) <= _WIDTH:
+        return [text]
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) >= _WIDTH and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from urllib.parse import parse_qs, unquote
 
 import pytest
@@ -55,7 +56,7 @@ async def test_a_page_that_spans_days_goes_on_from_its_last(calling):
         pages = await one.harvest(verb="ListRecords", metadataPrefix="arXiv", from_="2015-01-01")
 
     shown = []
-    for page, after in zip(pages, pages[1:], strict=False):
+    for page, after in pairwise(pages):
         shown += page.listed
         token = parse_qs(unquote(page.token))
         begins = date.fromisoformat(token["from"][0])
