@@ -124,10 +124,8 @@ def _section(number: int, lines: Sequence[str], *, faults: int) -> str:
     ]
     extras = (_equation(number), _figure(number), _table(number))
     blocks.insert(1, extras[(number - 1) % len(extras)])
-    blocks += [
-        f'<span id="{name}.e{place}" class="ltx_ERROR undefined">\\hdashline</span>\n'
-        for place in range(faults)
-    ]
+    if faults:
+        blocks.append(_errors(f"{name}.p{len(blocks)}", faults))
     return (
         f'<section id="{name}" class="ltx_section">\n<h2 class="ltx_title ltx_title_section">'
         f'<span class="ltx_tag ltx_tag_section">{number} </span>{title}</h2>\n'
@@ -145,9 +143,22 @@ def _paragraph(name: str, lines: Sequence[str]) -> str:
         )
     if name.endswith(".p2"):
         text += _footnote(name)
+    return _block(name, text)
+
+
+def _block(name: str, inside: str) -> str:
     return (
-        f'<div id="{name}" class="ltx_para">\n<p id="{name}.1" class="ltx_p">{text}</p>\n</div>\n'
+        f'<div id="{name}" class="ltx_para">\n<p id="{name}.1" class="ltx_p">{inside}</p>\n</div>\n'
     )
+
+
+def _errors(name: str, count: int) -> str:
+    """A paragraph of macros that the conversion did not know."""
+    errors = "".join(
+        f'<span id="{name}.1.{place}" class="ltx_ERROR undefined">\\hdashline</span>'
+        for place in range(1, count + 1)
+    )
+    return _block(name, errors)
 
 
 def _footnote(name: str) -> str:
@@ -162,7 +173,8 @@ def _footnote(name: str) -> str:
 def _equation(number: int) -> str:
     name = f"S{number}.E1"
     formula = _math(_FORMULAS[number % len(_FORMULAS)], f"{name}.m1", display="block")
-    return f"""<table id="{name}" class="ltx_equation ltx_eqn_table">
+    return f"""<div id="S{number}.p0" class="ltx_para">
+<table id="{name}" class="ltx_equation ltx_eqn_table">
 
 <tbody><tr class="ltx_equation ltx_eqn_row ltx_align_baseline">
 <td class="ltx_eqn_cell ltx_eqn_center_padleft"></td>
@@ -171,6 +183,7 @@ def _equation(number: int) -> str:
 <td rowspan="1" class="ltx_eqn_cell ltx_eqn_eqno ltx_align_middle ltx_align_right">\
 <span class="ltx_tag ltx_tag_equation ltx_align_right">({number})</span></td></tr></tbody>
 </table>
+</div>
 """
 
 
