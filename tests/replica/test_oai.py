@@ -378,6 +378,19 @@ async def test_a_record_amended_in_mid_harvest_moves_to_today_and_shifts_its_day
     assert today.listed == [(date(2026, 11, 30), moved)]
 
 
+async def test_a_record_moves_in_the_lists_of_its_sets_too(caller):
+    asked = {"verb": "ListIdentifiers", "metadataPrefix": "arXiv", "set": "math"}
+    before = await caller.oai(**asked)
+    moved = before.listed[3][1]
+
+    caller.replica.amend([moved, moved])
+    after = await caller.oai(**asked)
+
+    assert after.listed[-1] == (caller.replica.clock.today(), moved)
+    assert [name for _, name in after.listed].count(moved) == 1
+    assert len(after.listed) == len(before.listed)
+
+
 @pytest.mark.parametrize("kind", ["version", "withdraw", "license", "metadata"])
 async def test_what_is_amended_shows_in_the_record(caller, kind):
     corpus = caller.replica.corpus

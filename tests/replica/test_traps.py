@@ -185,6 +185,7 @@ async def test_an_empty_today_stays_empty_until_midnight(caller):
 
     before = await caller.oai(**today)
     caller.replica.amend([name])
+    caller.replica.clock.set(datetime(2026, 11, 30, 23, 59, tzinfo=UTC))
     cached = await caller.oai(**today)
     caller.replica.clock.set(datetime(2026, 12, 1, 0, 0, 1, tzinfo=UTC))
     after = await caller.oai(**today)
