@@ -119,6 +119,20 @@ async def test_some_papers_have_no_page(caller, paper, page):
         assert answer.content_type == "text/html"
 
 
+async def test_no_withdrawn_version_has_a_page_whatever_its_letters(calling):
+    async with calling(papers=5_000) as one:
+        corpus = one.replica.corpus
+        withdrawn = [n for n in range(corpus.papers) if corpus.is_withdrawn(n)]
+        last = [one.replica.records.record(number).versions[-1] for number in withdrawn]
+        found = {
+            one.replica.pages.quality(n, version.number)
+            for n, version in zip(withdrawn, last, strict=True)
+        }
+
+    assert None in {version.source_type for version in last}
+    assert found == {Quality.MISSING}
+
+
 async def test_a_page_of_errors_is_full_of_them_and_its_log_says_so(paper, page, caller):
     name = paper(Quality.ERROR)
 

@@ -378,6 +378,16 @@ async def test_a_record_amended_in_mid_harvest_moves_to_today_and_shifts_its_day
     assert today.listed == [(date(2026, 11, 30), moved)]
 
 
+async def test_a_new_version_is_the_first_of_those_updated_last(caller):
+    asked = {"search_query": "cat:cs.LG", "sortBy": "lastUpdatedDate", "max_results": 100}
+    before = await caller.feed(**asked)
+
+    caller.replica.amend([before.papers[-1]], "version")
+    after = await caller.feed(**asked)
+
+    assert after.papers == [before.papers[-1], *before.papers[:-1]]
+
+
 async def test_a_record_moves_in_the_lists_of_its_sets_too(caller):
     asked = {"verb": "ListIdentifiers", "metadataPrefix": "arXiv", "set": "math"}
     before = await caller.oai(**asked)
