@@ -19,7 +19,7 @@ import asyncpg
 from benchmarks.claimer import KIND
 from benchmarks.servers import ROOT
 from benchmarks.stand_in import EMPTY, Site, load, site
-from service.storage.engine import Database
+from service.db.engine import Database
 from service.worker.engine import enqueue
 from service.worker.task import Task
 

@@ -17,10 +17,10 @@ import psutil
 
 from benchmarks.servers import cpu_seconds
 from benchmarks.stand_in import EMPTY, load, site
-from service.domain.job import Criteria, IngestionRequest
-from service.ingest.retention import remove_old_jobs
-from service.ingest.submit import submit
-from service.storage.engine import Database
+from service.db.engine import Database
+from service.domain.jobs import Criteria, IngestionRequest
+from service.jobs.maintenance.retention import remove_old_jobs
+from service.jobs.submit import submit
 
 PAPERS = int(os.environ.get("BENCH_PAPERS", "500"))
 IDLE_WORKERS = 4

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import uvloop
 
-from service.domain.outcome import Outcome, Succeed
-from service.storage.engine import Database, create_engine
+from service.db.engine import Database, create_engine
+from service.domain.outcomes import Outcome, Succeed
 from service.worker.engine import Engine
 from service.worker.task import Kind
 

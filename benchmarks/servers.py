@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import jwt
 import psutil
 
-from service.storage.embedded import EmbeddedPostgres
+from service.devtools.embedded_postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60.0

@@ -15,9 +15,9 @@ import asyncpg
 import psutil
 
 from benchmarks.servers import START_SECONDS, running
-from service.storage import migrate
-from service.storage.embedded import EmbeddedPostgres
-from service.storage.engine import Database, create_engine, libpq_url
+from service.db import migrate
+from service.db.engine import Database, create_engine, libpq_url
+from service.devtools.embedded_postgres import EmbeddedPostgres
 
 EMPTY = (
     "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, schedules,"

@@ -21,9 +21,9 @@ import psutil
 
 from benchmarks.servers import cpu_seconds
 from benchmarks.stand_in import EMPTY, Site, load, site
-from service.domain.job import Criteria, IngestionRequest
-from service.ingest.submit import submit
-from service.storage.engine import Database
+from service.db.engine import Database
+from service.domain.jobs import Criteria, IngestionRequest
+from service.jobs.submit import submit
 
 PROCESSES = tuple(map(int, os.environ.get("BENCH_PROCESSES", "1,2,4,8").split(",")))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))

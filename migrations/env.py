@@ -1,6 +1,6 @@
 """How Alembic reaches the database: one transaction, one migrator at a time.
 
-`service.storage.migrate` hands a connection in; the plain `alembic` command
+`service.db.migrate` hands a connection in; the plain `alembic` command
 opens its own from DATABASE_URL. Several replicas may start at once: the
 advisory lock lets one migrate, and the others find the work done. The lock is
 the transaction's, so a migrator that is killed leaves neither lock nor half a
@@ -14,8 +14,8 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from service.storage.engine import asyncpg_url
-from service.storage.tables import metadata
+from service.db.engine import asyncpg_url
+from service.db.tables import metadata
 
 MIGRATION_LOCK = 0x61725869_76496E67  # any constant of our own: "arXivIng" in ASCII
 NOT_IN_METADATA = ("pgqueuer",)  # the queue engine's tables are frozen SQL

@@ -12,12 +12,12 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.domain.arxiv_id import ArxivId
-from service.domain.job import Criteria, IngestionRequest
-from service.domain.paper import Paper
-from service.storage import migrate
-from service.storage.embedded import EmbeddedPostgres
-from service.storage.engine import Database, create_engine
+from service.db import migrate
+from service.db.engine import Database, create_engine
+from service.devtools.embedded_postgres import EmbeddedPostgres
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import Criteria, IngestionRequest
+from service.domain.papers import Paper
 from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (

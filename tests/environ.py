@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from service.settings import Settings, SettingsError
+from service.config.settings import Settings, SettingsError
 
 SECRET = "a secret of more than thirty-two bytes"
 ELSEWHERE = "http://127.0.0.1:9"

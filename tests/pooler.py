@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, make_url
 
-from service.storage.embedded import SYSTEM_USER
+from service.devtools.embedded_postgres import SYSTEM_USER
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 START_SECONDS = 20

@@ -2,36 +2,43 @@
 
 from aiohttp import web
 
-from service.api import (
-    documentation,
-    events,
+from service.api.handlers import (
+    docs,
     health,
+    job_events,
     job_lists,
     jobs,
     metrics,
     ops,
     paper_files,
     papers,
+    problem_pages,
     schedules,
     stats,
 )
+from service.api.handlers.static_files import STATIC_FILES, static_routes
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
 SCHEDULES = "/api/v1/schedules"
 
 # No token is asked for here; compared exactly, never by pattern.
+PROBLEMS = "/problems/"
 PUBLIC_PATHS = frozenset(
     {
         *("/healthz", "/readyz", "/metrics"),
-        *("/ops", "/ops/ops.css", "/ops/ops.js"),
-        *("/openapi.json", "/docs"),
-        *(f"/docs/{name}" for name in documentation.FILES),
+        "/openapi.json",
+        *(file.path for file in STATIC_FILES),
     }
 )
 
 
-def showing_jobs(app: web.Application) -> web.AbstractRoute:
+def is_public(path: str) -> bool:
+    """Whether `path` is answered without a token."""
+    return path in PUBLIC_PATHS or path.startswith(PROBLEMS)
+
+
+def status_route(app: web.Application) -> web.AbstractRoute:
     """The route by which the status of a job is read."""
     return next(route for route in app.router["job"] if route.method == "GET")
 
@@ -44,7 +51,9 @@ def add_routes(app: web.Application) -> None:
     job.add_route("DELETE", jobs.cancel_job)
     app.router.add_post(f"{INGESTION}/job/{{job_id:[^/]+}}/retry", jobs.retry_job)
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
-    app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/events", events.stream_job, name="events")
+    app.router.add_get(
+        f"{INGESTION}/job/{{job_id:[^/]+}}/events", job_events.stream_job, name="events"
+    )
     app.router.add_post(f"{INGESTION}/arxiv", jobs.create_job)
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
     app.router.add_get(f"{INGESTION}/stats", stats.get_stats)
@@ -63,11 +72,8 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
     app.router.add_get("/metrics", metrics.show_metrics)
-    app.router.add_get("/ops", ops.show_page)
-    app.router.add_get("/ops/ops.css", ops.show_style)
-    app.router.add_get("/ops/ops.js", ops.show_script)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
-    app.router.add_get("/openapi.json", documentation.show_description)
-    app.router.add_get("/docs", documentation.show_page)
-    for name in documentation.FILES:
-        app.router.add_get(f"/docs/{name}", documentation.show_file)
+    app.router.add_get("/openapi.json", docs.show_description)
+    app.router.add_get(f"{PROBLEMS}{{code:[^/]+}}", problem_pages.show_problem)
+    for path, handler in static_routes():
+        app.router.add_get(path, handler)

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
+from arxiv_ingestion_client import ClientError, IngestionClient
 
-from service.api.tokens import issue
-from service.app.api import token_rules
+from service.auth.tokens import issue
 from service.cli.output import safe
 from service.cli.settings import TOKEN_VARIABLE, load_settings
-from service.client import ClientError, IngestionClient
-from service.secrets import signing_keys
-from service.settings import Settings, SettingsError
+from service.config.settings import Settings, SettingsError
+from service.devtools.development_secret import signing_keys
+from service.process.build_api import token_rules
 
 SUBJECT = "cli"
 TOKEN_LIFETIME_SECONDS = 86_400  # a watch may last as long; JWT_MAX_LIFETIME_SECONDS cuts it

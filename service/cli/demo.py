@@ -15,21 +15,21 @@ from datetime import timedelta
 
 import aiohttp
 import click
+from arxiv_ingestion_client import MAX_WAIT, IngestionClient, JobReport
 from rich.console import Console
 from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_fixed
 
-from service.cli import upstream
-from service.cli.children import Child, ChildFailed, running
 from service.cli.connection import base_url, make_token
 from service.cli.explain import explain, how_to_go_on
 from service.cli.output import console, print_json, safe
-from service.cli.port import listening_port
 from service.cli.settings import load_settings
 from service.cli.watching import display_for, watch
-from service.client import PATIENCE, IngestionClient, JobReport
-from service.domain.job import JobStatus
-from service.secrets import signing_keys
-from service.settings import Settings
+from service.config.settings import Settings
+from service.devtools import upstream
+from service.devtools.children import Child, ChildFailed, running
+from service.devtools.development_secret import signing_keys
+from service.devtools.port import listening_port
+from service.domain.jobs import JobStatus
 
 FAILURE = 1
 PAPERS = 25
@@ -66,7 +66,7 @@ class Demo:
         ):
             self._introduce(serve, arxiv.told)
             token, url = make_token(settings, "demo"), base_url(settings)
-            async with IngestionClient(url, token, patience=PATIENCE) as client:
+            async with IngestionClient(url, token, patience=MAX_WAIT) as client:
                 job = await serve.beside(self._job(client, serve))
                 seen = await client.job(job.job_id)
             self.has_ended_well = True

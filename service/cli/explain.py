@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from arxiv_ingestion_client import JobReport
 from rich.console import Console
 from rich.text import Text
 
 from service.cli.connection import base_url
 from service.cli.output import duration, print_facts, safe
-from service.client import JobReport
-from service.settings import Settings
+from service.config.settings import Settings
 
 STATUS = "/api/v1/ingestion/job"
 PSQL_WITHIN = timedelta(seconds=20)

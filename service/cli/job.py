@@ -5,13 +5,13 @@ import uuid
 from collections.abc import Sequence
 
 import click
+from arxiv_ingestion_client import MAX_WAIT, JobReport
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.output import facts_of, out_of, print_facts, print_json, print_table, safe
 from service.cli.watching import display_for, watch
-from service.client import PATIENCE, JobReport
-from service.domain.job import ACTIVE_STATUSES, JobStatus
+from service.domain.jobs import ACTIVE_STATUSES, JobStatus
 
 FAILURE = 1
 SHOWN_ERRORS = 10
@@ -147,7 +147,7 @@ def retry(
 ) -> None:
     """Bring in what final JOB_ID did not, as a new job; prints the new job's id."""
     key = idempotency_key or str(uuid.uuid4())
-    client = client_for(url, token, patience=PATIENCE)
+    client = client_for(url, token, patience=MAX_WAIT)
     new = connection.run(client, lambda opened: opened.retry(job_id, idempotency_key=key))
     if is_watched:
         click.echo(f"Job {safe(new.job_id)}", err=as_json)

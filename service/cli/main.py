@@ -4,14 +4,14 @@ import sys
 from importlib import import_module
 
 import click
+from arxiv_ingestion_client import ClientError, ProblemError
 from click.exceptions import NoArgsIsHelpError
 
 from service import __version__
 from service.cli.output import safe
-from service.client import ClientError, ProblemError
+from service.config.settings import SettingsError
+from service.devtools.embedded_postgres import EmbeddedPostgresError
 from service.domain.errors import ServiceError
-from service.settings import SettingsError
-from service.storage.embedded import EmbeddedPostgresError
 
 USAGE_ERROR = 2  # also: a setting is wrong
 FAILURE = 1

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 import click
+from arxiv_ingestion_client import JobReport
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from service.client import JobReport
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PLAIN_WIDTH = 200  # columns where there is no terminal to fit into

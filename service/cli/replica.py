@@ -1,7 +1,7 @@
 """`replica`: run the stand-in arXiv until it is told to stop.
 
 For demos and load tests; tests of ours run it inside their own process with
-`service.replica.server.running_replica`.
+`service.devtools.stand_in.server.running_replica`.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from typing import Any
 
 import click
 
-from service.replica.corpus import MAX_PAPERS, Corpus
-from service.replica.faults import KINDS, BadFault, RateFault
-from service.replica.oai import IDENTIFIERS, RECORDS
-from service.replica.recordings import BadFolder
-from service.replica.records import Records
-from service.replica.server import Replica, ReplicaOptions, running_replica
-from service.replica.snapshot import write_snapshot
-from service.replica.traps import GROUP, TRAPS, BadTrap, Setting
+from service.devtools.stand_in.corpus import MAX_PAPERS, Corpus
+from service.devtools.stand_in.faults import KINDS, BadFault, RateFault
+from service.devtools.stand_in.oai import IDENTIFIERS, RECORDS
+from service.devtools.stand_in.recordings import BadFolder
+from service.devtools.stand_in.records import Records
+from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
+from service.devtools.stand_in.snapshot import write_snapshot
+from service.devtools.stand_in.traps import GROUP, TRAPS, BadTrap, Setting
 
 
 class FaultType(click.ParamType[RateFault]):

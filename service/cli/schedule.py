@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import click
+from arxiv_ingestion_client import IngestionClient, ProblemError
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.ingest import build_request, explain, read_request, request_options
 from service.cli.output import print_facts, print_json, print_table, safe
-from service.client import IngestionClient, ProblemError
 
 _SHOWN = ("schedule_id", "name", "cron", "paused", "next_run_at", "last_run_at", "last_job_id")
 

@@ -2,10 +2,11 @@
 
 import click
 
-from service import serving
+from service.cli.database import database_url
 from service.cli.settings import load_settings
-from service.secrets import signing_keys
-from service.settings import SettingsError
+from service.config.settings import SettingsError
+from service.devtools.development_secret import signing_keys
+from service.process import lifecycle
 
 
 @click.command()
@@ -16,13 +17,16 @@ def serve(*, with_worker: bool, sibling: bool) -> None:
     settings = load_settings()
     if settings.api_processes > 1 and settings.port == 0:
         raise SettingsError({"PORT": "must not be 0 when API_PROCESSES is more than 1"})
-    _, generated = signing_keys(settings)
+    keys, generated = signing_keys(settings)
     if generated is not None:
         click.echo(f"JWT_SECRET is not set: using the development secret in {generated}", err=True)
-    serving.run(settings, serving.Role(api=True, worker=with_worker, is_sibling=sibling))
+    role = lifecycle.Role(api=True, worker=with_worker, is_sibling=sibling)
+    lifecycle.run(settings, role, database=database_url(settings), keys=keys)
 
 
 @click.command()
 def worker() -> None:
     """Run tasks, without an API."""
-    serving.run(load_settings(), serving.Role(api=False, worker=True))
+    settings = load_settings()
+    role = lifecycle.Role(api=False, worker=True)
+    lifecycle.run(settings, role, database=database_url(settings))

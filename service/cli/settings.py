@@ -4,8 +4,8 @@ import os
 
 import click
 
-from service import logs
-from service.settings import Settings, unknown_names
+from service.config.settings import Settings, unknown_names
+from service.process import logging as logs
 
 TOKEN_VARIABLE = "ARXIV_INGESTION_TOKEN"  # noqa: S105 - of the client commands, not of the service
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 import jwt
 
-from service.api.tokens import issue
-from service.app.api import token_rules
+from service.auth.keys import HMAC_ALGORITHMS, Key
+from service.auth.tokens import issue
 from service.cli.settings import load_settings
-from service.keys import HMAC_ALGORITHMS, Key
-from service.secrets import signing_keys
-from service.settings import Settings
+from service.config.settings import Settings
+from service.devtools.development_secret import signing_keys
+from service.process.build_api import token_rules
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -8,13 +8,13 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Protocol, Self
 
+from arxiv_ingestion_client import IngestionClient, JobReport
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from service.cli.output import console, duration, out_of, safe
-from service.client import IngestionClient, JobReport
 
 LINE_INTERVAL = timedelta(seconds=1)
 LONGEST_WATCH = timedelta(days=1)
@@ -48,12 +48,12 @@ async def watch(
 def display_for(*, quiet: bool, to: Console | None = None) -> AbstractContextManager[Display]:
     """Bars if the console is a terminal, else lines; nothing with `quiet`."""
     if quiet:
-        return nullcontext(Silence())
+        return nullcontext(NoDisplay())
     to = to or console()
     return Bars(to) if to.is_terminal and not to.is_dumb_terminal else nullcontext(Lines(to))
 
 
-class Silence:
+class NoDisplay:
     """Shows nothing."""
 
     def show(self, job: JobReport) -> None:

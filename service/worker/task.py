@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from service.domain.outcome import Outcome
+from service.domain.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from service.api.tokens import TokenRules, issue
+from service.auth.tokens import TokenRules, issue
 from tests.api.conftest import GOOD_BODY, RULES, bearer, token
 
 URL = "/api/v1/ingestion/jobs"

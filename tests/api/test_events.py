@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.api.waiting import WaitLimits
+from service.api.job_watch import WatchLimits
 from tests.api.conftest import JOB, STATUS
 from tests.api.waiters import END, EVENTS, LONG, MOVE, begun, blocks, crowd, emptied, events
 
@@ -50,7 +50,7 @@ async def test_the_head_tells_everybody_between_not_to_keep_anything(api, job):
 
 
 async def test_a_silent_job_is_heard_to_be_alive(serve, job):
-    api = await serve(wait_limits=WaitLimits(heartbeat=WaitLimits().rest))
+    api = await serve(wait_limits=WatchLimits(heartbeat=WatchLimits().rest))
 
     async with api.get(EVENTS) as response:
         await anext(events(response))

@@ -10,11 +10,11 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from service.api.papers import EXPORT_CHUNK
+from service.api.handlers.papers import EXPORT_CHUNK
 from service.api.server import ConnectionLimits, Runner
-from service.api.streams import STREAMS
-from service.app.api import build_api
-from service.storage.papers import PaperStore
+from service.api.streaming import STREAMS
+from service.db.papers import PaperStore
+from service.process.build_api import build_api
 from tests.api.conftest import RULES
 from tests.conftest import make_paper
 

@@ -6,8 +6,8 @@ import pytest
 from aiohttp import web
 
 from service.api.server import Runner
-from service.api.tokens import TokenRules
-from service.app.api import build_api
+from service.auth.tokens import TokenRules
+from service.process.build_api import build_api
 
 RULES = TokenRules(key="a secret of the tests, longer than 32 bytes", algorithm="HS256")
 

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from yarl import URL
 
-from service.api import job_lists
-from service.api.status import status_document
+from service.api.handlers import job_lists
+from service.api.job_status import status_document
 
 JOBS = "/api/v1/ingestion/jobs"
 PAPERS = "/api/v1/ingestion/job/{}/papers"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from service.api import ops
-from service.api.ops_schemas import OverviewSchema
-from service.storage.papers import PaperStore
+from service.api.handlers import ops
+from service.api.schemas.ops import OverviewSchema
+from service.db.papers import PaperStore
 from tests.conftest import make_paper
 
 OVERVIEW = "/api/v1/ingestion/overview"
 FILES = ["/ops", "/ops/ops.css", "/ops/ops.js"]
-WEB = Path(ops.__file__).parent / "web"
+WEB = Path(ops.__file__).parents[1] / "static"
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from multidict import MultiDict
 
-from service.api.fields import Choices
-from service.api.loading import load_query
-from service.api.paging import CursorField, Cursors, Listed, PageQuerySchema, exact_moment
+from service.api.pagination import CursorField, Cursors, Listed, PageQuerySchema, exact_moment
+from service.api.schemas.fields import Choices
+from service.api.schemas.loading import load_query
 from service.domain.errors import InvalidRequest
 
 CURSORS = Cursors("things", (exact_moment, UUID))

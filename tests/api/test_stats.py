@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from service.api.job_schemas import StatsSchema
-from service.api.stats import Stats
-from service.domain.job import Priority
-from service.ingest.tasks import pdf_task
-from service.storage import stats
-from service.storage.stats import StatsStore
+from service.api.handlers.stats import Stats
+from service.api.schemas.jobs import StatsSchema
+from service.db import statistics
+from service.db.statistics import StatsStore
+from service.domain.jobs import Priority
+from service.jobs.tasks import pdf_task
 from service.worker.engine import enqueue
 
 URL = "/api/v1/ingestion/stats"
@@ -113,7 +113,7 @@ async def test_the_queue_is_told_by_kind_and_urgency(api, sql, database):
 async def test_beyond_the_bound_the_planner_is_asked_and_it_is_said(
     database, sql, add_papers, monkeypatch
 ):
-    monkeypatch.setattr(stats, "COUNTED_EXACTLY", 100)
+    monkeypatch.setattr(statistics, "COUNTED_EXACTLY", 100)
     await add_papers(300)
     await add_papers(100, "failed", archive="b")
     await sql("ANALYZE papers")
@@ -132,7 +132,7 @@ async def test_beyond_the_bound_the_planner_is_asked_and_it_is_said(
 
 
 async def test_without_statistics_what_was_counted_is_said(database, add_papers, monkeypatch):
-    monkeypatch.setattr(stats, "COUNTED_EXACTLY", 100)
+    monkeypatch.setattr(statistics, "COUNTED_EXACTLY", 100)
     await add_papers(300)
 
     async with database.transaction() as conn:

@@ -2,9 +2,9 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-from service.arxiv.pace import Asker
-from service.domain.arxiv_id import ArxivId
-from service.domain.job import Criteria
+from service.arxiv.pace import Requester
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import Criteria
 
 SEARCH = Criteria(category="cs.AI")
 PAPER = ArxivId("2401.00001", 2)
@@ -17,7 +17,7 @@ async def wanted():
 
 
 async def ask(client, criteria=SEARCH, *, offset=0, size=10, check=wanted):
-    return await client.page(criteria, offset=offset, size=size, asker=Asker("a job", check))
+    return await client.page(criteria, offset=offset, size=size, asker=Requester("a job", check))
 
 
 def query_of(asked):

@@ -4,8 +4,8 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from service.arxiv.addresses import AddressRefused, PublicResolver, is_public
-from service.arxiv.faults import foreign_errors_as_ours
+from service.arxiv.http_errors import foreign_errors_as_ours
+from service.arxiv.resolver import AddressRefused, PublicResolver, is_public
 from service.domain.errors import PermanentError
 
 

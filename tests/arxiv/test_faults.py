@@ -5,8 +5,8 @@ import aiohttp
 import pytest
 from aiohttp import client_exceptions, http_exceptions
 
-from service.arxiv.addresses import AddressRefused
-from service.arxiv.faults import foreign_errors_as_ours
+from service.arxiv.http_errors import foreign_errors_as_ours
+from service.arxiv.resolver import AddressRefused
 from service.domain.errors import PermanentError, UpstreamFaulty
 
 

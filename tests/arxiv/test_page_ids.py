@@ -1,7 +1,7 @@
 """A page of a list of ids: which of them are told as missing."""
 
-from service.domain.arxiv_id import ArxivId
-from service.domain.job import Criteria
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import Criteria
 from tests.arxiv.asking import ask, query_of
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.cli.main import cli
-from tests.test_keys import OTHER, SECRET, pem, private_pem
+from tests.auth.test_keys import OTHER, SECRET, pem, private_pem
 
 EC = ec.generate_private_key(ec.SECP256R1())
 PUBLIC = {"JWT_PUBLIC_KEY": pem(EC), "JWT_ALGORITHM": "ES256"}

@@ -2,10 +2,10 @@ import io
 from datetime import timedelta
 
 import pytest
+from arxiv_ingestion_client import JobReport
 
 from service.cli.output import console, duration, safe
 from service.cli.watching import Lines, describe, display_for
-from service.client import JobReport
 
 
 def report(status="running", **counters):

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
+from arxiv_ingestion_client import BrokenOff, DamagedFile, ServiceUnreachable, answers
 
-from service.client import BrokenOff, DamagedFile, ServiceUnreachable, answers
 from tests.client.conftest import document, misbehaving
 
 SOON = timedelta(seconds=20)

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
+from service.api.job_status import status_document
 from service.api.routes import add_routes
-from service.api.status import status_document
-from service.domain.job import Criteria, IngestionRequest, Job
-from service.storage.jobs import JobStore
-from service.storage.tables import metadata
+from service.db.jobs import JobStore
+from service.db.tables import metadata
+from service.domain.jobs import Criteria, IngestionRequest, Job
 
 
 def test_every_route_is_in_the_readme_and_no_other(document):

@@ -4,8 +4,8 @@ import re
 
 from marshmallow import fields, missing
 
-from service.api.schemas import IngestionRequestSchema, SearchQuerySchema
-from service.settings import Settings, SettingsSchema
+from service.api.schemas.ingestion_request import IngestionRequestSchema, SearchQuerySchema
+from service.config.settings import Settings, SettingsSchema
 
 _CODE = re.compile(r"`([^`]+)`")
 

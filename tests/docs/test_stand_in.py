@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from service.replica.amendments import KINDS as CHANGES
-from service.replica.faults import KINDS, LANES
-from service.replica.log import RequestLog
-from service.replica.server import Replica, ReplicaOptions
-from service.replica.traps import TRAPS
+from service.devtools.stand_in.amendments import KINDS as CHANGES
+from service.devtools.stand_in.faults import KINDS, LANES
+from service.devtools.stand_in.log import RequestLog
+from service.devtools.stand_in.server import Replica, ReplicaOptions
+from service.devtools.stand_in.traps import TRAPS
 
 
 @pytest.fixture

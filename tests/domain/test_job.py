@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from service.domain.arxiv_id import ArxivId
-from service.domain.job import Criteria, IngestionRequest, JobStatus, Priority
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import Criteria, IngestionRequest, JobStatus, Priority
 
 EVERYTHING = IngestionRequest(
     criteria=Criteria(

@@ -6,17 +6,17 @@ import pytest
 
 from service.domain.errors import (
     BadPdf,
-    DatabaseAway,
+    DatabaseUnavailable,
     ExtractorCrashed,
     NotPdf,
     Quarantined,
     RateLimited,
-    StorageAway,
+    StorageUnavailable,
     Unavailable,
     UpstreamFaulty,
     UpstreamUnavailable,
 )
-from service.domain.outcome import Fail, Retry, Snooze, Succeed, backoff, decide
+from service.domain.outcomes import Fail, Retry, Snooze, Succeed, backoff, decide
 
 SECOND = timedelta(seconds=1)
 
@@ -29,8 +29,8 @@ SECOND = timedelta(seconds=1)
         (RateLimited(7 * SECOND), 1, Snooze(7 * SECOND)),
         (RateLimited(7 * SECOND), 99, Snooze(7 * SECOND)),
         (RateLimited(9999 * SECOND), 1, Snooze(600 * SECOND)),
-        (DatabaseAway("away"), 99, Snooze(2 * SECOND)),
-        (StorageAway("full"), 99, Snooze(2 * SECOND)),
+        (DatabaseUnavailable("away"), 99, Snooze(2 * SECOND)),
+        (StorageUnavailable("full"), 99, Snooze(2 * SECOND)),
         (UpstreamFaulty("cut"), 1, Retry(1 * SECOND)),
         (UpstreamFaulty("cut"), 4, Retry(8 * SECOND)),
         (UpstreamFaulty("cut"), 5, Fail("upstream_faulty", "gave up after 5 attempts: cut")),

@@ -8,7 +8,7 @@ from tests.api.conftest import api, api_database, link, serve, store
 from tests.arxiv.conftest import http, other_host, upstream
 from tests.cli.conftest import service, tools
 from tests.faults.servers import own, own_server
-from tests.ingest.conftest import replica, rig
+from tests.jobs.conftest import replica, rig
 from tests.migrations.conftest import empty, empty_url
 
 __all__ = [

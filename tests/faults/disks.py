@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from service.storage.embedded import SYSTEM_USER
+from service.devtools.embedded_postgres import SYSTEM_USER
 from tests.faults.servers import command
 
 WRITTEN = ("jobs", "papers", "job_papers", "paper_texts", "pgqueuer")

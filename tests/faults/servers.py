@@ -10,12 +10,12 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from service.storage import migrate
-from service.storage.embedded import EmbeddedPostgres
-from service.storage.engine import Database, create_engine, libpq_url
+from service.db import migrate
+from service.db.engine import Database, create_engine, libpq_url
+from service.devtools.embedded_postgres import EmbeddedPostgres
 from tests.conftest import RESET_PACE, TRUNCATE
 from tests.faults.processes import answered, headers, status_of
-from tests.ingest.conftest import Rig
+from tests.jobs.conftest import Rig
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from time import thread_time
 
 import pytest
 
-from service.api.schemas import load_request
+from service.api.schemas.ingestion_request import load_request
 from service.domain.errors import InvalidRequest
-from service.domain.job import Criteria, JobStatus
+from service.domain.jobs import Criteria, JobStatus
 from tests.api.test_bad_requests import GOOD, JSON, SEARCH, URL, send
 from tests.api.test_submit import posted
 

@@ -11,8 +11,8 @@ import pytest
 import trustme
 from aiohttp import connector
 
-from service.domain import outcome
-from service.domain.job import Criteria, JobStatus
+from service.domain import outcomes
+from service.domain.jobs import Criteria, JobStatus
 from tests import hostile
 from tests.arxiv.conftest import listening
 from tests.arxiv.test_download_faults import BROKEN as BROKEN_PDFS
@@ -160,7 +160,7 @@ async def test_case_44_a_page_whose_framing_is_broken_is_asked_for_again(
 async def test_case_44_a_pdf_whose_framing_is_broken_is_asked_for_again(
     rig, upstream, http, monkeypatch, fault
 ):
-    monkeypatch.setattr(outcome, "BACKOFF_FIRST", timedelta(milliseconds=50))
+    monkeypatch.setattr(outcomes, "BACKOFF_FIRST", timedelta(milliseconds=50))
     whole = http.answer(hostile.saying("whole"), Content_Type="application/pdf")
     upstream.script(BROKEN_PDFS[fault](upstream, http), whole)
 

@@ -11,9 +11,9 @@ import aiohttp
 import psutil
 import pytest
 
-from service.domain.job import Criteria, JobStatus
-from service.replica.log import pace_of
-from tests.ingest.conftest import LEASE_SECONDS, kill
+from service.devtools.stand_in.log import pace_of
+from service.domain.jobs import Criteria, JobStatus
+from tests.jobs.conftest import LEASE_SECONDS, kill
 
 INTERVAL = 0.3
 TAKEOVER_SECONDS = 45

@@ -7,8 +7,8 @@ from datetime import timedelta
 import psutil
 import pytest
 
-from service.domain import outcome
-from service.domain.job import Criteria, JobStatus
+from service.domain import outcomes
+from service.domain.jobs import Criteria, JobStatus
 from tests import hostile
 from tests.faults.processes import until
 
@@ -94,7 +94,7 @@ async def test_case_53_a_pdf_over_the_cap_is_left_at_the_cap(rig, upstream, http
 
 
 async def test_case_53_a_length_that_lies_low_gives_no_file(rig, upstream, http, monkeypatch):
-    monkeypatch.setattr(outcome, "BACKOFF_FIRST", timedelta(milliseconds=50))
+    monkeypatch.setattr(outcomes, "BACKOFF_FIRST", timedelta(milliseconds=50))
     pdf = hostile.saying("more than was promised")
     upstream.script(http.answer(pdf, length=len(pdf) // 2))
 

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from service.domain.job import Criteria, JobStatus
+from service.domain.jobs import Criteria, JobStatus
 from tests.faults.disks import mounted
 from tests.faults.processes import file_without_row, headers, serving, until, until_not_ready
 
@@ -119,7 +119,7 @@ async def test_case_66_a_storage_that_is_away_fails_no_job_and_is_waited_for(rig
 
 
 async def test_case_67_the_whole_file_has_its_name_before_a_row_says_so(rig):
-    """That it is on the disk by then is in `tests/pdf/test_store.py`."""
+    """That it is on the disk by then is in `tests/files/test_store.py`."""
     rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 1, "seconds": 60}])
     job_id = await rig.submit(max_papers=1)
 

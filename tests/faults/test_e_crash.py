@@ -7,9 +7,9 @@ import signal
 import psutil
 import pytest
 
-from service.domain.job import JobStatus
+from service.domain.jobs import JobStatus
 from tests.faults.processes import undisturbed
-from tests.ingest.conftest import kill
+from tests.jobs.conftest import kill
 
 TAKEOVER_SECONDS = 45  # 4 s of lease and poll, up to 5 s of a lock, on a busy machine
 

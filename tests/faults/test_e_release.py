@@ -9,9 +9,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from service.storage import migrate
+from service.db import migrate
 from tests.faults.processes import until_ready
-from tests.ingest.conftest import kill
+from tests.jobs.conftest import kill
 from tests.migrations.conftest import rows
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psutil
 import pytest
 
-from service.domain.job import Criteria, JobStatus
+from service.domain.jobs import Criteria, JobStatus
 from tests.faults.processes import headers, serving, status_of
 from tests.faults.servers import ENDED
 

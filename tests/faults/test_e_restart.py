@@ -12,13 +12,13 @@ import libfaketime
 import psutil
 import pytest
 
-from service.domain import outcome
-from service.domain.job import Criteria, JobStatus
-from service.ingest.fulltext import FetchPdf
-from service.replica.log import pace_of
+from service.devtools.stand_in.log import pace_of
+from service.domain import outcomes
+from service.domain.jobs import Criteria, JobStatus
+from service.jobs.fulltext import FetchPdf
 from tests.faults.processes import file_without_row, headers, serving, until
 from tests.hostile import nested_states
-from tests.ingest.conftest import LEASE_SECONDS, kill
+from tests.jobs.conftest import LEASE_SECONDS, kill
 
 TAKEOVER_SECONDS = 45
 PRELOAD = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
@@ -222,7 +222,7 @@ async def test_case_78_a_bug_in_a_handler_fails_its_paper_and_no_other(rig, monk
         await run(self, attempt)
 
     monkeypatch.setattr(FetchPdf, "run", with_a_bug)
-    monkeypatch.setattr(outcome, "BACKOFF_FIRST", timedelta(milliseconds=200))
+    monkeypatch.setattr(outcomes, "BACKOFF_FIRST", timedelta(milliseconds=200))
     async with rig.worker():
         job = await rig.final(await rig.submit(criteria=Criteria(ids=tuple(wanted)), max_papers=3))
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.domain.job import Criteria, JobStatus
-from service.storage import migrate
+from service.db import migrate
+from service.domain.jobs import Criteria, JobStatus
 from tests.faults.processes import until_ready
 from tests.hostile import nested_states
 from tests.migrations.conftest import rows
@@ -27,8 +27,8 @@ TABLES = (
 )
 UPGRADE = """
 import asyncio, sys
-from service.storage import migrate
-from service.storage.engine import create_engine
+from service.db import migrate
+from service.db.engine import create_engine
 async def main():
     engine = create_engine(sys.argv[1], name="migrator", pool_size=1)
     await migrate.upgrade(engine)
@@ -89,7 +89,7 @@ HOLD_TRIGGER = """
     CREATE EVENT TRIGGER hold ON ddl_command_end WHEN TAG IN ('CREATE VIEW')
     EXECUTE FUNCTION hold()
 """
-WAITING = (
+JOB_WATCH = (
     "SELECT 1 FROM pg_stat_activity WHERE application_name = 'migrator'"
     " AND wait_event_type = 'Lock' AND datname = current_database()"
 )
@@ -101,7 +101,7 @@ THERE = (
 
 async def _waiting(engine: AsyncEngine) -> None:
     async with asyncio.timeout(20):
-        while not await rows(engine, WAITING):  # noqa: ASYNC110
+        while not await rows(engine, JOB_WATCH):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 

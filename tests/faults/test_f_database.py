@@ -8,14 +8,14 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from service.api.rate import Bounds
-from service.storage.engine import libpq_url
+from service.api.middlewares.rate_limit import Bounds
+from service.db.engine import libpq_url
 from service.worker.engine import enqueue
 from service.worker.queries import builders
 from service.worker.task import Task
+from tests.db.test_plans import scans
 from tests.faults.processes import undisturbed
 from tests.faults.servers import AWAY, BODY
-from tests.storage.test_plans import scans
 
 slow_faults = pytest.mark.slow_faults
 OPEN_TRANSACTIONS = """

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from sqlalchemy import make_url
 
-from service.domain.job import JobStatus
+from service.domain.jobs import JobStatus
 from tests.faults.disks import said_full, small_disk
 from tests.faults.processes import (
     answered,

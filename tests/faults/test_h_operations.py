@@ -16,13 +16,13 @@ import pytest
 from pypdfium2.version import PDFIUM_INFO
 from sqlalchemy import make_url
 
-from service.domain.job import JobStatus
-from service.storage.embedded import psql_binary
-from service.storage.engine import Database, create_engine, libpq_url
-from service.storage.papers import PaperStore
+from service.db.engine import Database, create_engine, libpq_url
+from service.db.papers import PaperStore
+from service.devtools.embedded_postgres import psql_binary
+from service.domain.jobs import JobStatus
 from tests.conftest import make_paper
 from tests.faults.processes import answered, ended, until
-from tests.ingest.conftest import Rig, kill
+from tests.jobs.conftest import Rig, kill
 
 ROOT = Path(__file__).parents[2]
 FLOORS = {"aiohttp": (3, 14, 3), "pyjwt": (2, 13, 0)}  # what had security fixes

@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from service.storage import migrate
-from service.storage.embedded import EmbeddedPostgres
-from service.storage.engine import create_engine
+from service.db import migrate
+from service.db.engine import create_engine
+from service.devtools.embedded_postgres import EmbeddedPostgres
 from tests.fuzz.run import fuzz
 from tests.fuzz.served import served, token
 

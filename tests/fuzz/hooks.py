@@ -14,12 +14,14 @@ from uuid import UUID
 import schemathesis
 from hypothesis import strategies as st
 
-from service.api.examples import JOB_ID, RETRY_ID, SCHEDULE_ID
-from service.api.job_schemas import JOB_PAPERS, JOBS
-from service.api.paper_schemas import CURSORS as PAPERS
-from service.api.schedule_schemas import SCHEDULES
-from service.domain.job import DEFAULT_PAPERS, SEARCH_WINDOW
-from service.ingest.cron import next_run
+from service.api.schemas.fields import JOB_ID_EXAMPLE as JOB_ID
+from service.api.schemas.fields import SCHEDULE_ID_EXAMPLE as SCHEDULE_ID
+from service.api.schemas.jobs import JOB_PAPERS, JOBS
+from service.api.schemas.jobs import RETRY_ID_EXAMPLE as RETRY_ID
+from service.api.schemas.papers import CURSORS as PAPERS
+from service.api.schemas.schedules import SCHEDULES
+from service.domain.jobs import DEFAULT_PAPERS, SEARCH_WINDOW
+from service.jobs.cron import next_run
 
 SEEDED_PAPERS = ("2301.00001", "hep-th/9901001")
 A_DAY = "20230101"

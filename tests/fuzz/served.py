@@ -8,15 +8,17 @@ from time import time
 import jwt
 from sqlalchemy import func
 
-from service.api.examples import JOB_ID, RETRY_ID, SCHEDULE_ID
+from service.api.schemas.fields import JOB_ID_EXAMPLE as JOB_ID
+from service.api.schemas.fields import SCHEDULE_ID_EXAMPLE as SCHEDULE_ID
+from service.api.schemas.jobs import RETRY_ID_EXAMPLE as RETRY_ID
 from service.api.server import Runner
-from service.api.tokens import TokenRules
-from service.app.api import API_DEADLINE_SECONDS, build_api
-from service.domain.paper import ExtractedText
-from service.pdf.store import LocalStore
-from service.storage.engine import Database, create_engine
-from service.storage.papers import PaperStore
-from service.storage.tables import job_papers, jobs, schedules
+from service.auth.tokens import TokenRules
+from service.db.engine import Database, create_engine
+from service.db.papers import PaperStore
+from service.db.tables import job_papers, jobs, schedules
+from service.domain.papers import ExtractedText
+from service.files.store import LocalStore
+from service.process.build_api import API_DEADLINE_SECONDS, build_api
 from tests.conftest import make_paper, make_request
 from tests.fuzz.hooks import SEEDED_PAPERS
 

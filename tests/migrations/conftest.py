@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from service.storage.engine import asyncpg_url, create_engine
+from service.db.engine import asyncpg_url, create_engine
 
 NAME = "migrated"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from alembic.script import Script, ScriptDirectory
 
-from service.storage import migrate
-from service.storage.tables import metadata
+from service.db import migrate
+from service.db.tables import metadata
 from tests.migrations.conftest import rows
 
 ROOT = Path(__file__).parents[2]

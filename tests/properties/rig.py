@@ -9,17 +9,17 @@ from uuid import UUID
 from aiohttp.test_utils import TestClient
 from sqlalchemy import text
 
-from service.app.api import build_api
-from service.domain.arxiv_id import ArxivId
+from service.db.engine import Database, create_engine
 from service.domain.errors import UpstreamUnavailable
-from service.domain.job import JobError, Stage
-from service.domain.outcome import Fail
-from service.domain.paper import ExtractedText, Page, PaperState, StoredPdf
-from service.ingest.harvest import HarvestPage
-from service.ingest.progress import Recorder, Result
-from service.ingest.schedules import run_due
-from service.pdf.store import LocalStore
-from service.storage.engine import Database, create_engine
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import JobError, Stage
+from service.domain.outcomes import Fail
+from service.domain.papers import ExtractedText, Page, PaperState, StoredPdf
+from service.files.store import LocalStore
+from service.jobs.harvest import HarvestPage
+from service.jobs.results import Result, ResultWriter
+from service.jobs.schedules import run_due
+from service.process.build_api import build_api
 from tests.api.conftest import RULES, OurServer, bearer, token
 from tests.conftest import TRUNCATE, make_paper, returned
 
@@ -135,7 +135,7 @@ class Rig:
         )
 
         async def settle():
-            recorder = Recorder(self.database)
+            recorder = ResultWriter(self.database)
             writing = asyncio.create_task(recorder.run())
             await recorder.record(result)
             writing.cancel()

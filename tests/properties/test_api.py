@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from service.domain.paper import PaperState
+from service.domain.papers import PaperState
 from tests.properties.model import FINAL, Known, demand_sums
 from tests.properties.rig import MATCHES, Rig
 

@@ -19,7 +19,7 @@ import aiohttp
 import asyncpg
 import psutil
 
-from service.storage.embedded import EmbeddedPostgres
+from service.devtools.embedded_postgres import EmbeddedPostgres
 from tests.soak.plan import Plan
 from tests.soak.stand_in import StandIn
 

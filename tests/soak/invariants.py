@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from service.replica.log import pace_of
+from service.devtools.stand_in.log import pace_of
 from tests.soak.fleet import PASSWORD, SECRET
 
 # After SIGCONT a replica may send what it was about to send when it was stopped: nothing

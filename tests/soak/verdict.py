@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from service.replica.log import pace_of
+from service.devtools.stand_in.log import pace_of
 from tests.soak import invariants
 from tests.soak.callers import Callers
 from tests.soak.fleet import Fleet

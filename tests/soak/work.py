@@ -9,7 +9,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from service.replica.corpus import Corpus
+from service.devtools.stand_in.corpus import Corpus
 from tests.hostile import nested_states
 from tests.soak.plan import Plan
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
-from service.domain.outcome import Fail, Retry, Succeed
-from service.ingest.submit import submit
-from service.worker.boundary import MAX_CRASHES
+from service.domain.outcomes import Fail, Retry, Succeed
+from service.jobs.submit import submit
+from service.worker.runner import MAX_CRASHES
 from tests.conftest import make_request
 from tests.worker.work import Arxiv, harvest, run
 

@@ -2,9 +2,9 @@
 
 from contextlib import asynccontextmanager
 
-from service.domain.paper import Page
-from service.ingest.harvest import HarvestPage
-from service.worker.boundary import run_work
+from service.domain.papers import Page
+from service.jobs.harvest import HarvestPage
+from service.worker.runner import run_work
 from tests.conftest import make_paper
 
 

@@ -1,0 +1,41 @@
+"""What another service imports to use this one: submit, wait, read what was brought in.
+
+    async with IngestionClient("http://ingestion:8000", token) as client:
+        job = await client.submit({"search_query": {"category": "cs.AI"}})
+        report = await client.wait(job.job_id, timeout=timedelta(minutes=30))
+
+What may be repeated is repeated for a bounded time; what can go wrong is drawn in
+`arxiv_ingestion_client.errors`. Answers may grow keys that this client does not know.
+"""
+
+from arxiv_ingestion_client.calls import MAX_WAIT
+from arxiv_ingestion_client.errors import (
+    BrokenOff,
+    ClientError,
+    DamagedFile,
+    ProblemError,
+    ServiceUnreachable,
+)
+from arxiv_ingestion_client.ingestion import IngestionClient
+from arxiv_ingestion_client.reports import (
+    JobPaperDocument,
+    JobReport,
+    PaperDocument,
+    ScheduleDocument,
+)
+from arxiv_ingestion_client.transport import Token
+
+__all__ = [
+    "MAX_WAIT",
+    "BrokenOff",
+    "ClientError",
+    "DamagedFile",
+    "IngestionClient",
+    "JobPaperDocument",
+    "JobReport",
+    "PaperDocument",
+    "ProblemError",
+    "ScheduleDocument",
+    "ServiceUnreachable",
+    "Token",
+]

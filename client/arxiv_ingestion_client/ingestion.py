@@ -1,0 +1,143 @@
+"""The client itself: submit, look, wait, cancel, retry."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from aiohttp import hdrs
+
+from arxiv_ingestion_client.answers import Answer, report_of
+from arxiv_ingestion_client.calls import with_query
+from arxiv_ingestion_client.errors import ProblemError
+from arxiv_ingestion_client.events import follow
+from arxiv_ingestion_client.papers import PaperCalls
+from arxiv_ingestion_client.reports import JobPaperDocument, JobReport
+from arxiv_ingestion_client.schedules import ScheduleCalls
+from arxiv_ingestion_client.transport import REQUEST_TIMEOUT, Ask
+
+LONG_POLL = timedelta(seconds=30)  # the service waits up to 60 s, proxies often do not
+FIRST_INTERVAL = timedelta(milliseconds=200)
+LONGEST_INTERVAL = timedelta(seconds=2)
+INTERVAL_GROWTH = 1.4
+
+
+class IngestionClient(PaperCalls, ScheduleCalls):
+    """The service, with what it does about jobs; papers and schedules are in the bases."""
+
+    async def submit(
+        self, request: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> JobReport:
+        """The recorded job. The same key and request name the same job, however often sent.
+
+        Without a key one is made up for this call, so that a repetition is safe.
+        """
+        return await self._record("ingestion/arxiv", idempotency_key, request)
+
+    async def retry(self, job_id: UUID | str, *, idempotency_key: str | None = None) -> JobReport:
+        """The new job that brings in what this final one did not; ProblemError: 404 or 409."""
+        return await self._record(f"{_job_path(job_id)}/retry", idempotency_key)
+
+    async def job(self, job_id: UUID | str) -> JobReport:
+        """The job as it is now; ProblemError with status 404 if there is none."""
+        return (await self._ask("GET", _job_path(job_id))).job()
+
+    async def jobs(
+        self, statuses: Sequence[str] = (), *, limit: int | None = None
+    ) -> list[JobReport]:
+        """The active jobs, newest first; with `statuses` those jobs, at most `limit` (≤ 200)."""
+        path = with_query("ingestion/jobs", status=",".join(statuses) or None, limit=limit)
+        found = (await self._ask("GET", path)).documents()
+        return [report_of(one, etag=None) for one in found]
+
+    async def iterate_jobs(self, statuses: Sequence[str]) -> AsyncGenerator[JobReport, None]:
+        """All jobs of these statuses, newest first, page by page."""
+        path = with_query("ingestion/jobs", status=",".join(statuses), limit=200)
+        async for one in self._pages(path):
+            yield report_of(one, etag=None)
+
+    async def cancel(self, job_id: UUID | str) -> str:
+        """Cancel the job; what the service said. ProblemError: 404, or 409 if it is final."""
+        try:
+            answer = await self._ask("DELETE", _job_path(job_id))
+        except ProblemError as err:
+            is_repetition = err.status == 409 and err.attempts > 1
+            if is_repetition and (await self.job(job_id)).status == "cancelled":
+                return f"Job {job_id} cancelled successfully"  # the first answer was lost
+            raise
+        return str(answer.document().get("message", ""))
+
+    async def wait(
+        self,
+        job_id: UUID | str,
+        *,
+        timeout: timedelta,
+        on_progress: Callable[[JobReport], None] | None = None,
+    ) -> JobReport:
+        """The job once it is final; `on_progress` gets every change seen on the way.
+
+        The service holds the answer back until there is a change; where it does
+        not, it is asked at intervals of 0.2 to 2 s. Raises TimeoutError when the
+        job is not final after `timeout`.
+        """
+        etag, interval = None, FIRST_INTERVAL
+        async with asyncio.timeout(timeout.total_seconds()):
+            while True:
+                answer = await self._look(job_id, etag)
+                if answer.status != 304:
+                    report = answer.job()
+                    etag = report.etag
+                    if on_progress is not None:
+                        on_progress(report)
+                    if report.is_final:
+                        return report
+                if "Preference-Applied" in answer.headers:
+                    interval = FIRST_INTERVAL
+                await asyncio.sleep(interval.total_seconds())
+                interval = min(interval * INTERVAL_GROWTH, LONGEST_INTERVAL)
+
+    def stream(self, job_id: UUID | str, *, timeout: timedelta) -> AsyncGenerator[JobReport, None]:
+        """The job as it is now, then every change, until it is final.
+
+        A stream that ends before is taken up again where it was. Raises
+        TimeoutError when the job is not final after `timeout`.
+        """
+        ask = Ask(method="GET", path=f"{_job_path(job_id)}/events", timeout=None)
+        return follow(self._transport, ask, timeout=timeout)
+
+    async def job_papers(
+        self, job_id: UUID | str, *, states: Sequence[str] = ()
+    ) -> AsyncGenerator[JobPaperDocument, None]:
+        """The papers of a job by id, each with its state, page by page."""
+        path = f"{_job_path(job_id)}/papers"
+        async for one in self._pages(with_query(path, state=",".join(states) or None, limit=200)):
+            yield one
+
+    async def stats(self) -> Mapping[str, Any]:
+        """Totals by state, throughput and queue depth, up to a second old."""
+        found: Mapping[str, Any] = (await self._ask("GET", "ingestion/stats")).document()
+        return found
+
+    async def _record(self, path: str, key: str | None, body: object = None) -> JobReport:
+        headers = {"Idempotency-Key": str(uuid.uuid4()) if key is None else key}
+        ask = Ask(method="POST", path=path, headers=headers, body=body)
+        return (await self._transport.answer(ask)).job()
+
+    async def _look(self, job_id: UUID | str, etag: str | None) -> Answer:
+        """The job, at once the first time, then when it differs from `etag`, or 304."""
+        if etag is None:
+            return await self._ask("GET", _job_path(job_id))
+        wait = f"wait={LONG_POLL // timedelta(seconds=1)}"
+        headers = {hdrs.IF_NONE_MATCH: etag, "Prefer": wait}
+        timeout = REQUEST_TIMEOUT + LONG_POLL
+        path = _job_path(job_id)
+        return await self._transport.answer(
+            Ask(method="GET", path=path, headers=headers, timeout=timeout)
+        )
+
+
+def _job_path(job_id: UUID | str) -> str:
+    return f"ingestion/job/{quote(str(job_id), safe='')}"

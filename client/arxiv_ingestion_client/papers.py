@@ -1,0 +1,64 @@
+"""Calls about papers that are held: lists, one by its id, its PDF and text."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from arxiv_ingestion_client.answers import checked, parse
+from arxiv_ingestion_client.calls import Calls, with_query
+from arxiv_ingestion_client.download import download
+from arxiv_ingestion_client.reports import PaperDocument
+from arxiv_ingestion_client.transport import Ask
+
+MAX_PDF_BYTES = 1 << 30
+
+
+class PaperCalls(Calls):
+    """Papers, whichever job brought them in."""
+
+    async def papers(self, **filters: str) -> AsyncGenerator[PaperDocument, None]:
+        """The papers held that match `filters`, page by page; last submitted first."""
+        async for one in self._pages(with_query("papers", limit=200, **filters)):
+            yield one
+
+    async def export(self, **filters: str) -> AsyncGenerator[PaperDocument, None]:
+        """The same papers in one answer: faster, but BrokenOff where `papers` would go on."""
+        headers = {"Accept": "application/x-ndjson"}
+        path = with_query("papers", **filters)
+        ask = Ask(method="GET", path=path, headers=headers, timeout=None)
+        async with self._transport.opened(ask) as flow:
+            while line := await flow.line():
+                yield checked(parse(line), dict)
+
+    async def paper(self, arxiv_id: str) -> PaperDocument:
+        """Metadata of a paper; ProblemError with status 404 if it is not held."""
+        found: PaperDocument = (await self._ask("GET", _paper_path(arxiv_id))).document()
+        return found
+
+    async def text(self, arxiv_id: str) -> str:
+        """The text of a paper's PDF; ProblemError with status 404 says why there is none."""
+        answer = await self._ask(
+            "GET", f"{_paper_path(arxiv_id)}/text", headers={"Accept": "text/plain"}
+        )
+        return answer.body.decode(errors="replace")
+
+    async def download_pdf(
+        self,
+        arxiv_id: str,
+        path: Path,
+        *,
+        timeout: timedelta = timedelta(minutes=30),
+        max_bytes: int = MAX_PDF_BYTES,
+    ) -> str:
+        """Bring the PDF of a paper to `path`, checked; its SHA-256.
+
+        A connection that breaks is gone on with. Raises ProblemError (404: the text
+        says why there is no PDF), DamagedFile, TimeoutError; `path` is then as before.
+        """
+        ask = Ask(method="GET", path=f"{_paper_path(arxiv_id)}/pdf", timeout=None)
+        return await download(self._transport, ask, path, max_bytes=max_bytes, timeout=timeout)
+
+
+def _paper_path(arxiv_id: str) -> str:
+    return f"papers/{quote(arxiv_id, safe='')}"

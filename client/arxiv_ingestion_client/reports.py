@@ -1,0 +1,108 @@
+"""What the service tells, as values: a job's status, and documents by their keys.
+
+Answers may grow keys that this client does not know; they do no harm.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """How far a job is; `document` is the JSON object as the service sent it."""
+
+    document: Mapping[str, Any]
+    etag: str | None = None
+
+    @property
+    def job_id(self) -> str:
+        """Id of the job."""
+        return str(self.document["job_id"])
+
+    @property
+    def status(self) -> str:
+        """`pending`, `running`, `completed`, `failed`, `cancelled`; a later version may add."""
+        return str(self.document["status"])
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing will change any more."""
+        return self.status not in ("pending", "running")
+
+    @property
+    def stats(self) -> Mapping[str, Any]:
+        """What the service tells beyond the six counters; empty before work has begun."""
+        found = self.document.get("stats")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def errors(self) -> Sequence[Mapping[str, Any]]:
+        """The latest errors, oldest first."""
+        return [one for one in self.document.get("errors") or () if isinstance(one, Mapping)]
+
+    def count(self, name: str) -> int:
+        """A counter of `progress` or `stats`; 0 while there is none of that name."""
+        return self.find(name) or 0
+
+    def find(self, name: str) -> int | None:
+        """A counter of `progress` or `stats`; None while it is not known."""
+        progress = self.document.get("progress")
+        for place in (progress if isinstance(progress, Mapping) else {}, self.stats):
+            value = place.get(name)
+            if isinstance(value, int):
+                return value
+        return None
+
+
+class PaperDocument(TypedDict):
+    """A paper that is held: the newest version seen, and what there is of its PDF."""
+
+    arxiv_id: str
+    version: int
+    title: str
+    abstract: str
+    authors: list[str]
+    categories: list[str]
+    primary_category: str
+    published_at: str
+    updated_at: str
+    doi: str | None
+    journal_ref: str | None
+    comments: str | None
+    license: str | None
+    withdrawn: bool
+    pdf_state: str
+    pdf_path: str | None
+    pdf_sha256: str | None
+    pdf_bytes: int | None
+    page_count: int | None
+
+
+class JobPaperDocument(TypedDict):
+    """A paper of a job, with its state in that job."""
+
+    arxiv_id: str
+    version: int
+    title: str
+    state: str
+    attempts: int
+    failures: int
+    reason: str | None
+    updated_at: str
+
+
+class ScheduleDocument(TypedDict):
+    """A recurring harvest, with its next and last run."""
+
+    schedule_id: str
+    name: str
+    cron: str
+    timezone: str
+    paused: bool
+    request: Mapping[str, Any]
+    created_by: str | None
+    created_at: str
+    next_run_at: str | None
+    last_run_at: str | None
+    last_job_id: str | None

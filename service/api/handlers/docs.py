@@ -1,0 +1,58 @@
+"""GET /openapi.json: the OpenAPI description of the API."""
+
+from hashlib import blake2b
+
+from aiohttp import web
+
+from service.api.handlers.jobs import json_response
+from service.api.negotiation import JSON, is_seen
+from service.api.openapi.document import description
+from service.api.openapi.operation import (
+    DESCRIPTION_TAG,
+    NOT_MODIFIED,
+    Answer,
+    Content,
+    describe,
+    operations_of,
+)
+
+
+class Description:
+    """The document as it is sent: built once in a process, before the first request."""
+
+    def __init__(self, app: web.Application) -> None:
+        self.body = description(tuple(operations_of(app)))
+        self.tag = blake2b(self.body, digest_size=12).hexdigest()
+
+
+THE_DESCRIPTION: web.AppKey[Description] = web.AppKey("description", Description)
+
+
+@describe(
+    name="getDescription",
+    tag=DESCRIPTION_TAG,
+    summary="This document",
+    description="The description of the API, as OpenAPI 3.1.",
+    is_public=True,
+    headers=("If-None-Match",),
+    answers={
+        200: Answer(
+            description="The document.",
+            content={
+                JSON: Content(
+                    {"type": "object", "required": ["openapi", "info", "paths"]},
+                    {"openapi": "3.1.0", "info": {"title": "…", "version": "…"}, "paths": {}},
+                )
+            },
+            headers=("ETag",),
+        ),
+        304: NOT_MODIFIED,
+    },
+)
+async def show_description(request: web.Request) -> web.Response:
+    """GET /openapi.json → 200, or 304."""
+    known = request.app[THE_DESCRIPTION]
+    headers = {"ETag": f'"{known.tag}"', "Cache-Control": "no-cache"}
+    if is_seen(request, known.tag):
+        return web.Response(status=304, headers=headers)
+    return json_response(known.body, headers=headers)

@@ -1,0 +1,117 @@
+"""Is the process alive, and should it get requests? For probes and balancers: no token."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from aiohttp import web
+
+from service.api.handlers.jobs import json_response
+from service.api.middlewares.errors import problem
+from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
+from service.api.schemas.job_status import ProbeSchema
+from service.auth.blocklist import Blocklist
+from service.auth.jwks import KeySet
+from service.db.engine import Database
+from service.db.migrate import current_revision, head_revision
+from service.domain.errors import DatabaseUnavailable, StorageUnavailable
+from service.files.store import PdfStore
+
+CHECK_DEADLINE = timedelta(seconds=2.5)
+KEPT = timedelta(seconds=0.5)  # a probe needs no token, and must not cost more by being repeated
+
+
+@dataclass(slots=True)
+class Readiness:
+    """What the service needs to be of use, looked at when asked.
+
+    All who ask within `kept` after a look, or while it is under way, share it.
+    """
+
+    database: Database
+    store: PdfStore
+    callers: Blocklist
+    published_keys: KeySet | None = None
+    is_stopping: bool = False
+    kept: timedelta = KEPT
+    _look: asyncio.Task[list[str]] | None = None
+    _good_until: float = 0.0  # loop time, of a look that is over
+
+    async def missing(self) -> list[str]:
+        """What is not in order: `stopping` alone, or some of what `_missing_now` finds."""
+        if self.is_stopping:
+            return ["stopping"]
+        loop = asyncio.get_running_loop()
+        if self._look is None or (self._look.done() and loop.time() >= self._good_until):
+            self._look = loop.create_task(self._missing_now(), name="readiness")
+        found = await asyncio.shield(self._look)
+        return ["stopping"] if self.is_stopping else found
+
+    async def close(self) -> None:
+        """Let a look that is under way end."""
+        if self._look is not None:
+            await asyncio.wait({self._look})
+
+    async def _missing_now(self) -> list[str]:
+        """Some of `database`, `schema`, `callers`, `storage`, `keys`."""
+        try:
+            found = await asyncio.gather(self._database(), self._storage())
+        finally:
+            self._good_until = asyncio.get_running_loop().time() + self.kept.total_seconds()
+        return [name for name in (*found, self._keys()) if name is not None]
+
+    def _keys(self) -> str | None:
+        return None if self.published_keys is None or self.published_keys.is_ready else "keys"
+
+    async def _database(self) -> str | None:
+        try:
+            async with self.database.transaction() as conn:
+                is_current = await conn.run_sync(current_revision) == head_revision()
+        except DatabaseUnavailable:
+            return "database"
+        if not is_current:
+            return "schema"
+        return None if self.callers.are_known else "callers"
+
+    async def _storage(self) -> str | None:
+        try:
+            async with asyncio.timeout(CHECK_DEADLINE.total_seconds()):
+                await self.store.check_writable()
+        except (StorageUnavailable, TimeoutError):
+            return "storage"
+        return None
+
+
+READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
+
+
+@describe(
+    name="isAlive",
+    tag=OPERATIONS_TAG,
+    summary="Is the process alive?",
+    description="200 as long as the event loop turns, whatever else is broken.",
+    is_public=True,
+    answers={200: json_answer("Alive.", ProbeSchema, {"status": "alive"})},
+)
+async def live(_: web.Request) -> web.Response:
+    """GET /healthz → 200 as long as the event loop turns."""
+    return json_response({"status": "alive"})
+
+
+@describe(
+    name="isReady",
+    tag=OPERATIONS_TAG,
+    summary="Is the process ready?",
+    description="200 when database, schema, storage and keys of tokens are in order.",
+    is_public=True,
+    answers={200: json_answer("Ready.", ProbeSchema, {"status": "ready"})},
+    problems={503: "Not ready: database"},
+)
+async def ready(request: web.Request) -> web.Response:
+    """GET /readyz → 200, or 503 naming what is not in order."""
+    missing = await request.app[READINESS].missing()
+    if missing:
+        return problem(
+            request, "not_ready", "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"}
+        )
+    return json_response({"status": "ready"})

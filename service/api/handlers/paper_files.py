@@ -1,0 +1,170 @@
+"""The PDF of a paper and its text, over HTTP: conditional, in ranges, in pieces."""
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from service.api.handlers.jobs import DATABASE
+from service.api.handlers.papers import arxiv_id_of
+from service.api.job_status import to_iso8601
+from service.api.negotiation import (
+    JSON,
+    PLAIN_TEXT,
+    is_seen,
+    preferred,
+    require_match,
+    wanted_range,
+)
+from service.api.openapi.operation import (
+    NOT_MODIFIED,
+    PAPERS_TAG,
+    TEXT_SCHEMA,
+    Answer,
+    Content,
+    describe,
+    file_answer,
+)
+from service.api.schemas.papers import TEXT_EXAMPLE, TextSchema
+from service.api.streaming import send, whole
+from service.db.held_papers import HeldPaperStore
+from service.domain.errors import NotFound
+from service.domain.identifiers import ArxivId
+from service.domain.papers import PdfState
+from service.files.paths import stem_of
+from service.files.store import PdfStore
+
+STORE: web.AppKey[PdfStore] = web.AppKey("store", PdfStore)
+
+_HEADERS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+_NO_PDF = {
+    PdfState.NONE: "The PDF of this paper has not been fetched",
+    PdfState.FAILED: "The PDF of this paper could not be fetched",
+    PdfState.UNAVAILABLE: "arXiv has no PDF of this paper",
+}
+_NO_TEXT = "The text of this paper has not been extracted"
+
+
+@describe(
+    name="getPdf",
+    tag=PAPERS_TAG,
+    summary="Download the PDF",
+    description=(
+        "The file that is held; its ETag is its SHA-256. One range can be asked for; several,"
+        " or what is not understood, is ignored."
+    ),
+    headers=("Range", "If-Range", "If-Match", "If-None-Match"),
+    answers={
+        200: file_answer(
+            "application/pdf",
+            "The whole file.",
+            example="%PDF-1.7 …",
+            headers=("ETag", "Accept-Ranges", "Content-Disposition"),
+        ),
+        206: file_answer(
+            "application/pdf",
+            "The range.",
+            example="PDF-1.7 …",
+            headers=("ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"),
+        ),
+        304: NOT_MODIFIED,
+    },
+    problems={
+        404: "The PDF of this paper has not been fetched",
+        412: "Precondition failed",
+        416: "The file has no byte in this range",
+    },
+)
+async def get_pdf(request: web.Request) -> web.StreamResponse:
+    """GET /papers/{arxiv_id}/pdf → 200, or 206 with the range asked for."""
+    arxiv_id = arxiv_id_of(request)
+    async with request.app[DATABASE].transaction() as conn:
+        row = await HeldPaperStore(conn).get(arxiv_id)
+    if row.pdf_path is None:
+        raise NotFound(_NO_PDF[PdfState(row.pdf_state)], code="pdf_not_found")
+    tag = row.pdf_sha256
+    headers = {**_HEADERS, "ETag": f'"{tag}"', "Accept-Ranges": "bytes"}
+    require_match(request, tag)
+    if is_seen(request, tag):
+        return web.Response(status=304, headers=headers)
+    part = wanted_range(request, size=row.pdf_bytes, tag=tag)
+    sent = range(row.pdf_bytes) if part is None else part
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{row.pdf_bytes}"
+    headers["Content-Type"] = "application/pdf"
+    headers["Content-Length"] = str(len(sent))
+    headers["Content-Disposition"] = f'attachment; filename="{_file_name(row)}"'
+    response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
+    return await send(request, response, request.app[STORE].read(row.pdf_path, sent))
+
+
+def _file_name(row: Any) -> str:  # noqa: ANN401 - a row of HeldPaperStore
+    """A name of letters, digits, `-`, `_` and `.` only."""
+    return stem_of(ArxivId(row.arxiv_id, row.version)) + ".pdf"
+
+
+@describe(
+    name="getText",
+    tag=PAPERS_TAG,
+    summary="Show the text of the PDF",
+    description=f"Plain, or with `Accept: {JSON}` in JSON.",
+    headers=("If-Match", "If-None-Match"),
+    answers={
+        200: Answer(
+            description="The text.",
+            content={
+                PLAIN_TEXT: Content(TEXT_SCHEMA, TEXT_EXAMPLE["text"]),
+                JSON: Content(TextSchema, TEXT_EXAMPLE),
+            },
+            headers=("ETag", "Vary", "X-Text-Truncated", "X-Page-Count"),
+        ),
+        304: NOT_MODIFIED,
+    },
+    problems={
+        404: "The text of this paper has not been extracted",
+        406: "None of the media types in Accept can be answered at this path",
+        412: "Precondition failed",
+    },
+)
+async def get_text(request: web.Request) -> web.StreamResponse:
+    """GET /papers/{arxiv_id}/text → 200 with the text of the PDF, plain or in JSON."""
+    arxiv_id = arxiv_id_of(request)
+    kind = preferred(request, (PLAIN_TEXT, JSON))
+    async with request.app[DATABASE].transaction() as conn:
+        row = await HeldPaperStore(conn).get_text(arxiv_id)
+    if row.content is None:
+        message = _NO_PDF.get(PdfState(row.pdf_state), _NO_TEXT)
+        raise NotFound(message, code="text_not_found")
+    tag = f"{row.version}-{row.extracted_at.timestamp():.6f}-{kind.rpartition('/')[2]}"
+    headers = {**_HEADERS, "ETag": f'"{tag}"', "Vary": "Accept"}
+    require_match(request, tag)
+    if is_seen(request, tag):
+        return web.Response(status=304, headers=headers)
+    return await (_plain if kind == PLAIN_TEXT else _json)(request, row, headers)
+
+
+async def _plain(request: web.Request, row: Any, headers: dict[str, str]) -> web.StreamResponse:  # noqa: ANN401
+    headers["Content-Type"] = f"{PLAIN_TEXT}; charset=utf-8"
+    headers["X-Text-Truncated"] = "true" if row.truncated else "false"
+    headers["X-Page-Count"] = str(row.page_count)
+    return await _send_whole(request, row.content.encode(), headers)
+
+
+async def _json(request: web.Request, row: Any, headers: dict[str, str]) -> web.StreamResponse:  # noqa: ANN401
+    headers["Content-Type"] = JSON
+    document = {
+        "arxiv_id": row.arxiv_id,
+        "version": row.version,
+        "page_count": row.page_count,
+        "truncated": row.truncated,
+        "extracted_at": to_iso8601(row.extracted_at),
+        "text": row.content,
+    }
+    return await _send_whole(request, orjson.dumps(document), headers)
+
+
+async def _send_whole(
+    request: web.Request, body: bytes, headers: dict[str, str]
+) -> web.StreamResponse:
+    headers["Content-Length"] = str(len(body))
+    return await send(request, web.StreamResponse(headers=headers), whole(body))

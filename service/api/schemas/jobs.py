@@ -1,0 +1,166 @@
+"""JSON ↔ domain for what surrounds a job: its lists, its papers, its answers."""
+
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields, validate
+
+from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
+from service.api.schemas.fields import JOB_ID_EXAMPLE, Choices, said
+from service.api.schemas.ingestion_request import CRITERIA_EXAMPLE
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import JobStatus
+from service.domain.papers import PaperState
+
+# as the service has answered it: the example in the API description
+RETRY_ID_EXAMPLE = "01a204cf-5b90-73f2-a207-fc1a2b977c8b"
+RECORDED_EXAMPLE: dict[str, Any] = {
+    "job_id": JOB_ID_EXAMPLE,
+    "status": "pending",
+    "message": "The ingestion job is recorded; follow it at its Location",
+    "estimated_papers": 10,
+    "search_criteria": CRITERIA_EXAMPLE,
+}
+RETRIED_EXAMPLE: dict[str, Any] = {
+    **RECORDED_EXAMPLE,
+    "job_id": RETRY_ID_EXAMPLE,
+    "retry_of": JOB_ID_EXAMPLE,
+}
+CANCELLED_EXAMPLE = {"message": f"Job {JOB_ID_EXAMPLE} cancelled successfully"}
+JOB_PAPER_EXAMPLE: dict[str, Any] = {
+    "arxiv_id": "2210.00001",
+    "version": 1,
+    "title": "A title",
+    "state": "unavailable",
+    "attempts": 1,
+    "failures": 0,
+    "reason": "unavailable",
+    "updated_at": "2026-11-22T19:48:43.106475Z",
+}
+STATS_EXAMPLE: dict[str, Any] = {
+    "as_of": "2026-11-22T19:50:00.106475Z",
+    "jobs": {"pending": 0, "running": 1, "completed": 12, "failed": 0, "cancelled": 1},
+    "papers": {"none": 0, "downloaded": 2, "processed": 640, "failed": 1, "unavailable": 3},
+    "throughput": {
+        "last_minute": {"papers": 20, "pdfs": 18},
+        "last_hour": {"papers": 640, "pdfs": 612},
+    },
+    "queue": {
+        "harvest": {"high": 0, "normal": 1, "low": 0, "in_work": 0},
+        "pdf": {"high": 0, "normal": 4, "low": 0, "in_work": 8},
+    },
+    "estimated": [],
+}
+
+
+def _paper_id(text: str) -> str:
+    return ArxivId.parse(text).paper
+
+
+JOBS = Cursors("jobs", (exact_moment, UUID))
+JOB_PAPERS = Cursors("job papers", (_paper_id,))
+
+
+class JobsQuerySchema(PageQuerySchema):
+    """Query parameters of GET /api/v1/ingestion/jobs."""
+
+    status = Choices(
+        JobStatus, metadata=said("Jobs in these states; if not given, pending and running ones.")
+    )
+    cursor = CursorField(JOBS)
+
+
+class JobPapersQuerySchema(PageQuerySchema):
+    """Query parameters of GET /api/v1/ingestion/job/{job_id}/papers."""
+
+    state = Choices(
+        PaperState,
+        load_default=lambda: list(PaperState),
+        metadata=said("Papers in these states; if not given, in any."),
+    )
+    cursor = CursorField(JOB_PAPERS)
+
+
+class JobPaperSchema(Schema):
+    """One paper of a job, with its state in that job."""
+
+    arxiv_id = fields.String(required=True)
+    version = fields.Integer(required=True, allow_none=True)
+    title = fields.String(required=True, allow_none=True)
+    state = fields.String(required=True, validate=validate.OneOf(list(PaperState)))
+    attempts = fields.Integer(required=True)
+    failures = fields.Integer(required=True)
+    reason = fields.String(
+        required=True, allow_none=True, metadata=said("A code, where there is something to say.")
+    )
+    updated_at = fields.DateTime(required=True)
+
+
+class RecordedSchema(Schema):
+    """The answer to a request that recorded a job: a submission, or a retry (`retry_of`)."""
+
+    job_id = fields.UUID(required=True)
+    status = fields.String(required=True, validate=validate.Equal("pending"))
+    message = fields.String(required=True)
+    estimated_papers = fields.Integer(required=True, allow_none=True)
+    search_criteria = fields.Dict(
+        required=True, metadata=said("`search_query` of the request, defaults filled in.")
+    )
+    retry_of = fields.UUID()
+
+
+class MessageSchema(Schema):
+    """The answer to a request that ended something."""
+
+    message = fields.String(required=True)
+
+
+class StatsQuerySchema(Schema):
+    """Query parameters of GET /api/v1/ingestion/stats: none."""
+
+
+class JobTotalsSchema(Schema):
+    """Jobs by status."""
+
+    pending = running = completed = failed = cancelled = fields.Integer(required=True)
+
+
+class PaperTotalsSchema(Schema):
+    """Papers by what is held of their PDFs."""
+
+    none = downloaded = processed = failed = unavailable = fields.Integer(required=True)
+
+
+class RateSchema(Schema):
+    """What was done in a stretch of time: papers written, PDFs brought to text."""
+
+    papers = pdfs = fields.Integer(required=True)
+
+
+class ThroughputSchema(Schema):
+    """The latest stretches of time."""
+
+    last_minute = last_hour = fields.Nested(RateSchema, required=True)
+
+
+class QueueKindSchema(Schema):
+    """Tasks of one kind: waiting, by urgency, and in work."""
+
+    high = normal = low = in_work = fields.Integer(required=True)
+
+
+class QueueSchema(Schema):
+    """Tasks by kind."""
+
+    harvest = pdf = fields.Nested(QueueKindSchema, required=True)
+
+
+class StatsSchema(Schema):
+    """The answer to GET /api/v1/ingestion/stats; `estimated` names figures beyond counting."""
+
+    as_of = fields.DateTime(required=True)
+    jobs = fields.Nested(JobTotalsSchema, required=True)
+    papers = fields.Nested(PaperTotalsSchema, required=True)
+    throughput = fields.Nested(ThroughputSchema, required=True)
+    queue = fields.Nested(QueueSchema, required=True)
+    estimated = fields.List(fields.String(), required=True)

@@ -1,0 +1,70 @@
+"""How the whole fleet is doing, in SQL: for metrics and for the operators' page.
+
+Reads only, each by an index or over a table that stays small; totals are in `stats.py`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_TASKS = text(
+    "SELECT entrypoint AS kind, status::text AS status, count(*) AS tasks,"
+    " min(created) AS oldest_at, max(heartbeat) AS heartbeat_at"
+    " FROM pgqueuer GROUP BY entrypoint, status ORDER BY entrypoint, status"
+)
+_LANES = text(
+    "SELECT lane, turns, refusals, strikes, silent_until, holder IS NOT NULL AS is_held,"
+    " greatest(extract(epoch FROM silent_until - clock_timestamp()), 0)::float8 AS silent_seconds"
+    " FROM upstream_pace ORDER BY lane"
+)
+_PROCESSES = text(
+    "SELECT application_name AS name, host(client_addr) AS address, count(*) AS connections,"
+    " min(backend_start) AS connected_at, max(state_change) AS active_at"
+    " FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name LIKE 'arxiv-ingestion%'"
+    " GROUP BY application_name, client_addr ORDER BY application_name, client_addr"
+)
+_JOBS = text(
+    "SELECT id::text AS job_id, status, requested_by, percent::float8 AS percent, papers_fetched,"
+    " papers_total, pdfs_processed, pdfs_pending, errors_total,"
+    " papers_per_second::float8 AS papers_per_second, extract(epoch FROM eta)::float8 AS"
+    " eta_seconds, extract(epoch FROM age)::float8 AS age_seconds, last_sign_of_life AS seen_at"
+    " FROM job_overview WHERE id IN ("
+    "(SELECT id FROM jobs WHERE status IN ('pending', 'running')"
+    " ORDER BY created_at DESC, id DESC LIMIT :active)"
+    " UNION (SELECT id FROM jobs ORDER BY id DESC LIMIT :latest))"
+    " ORDER BY status = 'running' DESC, status = 'pending' DESC, id DESC"
+)
+_FAILING = text(
+    "SELECT job_id::text AS job_id, arxiv_id, title, reason, attempts, error, failed_at"
+    " FROM failing_papers LIMIT :limit"
+)
+
+
+class FleetStore:
+    """The state of all replicas, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def list_tasks(self) -> Sequence[Row[Any]]:
+        """Queue depth: kind, status, tasks, oldest_at, heartbeat_at."""
+        return (await self._conn.execute(_TASKS)).all()
+
+    async def list_channels(self) -> Sequence[Row[Any]]:
+        """Pace: lane, turns, refusals, strikes, silent_until, is_held, silent_seconds (≥ 0)."""
+        return (await self._conn.execute(_LANES)).all()
+
+    async def list_processes(self) -> Sequence[Row[Any]]:
+        """Who is connected: name, address, connections, connected_at, active_at."""
+        return (await self._conn.execute(_PROCESSES)).all()
+
+    async def list_jobs(self, *, active: int, latest: int) -> Sequence[Row[Any]]:
+        """The newest active jobs and the newest of all, from `job_overview`; running ones first."""
+        return (await self._conn.execute(_JOBS, {"active": active, "latest": latest})).all()
+
+    async def list_failing(self, *, limit: int) -> Sequence[Row[Any]]:
+        """The papers given up on last, from `failing_papers`."""
+        return (await self._conn.execute(_FAILING, {"limit": limit})).all()

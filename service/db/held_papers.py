@@ -1,0 +1,118 @@
+"""Papers as readers want them: the newest first, by what they are about, one by its id.
+
+`papers.py` is for those who write. Nothing here locks, and every statement is
+short, so that a reader who takes its time holds nothing between two of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, time
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.tables import paper_texts, papers
+from service.domain.errors import NotFound
+from service.domain.identifiers import ArxivId
+from service.domain.papers import PaperFilter
+
+PaperKey = tuple[datetime, str]  # published_at, arxiv_id: the order of lists
+
+SHOWN = (  # what is told of a paper
+    "arxiv_id",
+    "version",
+    "title",
+    "abstract",
+    "authors",
+    "categories",
+    "primary_category",
+    "published_at",
+    "updated_at",
+    "doi",
+    "journal_ref",
+    "comments",
+    "license",
+    "withdrawn",
+    "pdf_state",
+    "pdf_path",
+    "pdf_sha256",
+    "pdf_bytes",
+    "page_count",
+)
+_SHOWN_COLUMNS = [papers.c[name] for name in SHOWN]
+
+
+class HeldPaperStore:
+    """Reading `papers` and `paper_texts`, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def list_newest(
+        self, wanted: PaperFilter, *, limit: int, after: PaperKey | None = None
+    ) -> Sequence[Row[Any]]:
+        """At most `limit` papers (columns `SHOWN`), last submitted first, from behind `after`."""
+        statement: Select[Any] = (
+            select(*_SHOWN_COLUMNS)
+            .where(*_conditions(wanted))
+            .order_by(papers.c.published_at.desc(), papers.c.arxiv_id.desc())
+            .limit(limit)
+        )
+        if after is not None:
+            key = tuple_(papers.c.published_at, papers.c.arxiv_id)
+            statement = statement.where(key < tuple_(*map(literal, after)))
+        rows: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
+        return rows
+
+    async def get(self, arxiv_id: ArxivId) -> Row[Any]:
+        """The paper, all columns of `SHOWN`; raises NotFound, also for another version."""
+        return await self._get(select(*_SHOWN_COLUMNS), arxiv_id)
+
+    async def get_text(self, arxiv_id: ArxivId) -> Row[Any]:
+        """The text of the version held; raises NotFound, also for another version.
+
+        Returns arxiv_id, version, pdf_state, page_count and content, truncated, extracted_at;
+        the last three are None where there is no text.
+        """
+        of_this_version = and_(
+            paper_texts.c.arxiv_id == papers.c.arxiv_id, paper_texts.c.version == papers.c.version
+        )
+        statement = select(
+            papers.c.arxiv_id,
+            papers.c.version,
+            papers.c.pdf_state,
+            papers.c.page_count,
+            paper_texts.c.content,
+            paper_texts.c.truncated,
+            paper_texts.c.extracted_at,
+        ).select_from(papers.outerjoin(paper_texts, of_this_version))
+        return await self._get(statement, arxiv_id)
+
+    async def _get(self, statement: Select[Any], arxiv_id: ArxivId) -> Row[Any]:
+        found = await self._conn.execute(statement.where(papers.c.arxiv_id == arxiv_id.paper))
+        row: Row[Any] | None = found.one_or_none()
+        if row is None:
+            raise NotFound("Paper not found", code="paper_not_found")
+        if arxiv_id.version not in (None, row.version):
+            message = f"Only version {row.version} of this paper is held"
+            raise NotFound(message, code="paper_not_found")
+        return row
+
+
+def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.category is not None:
+        yield papers.c.categories.contains([wanted.category])
+    if wanted.author is not None:
+        phrase = func.phraseto_tsquery("simple", wanted.author)
+        yield papers.c.author_words.bool_op("@@")(phrase)
+    if wanted.words is not None:
+        query = func.websearch_to_tsquery("english", wanted.words)
+        yield papers.c.words.bool_op("@@")(query)
+    if wanted.from_date is not None:
+        yield papers.c.published_at >= datetime.combine(wanted.from_date, time.min, UTC)
+    if wanted.to_date is not None:
+        yield papers.c.published_at <= datetime.combine(wanted.to_date, time.max, UTC)
+    if wanted.pdf_states:
+        yield papers.c.pdf_state.in_(wanted.pdf_states)
+    if wanted.withdrawn is not None:
+        yield papers.c.withdrawn.is_(wanted.withdrawn)

@@ -1,0 +1,242 @@
+"""The papers of a job, each with its own state. A state only moves forward, once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.tables import job_papers, jobs, papers
+from service.domain.jobs import JobStatus
+from service.domain.papers import PaperState
+
+OPEN_STATES = (PaperState.PENDING, PaperState.DOWNLOADED)
+
+_SHOWN = ("arxiv_id", "version", "state", "attempts", "failures", "reason", "updated_at")
+
+# which states a paper may come from; every other change is somebody's late news
+_BEFORE = {
+    PaperState.DOWNLOADED: (PaperState.PENDING,),
+    PaperState.PROCESSED: (PaperState.DOWNLOADED,),
+    PaperState.FAILED: OPEN_STATES,
+    PaperState.UNAVAILABLE: OPEN_STATES,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJobPaper:
+    """A paper that a job touches for the first time."""
+
+    arxiv_id: str
+    version: int | None
+    state: PaperState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A paper of a job reaching `state`; `reason` is a stable word, or None.
+
+    With `attempts` only if that is still the number of attempts at the paper.
+    """
+
+    job_id: UUID
+    arxiv_id: str
+    state: PaperState
+    reason: str | None = None
+    attempts: int | None = None
+
+
+class JobPaperStore:
+    """All SQL on `job_papers`, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def known(self, job_id: UUID, arxiv_ids: Iterable[str]) -> set[str]:
+        """Those of `arxiv_ids` that the job has met before."""
+        statement = select(job_papers.c.arxiv_id).where(
+            job_papers.c.job_id == job_id,
+            job_papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
+        )
+        return set((await self._conn.execute(statement)).scalars())
+
+    async def list_of_job(
+        self, job_id: UUID, states: Sequence[PaperState], *, limit: int, after: str = ""
+    ) -> Sequence[Row[Any]]:
+        """Papers of a job in these states, by id, behind the id `after`; at most `limit`.
+
+        Returns arxiv_id, version, state, attempts, failures, reason, updated_at and
+        title (None where arXiv does not know the paper). Each state is read from
+        its own range of the index.
+        """
+        ranges = [
+            select(job_papers)
+            .where(
+                job_papers.c.job_id == job_id,
+                job_papers.c.state == state,
+                job_papers.c.arxiv_id > after,
+            )
+            .order_by(job_papers.c.arxiv_id)
+            .limit(limit)
+            .subquery()
+            for state in states
+        ]
+        merged = union_all(*(select(one) for one in ranges)).subquery()
+        shown = [merged.c[name] for name in _SHOWN]
+        statement: Select[Any] = (
+            select(*shown, papers.c.title)
+            .outerjoin_from(merged, papers, papers.c.arxiv_id == merged.c.arxiv_id)
+            .order_by(merged.c.arxiv_id)
+            .limit(limit)
+        )
+        found: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
+        return found
+
+    async def add(self, job_id: UUID, batch: Sequence[NewJobPaper]) -> None:
+        """Record papers that the job has not met before (see `known`, with the job locked)."""
+        if not batch:
+            return
+        await self._conn.execute(
+            insert(job_papers),
+            [
+                {
+                    "job_id": job_id,
+                    "arxiv_id": paper.arxiv_id,
+                    "version": paper.version,
+                    "state": paper.state,
+                    "reason": paper.reason,
+                }
+                for paper in batch
+            ],
+        )
+
+    async def begin(self, job_id: UUID, arxiv_id: str) -> Row[Any] | None:
+        """Count a start on the paper before any work is done on it.
+
+        Returns version, state, attempts (this one included), failures and
+        unfinished_reads with what is held of the file: pdf_path, pdf_sha256,
+        pdf_bytes. None when there is nothing to do: the paper has its final
+        state, or the job has.
+        """
+        statement = (
+            update(job_papers)
+            .where(
+                job_papers.c.job_id == job_id,
+                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.state.in_(OPEN_STATES),
+                papers.c.arxiv_id == job_papers.c.arxiv_id,
+                select(jobs.c.id)
+                .where(jobs.c.id == job_papers.c.job_id, jobs.c.status == JobStatus.RUNNING)
+                .exists(),
+            )
+            .values(attempts=job_papers.c.attempts + 1)
+            .returning(
+                papers.c.version,
+                job_papers.c.state,
+                job_papers.c.attempts,
+                job_papers.c.failures,
+                job_papers.c.unfinished_reads,
+                papers.c.pdf_path,
+                papers.c.pdf_sha256,
+                papers.c.pdf_bytes,
+            )
+        )
+        return (await self._conn.execute(statement)).first()
+
+    async def begin_reading(self, job_id: UUID, arxiv_id: str) -> None:
+        """Note that the PDF is about to be read, which a hostile one may not let us end."""
+        await self._count_read(job_id, arxiv_id, job_papers.c.unfinished_reads + 1)
+
+    async def end_reading(self, job_id: UUID, arxiv_id: str) -> None:
+        """Note that the reading ended, so that a later death is not blamed on the PDF."""
+        await self._count_read(job_id, arxiv_id, literal(0))
+
+    async def _count_read(self, job_id: UUID, arxiv_id: str, count: ColumnElement[int]) -> None:
+        # It must survive our death, not that of PostgreSQL: no need to wait for its disk.
+        await self._conn.execute(text("SET LOCAL synchronous_commit TO off"))
+        await self._conn.execute(
+            update(job_papers)
+            .where(
+                job_papers.c.job_id == job_id,
+                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.state.in_(OPEN_STATES),
+            )
+            .values(unfinished_reads=count)
+        )
+
+    async def release(
+        self, job_id: UUID, arxiv_id: str, *, attempts: int, failed: bool, has_read: bool
+    ) -> None:
+        """Note that an attempt ended in order: `failed`, or as if it had never begun.
+
+        With `has_read` the PDF was read and the worker survived it: what happened
+        before is forgiven. `attempts` is the number that `begin` returned; if another has
+        begun since (or this was noted already) nothing changes.
+        """
+        await self._conn.execute(
+            update(job_papers)
+            .where(
+                job_papers.c.job_id == job_id,
+                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.state.in_(OPEN_STATES),
+                job_papers.c.attempts == attempts,
+                job_papers.c.attempts > job_papers.c.failures,
+            )
+            .values(
+                unfinished_reads=0 if has_read else job_papers.c.unfinished_reads,
+                attempts=job_papers.c.attempts - int(not failed),
+                failures=job_papers.c.failures + int(failed),
+            )
+        )
+
+    async def move(self, moves: Sequence[Move]) -> set[tuple[UUID, str]]:
+        """Apply the moves that still apply; returns the (job, paper) pairs that changed.
+
+        All moves must be to one state. A paper that is there already, or past
+        it, does not match: a task that runs twice counts once.
+        """
+        if not moves:
+            return set()
+        (state,) = {move.state for move in moves}
+        given = _unnested(moves)
+        statement = (
+            update(job_papers)
+            .where(
+                job_papers.c.job_id == given.c.job_id,
+                job_papers.c.arxiv_id == given.c.arxiv_id,
+                job_papers.c.state.in_(_BEFORE[state]),
+                or_(given.c.attempts.is_(None), given.c.attempts == job_papers.c.attempts),
+            )
+            .values(state=state, reason=given.c.reason, updated_at=func.clock_timestamp())
+            .returning(job_papers.c.job_id, job_papers.c.arxiv_id)
+        )
+        return {(row.job_id, row.arxiv_id) for row in await self._conn.execute(statement)}
+
+
+def _unnested(moves: Sequence[Move]) -> Any:  # noqa: ANN401 - a FROM clause
+    job_ids = bindparam("job_ids", [move.job_id for move in moves], type_=ARRAY(Uuid()))
+    arxiv_ids = bindparam("arxiv_ids", [move.arxiv_id for move in moves], type_=ARRAY(Text()))
+    reasons = bindparam("reasons", [move.reason for move in moves], type_=ARRAY(Text()))
+    attempts = bindparam("attempts", [move.attempts for move in moves], type_=ARRAY(Integer()))
+    given = func.unnest(job_ids, arxiv_ids, reasons, attempts)
+    columns = ("job_id", "arxiv_id", "reason", "attempts")
+    return given.table_valued(*columns, name="given").render_derived()

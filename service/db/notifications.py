@@ -1,0 +1,87 @@
+"""Hearing what PostgreSQL notifies, on a connection that is replaced whenever it is lost.
+
+What is notified while there is no connection is not heard: whoever listens must
+look by itself now and then.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+import structlog
+
+from service.db.engine import CONNECT_TIMEOUT_SECONDS, libpq_url
+from service.db.pgbouncer import LOST, is_pooler
+
+RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
+PROBE_SECONDS = 10.0  # a connection may be dead without anybody having said so
+
+_log = structlog.get_logger(__name__)
+
+Heard = Callable[[str], None]
+
+
+async def listen(url: str, channel: str, heard: Heard, *, name: str) -> None:
+    """Call `heard` with each payload that arrives on `channel`, until cancelled.
+
+    Ends by itself where a pooler is in between, which could not pass them on.
+
+    `name` shows in pg_stat_activity.
+    """
+    failures = 0
+    while True:
+        try:
+            async with _connection(url, name) as connection:
+                if await is_pooler(connection):
+                    _log.warning("notifications not to be had", channel=channel)
+                    return
+                await connection.add_listener(channel, lambda *told: heard(str(told[-1])))
+                failures = 0
+                await _until_lost(connection, channel)
+            cause = "closed"
+        except (*LOST, OSError, TimeoutError) as err:
+            cause = type(err).__name__
+        if not failures:
+            _log.warning("notifications lost", channel=channel, error=cause)
+        await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
+        failures += 1
+
+
+async def _until_lost(connection: asyncpg.Connection, channel: str) -> None:
+    """Return when the connection was closed; raises when it does not answer any more."""
+    lost = asyncio.Event()
+    connection.add_termination_listener(lambda _: lost.set())
+    while not (lost.is_set() or connection.is_closed()):
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await lost.wait()
+        except TimeoutError:
+            await connection.execute(f'LISTEN "{channel}"', timeout=CONNECT_TIMEOUT_SECONDS)
+
+
+@asynccontextmanager
+async def _connection(url: str, name: str) -> AsyncIterator[asyncpg.Connection]:
+    connecting = asyncpg.connect(
+        libpq_url(url), timeout=CONNECT_TIMEOUT_SECONDS, server_settings={"application_name": name}
+    )
+    connection = await _finished(asyncio.ensure_future(connecting))
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def _finished(connecting: asyncio.Future[asyncpg.Connection]) -> asyncpg.Connection:
+    """The connection; when cancelled, its end: nobody closes one that is cut off in the making."""
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        connecting.add_done_callback(_end)
+        await asyncio.wait({connecting}, timeout=CONNECT_TIMEOUT_SECONDS)
+        raise
+
+
+def _end(connecting: asyncio.Future[asyncpg.Connection]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().terminate()

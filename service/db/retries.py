@@ -1,0 +1,114 @@
+"""Retrying a job in SQL: what is left of it, and the job that brings it in.
+
+The job that is retried stays as it is, for it is final; so is what is read of it here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, bindparam, func, select, union_all
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.job_papers import OPEN_STATES
+from service.db.tables import job_papers, jobs
+from service.domain.checkpoint import Checkpoint
+from service.domain.errors import NotFound
+from service.domain.jobs import ACTIVE_STATUSES
+from service.domain.papers import PaperState
+
+UNFINISHED = (PaperState.FAILED, *OPEN_STATES)
+
+
+class RetryStore:
+    """SQL on jobs that are retried, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def find(self, job_id: UUID) -> Row[Any]:
+        """What a retry must know of the job, which it keeps from being removed; raises NotFound.
+
+        Returns status, request, priority, checkpoint, is_harvested, papers_total,
+        papers_fetched and unfinished (papers that failed, or were open at its end).
+        """
+        unfinished = (
+            select(func.count())
+            .where(job_papers.c.job_id == jobs.c.id, job_papers.c.state.in_(UNFINISHED))
+            .scalar_subquery()
+        )
+        statement: Select[Any] = select(
+            jobs.c.status,
+            jobs.c.request,
+            jobs.c.priority,
+            jobs.c.checkpoint,
+            jobs.c.is_harvested,
+            jobs.c.papers_total,
+            jobs.c.papers_fetched,
+            unfinished.label("unfinished"),
+        ).where(jobs.c.id == job_id)
+        statement = statement.with_for_update(of=jobs, read=True, key_share=True)
+        row: Row[Any] | None = (await self._conn.execute(statement)).first()
+        if row is None:
+            raise NotFound("Job not found", code="job_not_found")
+        return row
+
+    async def find_active(self, job_id: UUID) -> UUID | None:
+        """The job that is retrying this one now."""
+        statement = select(jobs.c.id).where(
+            jobs.c.retry_of == job_id, jobs.c.status.in_(ACTIVE_STATUSES)
+        )
+        return (await self._conn.execute(statement)).scalar_one_or_none()
+
+    async def add(
+        self,
+        job_id: UUID,
+        *,
+        values: Mapping[str, Any],
+        cursor: Checkpoint,
+        caller: str,
+        key: str | None,
+    ) -> UUID | None:
+        """Record a job that retries `job_id`, with these `values` of its row, from `cursor` on.
+
+        None when that job is being retried already, or `caller` has a job under
+        this idempotency key.
+        """
+        statement = (
+            insert(jobs)
+            .values(
+                **values,
+                checkpoint=cursor.dump(),
+                requested_by=caller,
+                idempotency_key=key,
+                retry_of=job_id,
+            )
+            .on_conflict_do_nothing()
+            .returning(jobs.c.id)
+        )
+        found: UUID | None = (await self._conn.execute(statement)).scalar_one_or_none()
+        return found
+
+    async def list_unfinished(self, retrying: UUID, *, after: str, limit: int) -> Sequence[str]:
+        """Papers that the job which `retrying` retries did not finish, by id, behind `after`.
+
+        Each state is read from its own range of the index: among millions of
+        papers that went well the others are found at once.
+        """
+        retried = select(jobs.c.retry_of).where(jobs.c.id == bindparam("retrying", retrying))
+        ranges = [
+            select(job_papers.c.arxiv_id)
+            .where(
+                job_papers.c.job_id == retried.scalar_subquery(),
+                job_papers.c.state == state,
+                job_papers.c.arxiv_id > bindparam("after", after),
+            )
+            .order_by(job_papers.c.arxiv_id)
+            .limit(limit)
+            .subquery()
+            for state in UNFINISHED
+        ]
+        found = union_all(*(select(one.c.arxiv_id) for one in ranges)).subquery()
+        statement = select(found.c.arxiv_id).order_by(found.c.arxiv_id).limit(limit)
+        return (await self._conn.execute(statement)).scalars().all()

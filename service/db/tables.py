@@ -1,0 +1,505 @@
+"""The tables, with their rules: what must hold is a constraint here, not code elsewhere.
+
+Operators read these with psql, so every table and column says what it is in a
+COMMENT. The queue's own tables (`pgqueuer…`) and everything that is no table
+(views, functions, triggers) live in the migrations only.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+
+from service.domain.jobs import JobStatus, Priority, Stage
+from service.domain.papers import PaperState, PdfState
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+
+def _one_of(column: str, values: type[JobStatus | Priority | Stage | PaperState | PdfState]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+def _moment(
+    name: str, comment: str, *, now: bool = False, required: bool = False
+) -> Column[datetime]:
+    """A `timestamptz` column; with `now` it is required and set by the database clock."""
+    return Column(
+        name,
+        DateTime(timezone=True),
+        nullable=not (now or required),
+        server_default=func.now() if now else None,
+        comment=comment,
+    )
+
+
+def _counter(name: str, comment: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default="0", comment=comment)
+
+
+COUNTERS = (
+    "pages_fetched",
+    "papers_fetched",
+    "papers_created",
+    "papers_updated",
+    "papers_skipped",
+    "pdfs_downloaded",
+    "pdfs_processed",
+    "pdfs_pending",
+    "pdfs_failed",
+    "pdfs_unavailable",
+    "errors_total",
+    "resumed",
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column(
+        "id",
+        Uuid,
+        primary_key=True,
+        server_default=text("new_job_id()"),
+        comment="Job id, a UUID of version 7: sorts by creation.",
+    ),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default=JobStatus.PENDING,
+        comment="pending, running, or final: completed, failed, cancelled.",
+    ),
+    Column(
+        "request",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="What the caller asked for, validated and with defaults filled in.",
+    ),
+    Column(
+        "priority",
+        Text,
+        nullable=False,
+        server_default=Priority.NORMAL,
+        comment="low, normal or high: whose tasks run first.",
+    ),
+    Column("requested_by", Text, comment="Subject of the token that submitted the job."),
+    Column(
+        "idempotency_key", Text, comment="The caller's Idempotency-Key: same key, same job, for it."
+    ),
+    Column(
+        "retry_of",
+        Uuid,
+        ForeignKey("jobs.id", ondelete="SET NULL"),
+        comment="The final job whose unfinished papers this one brings in; null for others.",
+    ),
+    Column(
+        "checkpoint",
+        JSONB(none_as_null=True),
+        comment="Where the harvest goes on after a crash (opaque); null before the first page.",
+    ),
+    Column("papers_total", Integer, comment="Papers this job will bring in; null until known."),
+    _counter("pages_fetched", "Answers of arXiv stored completely."),
+    _counter("papers_fetched", "Papers of this job seen at arXiv, each once."),
+    _counter("papers_created", "Papers that were new to us."),
+    _counter(
+        "papers_updated", "Papers written over an older (or, if asked for, the same) version."
+    ),
+    _counter("papers_skipped", "Papers left as they were: already held in this version."),
+    _counter("pdfs_downloaded", "PDFs of this job that are in storage."),
+    _counter("pdfs_processed", "PDFs of this job whose text is stored."),
+    _counter("pdfs_pending", "PDFs of this job still to be brought in; 0 lets it complete."),
+    _counter("pdfs_failed", "PDFs of this job given up on; see job_errors."),
+    _counter("pdfs_unavailable", "PDFs of this job that arXiv does not have."),
+    _counter("errors_total", "Rows of this job in job_errors, ever."),
+    _counter("resumed", "Times a task of this job was taken over from a worker that vanished."),
+    Column(
+        "harvest_attempts",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Failed tries of the page in work; 0 again after each page.",
+    ),
+    Column(
+        "harvest_starts",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Starts on the page in work that have not ended in order; too many: quarantined.",
+    ),
+    Column(
+        "is_harvested",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True once the last page is stored: no more papers will come.",
+    ),
+    _moment("created_at", "When the job was submitted.", now=True),
+    _moment("taken_up_at", "When a worker first took the job up; null for rows written by hand."),
+    _moment("started_at", "When its work began."),
+    _moment("completed_at", "When it reached a final status."),
+    _moment("updated_at", "Last visible change.", now=True),
+    Column(
+        "version",
+        BigInteger,
+        nullable=False,
+        server_default="1",
+        comment="Grows with every visible change (by trigger); the ETag of the status.",
+    ),
+    CheckConstraint(_one_of("status", JobStatus), name="status_known"),
+    CheckConstraint(_one_of("priority", Priority), name="priority_known"),
+    CheckConstraint(
+        "(status NOT IN ('pending', 'running')) = (completed_at IS NOT NULL)",
+        name="completed_iff_final",
+    ),
+    CheckConstraint(
+        " AND ".join(f"{name} >= 0" for name in (*COUNTERS, "harvest_attempts", "harvest_starts")),
+        name="counters_not_negative",
+    ),
+    CheckConstraint("length(idempotency_key) <= 255", name="idempotency_key_short"),
+    # JobStore.find_by_key: at most one job per caller and key
+    Index(
+        "jobs_one_per_key",
+        "requested_by",
+        "idempotency_key",
+        unique=True,
+        postgresql_where=text("idempotency_key IS NOT NULL"),
+    ),
+    # JobStore.list_active: newest first among the few that are not final
+    Index(
+        "jobs_active",
+        text("created_at DESC"),
+        text("id DESC"),
+        postgresql_where=text("status IN ('pending', 'running')"),
+    ),
+    # JobStore.count_active: the few of one caller that are not final
+    Index(
+        "jobs_active_of_caller",
+        "requested_by",
+        postgresql_where=text("status IN ('pending', 'running')"),
+    ),
+    # JobStore.list_jobs with ?status=…, and StatsStore.count_jobs
+    Index("jobs_by_status", "status", text("created_at DESC"), text("id DESC")),
+    # RetentionStore.lock_old: what ended first goes first
+    Index(
+        "jobs_by_end",
+        "completed_at",
+        postgresql_where=text("completed_at IS NOT NULL"),
+    ),
+    # RetryStore.add: a job is retried by one job at a time
+    Index(
+        "jobs_one_active_retry",
+        "retry_of",
+        unique=True,
+        postgresql_where=text("status IN ('pending', 'running')"),
+    ),
+    # the foreign key, when a job is deleted
+    Index("jobs_retries", "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
+    comment="What callers asked for, and how far each is. One row per job.",
+)
+
+papers = Table(
+    "papers",
+    metadata,
+    Column(
+        "arxiv_id",
+        Text,
+        primary_key=True,
+        comment="arXiv id without version: 2301.00001, hep-th/9901001.",
+    ),
+    Column("version", Integer, nullable=False, comment="Newest version seen; never goes back."),
+    Column("title", Text, nullable=False, comment="Title, single spaced."),
+    Column("abstract", Text, nullable=False, comment="Abstract, single spaced."),
+    Column("authors", ARRAY(Text), nullable=False, comment="Authors in arXiv's order."),
+    Column("categories", ARRAY(Text), nullable=False, comment="Categories, the primary one first."),
+    Column("primary_category", Text, nullable=False, comment="Primary category, like cs.AI."),
+    _moment("published_at", "When version 1 was submitted.", required=True),
+    _moment("updated_at", "When this version was submitted.", required=True),
+    Column("doi", Text, comment="DOI of the published article, where the authors gave one."),
+    Column("journal_ref", Text, comment="Journal reference, where the authors gave one."),
+    Column("comments", Text, comment="The authors' comment; the reason of a withdrawal, too."),
+    Column("license", Text, comment="Licence URL, where the interface tells it."),
+    Column(
+        "withdrawn",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when this version withdraws the paper.",
+    ),
+    Column(
+        "pdf_state",
+        Text,
+        nullable=False,
+        server_default=PdfState.NONE,
+        comment="none, downloaded, processed, failed or unavailable: our copy of the PDF.",
+    ),
+    Column("pdf_path", Text, comment="Place of the file, relative to the storage root."),
+    Column("pdf_sha256", Text, comment="SHA-256 of the file, hexadecimal."),
+    Column("pdf_bytes", BigInteger, comment="Size of the file in bytes."),
+    Column("page_count", Integer, comment="Pages of the PDF; null until its text was extracted."),
+    _moment("first_seen_at", "When we first stored the paper.", now=True),
+    _moment("stored_at", "When its metadata was last written.", now=True),
+    Column(
+        "words",
+        TSVECTOR,
+        Computed("paper_words(title, abstract)", persisted=True),
+        comment="Words of title and abstract, for text search; kept by PostgreSQL.",
+    ),
+    Column(
+        "author_words",
+        TSVECTOR,
+        Computed("author_words(authors)", persisted=True),
+        comment="Words of the authors' names, likewise.",
+    ),
+    CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
+    CheckConstraint("version >= 1", name="version_from_one"),
+    CheckConstraint(
+        "(pdf_state IN ('downloaded', 'processed')) = (pdf_path IS NOT NULL)"
+        " AND (pdf_path IS NULL) = (pdf_sha256 IS NULL)"
+        " AND (pdf_path IS NULL) = (pdf_bytes IS NULL)",
+        name="file_iff_downloaded",
+    ),
+    CheckConstraint("pdf_sha256 ~ '^[0-9a-f]{64}$'", name="pdf_sha256_hexadecimal"),
+    CheckConstraint("pdf_bytes > 0", name="pdf_bytes_positive"),
+    # StatsStore.count_papers, and its throughput
+    Index("papers_by_pdf_state", "pdf_state"),
+    Index("papers_by_storing", "stored_at"),
+    # HeldPaperStore.list_newest: the order of its pages, and its filters
+    Index("papers_by_date", "published_at", "arxiv_id"),
+    Index("papers_by_word", "words", postgresql_using="gin"),
+    Index("papers_by_author", "author_words", postgresql_using="gin"),
+    Index("papers_by_category", "categories", postgresql_using="gin"),
+    comment="Metadata of every paper brought in, newest version only; CC0 (arXiv).",
+)
+
+paper_texts = Table(
+    "paper_texts",
+    metadata,
+    Column(
+        "arxiv_id",
+        Text,
+        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
+        primary_key=True,
+        comment="The paper.",
+    ),
+    Column("version", Integer, nullable=False, comment="Version of the PDF that the text is from."),
+    Column("content", Text, nullable=False, comment="Plain text of the PDF, cleaned."),
+    Column("truncated", Boolean, nullable=False, comment="True when a limit cut the text short."),
+    _moment("extracted_at", "When the text was stored.", now=True),
+    comment="Text of papers, apart so that reading metadata stays quick.",
+)
+
+job_papers = Table(
+    "job_papers",
+    metadata,
+    Column(
+        "job_id",
+        Uuid,
+        ForeignKey("jobs.id", ondelete="CASCADE"),
+        primary_key=True,
+        comment="The job.",
+    ),
+    Column(
+        "arxiv_id",
+        Text,
+        primary_key=True,
+        comment="The paper; in papers too, unless arXiv does not know it.",
+    ),
+    Column("version", Integer, comment="Version that this job is to bring in."),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="pending, downloaded, processed, failed, unavailable or skipped.",
+    ),
+    Column(
+        "attempts",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Times work on it was begun, counted before the work; a hand-back is taken off.",
+    ),
+    Column(
+        "failures",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Of these, how many ended in an error that is worth another try.",
+    ),
+    Column(
+        "unfinished_reads",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Times reading the PDF was begun and its worker died; three: quarantined.",
+    ),
+    Column("reason", Text, comment="Why it failed, was skipped or is unavailable: a stable word."),
+    _moment("updated_at", "Last change of state.", now=True),
+    CheckConstraint(_one_of("state", PaperState), name="state_known"),
+    CheckConstraint(
+        "attempts >= failures AND failures >= 0 AND unfinished_reads >= 0",
+        name="counts_not_negative",
+    ),
+    # JobPaperStore.list_of_job with ?state=…, and the view failing_papers
+    Index("job_papers_by_state", "job_id", "state", "arxiv_id"),
+    # FleetStore.list_failing, and everybody who looks at the view
+    Index(
+        "job_papers_failing",
+        text("updated_at DESC"),
+        postgresql_where=text("state = 'failed'"),
+    ),
+    # StatsStore: PDFs brought to text in the last minute or hour
+    Index("job_papers_processed", "updated_at", postgresql_where=text("state = 'processed'")),
+    comment="One row per paper that a job touched; the counters of jobs move with its state.",
+)
+
+job_errors = Table(
+    "job_errors",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="Order of storing."),
+    Column(
+        "job_id",
+        Uuid,
+        ForeignKey("jobs.id", ondelete="CASCADE"),
+        nullable=False,
+        comment="The job.",
+    ),
+    _moment("occurred_at", "When it happened.", now=True),
+    Column(
+        "stage",
+        Text,
+        nullable=False,
+        comment="arxiv_fetch, store, pdf_download, pdf_processing or general.",
+    ),
+    Column("error", Text, nullable=False, comment="What happened, in words safe to show."),
+    Column("code", Text, comment="The same as a stable word for programs."),
+    Column("arxiv_id", Text, comment="The paper concerned, if one is."),
+    Column("attempt", Integer, comment="The attempt that failed, counted from 1."),
+    CheckConstraint(_one_of("stage", Stage), name="stage_known"),
+    # JobStore.get: the latest errors of one job
+    Index("job_errors_latest", "job_id", text("occurred_at DESC"), text("id DESC")),
+    comment="What went wrong in jobs; the status shows the latest 100 of each.",
+)
+
+callers = Table(
+    "callers",
+    metadata,
+    Column("sub", Text, primary_key=True, comment="Subject of the caller's tokens."),
+    Column(
+        "is_blocked",
+        Boolean,
+        nullable=False,
+        server_default=text("true"),
+        comment="True: every token of this subject is answered with 401.",
+    ),
+    Column("reason", Text, comment="Why, for other operators."),
+    _moment("changed_at", "When it was blocked or unblocked.", now=True),
+    comment="Callers that an operator has blocked; a caller without a row is active.",
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column(
+        "id", Uuid, primary_key=True, server_default=text("new_job_id()"), comment="Schedule id."
+    ),
+    Column("name", Text, nullable=False, unique=True, comment="What people call it."),
+    Column("cron", Text, nullable=False, comment="Cron expression of five fields, UTC."),
+    Column("request", JSONB, nullable=False, comment="The request of each job it submits."),
+    Column(
+        "is_paused",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True: no run is due.",
+    ),
+    Column(
+        "created_by", Text, comment="Subject of the token that made it; blocked: no run is due."
+    ),
+    _moment("created_at", "When it was made.", now=True),
+    _moment("next_run_at", "When it is due next; null while paused, or for a worker to compute."),
+    _moment("last_run_at", "When it last submitted a job."),
+    Column(
+        "last_job_id",
+        Uuid,
+        ForeignKey("jobs.id", ondelete="SET NULL"),
+        comment="The job it last submitted.",
+    ),
+    CheckConstraint("length(name) <= 100", name="name_short"),
+    # ScheduleStore.take_due
+    Index(
+        "schedules_due",
+        text("COALESCE(next_run_at, '-infinity'::timestamptz)"),
+        postgresql_where=text("NOT is_paused"),
+    ),
+    # the foreign key, when a job is deleted
+    Index("schedules_last_job", "last_job_id", postgresql_where=text("last_job_id IS NOT NULL")),
+    comment="Recurring harvests.",
+)
+
+upstream_pace = Table(
+    "upstream_pace",
+    metadata,
+    Column("lane", Text, primary_key=True, comment="api (query API and OAI-PMH) or pdf."),
+    _moment("next_at", "No request of the fleet may start before this moment.", now=True),
+    _moment("silent_until", "arXiv asked for silence until then, or refused us."),
+    Column("holder", Uuid, comment="Whose request is in flight; api only."),
+    _moment("held_until", "When the holder counts as dead unless it renews."),
+    Column(
+        "strikes",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Refusals in a row; each lengthens the next silence.",
+    ),
+    Column(
+        "turns",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="Turns to ask that were given out, ever; one that a silence overtook counts too.",
+    ),
+    Column(
+        "refusals",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="Answers that asked for silence or refused us, ever.",
+    ),
+    Column(
+        "failing",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="Whose requests found nobody since the last good answer; three make an outage.",
+    ),
+    _moment("failing_since", "The first of them; null when arXiv answers."),
+    CheckConstraint("lane IN ('api', 'pdf')", name="lane_known"),
+    CheckConstraint("(holder IS NULL) = (held_until IS NULL)", name="held_by_someone"),
+    comment="The one clock that keeps arXiv's rules for all replicas together.",
+)

@@ -1,0 +1,209 @@
+"""A job: what a caller asked for, and the durable record of how far it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+
+from service.domain.identifiers import ArxivId
+
+SEARCH_WINDOW = 30_000  # start + max_results the query API accepts (arXiv API manual)
+MAX_PAGE_SIZE = 2_000  # results in one answer of the query API (arXiv API manual)
+DEFAULT_PAPERS = 100  # papers a search brings when the caller sets no bound: one page
+
+
+class JobStatus(StrEnum):
+    """The only five states of a job; the last three are final."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing will change this job again."""
+        return self not in ACTIVE_STATUSES
+
+
+ACTIVE_STATUSES = (JobStatus.PENDING, JobStatus.RUNNING)
+
+
+class Stage(StrEnum):
+    """Where an error of a job happened."""
+
+    ARXIV_FETCH = "arxiv_fetch"
+    STORE = "store"
+    PDF_DOWNLOAD = "pdf_download"
+    PDF_PROCESSING = "pdf_processing"
+    GENERAL = "general"
+
+
+class Priority(StrEnum):
+    """How urgent a job is, against the others."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criteria:
+    """What to search for. Everything given must match; `ids` narrow it further.
+
+    `from_date` and `to_date` are both inclusive, by day (GMT) of submission.
+    `page_size` (1–2,000) is how many papers one request to arXiv asks for.
+    """
+
+    query: str | None = None
+    category: str | None = None
+    author: str | None = None
+    title: str | None = None
+    abstract: str | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    ids: tuple[ArxivId, ...] = ()
+    page_size: int = 100
+    start: int = 0
+    sort_by: str = "submittedDate"
+    sort_order: str = "descending"
+
+    @property
+    def has_terms(self) -> bool:
+        """True when something besides `ids` narrows the search."""
+        terms = (self.query, self.category, self.author, self.title, self.abstract)
+        return any(terms) or self.from_date is not None or self.to_date is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestionRequest:
+    """A validated request for a job.
+
+    `batch_size` (1–200) papers commit at once; at most `max_papers` are brought
+    in. With `skip_duplicates` a paper held in the same version is left alone.
+    """
+
+    criteria: Criteria
+    source: str = "search"
+    batch_size: int = 50
+    max_papers: int = DEFAULT_PAPERS
+    process_pdfs: bool = True
+    skip_duplicates: bool = True
+    priority: Priority = Priority.NORMAL
+
+    @property
+    def estimated_papers(self) -> int:
+        """The most papers that the job can bring in, as far as known before asking arXiv."""
+        ids = self.criteria.ids
+        return min(len(ids), self.max_papers) if ids else self.max_papers
+
+    def total_of(self, matches: int) -> int:
+        """How many papers the job will bring in when its query matches `matches`."""
+        if self.criteria.ids:
+            return self.estimated_papers
+        reachable = min(matches, SEARCH_WINDOW) - self.criteria.start
+        return max(0, min(reachable, self.max_papers))
+
+    def dump(self) -> dict[str, Any]:
+        """The request as stored and shown: JSON, in the caller's words, defaults filled in."""
+        criteria = {
+            name: value
+            for name, value in _criteria_document(self.criteria).items()
+            if value not in (None, [])
+        }
+        return {
+            "search_query": criteria,
+            "source": self.source,
+            "batch_size": self.batch_size,
+            "max_papers": self.max_papers,
+            "process_pdfs": self.process_pdfs,
+            "skip_duplicates": self.skip_duplicates,
+            "priority": str(self.priority),
+        }
+
+    @classmethod
+    def load(cls, document: Mapping[str, Any]) -> Self:
+        """The request that `dump` wrote; raises KeyError or ValueError for anything else."""
+        criteria: dict[str, Any] = dict(document["search_query"])
+        page_size = criteria.pop("max_results")
+        ids = tuple(ArxivId.parse(text) for text in criteria.pop("ids", ()))
+        for name in ("from_date", "to_date"):
+            if name in criteria:
+                criteria[name] = datetime.strptime(criteria[name], DAY_FORMAT).date()
+        settings = {name: document[name] for name in _PLAIN_SETTINGS}
+        return cls(
+            criteria=Criteria(page_size=page_size, ids=ids, **criteria),
+            priority=Priority(document["priority"]),
+            **settings,
+        )
+
+
+DAY_FORMAT = "%Y%m%d"
+_PLAIN_SETTINGS = ("source", "batch_size", "max_papers", "process_pdfs", "skip_duplicates")
+
+
+def _criteria_document(criteria: Criteria) -> dict[str, Any]:
+    return {
+        "query": criteria.query,
+        "category": criteria.category,
+        "author": criteria.author,
+        "title": criteria.title,
+        "abstract": criteria.abstract,
+        "from_date": criteria.from_date and criteria.from_date.strftime(DAY_FORMAT),
+        "to_date": criteria.to_date and criteria.to_date.strftime(DAY_FORMAT),
+        "ids": [str(arxiv_id) for arxiv_id in criteria.ids],
+        "max_results": criteria.page_size,
+        "start": criteria.start,
+        "sort_by": criteria.sort_by,
+        "sort_order": criteria.sort_order,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """One thing that went wrong in a job. `message` is safe to show to any caller."""
+
+    stage: Stage
+    message: str
+    code: str | None
+    occurred_at: datetime | None = None  # None: the moment it is stored
+    arxiv_id: str | None = None
+    attempt: int | None = None
+
+
+class Job(NamedTuple):
+    """One row of `jobs` with its latest errors, oldest first.
+
+    A tuple, because one is made for each look at a job, and this is the cheapest to make.
+    """
+
+    id: UUID
+    status: JobStatus
+    priority: Priority
+    request: Mapping[str, Any]
+    requested_by: str | None
+    retry_of: UUID | None
+    checkpoint: Mapping[str, Any] | None
+    papers_total: int | None
+    pages_fetched: int
+    papers_fetched: int
+    papers_created: int
+    papers_updated: int
+    papers_skipped: int
+    pdfs_downloaded: int
+    pdfs_processed: int
+    pdfs_pending: int
+    pdfs_failed: int
+    pdfs_unavailable: int
+    errors_total: int
+    resumed: int
+    created_at: datetime
+    taken_up_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    updated_at: datetime
+    version: int
+    errors: tuple[JobError, ...] = ()

@@ -1,0 +1,206 @@
+"""A paper's metadata as arXiv announces it, whichever interface it came by."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from service.domain.identifiers import ArxivId
+
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class PaperState(StrEnum):
+    """Where one paper of one job stands."""
+
+    PENDING = "pending"  # metadata stored, PDF wanted
+    DOWNLOADED = "downloaded"  # file in storage, text not yet
+    PROCESSED = "processed"  # text stored
+    FAILED = "failed"  # gave up; may be retried by the caller
+    UNAVAILABLE = "unavailable"  # arXiv has no such PDF, or no such paper
+    SKIPPED = "skipped"  # nothing to do: already held, or no PDF asked for
+
+
+class PdfState(StrEnum):
+    """What we hold of a paper's PDF, over all jobs."""
+
+    NONE = "none"  # never fetched
+    DOWNLOADED = "downloaded"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    UNAVAILABLE = "unavailable"
+
+
+_COMMON = frozenset(
+    {"title", "abstract", "authors", "categories", "primary_category"}
+    | {"doi", "journal_ref", "comments"}
+)
+TOLD_BY_SEARCH = _COMMON | {"version", "published_at", "updated_at"}
+TOLD_BY_OAI_ARXIV = _COMMON | {"license", "datestamp"}
+TOLD_BY_SNAPSHOT = TOLD_BY_SEARCH | {
+    *("license", "datestamp", "submitter", "affiliations", "versions"),
+}
+TOLD_BY_OAI_RAW = TOLD_BY_SNAPSHOT | {"withdrawn", "source_types"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperVersion:
+    """One version in a paper's history, as OAI-PMH (arXivRaw) or the snapshot list it.
+
+    `submitted_at` is aware UTC. `size_kb` is that of the source in kilobytes,
+    `source_type` arXiv's letters (`I` withdrawn, `D` pdfTeX, `H` HTML, `P`
+    PostScript, `X` docx, `A` ancillary files, `S` source not public). Both are
+    None in a snapshot, and where arXivRaw leaves them out.
+    """
+
+    version: int
+    submitted_at: datetime
+    size_kb: int | None = None
+    source_type: str | None = None
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """True when arXiv marks this very version as a withdrawal."""
+        return self.source_type is not None and "I" in self.source_type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """Metadata of one version of one paper, from whichever source.
+
+    `arxiv_id.version` is always set. Moments are aware UTC. `authors` keeps
+    arXiv's order, each as `Forenames Keyname Suffix`; `affiliations` is as long
+    and holds the texts of each. `categories` starts with the primary one. Texts
+    are single spaced, without control characters; None where arXiv gives nothing.
+    `versions` is the history, oldest first, its last the version of `arxiv_id`.
+    `datestamp` is the day arXiv lists the record with: that of its last change.
+
+    `told` names the fields that the source tells; what it does not tell, it does
+    not change (`version`: that of `arxiv_id`; `source_types`: sizes and types in
+    `versions`). No source but arXivRaw can tell that a version is *not* withdrawn.
+    Raises ValueError when there are affiliations, but not one entry per author.
+    """
+
+    arxiv_id: ArxivId
+    title: str
+    abstract: str
+    authors: tuple[str, ...]
+    categories: tuple[str, ...]
+    primary_category: str
+    published_at: datetime
+    updated_at: datetime
+    doi: str | None = None
+    journal_ref: str | None = None
+    comments: str | None = None
+    license: str | None = None
+    withdrawn: bool = False
+    affiliations: tuple[tuple[str, ...], ...] = ()
+    submitter: str | None = None
+    versions: tuple[PaperVersion, ...] = ()
+    datestamp: date | None = None
+    told: frozenset[str] = TOLD_BY_SEARCH
+
+    def __post_init__(self) -> None:
+        if not self.affiliations:
+            object.__setattr__(self, "affiliations", ((),) * len(self.authors))
+        elif len(self.affiliations) != len(self.authors):
+            raise ValueError("as many affiliations as authors, or none at all")
+
+    def tells(self, name: str) -> bool:
+        """True when the source tells the field `name` (see the class)."""
+        return name in self.told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperFilter:
+    """Which of the papers held are wanted: those that all fields match (None: any).
+
+    Days are those of the first submission (GMT), both inclusive. `author` is a
+    phrase in one author's name, `words` a search in title and abstract as on
+    the web: words, "a phrase", or, -not.
+    """
+
+    category: str | None = None
+    author: str | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    words: str | None = None
+    pdf_states: tuple[PdfState, ...] = ()  # empty: any
+    withdrawn: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryError:
+    """One entry of an answer that could not be read; the others stand."""
+
+    message: str
+    arxiv_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer to a query: its papers, in arXiv's order.
+
+    `total` is what arXiv says the whole query matches. `errors` holds the
+    entries that were no papers. `missing` are ids asked for and not returned.
+    """
+
+    papers: tuple[Paper, ...]
+    total: int
+    errors: tuple[EntryError, ...] = ()
+    missing: tuple[ArxivId, ...] = ()
+
+    @property
+    def entries(self) -> int:
+        """How many entries the answer held, readable or not."""
+        return len(self.papers) + len(self.errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPdf:
+    """A PDF in its final place: `path` is relative to the storage root."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractedText:
+    """What the extractor made of a PDF.
+
+    `text` has no NUL and no control characters but newline and tab; `truncated`
+    says that pages or characters beyond a limit were left out.
+    """
+
+    text: str
+    page_count: int
+    truncated: bool = False
+
+
+@dataclass(slots=True)
+class Changes:
+    """What storing a batch of papers changed, by arXiv id without version."""
+
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    wanted: list[str] = field(default_factory=list)
+
+
+def clean_text(text: str) -> str:
+    """`text` without what PostgreSQL or a terminal cannot take: NUL, controls, lone surrogates.
+
+    Newline, carriage return and tab stay.
+    """
+    return _UNSTORABLE.sub("", text)
+
+
+def single_spaced(text: str) -> str:
+    """`text` cleaned, with every run of white space as one blank."""
+    spaced = text.replace("\n", " ")
+    while "  " in spaced:
+        spaced = spaced.replace("  ", " ")
+    if spaced.isprintable():  # quick, and true of nearly all: blanks are its only white space
+        return spaced.strip(" ")
+    return " ".join(clean_text(text).split())

@@ -1,0 +1,61 @@
+"""Where the PDF of a paper lies, as a path relative to the storage root.
+
+The id and the content decide. So other bytes of the same version get a place of
+their own, a file that a row names is never written over by anything else, and
+the same bytes, fetched again after a crash, come to the same place. Only what
+`ArxivId` accepts becomes a name: digits, letters, `-`, `.` and the `_` that
+stands for the slash of an old-style id, which no id contains. Two ids therefore
+never share a name, and no id can leave the root.
+"""
+
+import re
+
+from service.domain.identifiers import ArxivId
+
+DIGEST_LETTERS = 16  # of the SHA-256 in hex: 64 bits tell the files of one version apart
+
+# The digest is missing from names that were given before names had one.
+_NAME = re.compile(r"(?P<stem>[\w.-]+v[0-9]+)(-[0-9a-f]{16})?\.pdf", re.ASCII)
+
+
+def path_for(arxiv_id: ArxivId, sha256: str) -> str:
+    """`2301/2301.00001v3-<digest>.pdf`; `hep-th/9901/hep-th_9901001v1-<digest>.pdf`.
+
+    Raises ValueError for an id without a version and for an `ArxivId` that was
+    not made by parsing.
+    """
+    return f"{_folder_of(arxiv_id)}/{stem_of(arxiv_id)}-{sha256[:DIGEST_LETTERS]}.pdf"
+
+
+def id_of(path: str) -> ArxivId | None:
+    """The version whose PDF a file of that path is; None when the path is none of ours."""
+    folder, _, name = path.rpartition("/")
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    try:
+        arxiv_id = ArxivId.parse(found["stem"].replace("_", "/"))
+    except ValueError:
+        return None
+    return arxiv_id if folder == _folder_of(arxiv_id) else None
+
+
+def stem_of(arxiv_id: ArxivId) -> str:
+    """The id with its version as one file name without an ending (≤ 40 ASCII characters)."""
+    if arxiv_id.version is None:
+        raise ValueError("a stored PDF belongs to one version of a paper")
+    if ArxivId.parse(str(arxiv_id)) != arxiv_id:
+        raise ValueError("not an arXiv id")
+    return str(arxiv_id).replace("/", "_")
+
+
+def is_simple_get(path: str) -> bool:
+    """True when `path` can only lead downwards: no NUL, no empty step, none with a leading dot."""
+    return "\0" not in path and all(step and not step.startswith(".") for step in path.split("/"))
+
+
+def _folder_of(arxiv_id: ArxivId) -> str:
+    if not arxiv_id.is_old_style:
+        return arxiv_id.paper[:4]
+    archive, _, number = arxiv_id.paper.partition("/")
+    return f"{archive}/{number[:4]}"

@@ -1,0 +1,276 @@
+"""One PDF: the file into storage, its text into the database.
+
+The order is what makes a crash harmless: partial file, check, fsync, rename,
+and only then the row; the text after that. A task that runs again finds what
+the one before it left: a partial file to go on with, or a file that only wants
+its text.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from service.db.engine import Database
+from service.db.job_papers import JobPaperStore
+from service.domain.errors import (
+    BadPdf,
+    ExtractorCrashed,
+    NotFound,
+    NotPdf,
+    StorageUnavailable,
+    Unavailable,
+    UpstreamFaulty,
+)
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import JobError, Stage
+from service.domain.outcomes import Fail, Outcome, Snooze, Succeed
+from service.domain.papers import ExtractedText, PaperState, StoredPdf
+from service.extraction.pool import ChildDied
+from service.extraction.quarantine import Readers
+from service.files.partial_file import Part
+from service.files.store import PdfStore
+from service.jobs.results import Result, ResultWriter
+
+ENCRYPTED = "encrypted"  # a good file whose text we cannot have
+
+
+class Download(Protocol):
+    """A PDF on its way from arXiv."""
+
+    offset: int
+    total_bytes: int | None
+    etag: str | None
+    content_type: str
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Its bytes."""
+        ...
+
+
+class PdfSource(Protocol):
+    """Where PDFs come from."""
+
+    def open_pdf(
+        self, arxiv_id: ArxivId, *, offset: int = 0, etag: str | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """The PDF from `offset` on, if it still is the file of `etag`."""
+        ...
+
+
+class TextSource(Protocol):
+    """What reads PDFs."""
+
+    async def prepare(self) -> None:
+        """Be ready to read at once."""
+        ...
+
+    async def check(self, path: Path) -> None:
+        """Raise BadPdf if the file cannot be opened."""
+        ...
+
+    async def text_of(self, path: Path) -> ExtractedText:
+        """The text of a PDF."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfTools:
+    """What the work on any PDF needs."""
+
+    database: Database
+    arxiv: PdfSource
+    store: PdfStore
+    extractor: TextSource
+    recorder: ResultWriter
+    readers: Readers
+
+
+@dataclass(frozen=True, slots=True)
+class PdfAttempt:
+    """One try at one paper's PDF; `row` as `JobPaperStore.begin` returned it."""
+
+    arxiv_id: ArxivId
+    row: Row[Any]
+
+    @property
+    def number(self) -> int:
+        """Which try it is, counted from 1; tries that a crash cut off do not count."""
+        return int(self.row.failures) + 1
+
+    @property
+    def crashes(self) -> int:
+        """Tries before it that never ended."""
+        return int(self.row.attempts - self.row.failures) - 1
+
+    @property
+    def held(self) -> StoredPdf | None:
+        """The file that the database says we have."""
+        row = self.row
+        if row.pdf_path is None:
+            return None
+        return StoredPdf(path=row.pdf_path, sha256=row.pdf_sha256, size_bytes=row.pdf_bytes)
+
+
+@dataclass(slots=True)
+class FetchPdf:
+    """The work of a pdf task: one paper of one job.
+
+    With `again` the file is fetched although another job has stored it.
+    """
+
+    job_id: UUID
+    paper: str
+    again: bool
+    tools: PdfTools
+    max_attempts: int = 5
+    _stage: Stage = Stage.PDF_DOWNLOAD
+    _has_read: bool = False
+
+    async def begin(self) -> PdfAttempt | None:
+        """Count the start; None when the paper or its job is done."""
+        async with self.tools.database.transaction() as conn:
+            row = await JobPaperStore(conn).begin(self.job_id, self.paper)
+        return None if row is None else PdfAttempt(ArxivId(self.paper, row.version), row)
+
+    async def run(self, attempt: PdfAttempt) -> None:
+        """Bring the file in unless it is there, then its text."""
+        self.tools.readers.check(attempt.row.unfinished_reads)
+        pdf = await self._usable(attempt)
+        if pdf is None:
+            pdf = await self._fetched(attempt)
+        if attempt.row.state == PaperState.PENDING or pdf != attempt.held:
+            await self._remove(await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf))
+        self._stage = Stage.PDF_PROCESSING
+        try:
+            async with self.tools.store.local_copy(pdf) as path, self._reading(attempt):
+                text = await self.tools.extractor.text_of(path)
+        except NotFound as err:  # another job's bytes have just taken its place, or it was lost
+            raise StorageUnavailable("The stored PDF is not there any more") from err
+        await self._record(attempt, PaperState.PROCESSED, text=text)
+
+    async def conclude(
+        self, attempt: PdfAttempt, outcome: Outcome, error: Exception | None
+    ) -> None:
+        """Record a failure for good, or give the start back."""
+        match outcome:
+            case Succeed():
+                return
+            case Fail(code=code, message=message):
+                gone = isinstance(error, Unavailable)
+                state = PaperState.UNAVAILABLE if gone else PaperState.FAILED
+                what = JobError(
+                    stage=self._stage,
+                    message=message,
+                    code=code,
+                    arxiv_id=self.paper,
+                    attempt=attempt.number,
+                )
+                attempts = attempt.row.attempts
+                await self._record(attempt, state, reason=code, error=what, attempts=attempts)
+            case _:
+                failed = not isinstance(outcome, Snooze)
+                attempts = attempt.row.attempts
+                async with self.tools.database.transaction() as conn:
+                    store = JobPaperStore(conn)
+                    await store.release(
+                        self.job_id,
+                        self.paper,
+                        attempts=attempts,
+                        failed=failed,
+                        has_read=self._has_read,
+                    )
+
+    async def _usable(self, attempt: PdfAttempt) -> StoredPdf | None:
+        """The file that we hold, if it is whole and this job may use it."""
+        held = attempt.held
+        is_ours = attempt.row.state == PaperState.DOWNLOADED
+        if held is None or (self.again and not is_ours):
+            return None
+        sound = await self.tools.store.verify(held.path, held.sha256, held.size_bytes)
+        return held if sound else None
+
+    async def _fetched(self, attempt: PdfAttempt) -> StoredPdf:
+        """Download the PDF, going on where an earlier try was cut off, and store it."""
+        arxiv_id = attempt.arxiv_id
+        async with self.tools.store.partial(arxiv_id) as part:
+            await self._download(arxiv_id, part)
+            await self._check(part, attempt)
+            return await self.tools.store.commit(part, arxiv_id)
+
+    async def _download(self, arxiv_id: ArxivId, part: Part) -> None:
+        had = part.size
+        try:
+            async with self.tools.arxiv.open_pdf(arxiv_id, offset=had, etag=part.etag) as answer:
+                # What is announced as too large is not begun.
+                await part.expect(answer.total_bytes or 0)
+                if answer.offset == 0:
+                    await part.truncate()
+                await part.record_etag(answer.etag)
+                async for chunk in answer.chunks():
+                    await part.write(chunk)
+                if "html" in answer.content_type and not await part.looks_like_pdf():
+                    await part.discard()
+                    raise NotPdf("a web page came in place of the PDF")
+        except UpstreamFaulty:
+            if had and part.size == had:
+                await part.truncate()  # what we had may be why: begin anew next time
+            raise
+
+    async def _check(self, part: Part, attempt: PdfAttempt) -> None:
+        try:
+            if not await part.looks_like_pdf():
+                raise BadPdf("what came is no PDF", code="corrupt")
+            async with self._reading(attempt):
+                await self.tools.extractor.check(part.path)
+        except BadPdf as err:
+            if err.code != ENCRYPTED:
+                await part.discard()
+                raise
+
+    @asynccontextmanager
+    async def _reading(self, attempt: PdfAttempt) -> AsyncIterator[None]:
+        """Count the read in the database while it lasts: who dies of it must leave a trace.
+
+        Only while it lasts, and neither for the whole attempt nor while a process is
+        waited for or started: a worker may be killed at any moment, and nearly all of an
+        attempt's moments are spent on something else.
+        """
+        async with self.tools.readers.turn(attempt.row.unfinished_reads):
+            await self.tools.extractor.prepare()
+            self._has_read = True
+            async with self.tools.database.transaction() as conn:
+                await JobPaperStore(conn).begin_reading(self.job_id, self.paper)
+            try:
+                yield
+            except ChildDied as err:  # may have been bad luck: worth another try, twice
+                raise ExtractorCrashed("the process that read the PDF died") from err
+            async with self.tools.database.transaction() as conn:
+                await JobPaperStore(conn).end_reading(self.job_id, self.paper)
+
+    async def _remove(self, replaced: str | None) -> None:
+        """Remove the file that the row has just moved away from; what stays is found later."""
+        if replaced is not None:
+            with suppress(StorageUnavailable):
+                await self.tools.store.remove(replaced)
+
+    async def _record(
+        self,
+        attempt: PdfAttempt,
+        state: PaperState,
+        **what: Any,  # noqa: ANN401
+    ) -> str | None:
+        interrupted = attempt.crashes > 0 and state is not PaperState.DOWNLOADED
+        return await self.tools.recorder.record(
+            Result(
+                job_id=self.job_id,
+                arxiv_id=attempt.arxiv_id,
+                state=state,
+                was_interrupted=interrupted,
+                **what,
+            )
+        )

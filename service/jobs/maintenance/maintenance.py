@@ -1,0 +1,104 @@
+"""Tidying up: what the dead left (files, lost tasks), and what has been kept for long enough.
+
+Beside that, rows and files are compared, a few with each round.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from service.db.engine import Database
+from service.db.jobs import JobStore
+from service.domain.checkpoint import Checkpoint
+from service.domain.errors import DatabaseUnavailable, StorageUnavailable
+from service.domain.jobs import Job
+from service.files.store import PdfStore
+from service.jobs.maintenance.file_check import FileCheck
+from service.jobs.maintenance.retention import remove_old_jobs
+from service.jobs.tasks import harvest_task, pdf_task
+from service.worker.engine import enqueue, purge_log
+from service.worker.task import Task
+
+QUEUE_LOG_KEPT = timedelta(days=7)
+STRANDED_AT_ONCE = 500
+REMOVALS_AT_ONCE = 20  # steps; the next round goes on
+
+_log = structlog.get_logger(__name__)
+
+
+async def run_maintenance(
+    database: Database, store: PdfStore, *, lease: timedelta, jobs_kept: timedelta | None
+) -> None:
+    """Once in a lease tidy up, until cancelled; final jobs are kept for `jobs_kept` (None: ever).
+
+    A partial file that nobody has touched for two leases has no owner: a crashed
+    one would have been taken over by then.
+    """
+    reconciler = FileCheck(database, store)
+    while True:
+        try:
+            removed = await store.sweep(older_than=2 * lease)
+            async with database.transaction() as conn:
+                purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
+            queued = await queue_orphaned(database)
+            old = await _remove_old_jobs(database, jobs_kept)
+        except (DatabaseUnavailable, StorageUnavailable) as err:
+            _log.warning("not tidied up", code=err.code)
+        else:
+            counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
+            counts |= {"old_jobs": old}
+            if any(counts.values()):
+                _log.info("tidied up", **counts)
+        await _reconcile(reconciler)
+        await asyncio.sleep(lease.total_seconds())
+
+
+async def _reconcile(reconciler: FileCheck) -> None:
+    """Apart from the rest: a bucket that may not be listed holds up nothing else."""
+    try:
+        counts = await reconciler.step()
+    except (DatabaseUnavailable, StorageUnavailable) as err:
+        _log.warning("files not compared", code=err.code, error=str(err))
+    else:
+        if any(counts.values()):
+            _log.info("files compared", **counts)
+
+
+async def _remove_old_jobs(database: Database, kept: timedelta | None) -> int:
+    if kept is None:
+        return 0
+    return (await remove_old_jobs(database, older_than=kept, most_steps=REMOVALS_AT_ONCE)).jobs
+
+
+async def queue_orphaned(database: Database) -> int:
+    """Queue the work of running jobs that no task would do any more; returns how many tasks.
+
+    A task too many does no harm: the checkpoint and the states of papers let only
+    one change anything.
+    """
+    async with database.transaction() as conn:
+        stranded = await JobStore(conn).list_orphaned(limit=STRANDED_AT_ONCE)
+        running = await JobStore(conn).lock(sorted({row.job_id for row in stranded}))
+        jobs = await JobStore(conn).get_many(sorted(running))
+        lost = [(jobs[row.job_id], row.arxiv_id) for row in stranded if row.job_id in jobs]
+        return await enqueue(conn, [_task(job, arxiv_id) for job, arxiv_id in lost])
+
+
+def _task(job: Job, arxiv_id: str | None) -> Task:
+    """The task for one paper of `job`, or for its next page."""
+    position = job.papers_fetched
+    if arxiv_id is None:
+        return harvest_task(job.id, job.priority, _cursor(job), position=position)
+    again = not job.request.get("skip_duplicates", True)
+    return pdf_task(job.id, job.priority, arxiv_id, position=position, again=again)
+
+
+def _cursor(job: Job) -> Checkpoint | None:
+    """Where the harvest of `job` stands; None where that cannot be read, for its task to say so."""
+    if job.checkpoint is None:
+        return Checkpoint(offset=0)
+    with suppress(ValueError):
+        return Checkpoint.load(job.checkpoint)
+    return None

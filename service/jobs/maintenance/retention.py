@@ -1,0 +1,39 @@
+"""Jobs that ended long ago go, with what belongs to them alone; papers, PDFs and texts stay.
+
+One transaction removes a few thousand rows, and one process of the fleet does so
+at a time. What a crash or a database that went away leaves is found by the next
+step: a job whose entries are gone only in part still is an old job.
+"""
+
+from datetime import timedelta
+
+from service.db.engine import Database
+from service.db.retention import Removed, RetentionStore
+
+
+async def remove_old_jobs(
+    database: Database, *, older_than: timedelta, most_steps: int | None = None
+) -> Removed:
+    """Remove the jobs that have been final for so long; returns how many rows went.
+
+    Ends after `most_steps` transactions (None: when nothing is left), or at once
+    when somebody else is at it. A job that is being retried stays until the retry
+    is final. Raises DatabaseUnavailable; what was removed till then stays removed.
+    """
+    removed, steps = Removed(), 0
+    while most_steps is None or steps < most_steps:
+        steps += 1
+        step = await _step(database, older_than)
+        if not any(step):
+            break
+        removed = removed.plus(step)
+    return removed
+
+
+async def _step(database: Database, older_than: timedelta) -> Removed:
+    async with database.transaction() as conn:
+        store = RetentionStore(conn)
+        if not await store.is_alone():
+            return Removed()
+        old = await store.lock_old(older_than=older_than)
+        return await store.remove(old) if old else Removed()

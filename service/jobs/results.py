@@ -1,0 +1,175 @@
+"""Results of PDF work become rows, in batches, and each counts exactly once.
+
+Many papers of a job end at nearly the same moment, and each moves a counter of
+the same row. So results wait a moment for company, and one transaction records
+them all: the job rows first (that order keeps it clear of the harvest), then
+papers, then states. A counter moves by the states that really changed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.engine import Database
+from service.db.job_papers import JobPaperStore, Move
+from service.db.jobs import JobStore
+from service.db.papers import PaperStore
+from service.db.retry import with_retry
+from service.domain.errors import DatabaseUnavailable
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import JobError
+from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf
+
+MAX_BATCH = 100
+GATHERING = timedelta(milliseconds=50)  # what a result waits for company
+
+_COUNTER_OF = {
+    PaperState.DOWNLOADED: "pdfs_downloaded",
+    PaperState.PROCESSED: "pdfs_processed",
+    PaperState.FAILED: "pdfs_failed",
+    PaperState.UNAVAILABLE: "pdfs_unavailable",
+}
+_NO_FILE = {PaperState.FAILED: PdfState.FAILED, PaperState.UNAVAILABLE: PdfState.UNAVAILABLE}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One paper of one job has reached `state`.
+
+    `pdf` comes with `downloaded`, `text` with `processed` (None: another job
+    stored it already); `error` and `reason` with `failed` and `unavailable`.
+    With `attempts` it counts only if no other attempt at the paper has begun since:
+    a failure of a worker that was thought dead is not the paper's.
+    """
+
+    job_id: UUID
+    arxiv_id: ArxivId
+    state: PaperState
+    pdf: StoredPdf | None = None
+    text: ExtractedText | None = None
+    reason: str | None = None
+    error: JobError | None = None
+    attempts: int | None = None
+    was_interrupted: bool = False
+
+
+Entry = tuple[Result, "asyncio.Future[str | None]"]
+
+
+@dataclass(slots=True)
+class ResultWriter:
+    """Records results in batches; `run` it beside the work that calls `record`.
+
+    At most one batch is being written at a time; what comes meanwhile waits, and
+    its senders with it, so the buffer is bounded by their number.
+    """
+
+    database: Database
+    gathering: timedelta = GATHERING
+    _waiting: list[Entry] = field(default_factory=list)
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def record(self, result: Result) -> str | None:
+        """Return when `result` is committed: the path of the file that its `pdf` took the place of.
+
+        No row names that file any more. Raises DatabaseUnavailable when it took too long.
+        """
+        done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((result, done))
+        self._came.set()
+        return await done
+
+    async def run(self) -> None:
+        """Write batches until cancelled."""
+        while True:
+            await self._came.wait()
+            await asyncio.sleep(self.gathering.total_seconds())
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            if not self._waiting:
+                self._came.clear()
+            await self._write([entry for entry in batch if not entry[1].cancelled()])
+
+    async def _write(self, batch: Sequence[Entry]) -> None:
+        try:
+            left = await with_retry(partial(self._commit, [result for result, _ in batch]))
+        except DatabaseUnavailable as err:
+            _refuse(batch, err)
+        except SQLAlchemyError as err:
+            if len(batch) == 1:
+                _refuse(batch, err)
+                return
+            _log.exception("batch refused")  # one of them is to blame: each for itself
+            for entry in batch:
+                await self._write([entry])
+        else:
+            for (_, done), path in zip(batch, left, strict=True):
+                if not done.done():  # else its sender was cancelled meanwhile
+                    done.set_result(path)
+
+    async def _commit(self, results: Sequence[Result]) -> Sequence[str | None]:
+        async with self.database.transaction() as conn:
+            return await _record(conn, results)
+
+
+def _refuse(batch: Sequence[Entry], error: Exception) -> None:
+    """Let the senders know; one that was cancelled meanwhile does not mind."""
+    for _, done in batch:
+        if not done.done():
+            done.set_exception(error)
+
+
+async def _record(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[str | None]:
+    """Write `results` in the transaction of `conn`; returns the file that each one replaced."""
+    jobs = JobStore(conn)
+    running = await jobs.lock(sorted({result.job_id for result in results}))
+    left = await _save_files(conn, results)
+    counters: dict[UUID, Counter[str]] = {}
+    for state in _COUNTER_OF:
+        of_state = [r for r in results if r.state is state and r.job_id in running]
+        by_paper = {(r.job_id, r.arxiv_id.paper): r for r in of_state}  # each once
+        moved = await JobPaperStore(conn).move(
+            [Move(*key, state, r.reason, r.attempts) for key, r in by_paper.items()]
+        )
+        changed = [result for key, result in by_paper.items() if key in moved]
+        for result in changed:
+            counters.setdefault(result.job_id, Counter()).update(_steps(result))
+        for result in changed:
+            if result.error is not None:
+                await jobs.add_errors(result.job_id, [result.error])
+    for job_id, steps in sorted(counters.items()):
+        await jobs.move_counters(job_id, steps)
+    await jobs.complete_finished(list(counters))
+    return left
+
+
+def _steps(result: Result) -> dict[str, int]:
+    steps = {_COUNTER_OF[result.state]: 1, "resumed": int(result.was_interrupted)}
+    if result.state is not PaperState.DOWNLOADED:
+        steps["pdfs_pending"] = -1
+    return steps
+
+
+async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[str | None]:
+    """Record what is true of the papers themselves, whatever became of the jobs."""
+    papers = PaperStore(conn)
+    await papers.lock({result.arxiv_id.paper for result in results})
+    left: list[str | None] = []
+    for result in results:
+        left.append(None)
+        if result.pdf is not None:
+            left[-1] = await papers.save_file(result.arxiv_id, result.pdf)
+        elif result.text is not None:
+            await papers.save_text(result.arxiv_id, result.text)
+        elif result.state in _NO_FILE:
+            await papers.save_no_file(result.arxiv_id, _NO_FILE[result.state])
+    return left

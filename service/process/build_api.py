@@ -1,0 +1,167 @@
+"""The HTTP application, joined from its parts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from service.api.fast_path import FastPath
+from service.api.handlers.docs import THE_DESCRIPTION, Description
+from service.api.handlers.health import READINESS, Readiness
+from service.api.handlers.jobs import DATABASE, QUOTAS
+from service.api.handlers.metrics import METRICS, Metrics
+from service.api.handlers.paper_files import STORE
+from service.api.handlers.stats import STATS, Stats
+from service.api.job_status import JOB_STATUS_READER, JobStatusReader
+from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
+from service.api.middlewares.auth import authentication
+from service.api.middlewares.errors import problems
+from service.api.middlewares.rate_limit import Bounds, RateLimits
+from service.api.request_body import BODY_SECONDS, MAX_BODY_BYTES
+from service.api.request_context import request_context
+from service.api.response_headers import ResponseHeaders
+from service.api.routes import add_routes, is_public, status_route
+from service.api.server import FIRST_HANDLER
+from service.api.shutdown_delay import SHUTDOWN_DELAY, ShutdownDelay
+from service.api.streaming import STREAMS, Streams
+from service.auth.blocklist import Blocklist
+from service.auth.jwks import KeySet
+from service.auth.tokens import TokenRules, Tokens
+from service.config.settings import Settings
+from service.db.engine import Database
+from service.files.store import PdfStore
+from service.jobs.quotas import Quotas
+from service.process.background import beside
+from service.process.loop_lag import LoopLag
+
+LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
+WATCHES: web.AppKey[list[asyncio.Task[None]]] = web.AppKey("watches", list)
+
+Watch = Callable[[], Coroutine[None, None, None]]
+
+API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
+
+
+def token_rules(settings: Settings, keys: Sequence[str]) -> TokenRules:
+    """What tokens must fulfil, with the keys that are in force, the one that signs first."""
+    return TokenRules(
+        key=keys[0] if keys else None,
+        other_keys=tuple(keys[1:]),
+        key_ids=tuple((settings.jwt_key_ids or "").split()),
+        jwks_url=settings.jwt_jwks_url,
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        leeway=settings.jwt_leeway_seconds,
+        max_lifetime=settings.jwt_max_lifetime_seconds,
+        write_scope=settings.jwt_write_scope,
+        operator_scope=settings.jwt_operator_scope,
+    )
+
+
+def bounds(settings: Settings) -> Bounds:
+    """The bounds that are configured."""
+    return Bounds(
+        reads=settings.reads_per_minute,
+        writes=settings.writes_per_minute,
+        jobs_per_caller=settings.max_jobs_per_caller,
+        jobs=settings.max_jobs,
+    )
+
+
+def build_api(
+    rules: TokenRules,
+    database: Database,
+    store: PdfStore,
+    bounds: Bounds | None = None,
+    *,
+    wait_limits: WatchLimits | None = None,
+) -> web.Application:
+    """The HTTP application; its background work starts and ends with it.
+
+    `wait_limits`: bounds on those who wait for changes, if not the usual ones.
+    """
+    bounds = bounds or Bounds()
+    callers, lag = Blocklist(database), LoopLag()
+    published = KeySet(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
+    tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures)
+    rates = RateLimits(bounds, is_stuck=lambda: lag.is_stuck)
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[
+            request_context,
+            metrics.measure,
+            problems,
+            authentication(
+                tokens,
+                is_public=is_public,
+                require_active=callers.require_active,
+                admit=rates.admit,
+            ),
+        ],
+    )
+    app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
+    app[BODY_SECONDS] = bounds.body_seconds
+    app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
+    app[READINESS] = Readiness(database, store, callers, published)
+    app.on_cleanup.append(lambda app: app[READINESS].close())
+    app[SHUTDOWN_DELAY] = ShutdownDelay()
+    _look_at(app, database, store)
+    _serve_waiters(app, JobWatch(database, is_active=callers.is_active, limits=wait_limits))
+    response_headers = ResponseHeaders(
+        lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY]
+    )
+    app.on_response_prepare.append(response_headers.apply)
+    watches: list[Watch] = [
+        callers.watch,
+        lag.watch,
+        partial(app[QUOTAS].watch, database),
+        app[JOB_WATCH].run,
+    ]
+    if published is not None:
+        watches.append(published.watch)
+    app.cleanup_ctx.append(_watching(watches, first=callers.load))
+    add_routes(app)
+    app[THE_DESCRIPTION] = Description(app)
+    app[FIRST_HANDLER] = FastPath(
+        route=status_route(app),
+        statuses=app[JOB_STATUS_READER],
+        tokens=tokens,
+        is_active=callers.is_active,
+        response_headers=response_headers,
+        metrics=metrics,
+    )
+    return app
+
+
+def _look_at(app: web.Application, database: Database, store: PdfStore) -> None:
+    """Give the handlers what they read from, and let go of it at the end."""
+    app[DATABASE], app[STORE] = database, store
+    app[JOB_STATUS_READER], app[STATS], app[STREAMS] = (
+        JobStatusReader(database),
+        Stats(database),
+        Streams(),
+    )
+    app.on_shutdown.append(app[STREAMS].stop)
+    app.on_cleanup.append(lambda app: app[STATS].close())
+    app.on_cleanup.append(lambda app: app[JOB_STATUS_READER].close())
+
+
+def _serve_waiters(app: web.Application, waiting: JobWatch) -> None:
+    async def let_go(_: web.Application) -> None:
+        waiting.close()
+
+    app[JOB_WATCH] = waiting
+    app.on_shutdown.append(let_go)
+
+
+def _watching(watches: Sequence[Watch], *, first: Watch) -> Any:  # noqa: ANN401 - aiohttp's
+    async def watching(app: web.Application) -> AsyncIterator[None]:
+        await first()
+        async with beside(*(watch() for watch in watches)) as tasks:
+            app[WATCHES].extend(tasks)
+            yield
+
+    return watching

@@ -1,0 +1,176 @@
+"""A worker, joined from its parts: the queue engine, what its tasks do, and their companions."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from service.arxiv.client import ArxivClient
+from service.arxiv.http import client_session
+from service.arxiv.limits import ClientLimits
+from service.arxiv.rate_limiter import FleetRateLimiter
+from service.config.settings import Settings, is_arxiv
+from service.db.engine import Database
+from service.domain.outcomes import Outcome
+from service.extraction.pool import ExtractLimits, Extractor
+from service.extraction.quarantine import Readers
+from service.files.store import PdfStore
+from service.jobs.fulltext import FetchPdf, PdfTools
+from service.jobs.harvest import HarvestPage
+from service.jobs.maintenance.maintenance import run_maintenance
+from service.jobs.quotas import Quotas
+from service.jobs.results import ResultWriter
+from service.jobs.schedules import keep_schedules
+from service.jobs.tasks import HARVEST, PDF
+from service.process.background import beside
+from service.process.resources import database_of, pdf_store
+from service.worker.cancellation import stop_final_jobs
+from service.worker.engine import Engine
+from service.worker.runner import run_work
+from service.worker.task import Kind
+
+WORKER_DEADLINE_SECONDS = 30.0
+QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
+# The fleet asks arXiv once at a time: while one task waits for that, the other stores. More
+# would only keep what a dead worker left waiting behind tasks that wait themselves.
+HARVEST_CONCURRENCY = 2
+HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
+CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
+LONGEST_POLL = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class Worker:
+    """A running worker: `drain` it to stop.
+
+    `running` ends with a drain, the `companions` never: they serve what runs.
+    """
+
+    engine: Engine
+    running: asyncio.Task[None]
+    companions: Sequence[asyncio.Task[None]]
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new, let work end, hand back what has not; all within `seconds`."""
+        to_hand_back = min(HAND_BACK_SECONDS, seconds / 2)
+        self.engine.stop_taking()
+        done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)
+        if not done:
+            self.engine.release()
+            await asyncio.wait({self.running}, timeout=to_hand_back)
+
+
+@asynccontextmanager
+async def running_worker(
+    settings: Settings, url: str, *, limits: ClientLimits | None = None
+) -> AsyncIterator[Worker]:
+    """A worker with all it needs, at work until drained; then everything is closed.
+
+    `limits`: deadlines and tries towards arXiv, if not the usual ones.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            database_of(url, name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
+        )
+        arxiv = await stack.enter_async_context(_arxiv_client(settings, database, limits))
+        store = pdf_store(settings)
+        extractor = Extractor(settings.extract_processes, ExtractLimits())
+        stack.push_async_callback(extractor.close)
+        recorder = ResultWriter(database)
+        tools = PdfTools(
+            database=database,
+            arxiv=arxiv,
+            store=store,
+            extractor=extractor,
+            recorder=recorder,
+            readers=Readers(settings.extract_processes, calm=CALM),
+        )
+        queue = await stack.enter_async_context(
+            database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
+        )
+        engine = _engine(settings, queue, tools, arxiv, listen_url=url)
+        running, *companions = await stack.enter_async_context(
+            beside(
+                engine.run(),
+                recorder.run(),
+                stop_final_jobs(engine, database),
+                _upkeep(settings, database, store),
+                keep_schedules(database, _admission(settings)),
+            )
+        )
+        yield Worker(engine, running, companions)
+
+
+def _admission(settings: Settings) -> Quotas:
+    return Quotas(per_caller=settings.max_jobs_per_caller, in_all=settings.max_jobs)
+
+
+def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutine[None, None, None]:
+    days = settings.job_retention_days
+    return run_maintenance(
+        database,
+        store,
+        lease=timedelta(seconds=settings.lease_seconds),
+        jobs_kept=timedelta(days=days) if days else None,
+    )
+
+
+@asynccontextmanager
+async def _arxiv_client(
+    settings: Settings, database: Database, limits: ClientLimits | None
+) -> AsyncIterator[ArxivClient]:
+    pace = FleetRateLimiter(
+        database=database,
+        api_interval=timedelta(seconds=settings.arxiv_min_interval_seconds),
+        pdf_interval=timedelta(seconds=1 / settings.arxiv_pdf_per_second),
+        lease=timedelta(seconds=settings.lease_seconds),
+    )
+    hosts = {
+        urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
+    }
+    async with client_session(
+        connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
+        trusted=[host for host in hosts if not is_arxiv(host)],
+    ) as session:
+        yield ArxivClient(
+            session,
+            api_url=settings.arxiv_api_url,
+            pdf_url=settings.arxiv_pdf_url,
+            contact=settings.arxiv_contact,
+            pace=pace,
+            limits=limits,
+        )
+
+
+def _engine(
+    settings: Settings, queue: Database, tools: PdfTools, arxiv: ArxivClient, *, listen_url: str
+) -> Engine:
+    async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+        work = HarvestPage(job_id, payload.get("page", {}), tools.database, arxiv)
+        return await run_work(work, jitter=random.random)
+
+    async def pdf(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+        work = FetchPdf(job_id, payload["paper"], payload["again"], tools)
+        return await run_work(work, jitter=random.random)
+
+    lease = timedelta(seconds=settings.lease_seconds)
+    return Engine(
+        database=queue,
+        listen_url=listen_url,
+        kinds=[
+            Kind(name=HARVEST, handler=harvest, concurrency=HARVEST_CONCURRENCY),
+            Kind(
+                name=PDF,
+                handler=pdf,
+                concurrency=settings.pdf_concurrency,
+                fleet_concurrency=settings.pdf_fleet_concurrency or 0,
+            ),
+        ],
+        lease=lease,
+        poll=min(LONGEST_POLL, lease / 3),
+    )

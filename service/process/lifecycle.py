@@ -1,0 +1,215 @@
+"""How a process lives: reach the database, migrate, serve, work, drain, exit.
+
+The listener opens first and answers probes from then on; the database may come
+later, or come back. Work begins once the schema is the one this code is for.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from service.api.access_log import AccessLog
+from service.api.handlers.health import READINESS
+from service.api.job_watch import JOB_WATCH
+from service.api.server import ConnectionLimits, Runner, affordable
+from service.api.shutdown_delay import SHUTDOWN_DELAY
+from service.config.settings import Settings
+from service.db import migrate
+from service.db.engine import FAILURES, create_engine, is_transient
+from service.domain.errors import StorageUnavailable
+from service.process import pid_one
+from service.process.build_api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
+from service.process.build_worker import Worker, running_worker
+from service.process.resources import database_of, pdf_store
+from service.process.supervisor import siblings
+
+START_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
+CLOSE_SECONDS = 2.0  # of the drain, kept for closing connections
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What one process does."""
+
+    api: bool
+    worker: bool
+    is_sibling: bool = False  # one of several API processes, begun by the first
+
+
+def run(
+    settings: Settings,
+    role: Role,
+    *,
+    database: AbstractContextManager[str],
+    keys: Sequence[str] = (),
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Run the process until SIGTERM or SIGINT; returns when it has drained.
+
+    `database` gives the URL of the database, for as long as the process runs; `keys`
+    are those that tokens are verified with, the signing one first. `announce` is
+    called with the base URL once the listener is open.
+    """
+    pid_one.run_as_child_of_pid_one()
+    signal.signal(signal.SIGTERM, _leave)  # until the event loop takes the signals over
+    with database as url, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_live(settings, role, url=url, keys=keys, announce=announce))
+
+
+def _leave(*_: object) -> None:
+    """Unwind at once, so that an embedded PostgreSQL that was just started is stopped again."""
+    raise SystemExit(0)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with contextlib.suppress(ImportError):  # not on every platform
+        import uvloop  # noqa: PLC0415
+
+        return uvloop.new_event_loop
+    return None
+
+
+async def _live(
+    settings: Settings,
+    role: Role,
+    *,
+    url: str,
+    keys: Sequence[str],
+    announce: Callable[[str], None] | None,
+) -> None:
+    stopping = _stop_signals()
+    async with AsyncExitStack() as stack:
+        app = None
+        if role.api:
+            app = await stack.enter_async_context(_listening(settings, role, url, keys, announce))
+            leaving = siblings(settings.api_processes - 1, stop_seconds=settings.drain_seconds)
+            stop_siblings = await stack.enter_async_context(leaving)
+        if not await _prepared(settings, url, stopping):
+            return
+        _log.info("database ready")
+        worker: Worker | None = None
+        if role.worker:
+            worker = await stack.enter_async_context(running_worker(settings, url))
+            _log.info("worker started", pdf_concurrency=settings.pdf_concurrency)
+        await _until_stopped(stopping, app, worker)
+        _log.info("draining")
+        if app is not None:
+            stop_siblings()
+        await _drain(settings, app, worker)
+    _log.info("stopped")
+
+
+async def _drain(settings: Settings, app: web.Application | None, worker: Worker | None) -> None:
+    async with asyncio.TaskGroup() as group:
+        if app is not None:
+            app[READINESS].is_stopping = True
+            app[JOB_WATCH].close()
+            group.create_task(app[SHUTDOWN_DELAY].wait_until_idle(_drain_delay(settings)))
+        if worker is not None:
+            group.create_task(worker.drain(settings.drain_seconds - _to_close(settings)))
+    if app is not None:
+        for watch in app[WATCHES]:
+            watch.cancel()  # now, and not after the worker's: each may take its time to end
+
+
+def _to_close(settings: Settings) -> float:
+    """Seconds of the drain for requests in flight and for closing what is open."""
+    return min(STOP_SECONDS + CLOSE_SECONDS, settings.drain_seconds / 2)
+
+
+def _drain_delay(settings: Settings) -> float:
+    return min(settings.drain_delay_seconds, settings.drain_seconds - _to_close(settings))
+
+
+def _stop_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def _until_stopped(
+    stopping: asyncio.Event, app: web.Application | None, worker: Worker | None
+) -> None:
+    """Wait for a signal, or for a part of the process to end, which none must do by itself."""
+    stop = asyncio.create_task(stopping.wait())
+    watches = () if app is None else app[WATCHES]
+    work = () if worker is None else (worker.running, *worker.companions)
+    done, _ = await asyncio.wait({stop, *watches, *work}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    for task in done - {stop}:
+        task.result()
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings,
+    role: Role,
+    url: str,
+    keys: Sequence[str],
+    announce: Callable[[str], None] | None,
+) -> AsyncIterator[web.Application]:
+    async with database_of(
+        url, name="api", deadline_seconds=API_DEADLINE_SECONDS, pool_size=10
+    ) as database:
+        rules = token_rules(settings, keys)
+        app = build_api(rules, database, pdf_store(settings), bounds(settings))
+        runner = Runner(
+            app,
+            ConnectionLimits(most=affordable(settings.max_connections)),
+            access_log_class=AccessLog,
+            shutdown_timeout=max(0.0, _to_close(settings) - CLOSE_SECONDS / 2),
+        )
+        try:
+            shares_port = role.is_sibling or settings.api_processes > 1
+            await runner.listen(settings.host, settings.port, is_shared=shares_port)
+            base = _base_url(runner)
+            _log.info("listening", url=base)
+            if announce is not None:
+                announce(base)
+            yield app
+        finally:
+            await runner.cleanup()
+
+
+def _base_url(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _prepared(settings: Settings, url: str, stopping: asyncio.Event) -> bool:
+    """Migrate the schema and make the storage, however long it takes; False: told to stop."""
+    engine = create_engine(url, name="arxiv-ingestion migrate", pool_size=1)
+    try:
+        for number in range(10**9):
+            if stopping.is_set():
+                return False
+            try:
+                await migrate.upgrade(engine)
+                await pdf_store(settings).prepare()
+            except (*FAILURES, StorageUnavailable) as err:
+                if not isinstance(err, StorageUnavailable) and not is_transient(err):
+                    raise
+                _log.warning("not ready to work yet", error=type(err).__name__)
+            else:
+                return True
+            delay = START_DELAYS_SECONDS[min(number, len(START_DELAYS_SECONDS) - 1)]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await stopping.wait()
+        return False
+    finally:
+        await engine.dispose()

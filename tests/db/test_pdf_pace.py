@@ -1,0 +1,116 @@
+"""The pace of PDFs: booked starts, an interval apart over the fleet."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from service.arxiv import rate_limiter
+from service.arxiv.pace import Channel
+from service.db.rate_limits import RateLimitStore
+from service.domain.errors import UpstreamFaulty
+from tests.db.test_pace import INTERVAL, gaps, now, pace
+
+
+async def pdf_starts(database, other_database, number: int):
+    starts = []
+
+    async def ask(pool) -> None:
+        await pace(pool).pdf_slot()
+        starts.append(await now(pool))
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(ask((database, other_database)[n % 2]) for n in range(number)))
+    return starts
+
+
+async def test_bookings_of_pdfs_are_spaced_over_the_fleet(database, other_database):
+    async def book(pool):
+        async with pool.transaction() as conn:
+            await RateLimitStore(conn).book("pdf", interval=INTERVAL)
+            own = "SELECT next_at FROM upstream_pace WHERE lane = 'pdf'"  # locked until we commit
+            return (await conn.exec_driver_sql(own)).scalar_one()
+
+    booked = await asyncio.gather(*(book((database, other_database)[n % 2]) for n in range(20)))
+
+    assert min(gaps(booked)) >= INTERVAL
+
+
+async def test_a_booking_says_how_long_it_is_until_then(database):
+    async with database.transaction() as conn:
+        delays = [
+            await RateLimitStore(conn).book("pdf", interval=timedelta(hours=1)) for _ in range(3)
+        ]
+
+    assert [round(delay / timedelta(hours=1), 2) for delay in delays] == [0, 1, 2]
+
+
+async def test_pdf_requests_keep_their_rate(database, other_database):
+    starts = await pdf_starts(database, other_database, 12)
+
+    assert max(starts) - min(starts) >= 11 * INTERVAL * 0.95
+
+
+async def test_pdf_requests_keep_their_rate_after_a_silence_too(database, other_database):
+    """Those that had booked before the silence came must not all start when it ends."""
+    async with asyncio.timeout(30):
+        waiting = asyncio.create_task(pdf_starts(database, other_database, 12))
+        await booked_until_later(database)
+        await pace(database).silence(Channel.PDF, timedelta(seconds=1.5))
+        starts = await waiting
+
+    late = [start for start in starts if start - min(starts) > timedelta(seconds=1)]
+    assert len(late) >= 5
+    assert max(late) - min(late) >= (len(late) - 1) * INTERVAL * 0.9
+
+
+async def booked_until_later(database) -> None:
+    """Return when all twelve requests have booked."""
+    async with asyncio.timeout(5):
+        while True:
+            async with database.engine.connect() as conn:
+                statement = (
+                    "SELECT next_at > clock_timestamp() + interval '0.4 seconds'"
+                    " FROM upstream_pace WHERE lane = 'pdf'"
+                )
+                if (await conn.exec_driver_sql(statement)).scalar_one():
+                    return
+            await asyncio.sleep(0.005)
+
+
+def stall(monkeypatch, times: int) -> None:
+    """Let so many looks, between a booked start and the start itself, take too long."""
+    left, look = times, RateLimitStore.cooldown_left
+
+    async def slow(store, lane):
+        nonlocal left
+        if left > 0:
+            left -= 1
+            await asyncio.sleep(1.5 * rate_limiter.PDF_LATEST.total_seconds())
+        return await look(store, lane)
+
+    monkeypatch.setattr(RateLimitStore, "cooldown_left", slow)
+
+
+async def bookings(sql) -> int:
+    ((turns,),) = await sql("SELECT turns FROM upstream_pace WHERE lane = 'pdf'")
+    return turns
+
+
+async def test_who_comes_too_late_for_its_booking_books_anew(database, sql, monkeypatch):
+    stall(monkeypatch, times=3)
+    before = await bookings(sql)
+
+    await pace(database).pdf_slot()
+
+    assert await bookings(sql) - before >= 4
+
+
+async def test_who_is_always_too_late_does_not_start(database, sql, monkeypatch):
+    stall(monkeypatch, times=1000)
+    before = await bookings(sql)
+
+    with pytest.raises(UpstreamFaulty, match="too busy"):
+        await pace(database).pdf_slot()
+
+    assert await bookings(sql) - before == rate_limiter.MOST_BOOKINGS

@@ -1,0 +1,229 @@
+"""A worker and a stand-in arXiv, here or as processes of their own, and what came of it."""
+
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from service.arxiv.limits import ClientLimits
+from service.config.settings import Settings
+from service.db.engine import Database, libpq_url
+from service.db.jobs import JobStore
+from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
+from service.domain.jobs import Criteria, IngestionRequest, Job
+from service.jobs.submit import submit
+from service.process.build_worker import running_worker
+from service.process.resources import pdf_store
+
+QUICK = ClientLimits(
+    api_total=timedelta(seconds=5),
+    pdf_total=timedelta(seconds=10),
+    sock_read=timedelta(seconds=2),
+    retry_first=timedelta(milliseconds=20),
+    retry_longest=timedelta(milliseconds=100),
+)
+LEASE_SECONDS = 2
+JOB_COUNTERS = (
+    "status, pages_fetched, papers_total, papers_fetched, papers_created, papers_updated,"
+    " papers_skipped, pdfs_downloaded, pdfs_processed, pdfs_pending, pdfs_failed,"
+    " pdfs_unavailable, errors_total"
+)
+
+
+@pytest.fixture
+async def replica() -> AsyncIterator[Replica]:
+    async with running_replica(ReplicaOptions(papers=60)) as running:
+        yield running
+
+
+@dataclass
+class Rig:
+    """Everything of one test: database, stand-in, folder, and ways to run and to look."""
+
+    database: Database
+    url: str
+    direct: str  # past a pooler, if `url` leads to one
+    replica: Replica
+    folder: Path
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        """The variables of a service process of this test."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            **{name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")},
+            "DATABASE_URL": self.url,
+            "DATA_DIR": str(self.folder),
+            "PORT": "0",
+            "JWT_SECRET": "a secret of the test suite, long enough",
+            "ARXIV_API_URL": self.replica.api_url,
+            "ARXIV_OAI_URL": self.replica.oai_url,
+            "ARXIV_PDF_URL": self.replica.pdf_url,
+            "ARXIV_MIN_INTERVAL_SECONDS": "0.05",
+            "ARXIV_PDF_PER_SECOND": "200",
+            "LEASE_SECONDS": str(LEASE_SECONDS),
+            "EXTRACT_PROCESSES": "1",
+            "DRAIN_SECONDS": "5",
+            **changes,
+        }
+
+    @asynccontextmanager
+    async def worker(self, **changes: str) -> AsyncIterator[None]:
+        """A worker in this process, for the block."""
+        settings = Settings.from_environ(self.environment(**changes))
+        await pdf_store(settings).prepare()
+        async with running_worker(settings, self.url, limits=QUICK) as worker:
+            yield
+            await worker.drain(5)
+
+    @asynccontextmanager
+    async def process(self, *command: str, **changes: str) -> AsyncIterator[Any]:
+        """`python -m service …` (worker) for the block; killed at its end if it still runs."""
+        command = command or ("worker",)
+        log = (self.folder / f"{command[0]}.log").open("ab")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service", *command),
+            env=self.environment(**changes),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.wait_for(process.wait(), 10)
+            log.close()
+
+    async def submit(self, **changes: Any) -> UUID:
+        """Record a job for ten papers of cs.AI, changed as the test wants it; its id."""
+        criteria = changes.pop("criteria", None) or Criteria(category="cs.AI", page_size=5)
+        request = IngestionRequest(**{"criteria": criteria, "max_papers": 10, **changes})
+        return (await submit(self.database, request, caller="tests")).id
+
+    async def ingested(
+        self, *steps: dict[str, Any], settings: Mapping[str, str] | None = None, **request: Any
+    ) -> Job:
+        """The final job that `request` gives while the stand-in follows `steps`."""
+        self.replica.script(list(steps))
+        async with self.worker(**(settings or {})):
+            job = await self.final(await self.submit(**request))
+        await self.assert_sound()
+        return job
+
+    async def job(self, job_id: UUID) -> Job:
+        async with self.database.transaction() as conn:
+            return await JobStore(conn).get(job_id)
+
+    async def until(
+        self, job_id: UUID, wanted: Callable[[Job], bool], *, seconds: float = 60
+    ) -> Job:
+        """The job once `wanted` holds, looked at whenever it changes."""
+        changed = asyncio.Event()
+        connection = await asyncpg.connect(libpq_url(self.direct))
+        try:
+            await connection.add_listener("job_changed", lambda *_: changed.set())
+            async with asyncio.timeout(seconds):
+                while not wanted(job := await self.job(job_id)):
+                    await changed.wait()
+                    changed.clear()
+            return job
+        finally:
+            await connection.close()
+
+    async def final(self, job_id: UUID, *, seconds: float = 60) -> Job:
+        """The job once it is final."""
+        return await self.until(job_id, lambda job: job.status.is_final, seconds=seconds)
+
+    async def rows(self, sql: str, **values: Any) -> list[Any]:
+        async with self.database.transaction() as conn:
+            return list((await conn.execute(text(sql), values)).all())
+
+    async def result(self, job_id: UUID) -> dict[str, Any]:
+        """All that a job brought about, to compare with another run of it."""
+        job = {"job": job_id}
+        return {
+            "job_papers": await self.rows(
+                "SELECT arxiv_id, version, state, reason FROM job_papers"
+                " WHERE job_id = :job ORDER BY 1",
+                **job,
+            ),
+            "job": await self.rows(f"SELECT {JOB_COUNTERS} FROM jobs WHERE id = :job", **job),
+            "papers": await self.rows(
+                "SELECT arxiv_id, version, title, authors, pdf_state, pdf_path, pdf_sha256,"
+                " pdf_bytes, page_count FROM papers ORDER BY 1"
+            ),
+            "texts": await self.rows(
+                "SELECT arxiv_id, version, md5(content), truncated FROM paper_texts ORDER BY 1"
+            ),
+            "files": self.files(),
+        }
+
+    def files(self) -> dict[str, str]:
+        """Every PDF in storage: relative path → SHA-256."""
+        root = self.folder / "files"
+        return {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(root.rglob("*.pdf"))
+        }
+
+    def parts(self) -> list[str]:
+        """What is left of downloads: names of partial files."""
+        return [path.name for path in (self.folder / "files" / ".partial").iterdir()]
+
+    async def forget(self) -> None:
+        """Empty database and storage, to run the same again."""
+        for path in (self.folder / "files").rglob("*.pdf"):
+            path.unlink()
+        await self.rows("WITH a AS (DELETE FROM jobs), b AS (DELETE FROM papers) SELECT 1")
+        self.replica.log.clear()
+
+    async def assert_sound(self) -> None:
+        """Counters equal the rows they count; rows that claim a file are right about it."""
+        for row in await self.rows(
+            "SELECT j.*, (SELECT json_object_agg(state, n) FROM (SELECT state, count(*) AS n"
+            " FROM job_papers p WHERE p.job_id = j.id GROUP BY state) s) AS states,"
+            " (SELECT count(*) FROM job_errors e WHERE e.job_id = j.id) AS errors FROM jobs j"
+        ):
+            states = row.states if isinstance(row.states, dict) else json.loads(row.states or "{}")
+            assert row.pdfs_processed == states.get("processed", 0)
+            assert row.pdfs_downloaded >= row.pdfs_processed
+            assert row.pdfs_failed == states.get("failed", 0)
+            assert row.pdfs_unavailable == states.get("unavailable", 0)
+            assert row.pdfs_pending == states.get("pending", 0) + states.get("downloaded", 0)
+            assert row.errors_total == row.errors
+        held = await self.rows(
+            "SELECT pdf_path, pdf_sha256, pdf_bytes FROM papers WHERE pdf_path IS NOT NULL"
+        )
+        assert {row.pdf_path: row.pdf_sha256 for row in held} == self.files()
+        for row in held:
+            assert (self.folder / "files" / row.pdf_path).stat().st_size == row.pdf_bytes
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """SIGKILL a process of `Rig.process`, and all that it has started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.wait_for(process.wait(), 10)
+
+
+@pytest.fixture
+async def rig(
+    database: Database, database_url: str, postgres: str, replica: Replica, tmp_path: Path
+) -> Rig:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return Rig(database, database_url, postgres, replica, folder)

@@ -1,0 +1,136 @@
+"""What the dead leave is removed; what the living work on stays."""
+
+import asyncio
+from datetime import timedelta
+
+from structlog.testing import capture_logs
+
+from service.config.settings import Settings
+from service.db.engine import Database
+from service.domain.errors import StorageUnavailable
+from service.domain.identifiers import ArxivId
+from service.domain.jobs import JobStatus
+from service.files.store import LocalStore
+from service.jobs.maintenance.maintenance import QUEUE_LOG_KEPT, queue_orphaned, run_maintenance
+from service.process.resources import pdf_store
+from service.worker.engine import purge_log
+
+
+async def test_old_rows_of_the_queue_log_go_and_younger_ones_stay(rig):
+    await rig.rows(
+        "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
+        " SELECT n, 'successful', 0, 'pdf', now() - n * interval '1 day'"
+        " FROM generate_series(1, 14) n RETURNING 1"
+    )
+
+    async with rig.database.transaction() as conn:
+        purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
+
+    (left,) = await rig.rows("SELECT count(*), max(job_id) FROM pgqueuer_log")
+    assert purged == 8
+    assert tuple(left) == (6, 6)
+
+
+async def test_a_worker_removes_abandoned_partial_files_by_itself(rig):
+    """Case 73 of the faults: gone within two leases; nothing else is touched."""
+    store = pdf_store(Settings.from_environ(rig.environment()))
+    await store.prepare()
+    async with store.partial(ArxivId("2301.00001", 1)) as part:
+        await part.record_etag('"left"')
+        await part.write(b"%PDF-1.7 the beginning of a file")
+    foreign = rig.folder / "files" / "notes.txt"
+    foreign.write_text("not ours")
+    left = list((rig.folder / "files" / ".partial").iterdir())
+
+    async with rig.worker(LEASE_SECONDS="1"):
+        await _until_gone(rig.database, left)
+
+    assert len(left) == 1
+    assert foreign.read_text() == "not ours"
+
+
+async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
+    settings = Settings.from_environ(rig.environment())
+    looked_again = asyncio.Event()
+
+    class Unlisted(LocalStore):
+        looks = 0
+
+        async def list_files(self, *, after, limit):
+            self.looks += 1
+            if self.looks > 1:
+                looked_again.set()
+            raise StorageUnavailable("The PDF storage cannot be used: access is denied")
+
+    await pdf_store(settings).prepare()
+    store = Unlisted(rig.folder / "files", max_bytes=1000)
+    await rig.rows(
+        "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
+        " VALUES (1, 'successful', 0, 'pdf', now() - interval '8 days') RETURNING 1"
+    )
+
+    with capture_logs() as logs:
+        lease = timedelta(milliseconds=10)
+        tidying = asyncio.create_task(
+            run_maintenance(rig.database, store, lease=lease, jobs_kept=timedelta(days=1))
+        )
+        await asyncio.wait_for(looked_again.wait(), 20)
+        tidying.cancel()
+        await asyncio.wait([tidying])
+
+    assert {"files not compared", "tidied up"} <= {entry["event"] for entry in logs}
+    assert await rig.rows("SELECT 1 FROM pgqueuer_log") == []
+
+
+async def _until_gone(database: Database, paths):
+    """Return once none of `paths` exists; TimeoutError after some leases."""
+    async with database.transaction() as conn:
+        for _ in range(int(timedelta(seconds=15) / timedelta(milliseconds=100))):
+            if not any(path.exists() for path in paths):
+                return
+            await conn.exec_driver_sql("SELECT pg_sleep(0.1)")
+    raise TimeoutError
+
+
+async def test_tasks_that_got_lost_are_queued_again(rig):
+    """A worker thought dead may delete the row of a task that another runs; if that dies too …"""
+    rig.replica.script([{"kind": "hold", "lane": "api", "number": 2, "seconds": 60}])
+    job_id = await rig.submit()
+    async with rig.process() as process:
+        await rig.replica.wait_until_held(timeout=30)
+        process.kill()
+        await process.wait()
+    rig.replica.release()
+    lost = await rig.rows("DELETE FROM pgqueuer RETURNING entrypoint")
+    stranded = await rig.rows("SELECT arxiv_id FROM stranded_work")
+
+    async with rig.worker(LEASE_SECONDS="1"):
+        job = await rig.final(job_id)
+
+    assert lost
+    assert None in [row.arxiv_id for row in stranded]
+    assert job.status is JobStatus.COMPLETED
+    assert job.papers_fetched == 10
+    await rig.assert_sound()
+
+
+async def test_a_row_written_by_hand_is_nobodys_work(rig):
+    await rig.rows("INSERT INTO jobs (status, started_at) VALUES ('running', now()) RETURNING 1")
+
+    assert await queue_orphaned(rig.database) == 0
+    assert await rig.rows("SELECT 1 FROM pgqueuer") == []
+
+
+async def test_a_job_whose_checkpoint_nobody_can_read_fails_and_no_worker_does(rig):
+    unreadable = """
+        INSERT INTO jobs (status, started_at, taken_up_at, request, checkpoint)
+        VALUES ('running', now(), now(), '{"search_query": {"category": "cs.AI"}}', '{"page": 1}')
+        RETURNING id
+    """
+    ((stranded,),) = await rig.rows(unreadable)
+
+    async with rig.worker(LEASE_SECONDS="1"):
+        job = await rig.final(stranded)
+
+    assert job.status is JobStatus.FAILED
+    assert [error.code for error in job.errors] == ["unreadable_request"]
