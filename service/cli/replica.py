@@ -4,22 +4,14 @@ For demos and load tests; tests of ours run it inside their own process with
 `service.devtools.stand_in.server.running_replica`.
 """
 
-import asyncio
-import json
-import signal
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import click
 
-from service.devtools.stand_in.corpus import MAX_PAPERS, Corpus
+from service.devtools.stand_in.corpus import MAX_PAPERS
 from service.devtools.stand_in.faults import KINDS, BadFault, RateFault
 from service.devtools.stand_in.oai import IDENTIFIERS, RECORDS
-from service.devtools.stand_in.recordings import BadFolder
-from service.devtools.stand_in.records import Records
-from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
-from service.devtools.stand_in.snapshot import write_snapshot
 from service.devtools.stand_in.traps import GROUP, TRAPS, BadTrap, Setting
 
 
@@ -84,9 +76,8 @@ class TrapType(click.ParamType[Setting]):
     "traps",
     type=TrapType(),
     multiple=True,
-    help="NAME[=NUMBER]; may be repeated. A way in which arXiv differs from what one expects. "
-    + "; ".join(f"{name}: {trap.does}" for name, trap in TRAPS.items())
-    + f"; {GROUP}: those that arXiv shows at any time.",
+    help="NAME[=NUMBER]; may be repeated. A way in which arXiv differs from what one expects "
+    f"(docs/stand-in.md): {', '.join(TRAPS)}; {GROUP} means those that it shows at any time.",
 )
 @click.option(
     "--oai-records", type=click.IntRange(1), default=RECORDS, show_default=True, help="In a page."
@@ -132,43 +123,12 @@ def replica(*, as_json: bool, snapshot: Path | None, **options: Any) -> None:  #
 
     With faults and traps on demand. Ends with exit code 0 on SIGTERM or Ctrl-C.
     """
+    from service.devtools.stand_in import command  # noqa: PLC0415 - not needed for help
+
     try:
         if snapshot is not None:
-            write_snapshot(Records(Corpus(options["papers"], options["seed"])), snapshot)
-            return
-        _runner()(_serve(ReplicaOptions(**options), as_json=as_json))
-    except (OSError, BadFolder) as error:
+            command.write(options["papers"], options["seed"], snapshot)
+        else:
+            command.serve(command.ReplicaOptions(**options), as_json=as_json)
+    except (OSError, command.BadFolder) as error:
         raise click.ClickException(f"cannot {'write' if snapshot else 'serve'}: {error}") from error
-
-
-def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
-    """What runs the server: uvloop where there is one."""
-    try:
-        import uvloop  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
-
-
-async def _serve(options: ReplicaOptions, *, as_json: bool) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    async with running_replica(options) as running:
-        click.echo(_announcement(running, as_json=as_json))
-        await stopped.wait()
-
-
-def _announcement(running: Replica, *, as_json: bool) -> str:
-    """Where it listens, as one line of JSON or as a sentence."""
-    urls = {
-        "ARXIV_API_URL": running.api_url,
-        "ARXIV_OAI_URL": running.oai_url,
-        "ARXIV_PDF_URL": running.pdf_url,
-        "ARXIV_HTML_URL": running.html_url,
-    }
-    if as_json:
-        return json.dumps({"url": running.url, **urls})
-    settings = " ".join(f"{name}={url}" for name, url in urls.items())
-    return f"The stand-in arXiv listens on {running.url}; to use it set {settings}"

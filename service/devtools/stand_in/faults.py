@@ -14,11 +14,12 @@ import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from service.devtools.stand_in.answers import MAX_SECONDS
-from service.devtools.stand_in.log import Record
 from service.devtools.stand_in.wheels import mix
+
+if TYPE_CHECKING:  # the command line reads faults, and its help need not wait for the server
+    from service.devtools.stand_in.log import Record
 
 STATUS_KINDS = ("429", "503", "500", "502", "504", "403", "404")
 API_KINDS = ("empty", "empty_zero", "surplus", "error_feed", "error_400")
@@ -28,6 +29,7 @@ WIRE_KINDS = ("reset", "truncate", "half_announced", "stall", "stall_after_heade
 KINDS = ("ok", *STATUS_KINDS, *API_KINDS, *OAI_KINDS, *ANSWER_KINDS, *WIRE_KINDS)
 LANES = ("api", "oai", "pdf", "html")
 MAX_STEPS = 10_000
+MAX_SECONDS = 600.0  # the longest that any request is served, held or stalled
 _LANE_OF = dict.fromkeys(API_KINDS, "api") | dict.fromkeys(OAI_KINDS, "oai")
 
 
@@ -108,7 +110,7 @@ class Step:
             if not holds:
                 raise BadFault(message)
 
-    def fits(self, record: Record) -> bool:
+    def fits(self, record: "Record") -> bool:
         """Whether the request of `record` is one that this step is for."""
         return (
             self.lane in (None, record.lane)
@@ -171,7 +173,7 @@ class FaultPlan:
         """Have `faults` strike besides, in place of those given here before."""
         self._trapped = tuple(faults)
 
-    def next(self, record: Record) -> Step | None:
+    def next(self, record: "Record") -> Step | None:
         """What to do to the request of `record`, None to serve it; uses up a scripted step."""
         for place, step in enumerate(self._script):
             if step.fits(record):

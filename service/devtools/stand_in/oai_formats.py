@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from service.devtools.stand_in import tex
-from service.devtools.stand_in.records import Record, Version
+from service.devtools.stand_in.records import Author, Record, Version
 from service.devtools.stand_in.taxonomy import category_name, expanded, set_of
 
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -62,37 +62,22 @@ class Formats:
         return f"<record>\n{head}<metadata>\n{written[prefix](record)}\n</metadata>\n</record>\n"
 
     def _oai_dc(self, record: Record) -> str:
-        paper, versions = record.paper, record.versions
+        paper, days = record.paper, (_day(record.versions[0]), _day(record.versions[-1]))
         subjects = dict.fromkeys(map(category_name, expanded(paper.categories)))
-        creators = (
-            ", ".join(filter(None, (" ".join(filter(None, (a.keyname, a.suffix))), a.forenames)))
-            for a in record.authors
-        )
-        days = dict.fromkeys((_day(versions[0]), _day(versions[-1])))
-        name = paper.arxiv_id.paper
-        lines = [
-            _element("dc:title", tex.folded(paper.title)),
-            *(_element("dc:creator", one) for one in creators),
-            *(
-                _element("dc:subject", one)
-                for one in (*subjects, record.msc_class, record.acm_class)
-            ),
-            _element("dc:description", tex.abstract(paper.abstract)),
-            _element("dc:description", paper.comments and f"Comment: {paper.comments}"),
-            *(_element("dc:date", day) for day in days),
-            _element("dc:type", "text"),
-            *(
-                _element("dc:identifier", f"{s}://{self._host}/abs/{name}")
-                for s in ("https", "http")
-            ),
-            _element("dc:identifier", paper.journal_ref),
-            _element("dc:identifier", paper.doi and f"doi:{paper.doi}"),
-        ]
-        schema, space = FORMATS["oai_dc"]
-        inside = "".join(f" {line}\n" for line in lines if line)
-        return (
-            f' <oai_dc:dc xmlns:oai_dc="{space}" xmlns:dc="http://purl.org/dc/elements/1.1/" '
-            f'{_XSI} xsi:schemaLocation="{space} {schema}">\n{inside} </oai_dc:dc>'
+        url = f"://{self._host}/abs/{paper.arxiv_id.paper}"
+        return _dublin_core(
+            [
+                ("title", tex.folded(paper.title)),
+                *(("creator", _inverted(author)) for author in record.authors),
+                *(("subject", one) for one in (*subjects, record.msc_class, record.acm_class)),
+                ("description", tex.abstract(paper.abstract)),
+                ("description", paper.comments and f"Comment: {paper.comments}"),
+                *(("date", day) for day in dict.fromkeys(days)),
+                ("type", "text"),
+                *(("identifier", f"{scheme}{url}") for scheme in ("https", "http")),
+                ("identifier", paper.journal_ref),
+                ("identifier", paper.doi and f"doi:{paper.doi}"),
+            ]
         )
 
     def _arxiv(self, record: Record) -> str:
@@ -100,14 +85,7 @@ class Formats:
         created, updated = _day(versions[-1]), f"{record.modified_at:%Y-%m-%d}"
         if self._created_first:
             created, updated = _day(versions[0]), _day(versions[-1])
-        authors = "".join(
-            "<author>"
-            + _element("keyname", author.keyname)
-            + _element("forenames", author.forenames)
-            + _element("suffix", author.suffix)
-            + "</author>"
-            for author in record.authors
-        )
+        authors = "".join(map(_parted, record.authors))
         return _framed(
             "arXiv",
             _element("id", paper.arxiv_id.paper),
@@ -126,6 +104,27 @@ class Formats:
             _element("license", record.license),
             _element("abstract", tex.abstract(paper.abstract)),
         )
+
+
+def _dublin_core(elements: Iterable[tuple[str, str | None]]) -> str:
+    schema, space = FORMATS["oai_dc"]
+    lines = (_element(f"dc:{name}", text) for name, text in elements)
+    inside = "".join(f" {line}\n" for line in lines if line)
+    return (
+        f' <oai_dc:dc xmlns:oai_dc="{space}" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+        f'{_XSI} xsi:schemaLocation="{space} {schema}">\n{inside} </oai_dc:dc>'
+    )
+
+
+def _inverted(author: Author) -> str:
+    """`Keyname Suffix, Forenames`."""
+    family = " ".join(filter(None, (author.keyname, author.suffix)))
+    return ", ".join(filter(None, (family, author.forenames)))
+
+
+def _parted(author: Author) -> str:
+    parts = {"keyname": author.keyname, "forenames": author.forenames, "suffix": author.suffix}
+    return f"<author>{''.join(_element(name, text) for name, text in parts.items())}</author>"
 
 
 def _arxiv_raw(record: Record) -> str:

@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from service.devtools.stand_in.answers import MAX_SECONDS
-from service.devtools.stand_in.faults import LANES
+from service.devtools.stand_in.faults import LANES, MAX_SECONDS
 
 _TRIES = 100  # to listen again on a port that was let go
 _BETWEEN = 0.1  # seconds

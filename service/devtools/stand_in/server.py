@@ -19,12 +19,12 @@ from typing import Any
 
 from aiohttp import web
 
-from service.devtools.stand_in.answers import MAX_SECONDS, cut
+from service.devtools.stand_in.answers import cut
 from service.devtools.stand_in.channels import NOT_ACCEPTABLE, Channels
 from service.devtools.stand_in.clock import Clock
 from service.devtools.stand_in.control import Control
 from service.devtools.stand_in.corpus import Corpus
-from service.devtools.stand_in.faults import LANES, FaultPlan, RateFault, Step
+from service.devtools.stand_in.faults import LANES, MAX_SECONDS, FaultPlan, RateFault, Step
 from service.devtools.stand_in.html import HtmlPages
 from service.devtools.stand_in.log import PACED_LANES, Record, RequestLog
 from service.devtools.stand_in.misbehaviour import Exchange, Handler, HeldRequests, misbehave
