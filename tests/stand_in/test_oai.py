@@ -421,6 +421,43 @@ async def test_what_is_amended_shows_in_the_record(caller, kind):
     assert kind != "license" or after.license is None
 
 
+async def test_a_hidden_paper_is_nowhere_until_it_is_announced(caller):
+    corpus = caller.replica.corpus
+    number = next(n for n in range(200, 400) if "cs.LG" in corpus.categories(n))
+    name = corpus.calendar.id_of(number)
+    identifiers = {"verb": "ListIdentifiers", "metadataPrefix": "arXiv", "set": "cs"}
+    record = {"verb": "GetRecord", "metadataPrefix": "arXiv"}
+
+    async def found():
+        listed = [paper for _, paper in (await caller.oai(**identifiers)).listed]
+        searched = await caller.feed(search_query="cat:cs.LG", max_results=400)
+        asked = await caller.feed(id_list=name)
+        got = await caller.oai(**record, identifier=f"oai:arXiv.org:{name}")
+        pdf, _ = await caller.pdf(f"{name}v1")
+        there = [name in listed, name in searched.papers, name in asked.papers]
+        return {*there, got.error is None, pdf.status == 200}
+
+    before = await found()
+    caller.replica.amend([name], "hide")
+    hidden = await found()
+    caller.replica.amend([name], "announce")
+    after = await found()
+    today = await caller.oai(**identifiers, from_=f"{caller.replica.clock.today()}")
+
+    assert (before, hidden, after) == ({True}, {False}, {True})
+    assert [paper for _, paper in today.listed] == [name]
+
+
+async def test_papers_hidden_before_the_first_list_are_not_in_it(caller):
+    name = caller.replica.corpus.calendar.id_of(7)
+    caller.replica.amend([name], "hide")
+
+    page = await caller.oai(verb="ListIdentifiers", metadataPrefix="arXiv")
+
+    assert len(page.listed) == 399
+    assert name not in [paper for _, paper in page.listed]
+
+
 async def test_amending_what_does_not_exist_changes_nothing(caller):
     name = caller.replica.corpus.calendar.id_of(5)
 

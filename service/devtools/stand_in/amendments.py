@@ -6,7 +6,7 @@ that it concerns. Tests use it for records that change in mid-harvest.
 
 from dataclasses import dataclass, field
 
-KINDS = ("metadata", "version", "withdraw", "license")
+KINDS = ("metadata", "version", "withdraw", "license", "hide", "announce")
 
 
 class BadChange(ValueError):
@@ -18,7 +18,8 @@ class Change:
     """One change at `at` (seconds since 1970).
 
     `metadata` edits the comment, `version` adds a version, `withdraw` one that is
-    a withdrawal, `license` sets `license` (None: none given).
+    a withdrawal, `license` sets `license` (None: none given). `hide` makes a paper one
+    that arXiv does not have yet, `announce` one that is new today.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Amendments:
 
     def __init__(self) -> None:
         self._amended: dict[int, _Amended] = {}
+        self.hidden: set[int] = set()
 
     def __contains__(self, number: int) -> bool:
         return number in self._amended
@@ -59,11 +61,14 @@ class Amendments:
         """Lay `change` over what is there."""
         paper = self._amended.setdefault(number, _Amended())
         paper.modified = change.at
-        if change.kind == "metadata":
+        self.hidden.discard(number)
+        if change.kind == "hide":
+            self.hidden.add(number)
+        elif change.kind == "metadata":
             paper.edits += 1
         elif change.kind == "license":
             paper.licenses.append(change.license)
-        else:
+        elif change.kind != "announce":
             paper.revised.append(Revision(change.at, change.kind == "withdraw"))
 
     def revised(self, number: int) -> list[Revision]:

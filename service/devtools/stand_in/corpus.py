@@ -105,9 +105,9 @@ class Corpus:
     def find(self, arxiv_id: ArxivId) -> int | None:
         """The number of this paper; None when there is no such paper or no such version."""
         number = self.calendar.find(arxiv_id.paper)
-        if number is None or (arxiv_id.version or 1) > self.versions(number):
+        if number is None or number in self.amendments.hidden:
             return None
-        return number
+        return number if (arxiv_id.version or 1) <= self.versions(number) else None
 
     def versions(self, number: int) -> int:
         """How many versions paper `number` has; a withdrawal is one, and never the first.

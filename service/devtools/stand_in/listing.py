@@ -36,7 +36,9 @@ class Listing:
     def prepare(self) -> None:
         """Make the order, unless it is there; five seconds for a million papers."""
         if self._keys is None:
-            self._keys = array("Q", sorted(map(self._key, range(self._records.corpus.papers))))
+            corpus = self._records.corpus
+            shown = (n for n in range(corpus.papers) if n not in corpus.amendments.hidden)
+            self._keys = array("Q", sorted(map(self._key, shown)))
 
     def days(self, first: date, last: date, wanted: WantedSet | None) -> "Span":
         """The records of `wanted` (None: all) modified from day `first` to day `last`, included."""
@@ -45,14 +47,15 @@ class Listing:
         return Span(keys, _place(keys, first), _place(keys, last, after=True))
 
     def move(self, number: int, before: int) -> None:
-        """Record `number`, which had been modified at `before`, was modified again."""
+        """Record `number`, which had been modified at `before`, was modified again, or hidden."""
         if self._keys is None:
             return
         old = before << _BITS | number
         place = bisect_left(self._keys, old)
         if place < len(self._keys) and self._keys[place] == old:
             del self._keys[place]
-        insort(self._keys, self._key(number))
+        if number not in self._records.corpus.amendments.hidden:
+            insort(self._keys, self._key(number))
         self._sets.clear()
 
     @property

@@ -46,7 +46,9 @@ class Search:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        members = self._masks.members(self.mask(node))
+        members: Sequence[int] = self._masks.members(self.mask(node))
+        if hidden := self._corpus.amendments.hidden:
+            members = [number for number in members if number not in hidden]
         self._kept[key] = array("I", self.ordered(members, sort_by, sort_order))
         if len(self._kept) > _ORDERS_KEPT:
             self._kept.popitem(last=False)
