@@ -4,8 +4,10 @@
 FROM python:3.11-slim-bookworm AS environment
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
-COPY requirements.lock tools/install_locked.py ./
-RUN /venv/bin/python install_locked.py requirements.lock
+# requirements-standalone.lock brings the stand-in arXiv's PDF library and a PostgreSQL besides
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-standalone.lock tools/install_locked.py ./
+RUN /venv/bin/python install_locked.py $LOCK
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH \

@@ -18,14 +18,14 @@ $(VENV)/.python:
 	@"$(PYTHON)" -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.run: requirements.lock setup.cfg pyproject.toml $(LOCKED) | $(VENV)/.python
+$(VENV)/.run: requirements-standalone.lock setup.cfg pyproject.toml $(LOCKED) | $(VENV)/.python
 	@echo "Installing what is needed to run into $(VENV) ..."
-	@$(BIN)/python $(LOCKED) $< -e .
+	@$(BIN)/python $(LOCKED) $< -e '.[standalone,editable]'
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "Installing what is needed to develop into $(VENV) ..."
-	@$(BIN)/python $(LOCKED) $< -e '.[dev]'
+	@$(BIN)/python $(LOCKED) $< -e '.[dev,standalone,editable]'
 	@touch $@
 
 run: $(VENV)/.run ## serve on :8000, bring one ingestion to its end, stay up
@@ -80,11 +80,15 @@ migrations: $(VENV)/.dev ## models and migrations agree, on a database of its ow
 
 audit: $(VENV)/.dev ## known advisories against what is pinned; asks pypi.org
 	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements-standalone.lock
 	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements-dev.lock
 
+LOCK := uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11
+WITH_ALL := --extra standalone --extra editable
 lock: $(VENV)/.dev ## refresh the pinned versions
-	@$(BIN)/python -m uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 setup.cfg -o requirements.lock
-	@$(BIN)/python -m uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 --extra dev -c requirements.lock setup.cfg -o requirements-dev.lock
+	@$(BIN)/python -m $(LOCK) setup.cfg -o requirements.lock
+	@$(BIN)/python -m $(LOCK) $(WITH_ALL) -c requirements.lock setup.cfg -o requirements-standalone.lock
+	@$(BIN)/python -m $(LOCK) $(WITH_ALL) --extra dev -c requirements-standalone.lock setup.cfg -o requirements-dev.lock
 
 clean: ## remove .venv, caches and local data
 	rm -rf $(VENV) $(VENV)-bench $(VENV)-s3 .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var

@@ -12,9 +12,8 @@ import os
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from service.db.engine import asyncpg_url
+from service.db.engine import create_engine
 from service.db.tables import metadata
 
 MIGRATION_LOCK = 0x61725869_76496E67  # any constant of our own: "arXivIng" in ASCII
@@ -42,7 +41,7 @@ def run_migrations(connection: Connection) -> None:
 
 async def run_from_environment() -> None:
     """Migrate the database of DATABASE_URL (the `alembic` command)."""
-    engine = create_async_engine(asyncpg_url(os.environ["DATABASE_URL"]))
+    engine = create_engine(os.environ["DATABASE_URL"], name="alembic", pool_size=1)
     async with engine.connect() as connection:
         await connection.run_sync(run_migrations)
     await engine.dispose()

@@ -17,6 +17,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
 
+from service.api.expectations import HAS_UNKNOWN_EXPECTATION
 from service.api.handlers.jobs import FAILED, uuid_of
 from service.api.handlers.metrics import STARTED, Metrics
 from service.api.job_status import STATUS_HEADERS, JobStatusReader, RenderedStatus
@@ -63,7 +64,9 @@ class FastPath:
     def _is_for(self, request: web.Request) -> bool:
         """Whether this is a plain look by an active caller whose token is known."""
         headers = request.headers
-        if not is_simple_get(request) or any(name in headers for name in _UNUSUAL):
+        if HAS_UNKNOWN_EXPECTATION in request or not is_simple_get(request):
+            return False
+        if any(name in headers for name in _UNUSUAL):
             return False
         tokens = headers.getall(hdrs.AUTHORIZATION, ())
         grant = self.tokens.cached(tokens[0]) if len(tokens) == 1 else None

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, validate
 
+from service.api.root_path import public_path
 from service.api.schemas.fields import Keywords, QueryInteger, said
 from service.domain.papers import clean_text
 
@@ -129,4 +130,4 @@ def next_link(request: web.Request, cursor: str, **more: str) -> dict[str, str]:
     All other parameters are those of `request`, but for `more`.
     """
     url = request.rel_url.update_query(cursor=cursor, **more)
-    return {"Link": f'<{url}>; rel="next"'}
+    return {"Link": f'<{public_path(request.app, url)}>; rel="next"'}

@@ -57,3 +57,10 @@ def guard_pages(response: web.StreamResponse) -> None:
     if response.headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html"):
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
+
+
+def add_vary(response: web.StreamResponse, name: str) -> None:
+    """Say that the request header `name` decides the form of the response."""
+    known = response.headers.get(hdrs.VARY, "")
+    if name.lower() not in known.lower():
+        response.headers[hdrs.VARY] = f"{known}, {name}" if known else name

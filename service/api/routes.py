@@ -27,7 +27,7 @@ PROBLEMS = "/problems/"
 PUBLIC_PATHS = frozenset(
     {
         *("/healthz", "/readyz", "/metrics"),
-        "/openapi.json",
+        *("/", "/openapi.json"),
         *(file.path for file in STATIC_FILES),
     }
 )
@@ -75,5 +75,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
     app.router.add_get("/openapi.json", docs.show_description)
     app.router.add_get(f"{PROBLEMS}{{code:[^/]+}}", problem_pages.show_problem)
+    app.router.add_get("/", docs.lead_to_docs)
     for path, handler in static_routes():
         app.router.add_get(path, handler)

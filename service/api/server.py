@@ -21,6 +21,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
+from service.api.expectations import without_unknown_expectation
 from service.api.middlewares.errors import RETRY_AFTER_SECONDS, problem, problem_body
 from service.api.request_context import X_REQUEST_ID, new_request_id
 from service.api.root_path import ROOT_PATH, without_root_path
@@ -106,7 +107,7 @@ class Runner(web.AppRunner):
         if (entrance := self.app.get(FIRST_HANDLER)) is not None:
             handler = entrance.before(handler)
         root = self.app.get(ROOT_PATH, "")
-        make = without_root_path(plain.request_factory, root)
+        make = without_unknown_expectation(without_root_path(plain.request_factory, root))
         server = _Server(handler, request_factory=make, **options)
         server.limits, server.root_path = self._limits, root
         return server
@@ -208,7 +209,7 @@ class _Protocol(RequestHandler):
         if status == 401:
             headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
         code, detail = _CODES.get(status, ("malformed_request", UNREADABLE))
-        root = cast(_Server, self._manager).root_path
+        root = getattr(self._manager, "root_path", "")  # none once the connection is lost
         response = problem(request, code, detail, headers=headers, root=root)
         response.force_close()
         return response

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import ClientConnectionError, hdrs, web
 
+from service.api.middlewares.compression import compress_stream
 from service.domain.errors import NotFound, TransientError
 
+COMPRESSED = frozenset({"application/x-ndjson", "text/csv", "application/x-bibtex", "text/plain"})
 PIECE_BYTES = 64 * 1024  # what aiohttp itself lets pile up before it waits
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +47,8 @@ async def send(
     streams = request.app[STREAMS]
     async with aclosing(pieces):
         first = await anext(pieces, b"")
+        if response.content_type in COMPRESSED:
+            compress_stream(request, response)
         await response.prepare(request)
         if request.method == hdrs.METH_HEAD:
             return response

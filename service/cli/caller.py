@@ -3,20 +3,19 @@
 Not over HTTP, so that it works while the service is down, and needs no token.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
-from sqlalchemy.exc import ProgrammingError
 
-from service.api.job_status import to_iso8601
-from service.auth.tokens import MAX_SUBJECT_LENGTH
-from service.cli.database import database_url
 from service.cli.output import print_json, print_table
 from service.cli.settings import load_settings
-from service.db.callers import CallerStore
-from service.process.resources import database_of
+
+if TYPE_CHECKING:
+    from service.db.callers import CallerStore
 
 DEADLINE_SECONDS = 10.0
 
@@ -29,6 +28,8 @@ def caller() -> None:
 
 
 def _subject(_: click.Context, __: click.Parameter, value: str) -> str:
+    from service.auth.tokens import MAX_SUBJECT_LENGTH
+
     if not 0 < len(value) <= MAX_SUBJECT_LENGTH or not value.isprintable():
         raise click.BadParameter(f"must be 1 to {MAX_SUBJECT_LENGTH} printable characters")
     return value
@@ -55,6 +56,8 @@ def unblock(*, sub: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="An array of objects.")
 def list_callers(*, as_json: bool) -> None:
     """List every caller that is or was blocked."""
+    from service.api.job_status import to_iso8601
+
     rows = _run(lambda store: store.list_all())
     if as_json:
         print_json(
@@ -79,6 +82,12 @@ def list_callers(*, as_json: bool) -> None:
 
 
 def _run(action: Callable[[CallerStore], Awaitable[_Result]]) -> _Result:
+    from sqlalchemy.exc import ProgrammingError
+
+    from service.cli.database import database_url
+    from service.db.callers import CallerStore
+    from service.process.resources import database_of
+
     async def run(url: str) -> _Result:
         name = "caller"
         async with (

@@ -3,8 +3,6 @@
 import json
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from service.cli.settings import load_settings
 
@@ -13,6 +11,9 @@ from service.cli.settings import load_settings
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def config(*, as_json: bool) -> None:
     """Print the settings in force, secrets masked."""
+    from rich.console import Console
+    from rich.table import Table
+
     shown = load_settings(quiet=True).masked()
     if as_json:
         click.echo(json.dumps(shown))

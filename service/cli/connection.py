@@ -1,20 +1,22 @@
 """How a command reaches the service: which URL, which token, what an error becomes."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
-from arxiv_ingestion_client import ClientError, IngestionClient
 
-from service.auth.tokens import issue
 from service.cli.output import safe
 from service.cli.settings import TOKEN_VARIABLE, load_settings
-from service.config.settings import Settings, SettingsError
-from service.devtools.development_secret import signing_keys
-from service.process.build_api import token_rules
+
+if TYPE_CHECKING:
+    from arxiv_ingestion_client import ClientError, IngestionClient
+
+    from service.config.settings import Settings
 
 SUBJECT = "cli"
 TOKEN_LIFETIME_SECONDS = 86_400  # a watch may last as long; JWT_MAX_LIFETIME_SECONDS cuts it
@@ -65,6 +67,8 @@ def client_for(
 
     One that is patient says so when the service does not answer.
     """
+    from arxiv_ingestion_client import IngestionClient
+
     settings = load_settings(quiet=True)
 
     def tell(error: ClientError, times: int) -> None:
@@ -92,6 +96,11 @@ def base_url(settings: Settings) -> str:
 
 def make_token(settings: Settings, subject: str = SUBJECT) -> str:
     """A token signed with the secret of this environment; a usage error where there is none."""
+    from service.auth.tokens import issue
+    from service.config.settings import SettingsError
+    from service.devtools.development_secret import signing_keys
+    from service.process.build_api import token_rules
+
     missing = f"no token: give --token or set {TOKEN_VARIABLE}"
     for name in ("JWT_PUBLIC_KEY", "JWT_JWKS_URL"):
         if settings.masked()[name] is not None:

@@ -1,19 +1,29 @@
 """The database of a command: the one at DATABASE_URL, else an embedded PostgreSQL."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from service.config.settings import Settings
+from service.devtools.standalone import POSTGRES, require
+
+if TYPE_CHECKING:
+    from service.config.settings import Settings
 
 
 @contextmanager
 def database_url(settings: Settings) -> Iterator[str]:
-    """Where the database is; an embedded one runs until the end of the block."""
+    """Where the database is; an embedded one runs until the end of the block.
+
+    Raises NotInstalled where there is neither.
+    """
     if settings.database_url is not None:
         yield settings.database_url
         return
-    from service.devtools.embedded_postgres import EmbeddedPostgres  # noqa: PLC0415 - an extra
+    from service.devtools.embedded_postgres import EmbeddedPostgres
 
+    require(POSTGRES)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     postgres = EmbeddedPostgres.under(settings.data_dir)
     postgres.start()

@@ -4,19 +4,23 @@ Only what the options say is put into the request; what they may be, and what
 holds where they say nothing, is the service's to decide.
 """
 
+from __future__ import annotations
+
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
-from arxiv_ingestion_client import MAX_WAIT, IngestionClient, JobReport, ProblemError
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.job import watch_to_end
 from service.cli.output import print_json, safe
 from service.domain.jobs import Priority
+
+if TYPE_CHECKING:
+    from arxiv_ingestion_client import IngestionClient, JobReport, ProblemError
 
 # option → where its value goes in the request
 SEARCH_FIELDS = {
@@ -90,6 +94,8 @@ def ingest(
     Options given beside --request replace its fields. Ctrl-C ends the watching
     and leaves the job running.
     """
+    from arxiv_ingestion_client import MAX_WAIT
+
     request = build_request(read_request(file), options)
     client = client_for(url, token, patience=MAX_WAIT)
     job = _submit(client, request, idempotency_key or str(uuid.uuid4()))
@@ -129,6 +135,8 @@ def read_request(file: IO[str] | None) -> Mapping[str, Any]:
 
 def _submit(client: IngestionClient, request: Mapping[str, Any], key: str) -> JobReport:
     """The recorded job; a usage error when the service finds the request wrong."""
+    from arxiv_ingestion_client import ProblemError
+
     try:
         return connection.run(client, lambda c: c.submit(request, idempotency_key=key))
     except ProblemError as err:

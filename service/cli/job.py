@@ -1,17 +1,21 @@
 """`job`: list, show, watch, cancel and retry jobs of a running service."""
 
+from __future__ import annotations
+
 import sys
 import uuid
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
-from arxiv_ingestion_client import MAX_WAIT, JobReport
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.output import facts_of, out_of, print_facts, print_json, print_table, safe
-from service.cli.watching import display_for, watch
 from service.domain.jobs import ACTIVE_STATUSES, JobStatus
+
+if TYPE_CHECKING:
+    from arxiv_ingestion_client import JobReport
 
 FAILURE = 1
 SHOWN_ERRORS = 10
@@ -97,6 +101,8 @@ def watch_to_end(url: str | None, token: str | None, job_id: str, *, as_json: bo
     Ctrl-C ends the watching, not the job. So does a service that does not answer
     for minutes.
     """
+    from service.cli.watching import display_for, watch
+
     client = client_for(url, token, patience=connection.WATCH_PATIENCE)
     display = display_for(quiet=as_json)
     try:
@@ -146,6 +152,8 @@ def retry(
     as_json: bool,
 ) -> None:
     """Bring in what final JOB_ID did not, as a new job; prints the new job's id."""
+    from arxiv_ingestion_client import MAX_WAIT
+
     key = idempotency_key or str(uuid.uuid4())
     client = client_for(url, token, patience=MAX_WAIT)
     new = connection.run(client, lambda opened: opened.retry(job_id, idempotency_key=key))

@@ -4,17 +4,12 @@ import sys
 from importlib import import_module
 
 import click
-from arxiv_ingestion_client import ClientError, ProblemError
 from click.exceptions import NoArgsIsHelpError
 
 from service import __version__
 from service.cli.output import safe
-from service.config.settings import SettingsError
-from service.devtools.embedded_postgres import EmbeddedPostgresError
-from service.domain.errors import ServiceError
 
 USAGE_ERROR = 2  # also: a setting is wrong
-FAILURE = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -64,10 +59,6 @@ def main() -> None:
     """Run the command line; an error becomes one line on standard error and an exit code."""
     try:
         code = cli.main(prog_name="arxiv-ingestion", standalone_mode=False)
-    except SettingsError as err:
-        for name, text in sorted(err.problems.items()):
-            _say(f"{name} {text}" if _is_sentence(text) else f"{name}: {text}")
-        sys.exit(USAGE_ERROR)
     except NoArgsIsHelpError as err:
         err.show()
         sys.exit(USAGE_ERROR)
@@ -77,21 +68,15 @@ def main() -> None:
     except click.Abort:
         _say("interrupted")
         sys.exit(INTERRUPTED)
-    except ProblemError as err:
-        _say(explain_problem(err))
-        sys.exit(FAILURE)
-    except (ServiceError, ClientError, EmbeddedPostgresError) as err:
-        _say(str(err))
-        sys.exit(FAILURE)
+    except Exception as err:
+        from service.cli import failures
+
+        if (failure := failures.explained(err)) is None:
+            raise
+        for text in failure.lines:
+            _say(text)
+        sys.exit(failure.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def explain_problem(problem: ProblemError) -> str:
-    """What the service said, with what to do where that is known."""
-    if problem.status == 401:
-        return f"{problem} (the service does not accept this token)"
-    fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in problem.errors.items())
-    return f"{problem} ({fields})" if fields else str(problem)
 
 
 def _say(text: str) -> None:
@@ -102,7 +87,3 @@ def _hint(err: click.ClickException) -> str:
     if isinstance(err, click.UsageError) and err.ctx is not None:
         return f" (see {err.ctx.command_path} --help)"
     return ""
-
-
-def _is_sentence(text: str) -> bool:
-    return text.startswith(("must", "is "))

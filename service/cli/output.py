@@ -4,17 +4,19 @@ On a terminal there is colour; anywhere else plain text, without a control
 character even when a title or an error brings one.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
-from arxiv_ingestion_client import JobReport
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from arxiv_ingestion_client import JobReport
+    from rich.console import Console
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PLAIN_WIDTH = 200  # columns where there is no terminal to fit into
@@ -22,6 +24,8 @@ PLAIN_WIDTH = 200  # columns where there is no terminal to fit into
 
 def console(file: TextIO | None = None) -> Console:
     """A console on `file` (default: standard output), plain unless that is a terminal."""
+    from rich.console import Console
+
     file = file or sys.stdout
     if file.isatty():
         return Console(file=file, highlight=False, markup=False, emoji=False)
@@ -48,6 +52,9 @@ def print_json(document: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table; None is shown as nothing."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text("" if value is None else safe(value)) for value in row))
@@ -56,6 +63,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 def print_facts(facts: Mapping[str, object], *, to: Console | None = None) -> None:
     """Names and values, one pair a line; None is shown as a dash."""
+    from rich.text import Text
+
     to, width = to or console(), max(map(len, facts), default=0)
     for name, value in facts.items():
         shown = "-" if value is None else safe(value)

@@ -13,6 +13,7 @@ from service.devtools.stand_in.corpus import MAX_PAPERS
 from service.devtools.stand_in.faults import KINDS, BadFault, RateFault
 from service.devtools.stand_in.oai import IDENTIFIERS, RECORDS
 from service.devtools.stand_in.traps import GROUP, TRAPS, BadTrap, Setting
+from service.devtools.standalone import PDF_WRITER, require
 
 
 class FaultType(click.ParamType[RateFault]):
@@ -123,7 +124,8 @@ def replica(*, as_json: bool, snapshot: Path | None, **options: Any) -> None:  #
 
     With faults and traps on demand. Ends with exit code 0 on SIGTERM or Ctrl-C.
     """
-    from service.devtools.stand_in import command  # noqa: PLC0415 - not needed for help
+    require(PDF_WRITER)
+    from service.devtools.stand_in import command  # not needed for help
 
     try:
         if snapshot is not None:

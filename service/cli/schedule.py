@@ -1,15 +1,19 @@
 """`schedule`: recurring harvests of a running service."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
-from arxiv_ingestion_client import IngestionClient, ProblemError
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.ingest import build_request, explain, read_request, request_options
 from service.cli.output import print_facts, print_json, print_table, safe
+
+if TYPE_CHECKING:
+    from arxiv_ingestion_client import IngestionClient
 
 _SHOWN = ("schedule_id", "name", "cron", "paused", "next_run_at", "last_run_at", "last_job_id")
 
@@ -41,6 +45,8 @@ def add(
 
     The request is given as for `ingest`.
     """
+    from arxiv_ingestion_client import ProblemError
+
     request = build_request(read_request(file), options)
     client = client_for(url, token)
     try:
@@ -60,6 +66,8 @@ def add(
 @click.option("--json", "as_json", is_flag=True, help="An array of JSON objects.")
 def list_schedules(*, url: str | None, token: str | None, as_json: bool) -> None:
     """List the schedules, by name."""
+    from arxiv_ingestion_client import IngestionClient
+
     found = connection.run(client_for(url, token), IngestionClient.schedules)
     if as_json:
         print_json(found)

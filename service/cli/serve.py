@@ -2,11 +2,7 @@
 
 import click
 
-from service.cli.database import database_url
 from service.cli.settings import load_settings
-from service.config.settings import SettingsError
-from service.devtools.development_secret import signing_keys
-from service.process import lifecycle
 
 
 @click.command()
@@ -14,6 +10,11 @@ from service.process import lifecycle
 @click.option("--sibling", is_flag=True, hidden=True, help="Share the port of another process.")
 def serve(*, with_worker: bool, sibling: bool) -> None:
     """Serve the API, and run tasks in the same process."""
+    from service.cli.database import database_url
+    from service.config.settings import SettingsError
+    from service.devtools.development_secret import signing_keys
+    from service.process import lifecycle
+
     settings = load_settings()
     if settings.api_processes > 1 and settings.port == 0:
         raise SettingsError({"PORT": "must not be 0 when API_PROCESSES is more than 1"})
@@ -27,6 +28,9 @@ def serve(*, with_worker: bool, sibling: bool) -> None:
 @click.command()
 def worker() -> None:
     """Run tasks, without an API."""
+    from service.cli.database import database_url
+    from service.process import lifecycle
+
     settings = load_settings()
     role = lifecycle.Role(api=False, worker=True)
     lifecycle.run(settings, role, database=database_url(settings))

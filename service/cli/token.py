@@ -1,17 +1,18 @@
 """`token`: a token for a caller, signed with the secret of this environment, or a key given."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import jwt
 
-from service.auth.keys import HMAC_ALGORITHMS, Key
-from service.auth.tokens import issue
 from service.cli.settings import load_settings
-from service.config.settings import Settings
-from service.devtools.development_secret import signing_keys
-from service.process.build_api import token_rules
+
+if TYPE_CHECKING:
+    from service.auth.keys import Key
+    from service.config.settings import Settings
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -33,6 +34,13 @@ def token(
     as_json: bool,
 ) -> None:
     """Print a token for a caller, signed with JWT_SECRET or --private-key."""
+    import jwt
+
+    from service.auth.keys import Key
+    from service.auth.tokens import issue
+    from service.devtools.development_secret import signing_keys
+    from service.process.build_api import token_rules
+
     settings = load_settings(quiet=True)
     if ttl > settings.jwt_max_lifetime_seconds:
         raise click.UsageError("--ttl is longer than JWT_MAX_LIFETIME_SECONDS")
@@ -48,6 +56,8 @@ def token(
 
 def _check_kind(settings: Settings, key: Key | None, kid: str | None) -> None:
     """A usage error unless the key is of the kind that the algorithm signs with."""
+    from service.auth.keys import HMAC_ALGORITHMS
+
     is_asymmetric = settings.jwt_algorithm not in HMAC_ALGORITHMS
     if key is None and is_asymmetric:
         given = "JWT_JWKS_URL" if settings.jwt_jwks_url else "JWT_PUBLIC_KEY"

@@ -37,6 +37,9 @@ SHOWN_AS: Mapping[str, Callable[[str], str]] = {  # what hides secrets
     "DATABASE_URL": urls.shown_postgres,
 }
 OWN_PREFIXES = ("ARXIV_", "JWT_")
+FILE_SUFFIX = "_FILE"  # NAME_FILE=/path: the value of NAME stands in that file
+MAX_SECRET_BYTES = 65_536
+SECRETS = ("DATABASE_URL", "JWT_SECRET", "JWT_OTHER_SECRETS", "JWT_PUBLIC_KEY")
 
 
 class SettingsError(Exception):
@@ -58,8 +61,10 @@ class Settings:
     data_dir: Path
     storage_url: str | None
     s3_endpoint_url: str | None
+    s3_checksum: str
     host: str
     port: int
+    root_path: str
     api_processes: int
     jwt_secret: str | None
     jwt_public_key: str | None
@@ -100,6 +105,7 @@ class Settings:
         """Read and check all variables; raises SettingsError naming every wrong one."""
         # An empty variable counts as unset, but an empty secret is a mistake worth stopping for.
         known = {name: value for name, value in environ.items() if value or name == "JWT_SECRET"}
+        known |= secret_files(known)
         try:
             settings: Self = SettingsSchema().load(known)
         except ValidationError as err:
@@ -149,9 +155,30 @@ def _first_messages(err: ValidationError) -> dict[str, str]:
     return {name: str(texts[0]) for name, texts in messages.items()}
 
 
+def secret_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that are given as files; raises SettingsError naming the variable."""
+    found, problems = {}, {}
+    for name in SECRETS:
+        variable = f"{name}{FILE_SUFFIX}"
+        if variable not in environ:
+            continue
+        if name in environ:
+            problems[variable] = f"must not be set together with {name}"
+            continue
+        try:
+            with Path(environ[variable]).open(encoding="utf-8") as file:
+                found[name] = file.read(MAX_SECRET_BYTES).rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            problems[variable] = "is not a readable text file"
+    if problems:
+        raise SettingsError(problems)
+    return found
+
+
 def unknown_names(environ: Mapping[str, str] = os.environ) -> dict[str, str | None]:
     """Variables that look like ours and are not: name → the likely meant one, or None."""
     known = list(SettingsSchema().fields)
+    known += [f"{name}{FILE_SUFFIX}" for name in SECRETS]
     strangers = [n for n in environ if n.startswith(OWN_PREFIXES) and n not in known]
     return {n: next(iter(difflib.get_close_matches(n, known, n=1)), None) for n in strangers}
 
@@ -176,8 +203,10 @@ class SettingsSchema(Schema):
     DATA_DIR = fields.String(load_default="./var")
     STORAGE_URL = fields.String(load_default=None, validate=urls.storage_url)
     S3_ENDPOINT_URL = fields.String(load_default=None, validate=urls.http_url)
+    S3_CHECKSUM = fields.String(load_default="sha256", validate=validate.OneOf(("sha256", "none")))
     HOST = fields.String(load_default="127.0.0.1")
     PORT = fields.Integer(load_default=8000, validate=_at_least(0, 65535))
+    ROOT_PATH = fields.String(load_default="", validate=urls.root_path)
     API_PROCESSES = fields.Integer(load_default=1, validate=_at_least(1, 64))
     JWT_SECRET = fields.String(load_default=None)
     JWT_PUBLIC_KEY = fields.String(load_default=None)

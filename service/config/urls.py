@@ -8,8 +8,6 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from marshmallow import ValidationError
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # the naming rules of S3
 NO_URL = "must be an http:// or https:// URL"
@@ -40,8 +38,12 @@ def http_url(text: str) -> None:
 
 def postgres_url(text: str) -> None:
     """A database."""
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - takes long, and few commands need it
+
+    from service.db.addresses import read_url  # noqa: PLC0415
+
     try:
-        url = make_url(text)
+        url = read_url(text)
     except (ArgumentError, ValueError):  # no URL, or a port that is none
         raise ValidationError("must be a postgresql:// URL") from None
     if url.drivername not in POSTGRES or not 0 <= (url.port or 0) <= MAX_PORT:
@@ -54,12 +56,14 @@ def shown_postgres(text: str) -> str:
     It is taken apart as it is for connecting, and that is not how others do it: a password
     may hold `/`, `?` and `#`.
     """
-    url = make_url(text)
+    from service.db.addresses import read_url, written  # noqa: PLC0415 - as above
+
+    url = read_url(text)
     has_user = url.username is not None or url.password is not None
     if text.count("@") != has_user:  # one that stands for itself may end a password, or not
         return MASK
     secret = [name for name in url.query if any(word in name.lower() for word in _SECRET)]
-    return url.difference_update_query(secret).render_as_string(hide_password=True)
+    return written(url.difference_update_query(secret), hide_password=True)
 
 
 def storage_url(text: str) -> None:
@@ -92,3 +96,9 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def root_path(text: str) -> None:
+    """A path prefix such as `/arxiv`: segments of safe characters, no slash at the end."""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text):
+        raise ValidationError("must be a path such as /arxiv, without a slash at its end")

@@ -13,13 +13,14 @@ from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import URL, make_url
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from service.db.addresses import OF_SQLALCHEMY, asyncpg_url, libpq_url
 from service.db.pgbouncer import expect_pooler, is_pooled
-from service.domain.errors import DatabaseUnavailable
+from service.domain.errors import DatabaseUnavailable, TransactionConflict
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -46,29 +47,8 @@ _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
 
 READ_ONLY = "25006"
+CONFLICTS = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing was changed
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
-
-
-def asyncpg_url(url: str) -> URL:
-    """`url` as SQLAlchemy wants it for asyncpg; libpq's `sslmode` becomes asyncpg's `ssl`."""
-    parsed = make_url(url).set(drivername="postgresql+asyncpg")
-    if "sslmode" in parsed.query:
-        mode = parsed.query["sslmode"]
-        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    return parsed
-
-
-def libpq_url(url: str | URL) -> str:
-    """`url` as libpq, psql and asyncpg itself want it: without SQLAlchemy's driver name."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def without_password(url: str) -> tuple[str, str | None]:
-    """`url` as libpq wants it, but for its password; and that, None if there is none."""
-    parsed = make_url(url)
-    known = parsed.query.get("password", parsed.password)
-    bare = parsed._replace(password=None).difference_update_query(["password"])
-    return libpq_url(bare), known if known is None or isinstance(known, str) else known[-1]
 
 
 def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
@@ -95,8 +75,21 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
             "server_settings": settings,
         },
     )
+    _connect_as_libpq_would(engine)
     expect_pooler(engine, settings)
     return engine
+
+
+def _connect_as_libpq_would(engine: AsyncEngine) -> None:
+    """Let asyncpg read the URL: SQLAlchemy would hand it parameters that it does not take."""
+    dsn = libpq_url(engine.url)
+    ours = {"timeout", "command_timeout", "server_settings", *OF_SQLALCHEMY}
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def connect(_: object, __: object, ___: object, parameters: dict[str, Any]) -> None:
+        for name in parameters.keys() - ours:
+            del parameters[name]
+        parameters["dsn"] = dsn
 
 
 def is_transient(error: BaseException) -> bool:
@@ -171,11 +164,7 @@ class Database:
     @property
     def dsn(self) -> str:
         """For a connection apart from the pool, as asyncpg itself wants it."""
-        url = self.engine.url
-        if "ssl" in url.query:
-            mode = url.query["ssl"]
-            url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
-        return libpq_url(url)
+        return libpq_url(self.engine.url)
 
     @asynccontextmanager
     async def transaction(self, *, within: float | None = None) -> AsyncIterator[AsyncConnection]:
@@ -236,6 +225,8 @@ class Database:
                             await conn.invalidate()
                         raise
         except FAILURES as err:
+            if _state(err) in CONFLICTS:
+                raise TransactionConflict("the database is not available") from err
             if is_transient(err) or is_behind(err):
                 raise DatabaseUnavailable("the database is not available") from err
             raise

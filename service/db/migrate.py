@@ -11,13 +11,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-SCRIPTS = Path(__file__).parents[2] / "migrations"
+_INSTALLED = Path(__file__).parents[1] / "_migrations"  # where a wheel puts them
+SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "migrations"
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration without its ini file, on `connection` if one is given."""
     config = Config()
-    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))  # of an ini file
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

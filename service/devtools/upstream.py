@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from service.devtools.children import running
+from service.devtools.standalone import PDF_WRITER, require
 
 URL_VARIABLES = ("ARXIV_API_URL", "ARXIV_OAI_URL", "ARXIV_PDF_URL")
 ARXIV_ROOT = "https://export.arxiv.org/"  # a page, not the query API: asking costs no pace
@@ -37,6 +38,7 @@ async def chosen(*, stand_in: bool, logs: Path) -> AsyncIterator[Upstream]:
     if reason is None:
         yield Upstream("It asks arXiv itself, which can be reached, at the pace that arXiv allows.")
         return
+    require(PDF_WRITER)
     async with _stand_in(reason, logs) as upstream:
         yield upstream
 

@@ -20,10 +20,11 @@ ServiceError
 │   ├── UpstreamFaulty      an answer was broken or missing
 │   ├── NotPdf              a page came in place of the PDF
 │   ├── ExtractorCrashed    the process that read the PDF died
-│   ├── DatabaseUnavailable        PostgreSQL cannot be asked now
+│   ├── DatabaseUnavailable PostgreSQL cannot be asked now
+│   │   └── TransactionConflict  a deadlock or serialization failure
 │   ├── Overloaded          we have enough to do   → 503, says when to come again
-│   ├── StorageUnavailable         files cannot be written now
-│   └── KeysUnavailable            tokens cannot be judged now
+│   ├── StorageUnavailable  files cannot be written now
+│   └── KeysUnavailable     tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
     ├── UpstreamUnavailable arXiv stayed away for the whole budget
@@ -220,6 +221,10 @@ class DatabaseUnavailable(TransientError):
     """PostgreSQL cannot be reached or does not answer in time."""
 
     code = "database_unavailable"
+
+
+class TransactionConflict(DatabaseUnavailable):
+    """A transaction lost against another one, and changed nothing: it may be run again."""
 
 
 class Overloaded(TransientError):

@@ -65,12 +65,13 @@ PROBE_EVERY = timedelta(seconds=10)
 PROBE = ".probe"
 
 
-def bucket_of(name: str, *, prefix: str, endpoint: str | None) -> Bucket:
+def bucket_of(name: str, *, prefix: str, endpoint: str | None, checksum: str = "sha256") -> Bucket:
     """A bucket, with credentials and region from the AWS variables of the environment.
 
     `endpoint`: URL of a server that is not Amazon's; http only if it says so.
+    `checksum`: `sha256`, or `none` for a server that refuses the headers of checksums.
     """
-    config: S3Config = {"checksum_algorithm": "SHA256"}
+    config: S3Config = {} if checksum == "none" else {"checksum_algorithm": "SHA256"}
     if endpoint is not None:
         config["endpoint"] = endpoint
     return Bucket(

@@ -17,11 +17,14 @@ from service.api.handlers.stats import STATS, Stats
 from service.api.job_status import JOB_STATUS_READER, JobStatusReader
 from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
 from service.api.middlewares.auth import authentication
+from service.api.middlewares.compression import compression
+from service.api.middlewares.conflict_retry import retry_conflicts
 from service.api.middlewares.errors import problems
 from service.api.middlewares.rate_limit import Bounds, RateLimits
 from service.api.request_body import BODY_SECONDS, MAX_BODY_BYTES
 from service.api.request_context import request_context
 from service.api.response_headers import ResponseHeaders
+from service.api.root_path import ROOT_PATH
 from service.api.routes import add_routes, is_public, status_route
 from service.api.server import FIRST_HANDLER
 from service.api.shutdown_delay import SHUTDOWN_DELAY, ShutdownDelay
@@ -34,6 +37,7 @@ from service.db.engine import Database
 from service.files.store import PdfStore
 from service.jobs.quotas import Quotas
 from service.process.background import beside
+from service.process.logging import lines_dropped
 from service.process.loop_lag import LoopLag
 
 LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
@@ -78,21 +82,24 @@ def build_api(
     bounds: Bounds | None = None,
     *,
     wait_limits: WatchLimits | None = None,
+    root_path: str = "",
 ) -> web.Application:
     """The HTTP application; its background work starts and ends with it.
 
-    `wait_limits`: bounds on those who wait for changes, if not the usual ones.
+    `wait_limits`: bounds on those who wait for changes, if not the usual ones. `root_path`:
+    the path prefix that a proxy puts in front, without a slash at its end.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
     published = KeySet(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
-    tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures)
+    tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures, lines_dropped)
     rates = RateLimits(bounds, is_stuck=lambda: lag.is_stuck)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
             request_context,
             metrics.measure,
+            compression,
             problems,
             authentication(
                 tokens,
@@ -100,8 +107,10 @@ def build_api(
                 require_active=callers.require_active,
                 admit=rates.admit,
             ),
+            retry_conflicts,
         ],
     )
+    app[ROOT_PATH] = root_path
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)

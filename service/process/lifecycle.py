@@ -164,7 +164,13 @@ async def _listening(
         url, name="api", deadline_seconds=API_DEADLINE_SECONDS, pool_size=10
     ) as database:
         rules = token_rules(settings, keys)
-        app = build_api(rules, database, pdf_store(settings), bounds(settings))
+        app = build_api(
+            rules,
+            database,
+            pdf_store(settings),
+            bounds(settings),
+            root_path=settings.root_path,
+        )
         runner = Runner(
             app,
             ConnectionLimits(most=affordable(settings.max_connections)),

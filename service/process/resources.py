@@ -13,7 +13,9 @@ def pdf_store(settings: Settings) -> PdfStore:
     """The storage of the PDFs."""
     if settings.bucket is not None:
         name, prefix = settings.bucket
-        bucket = bucket_of(name, prefix=prefix, endpoint=settings.s3_endpoint_url)
+        bucket = bucket_of(
+            name, prefix=prefix, endpoint=settings.s3_endpoint_url, checksum=settings.s3_checksum
+        )
         return S3Store(bucket, settings.storage_root, max_bytes=settings.max_pdf_bytes)
     return LocalStore(settings.storage_root, max_bytes=settings.max_pdf_bytes)
 

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from service.api.handlers.health import READINESS
 from service.auth.blocklist import Blocklist
 from service.db import migrate
-from service.db.engine import Database, asyncpg_url, create_engine
+from service.db.addresses import asyncpg_url
+from service.db.engine import Database, create_engine
 from service.domain.errors import DatabaseUnavailable
 from service.files.store import LocalStore
 

@@ -21,7 +21,7 @@ def processes_of(data_dir):
     found = []
     for process in psutil.process_iter():
         try:
-            told = [*process.cmdline(), process.environ().get("DATA_DIR", "")]
+            told = [*process.cmdline(), process.environ().get("DATA_DIR", ""), process.cwd()]
         except psutil.Error:
             continue
         if process.pid != os.getpid() and any(str(data_dir) in one for one in told):

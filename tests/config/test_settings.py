@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.config.settings import Settings, SettingsSchema, unknown_names
+from service.config.settings import Settings, SettingsError, SettingsSchema, unknown_names
 from tests.environ import RSA_PEM, SECRET, STAND_IN, problems, settings
 
 
@@ -60,6 +60,8 @@ GOOD = {
     "JOB_RETENTION_DAYS": "30",
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "console",
+    "ROOT_PATH": "/arxiv",
+    "S3_CHECKSUM": "none",
 }
 
 
@@ -205,3 +207,31 @@ def test_the_environment_is_read_when_asked_and_not_at_import(monkeypatch):
     monkeypatch.setitem(os.environ, "PORT", "8123")
 
     assert Settings.from_environ().port == 8123
+
+
+def test_a_secret_may_come_from_a_file(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("s" * 40 + "\n")
+
+    assert Settings.from_environ({"JWT_SECRET_FILE": str(file)}).jwt_secret == "s" * 40
+
+
+@pytest.mark.parametrize("other", [{}, {"JWT_SECRET": "x" * 40}])
+def test_a_file_that_is_none_or_one_too_many_is_named(tmp_path, other):
+    file = tmp_path / "secret"
+    if other:
+        file.write_text("s" * 40)
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"JWT_SECRET_FILE": str(file), **other})
+
+    assert list(caught.value.problems) == ["JWT_SECRET_FILE"]
+    assert str(file) not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["arx", "/", "/arx/", "/a b", "//a", "/a?b", "/ä"])
+def test_a_path_prefix_that_is_none_is_refused(path):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"ROOT_PATH": path})
+
+    assert list(caught.value.problems) == ["ROOT_PATH"]

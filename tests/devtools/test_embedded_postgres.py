@@ -10,7 +10,8 @@ import sys
 import asyncpg
 import pytest
 
-from service.devtools.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from service.devtools.embedded_postgres import EmbeddedPostgres
+from service.devtools.postgres_programs import EmbeddedPostgresError
 
 USER = """
 import sys

@@ -110,9 +110,18 @@ def test_every_image_has_a_tag_that_is_not_latest(compose, dockerfile):
 def test_the_image_is_tagged_with_the_version_of_the_service(compose):
     from service import __version__
 
-    images = {s["image"] for n, s in compose["services"].items() if n != "postgres"}
+    images = {n: s["image"] for n, s in compose["services"].items() if n != "postgres"}
 
-    assert images == {f"arxiv-ingestion:{__version__}"}
+    assert images.pop("stand-in") == f"arxiv-ingestion-standalone:{__version__}"
+    assert set(images.values()) == {f"arxiv-ingestion:{__version__}"}
+
+
+def test_only_the_stand_in_has_what_the_demo_needs(compose, root):
+    build = compose["services"]["stand-in"]["build"]
+
+    assert build == {"context": ".", "args": {"LOCK": "requirements-standalone.lock"}}
+    assert (root / build["args"]["LOCK"]).exists()
+    assert compose["services"]["migrate"]["build"] == "."
 
 
 def test_every_variable_given_to_a_container_is_a_setting(compose, dockerfile):
@@ -225,5 +234,6 @@ def test_the_image_installs_only_what_is_pinned(dockerfile):
 
     assert runs == [
         "python -m venv /venv",
-        "/venv/bin/python install_locked.py requirements.lock",
+        "/venv/bin/python install_locked.py $LOCK",
     ]
+    assert ["ARG", "LOCK=requirements.lock"] in dockerfile

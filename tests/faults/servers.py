@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from service.db import migrate
-from service.db.engine import Database, create_engine, libpq_url
+from service.db.addresses import libpq_url
+from service.db.engine import Database, create_engine
 from service.devtools.embedded_postgres import EmbeddedPostgres
 from tests.conftest import RESET_PACE, TRUNCATE
 from tests.faults.processes import answered, headers, status_of

@@ -122,7 +122,7 @@ async def test_case_16_a_flood_of_bad_tokens_harms_nobody(server, database):
     assert len(valid) > 10
     assert {line["event"] for line, _ in lines} == {"request answered"}
     assert len(failures) == FLOOD
-    assert sum(failures) <= 300 * FLOOD, sum(failures) / FLOOD
+    assert max(failures) <= 700
 
 
 def _written(server: Server, since: int) -> list[str]:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from service.api.middlewares.rate_limit import Bounds
-from service.db.engine import libpq_url
+from service.db.addresses import libpq_url
 from service.worker.engine import enqueue
 from service.worker.queries import builders
 from service.worker.task import Task

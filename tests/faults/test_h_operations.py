@@ -16,9 +16,10 @@ import pytest
 from pypdfium2.version import PDFIUM_INFO
 from sqlalchemy import make_url
 
-from service.db.engine import Database, create_engine, libpq_url
+from service.db.addresses import libpq_url
+from service.db.engine import Database, create_engine
 from service.db.papers import PaperStore
-from service.devtools.embedded_postgres import psql_binary
+from service.devtools.postgres_programs import binaries
 from service.domain.jobs import JobStatus
 from tests.conftest import make_paper
 from tests.faults.processes import answered, ended, until
@@ -58,7 +59,7 @@ async def test_case_96_hostile_text_comes_back_as_json_unchanged(api, database):
 
 @pytest.mark.parametrize("name", FLOORS)
 def test_case_99_what_is_installed_and_pinned_is_above_its_floor(name):
-    locks = ["requirements.lock", "requirements-dev.lock"]
+    locks = ["requirements.lock", "requirements-standalone.lock", "requirements-dev.lock"]
     pinned = [re.findall(rf"^{name}==(\S+)", (ROOT / lock).read_text(), re.M) for lock in locks]
     (allowed,) = re.findall(rf"^    {name}>=([\d.]+)", (ROOT / "setup.cfg").read_text(), re.M)
 
@@ -234,7 +235,7 @@ async def administer(rig, statement):
 
 def run_postgres(program, *arguments, text=None):
     """The output of one of PostgreSQL's programs, those of the embedded server."""
-    command = [psql_binary().with_name(program), *arguments]
+    command = [binaries() / program, *arguments]
     done = subprocess.run(
         command, input=text, capture_output=True, text=True, timeout=60, check=False
     )

@@ -20,7 +20,8 @@ from sqlalchemy import text
 
 from service.arxiv.limits import ClientLimits
 from service.config.settings import Settings
-from service.db.engine import Database, libpq_url
+from service.db.addresses import libpq_url
+from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
 from service.domain.jobs import Criteria, IngestionRequest, Job

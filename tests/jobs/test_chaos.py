@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 import asyncpg
 import pytest
 
-from service.db.engine import libpq_url
+from service.db.addresses import libpq_url
 from service.domain.jobs import Criteria, JobStatus
 
 JOBS = 5

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from service.db.engine import asyncpg_url, create_engine
+from service.db.addresses import asyncpg_url
+from service.db.engine import create_engine
 
 NAME = "migrated"
 

@@ -7,7 +7,7 @@ from time import monotonic
 import asyncpg
 import pytest
 
-from service.db.engine import libpq_url
+from service.db.addresses import libpq_url
 from service.domain.outcomes import Fail, Retry, Snooze
 from service.worker.connections import gives_work
 from tests.worker.conftest import STATES, Leases, gone, none_in_work, running, tasks, until

@@ -8,7 +8,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
 
-from service.db.engine import libpq_url
+from service.db.addresses import libpq_url
 from service.worker.cancellation import stop_final_jobs
 from tests.worker.conftest import STATES, Leases, drained, gone, running, tasks, until
 

@@ -15,13 +15,14 @@ from service.api.openapi.operation import (
     describe,
     operations_of,
 )
+from service.api.root_path import ROOT_PATH, public_path
 
 
 class Description:
     """The document as it is sent: built once in a process, before the first request."""
 
     def __init__(self, app: web.Application) -> None:
-        self.body = description(tuple(operations_of(app)))
+        self.body = description(tuple(operations_of(app)), root_path=app.get(ROOT_PATH, ""))
         self.tag = blake2b(self.body, digest_size=12).hexdigest()
 
 
@@ -56,3 +57,17 @@ async def show_description(request: web.Request) -> web.Response:
     if is_seen(request, known.tag):
         return web.Response(status=304, headers=headers)
     return json_response(known.body, headers=headers)
+
+
+@describe(
+    name="showRoot",
+    tag=DESCRIPTION_TAG,
+    summary="Leads to the documentation",
+    description="A redirect to `/docs`.",
+    is_public=True,
+    answers={302: Answer(description="To `/docs`.", headers=("Location",))},
+)
+async def lead_to_docs(request: web.Request) -> web.Response:
+    """GET / → 302 to /docs."""
+    location = public_path(request.app, "/docs")
+    return web.Response(status=302, headers={"Location": location, "Cache-Control": "no-cache"})

@@ -39,7 +39,9 @@ Lags = Callable[[], Mapping[str, float]]  # of the event loop: what → seconds
 class Metrics:
     """The figures of one application, in a registry of its own."""
 
-    def __init__(self, database: Database, lag: Lags) -> None:
+    def __init__(
+        self, database: Database, lag: Lags, lines_dropped: Callable[[], int] = lambda: 0
+    ) -> None:
         self.registry = CollectorRegistry()
         self.fleet = FleetFigures(database)
         self._process = str(os.getpid())
@@ -53,6 +55,7 @@ class Metrics:
         self._series: dict[tuple[web.AbstractRoute, int], Histogram] = {}
         self.registry.register(self.fleet)
         self.registry.register(_ProcessFigures(self._process, database, lag))
+        self.registry.register(_DroppedLines(lines_dropped))
 
     @web.middleware
     async def measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -170,6 +173,18 @@ async def _fleet(store: FleetStore, stats: StatsStore) -> list[Metric]:
         _gauge("papers", "Papers held, by the state of their PDF.", ("pdf_state",), counted_papers),
         _gauge("tasks", "Tasks in the queue.", ("kind", "status"), tasks),
     ]
+
+
+class _DroppedLines(Collector):
+    """Log lines that this process could not write."""
+
+    def __init__(self, lines_dropped: Callable[[], int]) -> None:
+        self._lines_dropped = lines_dropped
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "log_lines_dropped", "Log lines that nobody took.", self._lines_dropped()
+        )
 
 
 class _ProcessFigures(Collector):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from service.api.expectations import require_known_expectation
 from service.auth.tokens import Principal, Tokens
 from service.domain.errors import NotAllowed, Unauthenticated
 
@@ -43,6 +44,7 @@ def authentication(
     @web.middleware
     async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_public(request.path) or request.match_info.http_exception is not None:
+            require_known_expectation(request)
             return await handler(request)
         header = _header(request)
         grant = tokens.cached(header) or await tokens.verify(header, _token(header))
@@ -52,6 +54,7 @@ def authentication(
             _demand(rules.write_scope, grant)
             request[MAY_OPERATE] = rules.operator_scope in (None, *grant.scopes)
         admit(request, grant.caller)
+        require_known_expectation(request)
         return await handler(request)
 
     return authenticate

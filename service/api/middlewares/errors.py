@@ -28,6 +28,7 @@ from service.domain.errors import (
 )
 
 RETRY_AFTER_SECONDS = 2
+CLIENT_LEFT = 499  # as proxies log it: not our failure
 STATUS_ROUTE = "job"  # its contract answers 500 where the others answer 503
 
 _HTTP = {  # aiohttp's own, by status: code and detail
@@ -66,9 +67,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem(request, code, detail, headers=_kept(err))
     except ServiceError as err:
         return _of_ours(request, err)
-    except ConnectionError:  # the client has gone; nobody is left to answer
-        raise
-    except Exception:  # the border: a bug of ours says nothing about our insides
+    except Exception as err:  # the border: a bug of ours says nothing about our insides
+        if request.transport is None or request.transport.is_closing():
+            _log.debug("client left", method=request.method, error=type(err).__name__)
+            return web.Response(status=CLIENT_LEFT)  # nobody reads it; metrics and log do
         _log.exception("request failed unexpectedly", method=request.method, path=request.path)
         return problem(request, "internal_error", _detail(request, "internal error"))
 

@@ -114,15 +114,15 @@ def _keywords(_: OpenAPIConverter, field: fields.Field[Any], **__: object) -> di
     return {**kind, **getattr(field, "keywords", {})}
 
 
-def description(operations: Sequence[Operation]) -> bytes:
+def description(operations: Sequence[Operation], *, root_path: str = "") -> bytes:
     """The document as JSON; the same bytes in every process of this version."""
-    return orjson.dumps(document(operations))
+    return orjson.dumps(document(operations, root_path=root_path))
 
 
-def document(operations: Sequence[Operation]) -> dict[str, Any]:
-    """The document that describes `operations`."""
+def document(operations: Sequence[Operation], *, root_path: str = "") -> dict[str, Any]:
+    """The document that describes `operations`, below the path prefix of a proxy."""
     plugin = _Plugin(schema_name_resolver=_name_of)
-    spec = _empty(plugin)
+    spec = _empty(plugin, root_path)
     assert plugin.converter is not None
     plugin.converter.add_attribute_function(_keywords)  # type: ignore[no-untyped-call]
     for name, (text, schema, example) in _ANSWER_HEADERS.items():
@@ -134,14 +134,14 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     return found
 
 
-def _empty(plugin: MarshmallowPlugin) -> APISpec:
+def _empty(plugin: MarshmallowPlugin, root_path: str) -> APISpec:
     spec = APISpec(
         title="arXiv ingestion",
         version=__version__,
         openapi_version="3.1.0",
         plugins=[plugin],
         info={"description": _INTRODUCTION},
-        servers=[{"url": "/", "description": "This service."}],
+        servers=[{"url": root_path or "/", "description": "This service."}],
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
     )
     bearer = {

@@ -1,7 +1,7 @@
 // The operators' page. What comes from the service is only ever set as text.
 "use strict";
 
-const SOURCE = "/api/v1/ingestion/overview";
+const SOURCE = "api/v1/ingestion/overview";
 const EVERY_MS = 3000;
 const PATIENCE_MS = 10000;
 const KEY = "token";

@@ -1,0 +1,169 @@
+"""What `demo` shows: the whole service at work on one small ingestion, from nothing to texts.
+
+Everything runs as an operator would run it: `serve` as a process, arXiv or the
+stand-in beside it, the client over HTTP. Behind `make demo` and `make run`.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aiohttp
+from arxiv_ingestion_client import MAX_WAIT, IngestionClient, JobReport
+from rich.console import Console
+from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_fixed
+
+from service.cli.connection import base_url, make_token
+from service.cli.explain import explain, how_to_go_on
+from service.cli.output import print_json, safe
+from service.cli.watching import display_for, watch
+from service.config.settings import Settings
+from service.devtools import upstream
+from service.devtools.children import Child, ChildFailed, running
+from service.devtools.development_secret import signing_keys
+from service.domain.jobs import JobStatus
+
+FAILURE = 1
+PAPERS = 25
+REQUEST = {
+    "search_query": {"category": "cs.AI", "max_results": PAPERS},
+    "max_papers": PAPERS,
+    "process_pdfs": True,
+    "skip_duplicates": False,  # so that every run has something to do
+}
+READY_WITHIN = timedelta(seconds=90)
+READY_LOOK = timedelta(milliseconds=100)
+DONE_WITHIN = timedelta(minutes=10)
+STOP_MARGIN = timedelta(seconds=20)  # after DRAIN_SECONDS: connections, PostgreSQL
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run; `say` is where it tells its story, `has_ended_well` once the job is done."""
+
+    settings: Settings
+    say: Console
+    stand_in: bool
+    stay: bool
+    as_json: bool
+    has_ended_well: bool = False
+
+    async def run(self) -> None:
+        """Start everything, run the job, explain it; raises ChildFailed."""
+        settings, logs = self.settings, self.settings.data_dir / "logs"
+        async with (
+            upstream.chosen(stand_in=self.stand_in, logs=logs) as arxiv,
+            self._serving(arxiv.environ) as serve,
+        ):
+            self._introduce(serve, arxiv.told)
+            token, url = make_token(settings, "demo"), base_url(settings)
+            async with IngestionClient(url, token, patience=MAX_WAIT) as client:
+                job = await serve.beside(self._job(client, serve))
+                seen = await client.job(job.job_id)
+            self.has_ended_well = True
+            await explain(seen, settings, say=self.say, token=token)
+            if self.as_json:
+                print_json(seen.document)
+            if self.stay:
+                how_to_go_on(settings, say=self.say)
+                await serve.beside(asyncio.Event().wait())
+
+    @asynccontextmanager
+    async def _serving(self, environ: Mapping[str, str]) -> AsyncIterator[Child]:
+        async with running(
+            ("serve",),
+            environ={**os.environ, **environ, "PORT": str(self.settings.port)},
+            log=self.settings.data_dir / "logs" / "serve.log",
+            stop_within=timedelta(seconds=self.settings.drain_seconds) + STOP_MARGIN,
+        ) as serve:
+            await serve.beside(_ready(base_url(self.settings), serve))
+            yield serve
+
+    def _introduce(self, serve: Child, told: str) -> None:
+        settings, say = self.settings, self.say
+        place = f"PostgreSQL of its own in {settings.data_dir / 'postgres'}"
+        if not settings.is_embedded:
+            place = "the PostgreSQL that DATABASE_URL names"
+        say.print(f"The service is up on {base_url(settings)}, with {place}.", soft_wrap=True)
+        say.print(told, soft_wrap=True)
+        say.print(f"Its log is {serve.log}.", soft_wrap=True)
+        _, secret_file = signing_keys(settings)
+        if secret_file is not None:
+            say.print(f"JWT_SECRET is not set: tokens are signed with {secret_file}.")
+
+    async def _job(self, client: IngestionClient, serve: Child) -> JobReport:
+        """Submit the request and show it to its end; ChildFailed unless that is a good one."""
+        submitted = await client.submit(REQUEST)
+        self.say.print(
+            f"Submitted job {submitted.job_id}: {PAPERS} papers of cs.AI with their PDFs.\n",
+            soft_wrap=True,
+        )
+        display = display_for(quiet=False, to=self.say)
+        try:
+            job = await watch(client, submitted.job_id, display=display, timeout=DONE_WITHIN)
+        except TimeoutError:
+            raise ChildFailed(f"the job is not done after {DONE_WITHIN}", serve.log) from None
+        if problem := what_is_wrong(job):
+            raise ChildFailed(problem, serve.log)
+        return job
+
+
+def what_is_wrong(job: JobReport) -> str | None:
+    """Why this final job is not what the demo promised; None when it is."""
+    if job.status != JobStatus.COMPLETED:
+        last = safe(job.errors[-1].get("error")) if job.errors else "no error is recorded"
+        return f"the job is {safe(job.status)}: {last}"
+    fetched, total = job.count("papers_fetched"), job.find("papers_total")
+    expected = PAPERS if total is None else max(1, min(PAPERS, total))
+    if fetched < expected:
+        return f"the job brought {fetched} papers instead of {expected}"
+    return None if job.count("pdfs_processed") else "no PDF could be brought in and read"
+
+
+async def _ready(url: str, serve: Child) -> None:
+    """Return when the service says that it is ready; raises ChildFailed."""
+    timeout = aiohttp.ClientTimeout(total=5)
+    looking = AsyncRetrying(
+        retry=retry_if_result(lambda is_ready: not is_ready),
+        wait=wait_fixed(READY_LOOK),
+        stop=stop_after_delay(READY_WITHIN),
+    )
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            await looking(_is_ready, session, url)
+    except RetryError:
+        raise ChildFailed("the service did not become ready", serve.log) from None
+
+
+async def _is_ready(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(f"{url}/readyz") as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+async def until_signal(told: Demo) -> int:
+    """The exit code of the demo; a signal ends it in order, and a second one changes nothing."""
+    story = asyncio.create_task(told.run())
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        if not received:
+            story.cancel()
+        received.append(number)
+
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    try:
+        await story
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        return 0 if told.has_ended_well else 128 + received[0]
+    return 0
