@@ -26,7 +26,10 @@ TRUNCATE = (
 )
 RESET_PACE = (
     "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"
-    " held_until = NULL, strikes = 0, failing = '{}', failing_since = NULL"
+    " held_until = NULL, strikes = 0, failing = '{}', failing_since = NULL, failures = 0,"
+    " reason = NULL, retry_at = NULL, cooldown_since = NULL, is_blocked = false,"
+    " answered_at = NULL, paused_since = NULL, waiting_from = NULL, waiter = NULL,"
+    " waiter_rank = NULL, waiter_until = NULL"
 )
 
 

@@ -154,6 +154,9 @@ def _stats(job: Job) -> dict[str, Any]:
         "eta_seconds": _eta_seconds(job, elapsed),
         "request": job.request,
         **({} if job.retry_of is None else {"retry_of": str(job.retry_of)}),
+        "waiting_for": job.waiting_for,
+        "waiting_since": to_iso8601(job.waiting_since),
+        **job.facts,
     }
 
 

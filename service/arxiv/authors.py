@@ -25,6 +25,7 @@ _SEPARATOR = re.compile(r"[,:]")
 _INITIAL = re.compile(r"(?<!\\)\.(?=[^\s.,])")
 _SUFFIX_COMMA = re.compile(r"\s*,\s*(?=(?:(?:Jr|Sr)\.?|[IV]{2,})$)")
 _ODD = re.compile(r"(?P<suffix>(?:Jr|Sr)\.?|[IV]{2,})|[\W_]*|[eE][tT]\.?\s+[aA][lL]\b.*", re.DOTALL)
+_LONGEST_SUFFIX = 12  # characters; more of I and V than anybody bears
 _COLLABORATION = re.compile(r"\s(?:collaboration|group|team)s?\b", re.IGNORECASE)
 _MAX_TRIES = 8  # such words looked at in one name; bounds what a hostile one costs
 _PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
@@ -100,7 +101,7 @@ def _one_form(authors: Iterable[Author]) -> Iterator[Author]:
     waiting: Author | None = None
     for name, affiliations in authors:
         tidy = _tidy(name)
-        odd = _ODD.fullmatch(tidy)
+        odd = None if _is_plain(tidy) else _ODD.fullmatch(tidy)
         if odd is None:
             if waiting:
                 yield waiting
@@ -109,6 +110,11 @@ def _one_form(authors: Iterable[Author]) -> Iterator[Author]:
             waiting = (f"{waiting[0]} {tidy}", waiting[1] or affiliations)
     if waiting:
         yield waiting
+
+
+def _is_plain(name: str) -> bool:
+    """True for a name that is certainly none of `_ODD`: quicker to tell than by matching."""
+    return len(name) > _LONGEST_SUFFIX and name[0].isalpha() and name[0] not in "eE"
 
 
 def _tidy(name: str) -> str:

@@ -155,6 +155,9 @@ class Exchange:
         deadline = within(self._limits.api_total)
         response = await self.start(url, headers, deadline=deadline, form=form)
         on_answer()
+        if response.status >= 500:  # what it says is of no use, and may be cut
+            response.close()
+            return Answer(url, response.status, response.headers, b"")
         try:
             packed = await _whole(self.body(response, deadline), self._limits.api_bytes)
         finally:

@@ -18,6 +18,12 @@ from service.domain.errors import PermanentError, UpstreamFaulty
 # OSError covers TimeoutError and ssl.SSLError.
 FOREIGN = (aiohttp.ClientError, HttpProcessingError, zlib.error, OSError)
 
+_BROKEN_ANSWERS = (
+    aiohttp.ClientResponseError,
+    HttpProcessingError,
+    aiohttp.ClientConnectorCertificateError,
+)
+
 
 class ConnectionLost(aiohttp.ClientError):
     """The connection broke, and the library shall not ask again on its own (see http.ask_once)."""
@@ -26,6 +32,9 @@ class ConnectionLost(aiohttp.ClientError):
 @contextmanager
 def foreign_errors_as_ours(ours: type[UpstreamFaulty] = UpstreamFaulty) -> Iterator[None]:
     """Raise `ours` for whatever goes wrong in an exchange with arXiv.
+
+    UpstreamFaulty where there was an answer, though none that could be read, or one
+    of somebody who could not prove to be arXiv.
 
     PermanentError with the code `address_refused` when arXiv's name led to an
     address that we do not connect to. Wrap nothing but the exchange: an OSError
@@ -37,7 +46,8 @@ def foreign_errors_as_ours(ours: type[UpstreamFaulty] = UpstreamFaulty) -> Itera
         if isinstance(err.__cause__, AddressRefused):
             refusal = "arXiv's name resolves to an address inside our network"
             raise PermanentError(refusal, code="address_refused") from err
-        raise ours(_in_words(err)) from err
+        is_an_answer = isinstance(err, _BROKEN_ANSWERS)
+        raise (UpstreamFaulty if is_an_answer else ours)(_in_words(err)) from err
 
 
 def _in_words(err: BaseException) -> str:

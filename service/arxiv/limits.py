@@ -17,6 +17,3 @@ class ClientLimits:
     connect: timedelta = timedelta(seconds=10)
     sock_read: timedelta = timedelta(seconds=30)
     api_bytes: int = 16 * 1024 * 1024  # of an API answer, as sent and once decompressed
-    attempts: int = 5  # tries of one API request before arXiv counts as away
-    retry_first: timedelta = timedelta(seconds=3)  # doubled each time; jitter adds up to this much
-    retry_longest: timedelta = timedelta(seconds=60)

@@ -92,7 +92,7 @@ def records(body: bytes) -> RecordPage:
 
     Raises TokenRefused, UpstreamRejected (code `upstream_rejected`) for any other
     error of the protocol, and UpstreamFaulty for what is no OAI-PMH answer. Some
-    50 ms of CPU for 1,000 records: belongs in a thread.
+    80 ms of CPU for 1,000 records: belongs in a thread.
     """
     found = _answer(body, "ListRecords", nothing=_NO_MATCH)
     if found is None:

@@ -1,42 +1,41 @@
-"""What the client needs of the fleet's pace towards arXiv, as a protocol.
+"""What the client needs of the fleet's rate limit towards arXiv, as a protocol.
 
-arXiv's terms count all machines under one's control together, so turns are
+arXiv's terms count all machines under one's control together, so slots are
 shared by every replica; how they are shared is the business of whoever
-implements this. The two lanes are independent of each other.
+implements this. The channels are independent of each other.
 """
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Protocol
 
+from service.domain.channels import Channel
+from service.domain.errors import ChannelClosed
 
-class Channel(StrEnum):
-    """Which of arXiv's services is asked; each has its own pace and its own silences."""
-
-    API = "api"
-    PDF = "pdf"
+__all__ = ["Channel", "ChannelClosed", "RateLimiter", "Requester", "Slot"]
 
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """For whom arXiv is asked: `name` tells askers apart.
+    """For whom arXiv is asked: `name` tells requesters apart.
 
-    `check` is awaited when the turn has come, just before the request, and
-    raises whatever it likes if the answer is not wanted any more.
+    `check` is awaited when the slot has come, just before the request, and
+    raises whatever it likes if the answer is not wanted any more. Of several
+    that wait for a slot, the one with the highest `rank` gets it.
     """
 
     name: str
     check: Callable[[], Awaitable[None]]
+    rank: int = 0
 
 
 class Slot(Protocol):
-    """The right to ask on the API lane, now."""
+    """The right to send one request on the API channel, now."""
 
     async def begin(self) -> None:
-        """The request is about to go out. Raises UpstreamFaulty if the turn was lost by now."""
+        """The request is about to go out. Raises ChannelClosed if it may not any more."""
         ...
 
     def answered(self) -> None:
@@ -45,34 +44,40 @@ class Slot(Protocol):
 
 
 class RateLimiter(Protocol):
-    """Who may ask arXiv, and when. Each wait in here has its own deadline."""
+    """Who may ask arXiv, and when.
 
-    def api_slot(self) -> AbstractAsyncContextManager[Slot]:
-        """A turn for one API request: at most one in flight, the interval kept between starts.
+    Waits in here are short. Where it takes longer, ChannelClosed is raised and says how
+    long: the task is to come back then.
+    """
 
-        The answer has been read whole when the block ends.
+    def api_slot(
+        self, rank: int = 0, *, is_plain: bool = False
+    ) -> AbstractAsyncContextManager[Slot]:
+        """A slot for one API request: at most one in flight, the interval kept between starts.
+
+        The answer has been read whole when the block ends. `is_plain`: the request is
+        to find out whether arXiv answers at all, so that an outage is no obstacle.
         """
         ...
 
-    async def pdf_slot(self) -> None:
+    async def pdf_slot(self, *, is_plain: bool = False) -> None:
         """Return when one PDF request may start."""
         ...
 
-    async def silence(self, lane: Channel, delay: timedelta | None) -> timedelta:
-        """Let nobody ask on `lane` for `delay` (None: an own, growing backoff).
-
-        Returns the silence that was set.
-        """
+    async def cooldown(
+        self, channel: Channel, wish: timedelta | None, *, is_block: bool = False
+    ) -> ChannelClosed:
+        """Close the channel for the fleet for as long as arXiv wishes (None: a growing time)."""
         ...
 
-    async def cleared(self, lane: Channel) -> None:
-        """A request of `lane` ended well: forget strikes and failures."""
+    async def failed(self, channel: Channel, reason: str) -> ChannelClosed:
+        """Note that a request had no answer."""
         ...
 
-    async def failed(self, lane: Channel, asker: str) -> timedelta | None:
-        """Note that arXiv was away when `asker` asked on `lane`.
+    async def answered(self, channel: Channel) -> None:
+        """Note that arXiv answers."""
+        ...
 
-        Returns how long to wait if it is away for everybody: the lane is silent
-        meanwhile. None: it may have been this one request.
-        """
+    async def answered_lately(self, channel: Channel) -> bool:
+        """Whether arXiv has answered so lately that it can be taken to be available."""
         ...

@@ -11,17 +11,11 @@ from typing import Self
 from aiohttp import ClientResponse
 
 from service.arxiv.http import Body
-from service.domain.errors import TransientError, UpstreamFaulty
+from service.domain.errors import UpstreamFaulty
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(?:(\d{1,15})|\*)", re.ASCII)
 _NO_SUCH_RANGE = re.compile(r"bytes \*/(\d{1,15})", re.ASCII)
-
-
-class Forbidden(TransientError):
-    """arXiv blocks us (403). Going on would count as an attack; the lane is silent for long."""
-
-    code = "forbidden"
 
 
 class PdfStream:

@@ -8,6 +8,7 @@ quotes, whole dates, every operator written out, every group in brackets (see
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -15,11 +16,11 @@ from urllib.parse import urlencode
 from service.arxiv.query_terms import category_term, is_searchable, term
 from service.arxiv.query_tree import NotAQuery, rewritten
 from service.arxiv.search_windows import Window
-from service.domain.checkpoint import IDS_PER_REQUEST
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria
 from service.domain.papers import single_spaced
 
+IDS_PER_REQUEST = 100  # keeps the URL far below 8 kB with the longest ids
 MAX_URL_BYTES = 8_000  # servers commonly refuse request lines from 8,190 bytes on
 
 _NO_WORDS = str.maketrans({'"': " ", "\\": " "})
@@ -39,22 +40,12 @@ class ApiRequest:
     form: bytes | None = None
 
 
-def api_request(
-    api_url: str,
-    criteria: Criteria,
-    *,
-    offset: int,
-    size: int,
-    window: Window | None = None,
-    limit: int = SEARCH_WINDOW,
-) -> ApiRequest:
-    """The request for `size` results from `offset` on; its URL is always < 8 kB.
+def api_request(api_url: str, params: Mapping[str, str]) -> ApiRequest:
+    """The request with these parameters; its URL is always < 8 kB.
 
     Text that is not ASCII takes up to 12 bytes a character in a URL, so a long
     query may not fit. The API manual (3.1) offers POST for exactly that.
-    Raises what `request_params` raises.
     """
-    params = request_params(criteria, offset=offset, size=size, window=window, limit=limit)
     encoded = urlencode(params, safe=":,/")
     url = f"{api_url}?{encoded}"
     if len(url) < MAX_URL_BYTES:
@@ -62,7 +53,7 @@ def api_request(
     return ApiRequest(api_url, encoded.encode())
 
 
-def request_params(
+def search_params(
     criteria: Criteria,
     *,
     offset: int,
@@ -72,34 +63,31 @@ def request_params(
 ) -> dict[str, str]:
     """The parameters that ask for `size` results from `offset` on, of those in `window` if given.
 
-    With ids, `offset` and `size` count ids of the list instead. Raises
-    ValueError for what must never be asked: nothing at all, more than 2,000
-    results, past `limit`, more than 100 ids.
+    Raises ValueError for what must never be asked (nothing at all, more than 2,000
+    results, past `limit`), and what `search_query` raises.
     """
     if not 1 <= size <= MAX_PAGE_SIZE or offset < 0:
         raise ValueError(f"no page of arXiv's: {size} results from {offset} on")
-    query = search_query(criteria, window)
-    params = {"search_query": query} if query else {}
-    if criteria.ids:
-        asked = ids_asked(criteria, offset=offset, size=size)
-        params["id_list"] = ",".join(str(arxiv_id) for arxiv_id in asked)
-        params |= {"start": "0", "max_results": str(len(asked))}
-    elif not query or offset + size > limit:
+    if not criteria.has_terms or offset + size > limit:
         raise ValueError(f"nothing to search for, or past arXiv's window of {limit}")
-    else:
-        params |= {"start": str(offset), "max_results": str(size)}
-    return params | {"sortBy": criteria.sort_by, "sortOrder": criteria.sort_order}
+    page = {"start": str(offset), "max_results": str(size)}
+    return {"search_query": search_query(criteria, window), **page, **_order(criteria)}
 
 
-def ids_asked(criteria: Criteria, *, offset: int, size: int) -> tuple[ArxivId, ...]:
-    """The ids of one request: `criteria.ids` from `offset` on, at most `size` of them.
+def id_params(criteria: Criteria, ids: Sequence[ArxivId]) -> dict[str, str]:
+    """The parameters that ask for these papers, as far as the terms of `criteria` match them.
 
     Raises ValueError for no id or more than 100.
     """
-    asked = criteria.ids[offset : offset + size]
-    if not 1 <= len(asked) <= IDS_PER_REQUEST:
-        raise ValueError(f"{len(asked)} ids in one request")
-    return asked
+    if not 1 <= len(ids) <= IDS_PER_REQUEST:
+        raise ValueError(f"{len(ids)} ids in one request")
+    terms = {"search_query": search_query(criteria)} if criteria.has_terms else {}
+    page = {"start": "0", "max_results": str(len(ids))}
+    return {**terms, "id_list": ",".join(map(str, ids)), **page, **_order(criteria)}
+
+
+def _order(criteria: Criteria) -> dict[str, str]:
+    return {"sortBy": criteria.sort_by, "sortOrder": criteria.sort_order}
 
 
 def search_query(criteria: Criteria, window: Window | None = None) -> str:

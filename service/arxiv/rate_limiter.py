@@ -4,14 +4,17 @@ arXiv allows one request every three seconds and one connection at a time over
 its query API and OAI-PMH together, "across all machines under your control"
 (info.arxiv.org/help/api/tou.html), and PDFs at up to four a second
 (info.arxiv.org/help/bulk_data.html). `FleetRateLimiter` implements `RateLimiter` over a row
-for each lane. A replica that dies with the turn blocks the others for one lease.
+for each channel. A replica that dies with the slot blocks the others for one lease.
+
+Only a short wait is waited for here. What takes longer (an outage, a cooldown, a
+pause, a slot that others have for long) is raised, and the task comes back later.
 """
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from uuid import UUID, uuid4
@@ -20,8 +23,9 @@ import structlog
 
 from service.arxiv.pace import Channel, Slot
 from service.db.engine import Database
-from service.db.rate_limits import OUTAGE_ASKERS, RateLimitStore
-from service.domain.errors import DatabaseUnavailable, UpstreamFaulty
+from service.db.rate_limits import OUTAGE_FAILURES, RateLimitStore, Wait
+from service.domain.channels import WaitReason
+from service.domain.errors import ChannelClosed, DatabaseUnavailable, SlotMissed
 
 # The gap is measured where requests arrive: a slow packet must not shrink it.
 API_MARGIN = timedelta(milliseconds=50)
@@ -30,127 +34,196 @@ PDF_MARGIN = 1.1  # times the interval: no second may see more starts than are a
 PDF_LATEST = timedelta(milliseconds=60)
 MOST_BOOKINGS = 20
 SHORTEST_LOOK = timedelta(milliseconds=20)
-LONGEST_LOOK = timedelta(seconds=1)  # a turn may come free earlier than its lease says
-FIRST_SILENCE = {Channel.API: timedelta(seconds=10), Channel.PDF: timedelta(seconds=60)}
-FIRST_PAUSE = timedelta(seconds=3)  # of an outage, doubled each time that arXiv still is away
-LONGEST_PAUSE = timedelta(minutes=1)
-LONGEST_OUTAGE = timedelta(hours=1)  # after that, jobs may fail of it again
-LONGEST_SILENCE = {Channel.API: timedelta(minutes=10), Channel.PDF: timedelta(hours=1)}
-TURN_LOST = "the turn to ask arXiv was lost"
+LONGEST_LOOK = timedelta(seconds=1)  # a slot may come free earlier than its lease says
+LONGEST_WAIT = timedelta(seconds=20)  # for a slot, in a worker's place
+SPREAD = 0.1  # of waits that a channel is closed for: replicas do not come back together
+PRECISION = timedelta(seconds=5)  # of the moment that arXiv last answered
+LATELY = timedelta(seconds=30)  # an answer within this shows that arXiv is available
+SLOT_LOST = "the slot to ask arXiv was lost"
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetRateLimiter:
-    """The pace of the fleet that shares `database`.
+class Waits:
+    """How long a channel is closed: the first time, doubled each time in a row, and at most.
 
-    `api_interval` lies between two starts on the API lane, `pdf_interval` on the
-    PDF lane; `lease` is how long a replica that died keeps the others waiting.
+    `outage` is the wait after a request without an answer (3, 6, 12 s), `probe`
+    the one between two that find out whether the outage is over.
+    """
+
+    outage: timedelta = timedelta(seconds=3)
+    probe: timedelta = timedelta(seconds=15)
+    cooldown: timedelta = timedelta(seconds=30)
+    longest_cooldown: timedelta = timedelta(minutes=10)
+    block: timedelta = timedelta(hours=1)
+    longest_block: timedelta = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetRateLimiter:
+    """The rate limit of the fleet that shares `database`.
+
+    `api_interval` lies between two starts on the API channel, `pdf_interval` on the
+    PDF channel; `lease` is how long a replica that died keeps the others waiting.
     """
 
     database: Database
     api_interval: timedelta
     pdf_interval: timedelta
     lease: timedelta
+    waits: Waits = field(default_factory=Waits)
 
     @asynccontextmanager
-    async def api_slot(self) -> AsyncIterator[Slot]:
-        """Hold the fleet's only turn on the API lane for the block.
+    async def api_slot(self, rank: int = 0, *, is_plain: bool = False) -> AsyncIterator[Slot]:
+        """Hold the fleet's only slot on the API channel for the block.
 
-        The next turn is one interval after the answer began to come, for only
+        The next slot is one interval after the answer began to come, for only
         that proves that the request had arrived; and 50 ms more than an interval
-        after this turn was taken.
+        after this slot was taken.
 
-        Raises UpstreamFaulty if the turn was lost meanwhile (the database was
-        away for a lease): the block is cancelled then, before another may start.
+        Raises ChannelClosed, and SlotMissed if the slot did not come in a while or was
+        lost (the database was away for a lease: the block is cancelled then, before
+        another may start).
         """
         holder = uuid4()
-        await self._take(holder)
+        await self._take(holder, rank, is_plain=is_plain)
         body = asyncio.current_task()
         lost = asyncio.Event()
         keeper = asyncio.create_task(self._keep(holder, body, lost))
-        turn = _Slot(partial(self._hold, holder))
+        slot = _Slot(partial(self._hold, holder))
         try:
-            yield turn
+            yield slot
         except asyncio.CancelledError:
             if lost.is_set() and body is not None and body.uncancel() == 0:
-                raise UpstreamFaulty(TURN_LOST) from None
+                raise SlotMissed(SLOT_LOST) from None
             raise
         finally:
             keeper.cancel()
             await asyncio.wait({keeper})
-            await asyncio.shield(self._give_back(holder, turn))
+            await asyncio.shield(self._give_back(holder, slot))
 
-    async def pdf_slot(self) -> None:
+    async def pdf_slot(self, *, is_plain: bool = False) -> None:
         """Return when a PDF request may start.
 
-        Who comes too late for its booking, or finds that a silence has come while
-        it slept, books anew: else all who booked before would start together.
+        Who comes too late for its booking books anew, and who finds that the channel
+        was closed while it slept does not start: else all who booked before would
+        start together.
 
-        Raises UpstreamFaulty if this host was too late again and again.
+        Raises ChannelClosed, and SlotMissed if this host was too late again and again.
         """
-        late = 0
-        while late < MOST_BOOKINGS:
-            due = await self._booked()
+        for _ in range(MOST_BOOKINGS):
+            due = await self._booked(is_plain=is_plain)
             await asyncio.sleep(due - asyncio.get_running_loop().time())
             async with self.database.transaction() as conn:
-                is_silent = await RateLimitStore(conn).cooldown_left(Channel.PDF) > timedelta(0)
-            if is_silent:
-                continue
+                store = RateLimitStore(conn)
+                closed = await store.closed(Channel.PDF, self.pdf_interval, counts_outage=False)
+            _raise_closed(closed)
             if asyncio.get_running_loop().time() - due <= PDF_LATEST.total_seconds():
                 return
-            late += 1
-        raise UpstreamFaulty("this host is too busy to keep arXiv's pace")
+        raise SlotMissed("this host is too busy to keep arXiv's rate limit")
 
-    async def _booked(self) -> float:
+    async def _booked(self, *, is_plain: bool) -> float:
         """Book the next start of a PDF; when that is (loop time)."""
         async with self.database.transaction() as conn:
-            interval = self.pdf_interval * PDF_MARGIN
-            delay = await RateLimitStore(conn).book(Channel.PDF, interval=interval)
-            return asyncio.get_running_loop().time() + delay.total_seconds()
-
-    async def silence(self, lane: Channel, delay: timedelta | None) -> timedelta:
-        """Let nobody of the fleet ask on `lane` for `delay` (None: longer each time in a row)."""
-        first, longest = FIRST_SILENCE[lane], LONGEST_SILENCE[lane]
-        async with self.database.transaction() as conn:
-            left = await RateLimitStore(conn).silence(lane, delay, first=first, longest=longest)
-        _log.warning("arXiv asked for silence", lane=lane, seconds=round(left.total_seconds(), 1))
-        return left
-
-    async def cleared(self, lane: Channel) -> None:
-        """Note that arXiv answers again on `lane`."""
-        async with self.database.transaction() as conn:
-            await RateLimitStore(conn).clear(lane)
-
-    async def failed(self, lane: Channel, asker: str) -> timedelta | None:
-        """Note that arXiv was away; how long the fleet waits if it is so for everybody."""
-        async with self.database.transaction() as conn:
-            noted = await RateLimitStore(conn).fail(
-                lane, asker, first=FIRST_PAUSE, longest=LONGEST_PAUSE
+            store = RateLimitStore(conn)
+            booked = await store.book(
+                Channel.PDF,
+                interval=self.pdf_interval * PDF_MARGIN,
+                probe=_spread(self.waits.probe),
+                is_plain=is_plain,
             )
-        if noted.askers < OUTAGE_ASKERS or noted.lasting > LONGEST_OUTAGE:
-            return None
-        left: timedelta = max(noted.left, timedelta(0))
-        _log.warning("arXiv is away", lane=lane, seconds=round(left.total_seconds(), 1))
-        return left
+            if booked is None:
+                _raise_closed(await store.closed(Channel.PDF, self.pdf_interval))
+                raise SlotMissed("the channel was closed a moment ago")
+            if booked.delay > LONGEST_WAIT:
+                raise SlotMissed("many PDFs are waiting for their slots", booked.delay)
+            return asyncio.get_running_loop().time() + booked.delay.total_seconds()
 
-    async def _take(self, holder: UUID) -> None:
+    async def cooldown(
+        self, channel: Channel, wish: timedelta | None, *, is_block: bool = False
+    ) -> ChannelClosed:
+        """Let nobody of the fleet ask for `wish` (None: longer each time in a row)."""
+        waits = self.waits
+        first, longest = waits.cooldown, waits.longest_cooldown
+        if is_block:
+            first, longest = waits.block, waits.longest_block
+        async with self.database.transaction() as conn:
+            store = RateLimitStore(conn)
+            left = await store.cool_down(
+                channel, wish, first=first, longest=longest, is_block=is_block
+            )
+            closed = await store.closed(channel, self._interval(channel))
+        seconds = round(left.total_seconds(), 1)
+        _log.warning("arxiv cooldown", channel=channel, seconds=seconds, is_block=is_block)
+        delay = left if closed is None else closed.delay
+        return ChannelClosed(WaitReason.ARXIV_COOLDOWN, delay, is_block=is_block)
+
+    async def failed(self, channel: Channel, reason: str) -> ChannelClosed:
+        """Note that a request had no answer; it is repeated, and from the third on all wait."""
+        waits = self.waits
+        async with self.database.transaction() as conn:
+            store = RateLimitStore(conn)
+            failures = await store.fail(
+                channel, reason, third=_spread(waits.outage * 4), probe=_spread(waits.probe)
+            )
+            closed = await store.closed(channel, self._interval(channel))
+        if closed is None or failures < OUTAGE_FAILURES:
+            delay = _spread(waits.outage * float(2 ** (min(failures, OUTAGE_FAILURES) - 1)))
+            return ChannelClosed(WaitReason.ARXIV_UNAVAILABLE, delay)
+        return ChannelClosed(WaitReason.ARXIV_UNAVAILABLE, closed.delay)
+
+    async def answered(self, channel: Channel) -> None:
+        """Note that arXiv answers on the channel."""
+        async with self.database.transaction() as conn:
+            await RateLimitStore(conn).answer(channel, precision=PRECISION)
+
+    async def answered_lately(self, channel: Channel) -> bool:
+        """Whether arXiv has answered on the channel within half a minute, and not failed since."""
+        async with self.database.transaction() as conn:
+            return await RateLimitStore(conn).answered_within(channel, LATELY)
+
+    def _interval(self, channel: Channel) -> timedelta:
+        return self.api_interval if channel is Channel.API else self.pdf_interval
+
+    async def _take(self, holder: UUID, rank: int, *, is_plain: bool) -> None:
         interval = self.api_interval + API_MARGIN if self.api_interval else timedelta(0)
-        while True:
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + LONGEST_WAIT.total_seconds()
+        try:
+            while loop.time() < ends_at:
+                async with self.database.transaction() as conn:
+                    wait = await RateLimitStore(conn).take(
+                        Channel.API,
+                        holder,
+                        rank=rank,
+                        interval=interval,
+                        lease=self.lease,
+                        probe=_spread(self.waits.probe),
+                        is_plain=is_plain,
+                    )
+                if wait is None:
+                    return
+                _raise_closed(wait)
+                look = min(max(wait.delay, SHORTEST_LOOK), LONGEST_LOOK).total_seconds()
+                await asyncio.sleep(look * random.uniform(1.0, 1.2))  # noqa: S311 - spreads replicas
+        except BaseException:
+            await asyncio.shield(self._leave(holder))
+            raise
+        await self._leave(holder)
+        raise SlotMissed("others have been asking arXiv all the time", self.api_interval)
+
+    async def _leave(self, holder: UUID) -> None:
+        try:
             async with self.database.transaction() as conn:
-                wait = await RateLimitStore(conn).take(
-                    Channel.API, holder, interval=interval, lease=self.lease
-                )
-            if wait is None:
-                return
-            look = min(max(wait.delay, SHORTEST_LOOK), LONGEST_LOOK).total_seconds()
-            await asyncio.sleep(look * random.uniform(1.0, 1.2))  # noqa: S311 - spreads replicas
+                await RateLimitStore(conn).leave(Channel.API, holder)
+        except DatabaseUnavailable:
+            pass  # it counts as gone soon
 
     async def _keep(
         self, holder: UUID, body: asyncio.Task[object] | None, lost: asyncio.Event
     ) -> None:
-        """Renew the turn; cancel the block before the lease lapses if that fails."""
+        """Renew the slot; cancel the block before the lease lapses if that fails."""
         while await self._renewed(holder):
             pass
         lost.set()
@@ -169,30 +242,45 @@ class FleetRateLimiter:
             return False
 
     async def _hold(self, holder: UUID) -> None:
-        """Raise UpstreamFaulty unless the turn still is the holder's: it may have slept long."""
-        async with self.database.transaction() as conn:
-            if not await RateLimitStore(conn).renew(Channel.API, holder, lease=self.lease):
-                raise UpstreamFaulty(TURN_LOST)
+        """Raise unless the slot still is the holder's, and the channel open: it may have been long.
 
-    async def _give_back(self, holder: UUID, turn: "_Slot") -> None:
-        pause = turn.pause(self.api_interval)
+        Who has the slot in an outage is the one that finds out whether it is over.
+        """
+        async with self.database.transaction() as conn:
+            store = RateLimitStore(conn)
+            _raise_closed(await store.closed(Channel.API, self.api_interval, counts_outage=False))
+            if not await store.renew(Channel.API, holder, lease=self.lease):
+                raise SlotMissed(SLOT_LOST)
+
+    async def _give_back(self, holder: UUID, slot: "_Slot") -> None:
+        pause = slot.pause(self.api_interval)
         try:
             async with self.database.transaction() as conn:
                 await RateLimitStore(conn).give_back(Channel.API, holder, not_before=pause)
         except DatabaseUnavailable:
-            _log.warning("turn not given back", lane=Channel.API)  # its lease will lapse
+            _log.warning("rate limit slot not released", channel=Channel.API)  # its lease lapses
+
+
+def _raise_closed(wait: Wait | None) -> None:
+    """Raise ChannelClosed where a wait has a reason."""
+    if wait is not None and wait.reason is not None:
+        raise ChannelClosed(wait.reason, wait.delay, is_block=wait.is_block)
+
+
+def _spread(delay: timedelta) -> timedelta:
+    return delay * random.uniform(1.0, 1.0 + SPREAD)  # noqa: S311 - spreads replicas
 
 
 @dataclass(slots=True)
 class _Slot:
-    """What became of one turn: whether a request went out, and when its answer began."""
+    """What became of one slot: whether a request went out, and when its answer began."""
 
     hold: Callable[[], Awaitable[None]]
     has_asked: bool = False
     answered_at: float | None = None
 
     async def begin(self) -> None:
-        """The request goes out; raises UpstreamFaulty if the turn was lost."""
+        """The request goes out; raises ChannelClosed or SlotMissed if it may not any more."""
         await self.hold()
         self.has_asked = True
 

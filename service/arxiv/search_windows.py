@@ -70,12 +70,15 @@ class WindowPlan:
     """The windows that are still to be read, the current one first: a part of a checkpoint.
 
     `skip` is how many results of the current window come before the first one
-    that is wanted (`start` of the search, less what earlier windows held).
+    that is wanted (`start` of the search, less what earlier windows held),
+    `skip_next` the same for the window behind it: those of the second that both
+    share which were not wanted in the current one.
     """
 
     pending: tuple[Window, ...]
     newest_first: bool = True
     skip: int = 0
+    skip_next: int = 0
 
     @classmethod
     def whole(
@@ -100,6 +103,7 @@ class WindowPlan:
                 pending=pending,
                 newest_first=bool(document["newest_first"]),
                 skip=int(document["skip"]),
+                skip_next=int(document["skip_next"]),
             )
         except (KeyError, TypeError, ValueError) as err:
             raise ValueError("the stored search windows cannot be read") from err
@@ -107,7 +111,8 @@ class WindowPlan:
     def dump(self) -> dict[str, Any]:
         """The plan as JSON."""
         pending = [[f"{w.first:{_FORMAT}}", f"{w.last:{_FORMAT}}"] for w in self.pending]
-        return {"pending": pending, "newest_first": self.newest_first, "skip": self.skip}
+        skips = {"skip": self.skip, "skip_next": self.skip_next}
+        return {"pending": pending, "newest_first": self.newest_first, **skips}
 
     @property
     def current(self) -> Window | None:
@@ -129,8 +134,8 @@ class WindowPlan:
         return replace(self, pending=(*halves, *self.pending[1:]))
 
     def read(self) -> Self:
-        """The plan when the current window has been read."""
-        return replace(self, pending=self.pending[1:], skip=0)
+        """The plan when the current window, as `settled` gave it, has been read."""
+        return replace(self, pending=self.pending[1:], skip=self.skip_next, skip_next=0)
 
     def passed_over(self, total: int, *, on_edge: int) -> Self:
         """The plan when none of the current window's `total` results are wanted.
@@ -157,7 +162,8 @@ async def settled(
         elif total > limit:
             plan = plan.halved()
         else:
-            return plan, total
+            on_edge = await count(plan.edge) if plan.skip and plan.edge else 0
+            return replace(plan, skip_next=max(0, plan.skip - total + on_edge)), total
     return plan, 0
 
 

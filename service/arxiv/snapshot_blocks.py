@@ -119,9 +119,9 @@ def _magic(file: BinaryIO) -> bytes:
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
     magic = b"" if file.tell() else _magic(file)
     if magic.startswith(_GZIP):
-        yield from _streams(file, lambda: _Zlib(_GZIP_WINDOW), _GZIP)
+        yield from _streams(file, lambda: _Zlib(_GZIP_WINDOW))
     elif magic.startswith(_ZSTD):
-        yield from _streams(file, ZstdDecompressor, _ZSTD)
+        yield from _streams(file, ZstdDecompressor)
     elif magic.startswith((_ZIP, _EMPTY_ZIP)):
         yield from _zipped(file)
     else:
@@ -130,7 +130,7 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _streams(
-    file: BinaryIO, begin: Callable[[], _Decompressor], magic: bytes, *, is_single: bool = False
+    file: BinaryIO, begin: Callable[[], _Decompressor], *, is_single: bool = False
 ) -> Iterator[bytes]:
     """All packed streams that follow one another in `file`, unpacked; zeros behind them go."""
     unpacker, data = begin(), b""
@@ -139,8 +139,6 @@ def _streams(
             data = unpacker.unused_data or file.read(_READ_BYTES)
             if is_single or not data.strip(b"\0"):
                 return
-            if not data.startswith(magic):
-                raise EOFError("something else follows")
             unpacker = begin()
         elif unpacker.needs_input:
             data = file.read(_READ_BYTES)
@@ -230,9 +228,9 @@ def _unzipped(file: BinaryIO, member: _Member) -> Iterator[bytes]:
     if header.flags & _ENCRYPTED or method not in (_STORED, _DEFLATED, _ZIP_ZSTD):
         raise SnapshotUnreadable("the snapshot's archive is packed in a way that we do not read")
     if method == _DEFLATED:
-        yield from _streams(file, lambda: _Zlib(_RAW_WINDOW), b"", is_single=True)
+        yield from _streams(file, lambda: _Zlib(_RAW_WINDOW), is_single=True)
     elif method == _ZIP_ZSTD:
-        yield from _streams(file, ZstdDecompressor, _ZSTD, is_single=True)
+        yield from _streams(file, ZstdDecompressor, is_single=True)
     else:
         yield from _stored(file, member.size)
 

@@ -40,6 +40,8 @@ SEARCH_FIELDS = {
 JOB_FIELDS = ("max_papers", "batch_size", "priority")
 OPTION_OF = {"ids": "--id"}  # the others are named as their field
 
+AT_LEAST_ONE = click.IntRange(1)
+
 _OPTIONS = (
     click.option(
         "--query", metavar="TEXT", help="In arXiv's own syntax: ti:electron AND cat:cs.AI."
@@ -51,15 +53,17 @@ _OPTIONS = (
     click.option("--from-date", metavar="YYYYMMDD", help="First day of submission (GMT)."),
     click.option("--to-date", metavar="YYYYMMDD", help="Last day of submission (GMT)."),
     click.option("--id", "ids", metavar="ARXIV_ID", multiple=True, help="May be repeated."),
-    click.option("--max-papers", type=int, metavar="N", help="Bring in at most so many."),
-    click.option("--max-results", type=int, metavar="N", help="Papers in one request to arXiv."),
-    click.option("--start", type=int, metavar="N", help="Leave out so many results."),
-    click.option("--batch-size", type=int, metavar="N", help="Papers committed at once."),
+    click.option("--max-papers", type=AT_LEAST_ONE, metavar="N", help="Ingest at most so many."),
+    click.option(
+        "--max-results", type=AT_LEAST_ONE, metavar="N", help="Papers in one request to arXiv."
+    ),
+    click.option("--start", type=click.IntRange(0), metavar="N", help="Leave out so many results."),
+    click.option("--batch-size", type=AT_LEAST_ONE, metavar="N", help="Papers committed at once."),
     click.option("--priority", type=click.Choice([str(one) for one in Priority])),
     click.option("--sort-by", metavar="KEY", help="submittedDate, lastUpdatedDate or relevance."),
     click.option("--sort-order", type=click.Choice(["descending", "ascending"])),
     click.option("--no-pdfs", is_flag=True, help="Metadata only."),
-    click.option("--rewrite-duplicates", is_flag=True, help="Bring in again what is held already."),
+    click.option("--rewrite-duplicates", is_flag=True, help="Fetch again what is held already."),
     click.option(
         "--request", "file", type=click.File(), help="Take the JSON request from here (- is stdin)."
     ),
@@ -108,7 +112,7 @@ def ingest(
 
 def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The request that `options` (by parameter name) describe, on top of `base`."""
-    given = {name: value for name, value in options.items() if value not in (None, (), False)}
+    given = {name: value for name, value in options.items() if _is_given(value)}
     search = dict(base.get("search_query") or {})
     search |= {SEARCH_FIELDS[name]: given[name] for name in SEARCH_FIELDS if name in given}
     request = {**base, "search_query": search}
@@ -118,6 +122,11 @@ def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[s
     if "rewrite_duplicates" in given:
         request["skip_duplicates"] = False
     return request
+
+
+def _is_given(value: object) -> bool:
+    """Whether an option was given; 0 is a value like any other."""
+    return value is not None and value is not False and value != ()
 
 
 def read_request(file: IO[str] | None) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.jobs import waited_for_arxiv
 from service.db.tables import job_papers, jobs, papers
 from service.domain.jobs import JobStatus
 from service.domain.papers import PaperState
@@ -39,6 +40,12 @@ _BEFORE = {
     PaperState.FAILED: OPEN_STATES,
     PaperState.UNAVAILABLE: OPEN_STATES,
 }
+
+_MET = text(
+    "WITH RECURSIVE retried AS (SELECT id, retry_of FROM jobs WHERE id = :job"
+    " UNION SELECT j.id, j.retry_of FROM jobs j JOIN retried r ON j.id = r.retry_of)"
+    " SELECT count(DISTINCT p.arxiv_id) FROM job_papers p JOIN retried r ON p.job_id = r.id"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +85,12 @@ class JobPaperStore:
             job_papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
         )
         return set((await self._conn.execute(statement)).scalars())
+
+    async def count_with_retried(self, job_id: UUID) -> int:
+        """How many papers the job, and those that it is a retry of in turn, have met: each once."""
+        counted = await self._conn.execute(_MET, {"job": job_id})
+        count: int = counted.scalar_one()
+        return count
 
     async def list_of_job(
         self, job_id: UUID, states: Sequence[PaperState], *, limit: int, after: str = ""
@@ -134,8 +147,8 @@ class JobPaperStore:
 
         Returns version, state, attempts (this one included), failures and
         unfinished_reads with what is held of the file: pdf_path, pdf_sha256,
-        pdf_bytes. None when there is nothing to do: the paper has its final
-        state, or the job has.
+        pdf_bytes, and how long the job has waited for arXiv (`waited`). None when there is
+        nothing to do: the paper has its final state, or the job has.
         """
         statement = (
             update(job_papers)
@@ -158,6 +171,10 @@ class JobPaperStore:
                 papers.c.pdf_path,
                 papers.c.pdf_sha256,
                 papers.c.pdf_bytes,
+                select(waited_for_arxiv())
+                .where(jobs.c.id == job_papers.c.job_id)
+                .scalar_subquery()
+                .label("waited"),
             )
         )
         return (await self._conn.execute(statement)).first()

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.db.tables import job_errors, jobs
+from service.domain.channels import WaitReason
 from service.domain.jobs import Job, JobError, JobStatus, Priority, Stage
 
 SHOWN_ERRORS = 100  # the status contract: the latest 100
@@ -57,6 +58,8 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "started_at": _moment,
     "completed_at": _moment,
     "updated_at": _moment,
+    "waiting_for": {str(reason): reason for reason in WaitReason}.__getitem__,
+    "waiting_since": _moment,
 }
 _READ_AT = [(Job._fields.index(name), read) for name, read in _READ.items()]
 

@@ -5,16 +5,18 @@ value that was read. Who comes late changes nothing and is told so.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Interval,
     Row,
     Select,
     Uuid,
+    and_,
     bindparam,
     case,
     func,
@@ -35,6 +37,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.job_rows import JobState, job_rows, jobs_by_ids, to_job
 from service.db.tables import job_errors, jobs
+from service.domain.channels import BOUNDED_WAITS, WaitReason
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from service.domain.jobs import (
@@ -44,6 +47,8 @@ from service.domain.jobs import (
     JobError,
     JobStatus,
 )
+
+MOVING: Mapping[str, Any] = {"waiting_for": None, "waiting_since": None}
 
 
 class JobStore:
@@ -153,9 +158,9 @@ class JobStore:
     ) -> Row[Any] | None:
         """Begin (or go on with) the harvest; counts the start before any work is done.
 
-        Returns request, checkpoint, papers_fetched, harvest_attempts and
-        harvest_starts (this one included); None when nothing is left to harvest, or
-        the checkpoint has moved on from `page`.
+        Returns request, checkpoint, papers_fetched, harvest_attempts, harvest_starts
+        (this one included) and waited (see `waited_for_arxiv`); None when nothing is
+        left to harvest, or the checkpoint has moved on from `page`.
         """
         was_interrupted = case((jobs.c.harvest_starts > 0, 1), else_=0)
         statement = (
@@ -180,12 +185,15 @@ class JobStore:
                 jobs.c.papers_fetched,
                 jobs.c.harvest_attempts,
                 jobs.c.harvest_starts,
+                waited_for_arxiv().label("waited"),
             )
         )
         return await self._first(statement)
 
     async def release(self, job_id: UUID, *, starts: int, failed: bool) -> None:
         """Note that a start on the harvest ended in order; `failed` counts an attempt.
+
+        One that failed had an answer: the job waits for nothing.
 
         `starts` is the number that `claim_page` returned; if another has begun since
         (or this was noted already) nothing changes.
@@ -197,34 +205,70 @@ class JobStore:
                 jobs.c.status == JobStatus.RUNNING,
                 jobs.c.harvest_starts == starts,
             )
-            .values(harvest_starts=0, harvest_attempts=jobs.c.harvest_attempts + int(failed))
+            .values(
+                harvest_starts=0,
+                harvest_attempts=jobs.c.harvest_attempts + int(failed),
+                **(MOVING if failed else {}),
+            )
         )
 
-    async def lock_at(self, job_id: UUID, checkpoint: Checkpoint | None) -> bool:
-        """Lock the running job if its checkpoint is still `checkpoint`; False: somebody went on.
+    async def wait(self, job_id: UUID, reason: WaitReason) -> None:
+        """Note what a running job waits for; from one wait for arXiv to another it goes on waiting.
+
+        (An operator's pause is another wait, for it may last longer than jobs wait for arXiv.)
+        """
+        goes_on = and_(jobs.c.waiting_for.in_(BOUNDED_WAITS), literal(reason in BOUNDED_WAITS))
+        await self._conn.execute(
+            update(jobs)
+            .where(
+                jobs.c.id == job_id,
+                jobs.c.status == JobStatus.RUNNING,
+                jobs.c.waiting_for.is_distinct_from(reason),
+            )
+            .values(
+                waiting_for=reason,
+                waiting_since=case((goes_on, jobs.c.waiting_since), else_=func.clock_timestamp()),
+            )
+        )
+
+    async def lock_at(self, job_id: UUID, checkpoint: Mapping[str, Any] | None) -> bool:
+        """Lock the running job if its checkpoint is still this document; False: somebody went on.
 
         The compare half of compare-and-set; `advance` in the same transaction is
         the other. Every transaction that touches a job's papers locks the job first.
         """
         return await self._first(_running_at(job_id, checkpoint).with_for_update()) is not None
 
-    async def is_at(self, job_id: UUID, checkpoint: Checkpoint | None) -> bool:
-        """Whether the job runs and its checkpoint still is `checkpoint`; nothing is locked."""
+    async def is_at(self, job_id: UUID, checkpoint: Mapping[str, Any] | None) -> bool:
+        """Whether the job runs and its checkpoint still is this document; nothing is locked."""
         return await self._first(_running_at(job_id, checkpoint)) is not None
 
     async def advance(
-        self, job_id: UUID, cursor: Checkpoint, *, counters: Mapping[str, int], total: int | None
+        self,
+        job_id: UUID,
+        checkpoint: Checkpoint,
+        *,
+        counters: Mapping[str, int],
+        total: int | None,
+        facts: Mapping[str, Any] | None = None,
+        keeps_attempts: bool = False,
     ) -> None:
-        """Move the checkpoint to `cursor` and the counters by what its rows changed."""
+        """Move to `checkpoint`, and the counters by what its rows changed.
+
+        Failed tries of the step are forgotten, unless it is to be made again. `facts` take
+        the place of those that have the same names.
+        """
         await self._conn.execute(
             update(jobs)
             .where(jobs.c.id == job_id)
             .values(
-                checkpoint=cursor.dump(),
+                checkpoint=checkpoint.dump(),
                 papers_total=jobs.c.papers_total if total is None else total,
-                is_harvested=cursor.is_harvested,
-                harvest_attempts=0,
+                is_harvested=checkpoint.done,
+                harvest_attempts=jobs.c.harvest_attempts if keeps_attempts else 0,
                 harvest_starts=0,
+                **({"facts": jobs.c.facts.concat(literal(facts, JSONB))} if facts else {}),
+                **MOVING,
                 **{name: jobs.c[name] + step for name, step in counters.items() if step},
             )
         )
@@ -245,7 +289,7 @@ class JobStore:
         await self._conn.execute(
             update(jobs)
             .where(jobs.c.id == job_id)
-            .values({name: jobs.c[name] + step for name, step in steps.items() if step})
+            .values(**MOVING, **{name: jobs.c[name] + step for name, step in steps.items() if step})
         )
 
     async def complete_finished(self, job_ids: Sequence[UUID]) -> None:
@@ -293,10 +337,18 @@ class JobStore:
         return (await self._conn.execute(statement)).first()
 
 
-def _running_at(job_id: UUID, checkpoint: Checkpoint | None) -> Select[Any]:
+def waited_for_arxiv() -> ColumnElement[timedelta]:
+    """How long a job has been waiting for arXiv to come back; zero if it is not."""
+    waited = func.clock_timestamp() - jobs.c.waiting_since
+    return case(
+        (jobs.c.waiting_for.in_(BOUNDED_WAITS), waited), else_=literal(timedelta(0), Interval())
+    )
+
+
+def _running_at(job_id: UUID, checkpoint: Mapping[str, Any] | None) -> Select[Any]:
     expected: ColumnElement[Any] = null()
     if checkpoint is not None:
-        expected = literal(checkpoint.dump(), JSONB)
+        expected = literal(checkpoint, JSONB)
     return select(jobs.c.id).where(
         jobs.c.id == job_id,
         jobs.c.status == JobStatus.RUNNING,

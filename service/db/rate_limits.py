@@ -1,6 +1,9 @@
-"""The fleet's clock towards arXiv in SQL: who may ask next, and when.
+"""The fleet's rate limit towards arXiv in SQL: who may ask next, and when.
 
-One row per lane. The database clock decides, because the hosts' clocks differ.
+One row per channel, each decision one statement: the row is locked by it, and
+the database clock decides, because the hosts' clocks differ. Three things close
+a channel: a pause, a cooldown, and an outage of three unanswered requests in a
+row, which lets one request of the fleet through at `retry_at`.
 """
 
 from dataclasses import dataclass
@@ -11,9 +14,8 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    Row,
+    Interval,
     and_,
-    any_,
     case,
     cast,
     func,
@@ -26,17 +28,45 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.tables import upstream_pace
+from service.domain.channels import Availability, Channel, ChannelState, WaitReason
 
-OUTAGE_ASKERS = 3  # so many, one after the other, cannot all have asked for something bad
+OUTAGE_FAILURES = 3  # unanswered requests in a row, after which all wait
+PAUSE_CHECK = timedelta(seconds=5)  # until tasks look whether a pause is over
+WAITER_GONE = timedelta(seconds=3)  # without asking again
 
-_NOW: ColumnElement[object] = func.clock_timestamp()
+_NOW: ColumnElement[Any] = func.clock_timestamp()
+_NOTHING = timedelta(0)
+_pace = upstream_pace.c
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not yet: how long it takes at least until the answer can be another."""
+    """Not yet. Without a reason the slot only is another's: `delay` is the least wait."""
 
     delay: timedelta
+    reason: WaitReason | None = None
+    is_block: bool = False
+
+
+def _is_down() -> ColumnElement[bool]:
+    return and_(_pace.failures >= OUTAGE_FAILURES, _pace.retry_at > _NOW).is_(True)
+
+
+def _is_cooling() -> ColumnElement[bool]:
+    return (_pace.silent_until > _NOW).is_(True)
+
+
+def _closed() -> ColumnElement[Any]:
+    """Why the channel is closed, as a WaitReason; null when it is open."""
+    return case(
+        (_pace.paused_since.is_not(None), literal(str(WaitReason.ARXIV_PAUSED))),
+        (_is_cooling(), literal(str(WaitReason.ARXIV_COOLDOWN))),
+        (_is_down(), literal(str(WaitReason.ARXIV_UNAVAILABLE))),
+    )
+
+
+def _moment(expression: Any) -> ColumnElement[Any]:  # noqa: ANN401 - moments plus intervals
+    return cast(expression, DateTime(timezone=True))
 
 
 class RateLimitStore:
@@ -46,152 +76,302 @@ class RateLimitStore:
         self._conn = conn
 
     async def take(
-        self, lane: str, holder: UUID, *, interval: timedelta, lease: timedelta
+        self,
+        channel: Channel,
+        holder: UUID,
+        *,
+        rank: int,
+        interval: timedelta,
+        lease: timedelta,
+        probe: timedelta,
+        is_plain: bool = False,
     ) -> Wait | None:
-        """Take the turn if it is free and due (None), else say how long to wait.
+        """Take the slot if it is free and due (None), else say how long to wait.
 
-        The turn is `holder`'s for `lease`, and the next may start `interval`
-        after this moment at the earliest.
+        The slot is `holder`'s for `lease`, and the next may start `interval`
+        after this moment at the earliest; in an outage, `probe` after it. Of those
+        who ask again and again, the one of the highest `rank` gets it. With
+        `is_plain` an outage does not matter.
         """
-        pace = upstream_pace.c
-        is_free = or_(pace.holder.is_(None), pace.held_until < _NOW)
-        is_silent = pace.silent_until > _NOW
+        is_free = or_(_pace.holder.is_(None), _pace.held_until < _NOW)
+        is_first = or_(
+            _pace.waiter.is_(None),
+            _pace.waiter == holder,
+            _pace.waiter_until < _NOW,
+            _pace.waiter_rank < rank,
+        )
+        is_open = and_(_pace.paused_since.is_(None), _is_cooling().is_(False))
+        if not is_plain:
+            is_open = and_(is_open, _is_down().is_(False))
         taken = await self._conn.execute(
             update(upstream_pace)
-            .where(pace.lane == lane, pace.next_at <= _NOW, is_free, is_silent.is_not(True))
+            .where(_pace.lane == channel, _pace.next_at <= _NOW, is_free, is_open, is_first)
             .values(
                 holder=holder,
                 held_until=_NOW + lease,
                 next_at=_NOW + interval,
-                turns=pace.turns + 1,
+                retry_at=self._next_probe(probe),
+                turns=_pace.turns + 1,
+                waiter=null(),
+                waiter_rank=null(),
+                waiter_until=null(),
             )
         )
         if taken.rowcount == 1:
             return None
-        held = case((is_free, null()), else_=pace.held_until)
-        until = func.greatest(pace.next_at, pace.silent_until, held) - _NOW
-        delay: timedelta = (
-            await self._conn.execute(select(until).where(pace.lane == lane))
-        ).scalar_one()
-        return Wait(max(delay, timedelta(0)))
+        return await self._wait(channel, holder, rank, interval, is_first, is_free)
 
-    async def renew(self, lane: str, holder: UUID, *, lease: timedelta) -> bool:
-        """Hold the turn for another `lease`; False when it was lost."""
-        pace = upstream_pace.c
+    async def _wait(
+        self,
+        channel: Channel,
+        holder: UUID,
+        rank: int,
+        interval: timedelta,
+        is_first: ColumnElement[bool],
+        is_free: ColumnElement[bool],
+    ) -> Wait:
+        if (closed := await self.closed(channel, interval)) is not None:
+            return closed
+        held = case((is_free, null()), else_=_pace.held_until)
+        waits = (
+            update(upstream_pace)
+            .where(_pace.lane == channel)
+            .values(
+                waiter=case((is_first, literal(holder)), else_=_pace.waiter),
+                waiter_rank=case((is_first, literal(rank)), else_=_pace.waiter_rank),
+                waiter_until=case(
+                    (is_first, _moment(_NOW + WAITER_GONE)), else_=_pace.waiter_until
+                ),
+            )
+            .returning(func.greatest(_pace.next_at, held) - _NOW)
+        )
+        delay: timedelta = (await self._conn.execute(waits)).scalar_one()
+        return Wait(max(delay, _NOTHING))
+
+    def _next_probe(self, probe: timedelta) -> ColumnElement[Any]:
+        """In an outage: when the request after this one may find out whether it is over."""
+        is_probe = _pace.failures >= OUTAGE_FAILURES
+        return case((is_probe, _moment(_NOW + probe)), else_=_pace.retry_at)
+
+    async def leave(self, channel: Channel, holder: UUID) -> None:
+        """Wait for the slot no longer."""
+        await self._conn.execute(
+            update(upstream_pace)
+            .where(_pace.lane == channel, _pace.waiter == holder)
+            .values(waiter=None, waiter_rank=None, waiter_until=None)
+        )
+
+    async def renew(self, channel: Channel, holder: UUID, *, lease: timedelta) -> bool:
+        """Hold the slot for another `lease`; False when it was lost."""
         renewed = await self._conn.execute(
             update(upstream_pace)
-            .where(pace.lane == lane, pace.holder == holder, pace.held_until >= _NOW)
+            .where(_pace.lane == channel, _pace.holder == holder, _pace.held_until >= _NOW)
             .values(held_until=_NOW + lease)
         )
         return renewed.rowcount == 1
 
     async def give_back(
-        self, lane: str, holder: UUID, *, not_before: timedelta = timedelta(0)
+        self, channel: Channel, holder: UUID, *, not_before: timedelta = _NOTHING
     ) -> None:
         """Let the next one in as soon as it is due, and no sooner than `not_before` from now."""
-        pace = upstream_pace.c
         await self._conn.execute(
             update(upstream_pace)
-            .where(pace.lane == lane, pace.holder == holder)
+            .where(_pace.lane == channel, _pace.holder == holder)
             .values(
                 holder=None,
                 held_until=None,
-                next_at=func.greatest(pace.next_at, _NOW + not_before),
+                next_at=func.greatest(_pace.next_at, _NOW + not_before),
             )
         )
 
-    async def book(self, lane: str, *, interval: timedelta) -> timedelta:
-        """Book the next start on the lane; returns how long it is until then (≥ 0).
+    async def book(
+        self,
+        channel: Channel,
+        *,
+        interval: timedelta,
+        probe: timedelta,
+        is_plain: bool = False,
+    ) -> Wait | None:
+        """Book the next start on the channel; how long it is until then (None: it is closed).
 
         Bookings are `interval` apart and in the order in which they were made.
         """
-        pace = upstream_pace.c
-        start = func.greatest(pace.next_at, pace.silent_until, _NOW)
+        is_closed = _closed() if not is_plain else null()
+        start = func.greatest(_pace.next_at, _NOW)
         booked = (
             update(upstream_pace)
-            .where(pace.lane == lane)
-            .values(next_at=start + interval, turns=pace.turns + 1)
-            .returning(pace.next_at - interval - _NOW)
-        )
-        delay: timedelta = (await self._conn.execute(booked)).scalar_one()
-        return max(delay, timedelta(0))
-
-    async def cooldown_left(self, lane: str) -> timedelta:
-        """How much longer nobody may ask on the lane (0: one may)."""
-        pace = upstream_pace.c
-        left = func.coalesce(pace.silent_until - _NOW, timedelta(0))
-        delay: timedelta = (
-            await self._conn.execute(select(left).where(pace.lane == lane))
-        ).scalar_one()
-        return max(delay, timedelta(0))
-
-    async def silence(
-        self, lane: str, delay: timedelta | None, *, first: timedelta, longest: timedelta
-    ) -> timedelta:
-        """Let nobody ask on the lane for `delay`, or longer if that was said before.
-
-        None: a silence of our own, `first` doubled with every strike in a row, at
-        most `longest`. Returns how long the silence lasts from now.
-        """
-        pace = upstream_pace.c
-        own = func.least(first * func.power(2, func.least(pace.strikes, 20)), longest)
-        until = _NOW + (own if delay is None else delay)
-        until = cast(until, DateTime(timezone=True))
-        set_ = (
-            update(upstream_pace)
-            .where(pace.lane == lane)
+            .where(_pace.lane == channel, is_closed.is_(None))
             .values(
-                silent_until=func.greatest(pace.silent_until, until),
-                strikes=pace.strikes + 1,
-                refusals=pace.refusals + 1,
+                next_at=start + interval,
+                turns=_pace.turns + 1,
+                retry_at=self._next_probe(probe),
             )
-            .returning(pace.silent_until - _NOW)
+            .returning(_pace.next_at - interval - _NOW)
         )
-        left: timedelta = (await self._conn.execute(set_)).scalar_one()
+        delay = (await self._conn.execute(booked)).scalar_one_or_none()
+        return None if delay is None else Wait(max(delay, _NOTHING))
+
+    async def closed(
+        self, channel: Channel, interval: timedelta, *, counts_outage: bool = True
+    ) -> Wait | None:
+        """Why nobody may ask on the channel now and when to come back; None when one may.
+
+        Those who are told come back one after the other, `interval` apart, so that
+        they are no more trouble than they will be when the channel is open. Without
+        `counts_outage` (for who is to find out whether it is over) that is no reason.
+        """
+        reason = _closed()
+        if not counts_outage:
+            paused = (_pace.paused_since.is_not(None), literal(str(WaitReason.ARXIV_PAUSED)))
+            reason = case(paused, (_is_cooling(), literal(str(WaitReason.ARXIV_COOLDOWN))))
+        opens = func.greatest(
+            case((_is_down(), _pace.retry_at)),
+            case((_is_cooling(), _pace.silent_until)),
+            case((_pace.paused_since.is_not(None), _moment(_NOW + PAUSE_CHECK))),
+        )
+        waits = (
+            update(upstream_pace)
+            .where(_pace.lane == channel, reason.is_not(None))
+            .values(waiting_from=func.greatest(_pace.waiting_from, opens) + interval)
+            .returning(
+                reason.label("reason"), _pace.waiting_from - interval - _NOW, _pace.is_blocked
+            )
+        )
+        row = (await self._conn.execute(waits)).one_or_none()
+        if row is None:
+            return None
+        return Wait(max(row[1], _NOTHING), WaitReason(row.reason), row.is_blocked)
+
+    async def cool_down(
+        self,
+        channel: Channel,
+        wish: timedelta | None,
+        *,
+        first: timedelta,
+        longest: timedelta,
+        is_block: bool = False,
+    ) -> timedelta:
+        """Close the channel for `wish`, without one for `first`, doubled each time in a row.
+
+        Refusals of requests that were under way when a cooldown began are part of it.
+        Returns how long it still is.
+        """
+        is_new = _is_cooling().is_(False)
+        in_a_row = case((_pace.is_blocked == is_block, _pace.strikes), else_=0)
+        own = func.least(first * func.power(2, func.least(in_a_row, 20)), longest)
+        until = _moment(_NOW + (own if wish is None else literal(wish, Interval())))
+        if wish is None:
+            until = case((is_new, until), else_=_pace.silent_until)
+        statement = (
+            update(upstream_pace)
+            .where(_pace.lane == channel)
+            .values(
+                silent_until=func.greatest(_pace.silent_until, until),
+                cooldown_since=func.coalesce(_pace.cooldown_since, _NOW),
+                strikes=case((is_new, in_a_row + 1), else_=_pace.strikes),
+                is_blocked=is_block,
+                refusals=_pace.refusals + 1,
+                **_NO_OUTAGE,
+            )
+            .returning(_pace.silent_until - _NOW)
+        )
+        left: timedelta = (await self._conn.execute(statement)).scalar_one()
         return left
 
     async def fail(
-        self, lane: str, asker: str, *, first: timedelta, longest: timedelta
-    ) -> Row[Any]:
-        """Note that a request for `asker` found nobody.
+        self, channel: Channel, reason: str, *, third: timedelta, probe: timedelta
+    ) -> int:
+        """Note that a request had no answer; returns how many had none in a row.
 
-        Once `OUTAGE_ASKERS` different ones did so in a row, the lane falls silent
-        (unless it is): for `first`, doubled each time, at most `longest`. Returns
-        `askers` (how many so far), `left` (of the silence) and `lasting`.
+        The third closes the channel for `third`, each one after it for `probe`.
         """
-        pace = upstream_pace.c
-        is_known = or_(
-            literal(asker) == any_(pace.failing), func.cardinality(pace.failing) >= OUTAGE_ASKERS
-        )
-        failing = case((is_known, pace.failing), else_=func.array_append(pace.failing, asker))
-        starts_silence = and_(
-            func.cardinality(failing) >= OUTAGE_ASKERS, (pace.silent_until > _NOW).is_not(True)
-        )
-        until = _NOW + func.least(first * func.power(2, func.least(pace.strikes, 20)), longest)
-        noted = (
+        count = _pace.failures + 1
+        pause = case((count == OUTAGE_FAILURES, literal(third, Interval())), else_=probe)
+        retry_at = func.greatest(_pace.retry_at, _moment(_NOW + pause))
+        statement = (
             update(upstream_pace)
-            .where(pace.lane == lane)
+            .where(_pace.lane == channel)
             .values(
-                failing=failing,
-                failing_since=func.coalesce(pace.failing_since, _NOW),
-                strikes=pace.strikes + case((starts_silence, 1), else_=0),
-                silent_until=case(
-                    (starts_silence, cast(until, DateTime(timezone=True))), else_=pace.silent_until
-                ),
+                failures=count,
+                failing_since=func.coalesce(_pace.failing_since, _NOW),
+                reason=reason,
+                retry_at=case((count >= OUTAGE_FAILURES, retry_at), else_=_pace.retry_at),
             )
-            .returning(
-                func.cardinality(pace.failing).label("askers"),
-                func.coalesce(pace.silent_until - _NOW, timedelta(0)).label("left"),
-                (_NOW - pace.failing_since).label("lasting"),
-            )
+            .returning(_pace.failures)
         )
-        return (await self._conn.execute(noted)).one()
+        failures: int = (await self._conn.execute(statement)).scalar_one()
+        return failures
 
-    async def clear(self, lane: str) -> None:
-        """Note that arXiv answers again."""
-        pace = upstream_pace.c
+    async def answer(self, channel: Channel, *, precision: timedelta) -> None:
+        """Note that arXiv answers; nothing is written if that is known for `precision` already.
+
+        An answer that comes in a cooldown is to a request from before.
+        """
+        is_news = or_(
+            _pace.failures > 0,
+            and_(_pace.strikes > 0, _is_cooling().is_(False)),
+            _pace.waiting_from.is_not(None),
+            (_pace.answered_at > _NOW - precision).is_not(True),
+        )
+        is_cooling = _is_cooling()
         await self._conn.execute(
             update(upstream_pace)
-            .where(pace.lane == lane, or_(pace.strikes > 0, pace.failing_since.is_not(None)))
-            .values(strikes=0, failing=[], failing_since=None)
+            .where(_pace.lane == channel, is_news)
+            .values(
+                answered_at=_NOW,
+                strikes=case((is_cooling, _pace.strikes), else_=0),
+                cooldown_since=case((is_cooling, _pace.cooldown_since)),
+                is_blocked=and_(is_cooling, _pace.is_blocked),
+                waiting_from=case((is_cooling, _pace.waiting_from)),
+                **_NO_OUTAGE,
+            )
         )
+
+    async def answered_within(self, channel: Channel, span: timedelta) -> bool:
+        """Whether arXiv has given a proper answer on the channel within `span`, and none failed."""
+        lately = and_(_pace.answered_at > _NOW - span, _pace.failures == 0).is_(True)
+        found = await self._conn.execute(select(lately).where(_pace.lane == channel))
+        return bool(found.scalar_one())
+
+    async def channels(self) -> list[ChannelState]:
+        """All channels as they are now."""
+        state = case(
+            (_pace.paused_since.is_not(None), literal(str(Availability.PAUSED))),
+            (_is_cooling(), literal(str(Availability.COOLDOWN))),
+            (_pace.failing_since.is_not(None), literal(str(Availability.UNAVAILABLE))),
+            else_=literal(str(Availability.AVAILABLE)),
+        )
+        since = case(
+            (_pace.paused_since.is_not(None), _pace.paused_since),
+            (_is_cooling(), _pace.cooldown_since),
+            else_=_pace.failing_since,
+        )
+        down_until = case((_is_down(), _pace.retry_at))
+        statement = select(
+            _pace.lane,
+            state.label("state"),
+            since.label("since"),
+            func.greatest(_pace.next_at, _pace.silent_until, down_until).label("next_slot_at"),
+            case((_is_cooling(), _pace.silent_until)).label("cooldown_until"),
+            _pace.reason,
+        ).order_by(_pace.lane)
+        return [
+            ChannelState(
+                channel=Channel(row.lane),
+                state=Availability(row.state),
+                since=row.since,
+                next_slot_at=row.next_slot_at,
+                cooldown_until=row.cooldown_until,
+                reason=row.reason,
+            )
+            for row in await self._conn.execute(statement)
+        ]
+
+
+_NO_OUTAGE: dict[str, Any] = {
+    "failures": 0,
+    "failing_since": None,
+    "failing": [],
+    "reason": None,
+    "retry_at": None,
+}

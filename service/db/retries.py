@@ -66,11 +66,11 @@ class RetryStore:
         job_id: UUID,
         *,
         values: Mapping[str, Any],
-        cursor: Checkpoint,
+        checkpoint: Checkpoint,
         caller: str,
         key: str | None,
     ) -> UUID | None:
-        """Record a job that retries `job_id`, with these `values` of its row, from `cursor` on.
+        """Record a job that retries `job_id`, with these `values` of its row, from `checkpoint` on.
 
         None when that job is being retried already, or `caller` has a job under
         this idempotency key.
@@ -79,7 +79,7 @@ class RetryStore:
             insert(jobs)
             .values(
                 **values,
-                checkpoint=cursor.dump(),
+                checkpoint=checkpoint.dump(),
                 requested_by=caller,
                 idempotency_key=key,
                 retry_of=job_id,

@@ -6,6 +6,7 @@ COMMENT. The queue's own tables (`pgqueuer…`) and everything that is no table
 """
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
+from service.domain.channels import WaitReason
 from service.domain.jobs import JobStatus, Priority, Stage
 from service.domain.papers import PaperState, PdfState
 
@@ -41,7 +43,7 @@ metadata = MetaData(
 )
 
 
-def _one_of(column: str, values: type[JobStatus | Priority | Stage | PaperState | PdfState]) -> str:
+def _one_of(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
@@ -159,6 +161,20 @@ jobs = Table(
         server_default=text("false"),
         comment="True once the last page is stored: no more papers will come.",
     ),
+    Column(
+        "facts",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="What the job's source has to say; shown in its stats under these names.",
+    ),
+    Column(
+        "waiting_for",
+        Text,
+        comment="Why a running job does not move: arxiv_unavailable, arxiv_cooldown,"
+        " arxiv_paused or storage_unavailable; null when it moves.",
+    ),
+    _moment("waiting_since", "Since when it waits for that; null when it moves."),
     _moment("created_at", "When the job was submitted.", now=True),
     _moment("taken_up_at", "When a worker first took the job up; null for rows written by hand."),
     _moment("started_at", "When its work began."),
@@ -182,6 +198,11 @@ jobs = Table(
         name="counters_not_negative",
     ),
     CheckConstraint("length(idempotency_key) <= 255", name="idempotency_key_short"),
+    CheckConstraint(_one_of("waiting_for", WaitReason), name="waiting_for_known"),
+    CheckConstraint(
+        "(waiting_for IS NULL) = (waiting_since IS NULL)", name="waiting_since_some_moment"
+    ),
+    CheckConstraint("jsonb_typeof(facts) = 'object'", name="facts_by_name"),
     # JobStore.find_by_key: at most one job per caller and key
     Index(
         "jobs_one_per_key",
@@ -467,7 +488,7 @@ upstream_pace = Table(
     metadata,
     Column("lane", Text, primary_key=True, comment="api (query API and OAI-PMH) or pdf."),
     _moment("next_at", "No request of the fleet may start before this moment.", now=True),
-    _moment("silent_until", "arXiv asked for silence until then, or refused us."),
+    _moment("silent_until", "Cooldown: arXiv asked us to wait until then, or refused us."),
     Column("holder", Uuid, comment="Whose request is in flight; api only."),
     _moment("held_until", "When the holder counts as dead unless it renews."),
     Column(
@@ -475,14 +496,14 @@ upstream_pace = Table(
         Integer,
         nullable=False,
         server_default="0",
-        comment="Refusals in a row; each lengthens the next silence.",
+        comment="Cooldowns in a row; each lengthens the next.",
     ),
     Column(
         "turns",
         BigInteger,
         nullable=False,
         server_default="0",
-        comment="Turns to ask that were given out, ever; one that a silence overtook counts too.",
+        comment="Slots that were given out, ever; one that a cooldown overtook counts too.",
     ),
     Column(
         "refusals",
@@ -496,9 +517,32 @@ upstream_pace = Table(
         ARRAY(Text),
         nullable=False,
         server_default="{}",
-        comment="Whose requests found nobody since the last good answer; three make an outage.",
+        comment="Not used any more: see failures.",
     ),
-    _moment("failing_since", "The first of them; null when arXiv answers."),
+    _moment("failing_since", "First request without an answer; null when arXiv answers."),
+    Column(
+        "failures",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Requests without an answer in a row; from three on all wait for a probe.",
+    ),
+    Column("reason", Text, comment="Why the last of them had no answer."),
+    _moment("retry_at", "When the next request may find out whether arXiv is back."),
+    _moment("cooldown_since", "When the first of the cooldowns in a row began."),
+    Column(
+        "is_blocked",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when the cooldown is because arXiv forbids us everything (403).",
+    ),
+    _moment("answered_at", "About when arXiv last gave a proper answer."),
+    _moment("paused_since", "When an operator stopped all requests; null: they may go out."),
+    _moment("waiting_from", "When the next of the tasks that wait is to come back."),
+    Column("waiter", Uuid, comment="Who gets the next slot, of those who wait for one now."),
+    Column("waiter_rank", BigInteger, comment="The rank of its task; higher goes first."),
+    _moment("waiter_until", "When it counts as gone unless it asks again."),
     CheckConstraint("lane IN ('api', 'pdf')", name="lane_known"),
     CheckConstraint("(holder IS NULL) = (held_until IS NULL)", name="held_by_someone"),
     comment="The one clock that keeps arXiv's rules for all replicas together.",

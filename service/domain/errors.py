@@ -16,8 +16,10 @@ ServiceError
 │   ├── Unauthenticated                            → 401
 │   └── NotAllowed          the token lacks a scope → 403
 ├── TransientError          time can               → retry with backoff
-│   ├── RateLimited         upstream said when     → snooze, costs no attempt
+│   ├── ChannelClosed       arXiv may not be asked → snooze, costs no attempt
+│   ├── SlotMissed          likewise
 │   ├── UpstreamFaulty      an answer was broken or missing
+│   ├── CorruptPdf          the PDF came cut or broken
 │   ├── NotPdf              a page came in place of the PDF
 │   ├── ExtractorCrashed    the process that read the PDF died
 │   ├── DatabaseUnavailable PostgreSQL cannot be asked now
@@ -27,7 +29,9 @@ ServiceError
 │   └── KeysUnavailable     tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
-    ├── UpstreamUnavailable arXiv stayed away for the whole budget
+    ├── UpstreamIncomplete  arXiv brought less than it had told
+    ├── UpstreamUnavailable arXiv stayed away for a day
+    ├── ForbiddenPdf        arXiv does not give this PDF to anybody
     ├── Unavailable         withdrawn or missing at arXiv
     ├── BadPdf              not a PDF, corrupt, encrypted, too large, over a limit
     └── Quarantined         killed its worker too often
@@ -39,6 +43,8 @@ text of a foreign exception never becomes one.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+
+from service.domain.channels import WaitReason
 
 
 class ServiceError(Exception):
@@ -163,14 +169,19 @@ class TransientError(ServiceError):
     limit: int | None = None
 
 
-class RateLimited(TransientError):
-    """Upstream asks for silence. `delay` is how long; the silence is the fleet's."""
+class ChannelClosed(TransientError):
+    """Nobody may ask arXiv on this channel now: `reason` says why, `delay` when to come back.
 
-    code = "rate_limited"
+    `is_block`: arXiv forbids us everything (403).
+    """
 
-    def __init__(self, delay: timedelta) -> None:
-        super().__init__(f"arXiv asked for {delay.total_seconds():.0f} s of silence")
+    code = "channel_closed"
+
+    def __init__(self, reason: WaitReason, delay: timedelta, *, is_block: bool = False) -> None:
+        super().__init__(f"waiting for arXiv ({reason})")
+        self.reason = reason
         self.delay = delay
+        self.is_block = is_block
 
 
 class UpstreamFaulty(TransientError):
@@ -183,14 +194,25 @@ class UpstreamUnreachable(UpstreamFaulty):
     """arXiv did not answer, or only to say that it is out of order: no fault of what was asked."""
 
 
-class Outage(TransientError):
-    """arXiv is away for whoever asks. `delay` is how long until it is worth asking again."""
+class ServerError(UpstreamFaulty):
+    """arXiv answered with a 500 or its like; whether to all or to this request is to be seen."""
 
-    code = "outage"
 
-    def __init__(self, delay: timedelta) -> None:
-        super().__init__("arXiv is away")
+class SlotMissed(TransientError):
+    """The slot was lost, or did not come in a while: nobody's fault. `delay`: come back then."""
+
+    code = "slot_missed"
+
+    def __init__(self, message: str, delay: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(message)
         self.delay = delay
+
+
+class CorruptPdf(TransientError):
+    """The PDF came cut short, or is none that can be opened."""
+
+    code = "corrupt"
+    limit = 3
 
 
 class NotPdf(TransientError):
@@ -266,14 +288,26 @@ class UpstreamRejected(PermanentError):
     code = "upstream_rejected_query"
 
 
+class UpstreamIncomplete(PermanentError):
+    """arXiv brought fewer papers than it said there are: `missing` of them."""
+
+    code = "upstream_incomplete"
+
+    def __init__(self, missing: int) -> None:
+        super().__init__(f"arXiv did not bring {missing} of the papers that it says there are")
+        self.missing = missing
+
+
 class UpstreamUnavailable(PermanentError):
-    """arXiv stayed away (or answered nonsense) for `attempts` tries in a row."""
+    """arXiv stayed away for a day, or blocked us for as long: the job fails with it."""
 
     code = "upstream_unavailable"
 
-    def __init__(self, message: str, *, attempts: int) -> None:
-        super().__init__(message)
-        self.attempts = attempts
+
+class ForbiddenPdf(PermanentError):
+    """arXiv does not give this PDF to anybody (403), while it gives others."""
+
+    code = "forbidden"
 
 
 class RedirectRefused(PermanentError):

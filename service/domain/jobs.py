@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
+from service.domain.channels import WaitReason
 from service.domain.identifiers import ArxivId
 
-SEARCH_WINDOW = 30_000  # start + max_results the query API accepts (arXiv API manual)
+SEARCH_WINDOW = 10_000  # start + max_results that the query API serves for certain
 MAX_PAGE_SIZE = 2_000  # results in one answer of the query API (arXiv API manual)
 DEFAULT_PAPERS = 100  # papers a search brings when the caller sets no bound: one page
 
@@ -99,13 +101,6 @@ class IngestionRequest:
         """The most papers that the job can bring in, as far as known before asking arXiv."""
         ids = self.criteria.ids
         return min(len(ids), self.max_papers) if ids else self.max_papers
-
-    def total_of(self, matches: int) -> int:
-        """How many papers the job will bring in when its query matches `matches`."""
-        if self.criteria.ids:
-            return self.estimated_papers
-        reachable = min(matches, SEARCH_WINDOW) - self.criteria.start
-        return max(0, min(reachable, self.max_papers))
 
     def dump(self) -> dict[str, Any]:
         """The request as stored and shown: JSON, in the caller's words, defaults filled in."""
@@ -206,4 +201,7 @@ class Job(NamedTuple):
     completed_at: datetime | None
     updated_at: datetime
     version: int
+    waiting_for: WaitReason | None = None
+    waiting_since: datetime | None = None
+    facts: Mapping[str, Any] = MappingProxyType({})
     errors: tuple[JobError, ...] = ()

@@ -7,11 +7,12 @@ to do about it.
 from dataclasses import dataclass
 from datetime import timedelta
 
+from service.domain.channels import WaitReason
 from service.domain.errors import (
+    ChannelClosed,
     DatabaseUnavailable,
-    Outage,
     PermanentError,
-    RateLimited,
+    SlotMissed,
     StorageUnavailable,
     Suspected,
     TransientError,
@@ -37,9 +38,13 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Snooze:
-    """Run it again after `delay`; nobody is to blame, so no attempt is counted."""
+    """Run it again after `delay`; nobody is to blame, so no attempt is counted.
+
+    `waiting_for` is shown with the job meanwhile.
+    """
 
     delay: timedelta
+    waiting_for: WaitReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,16 @@ def decide(error: Exception | None, *, attempt: int, limit: int, jitter: float) 
     match error:
         case None:
             return Succeed()
-        case RateLimited(delay=delay) | Outage(delay=delay) | Suspected(delay=delay):
+        case ChannelClosed(delay=delay, reason=reason):  # spread already where it is computed
+            return Snooze(min(delay, SNOOZE_LONGEST), reason)
+        case SlotMissed(delay=delay) | Suspected(delay=delay):
             return Snooze(min(delay, SNOOZE_LONGEST) + timedelta(seconds=jitter))
         case PermanentError(code=code):
             return Fail(code, str(error))
-        case DatabaseUnavailable() | StorageUnavailable():  # ours to mend: no item is to blame
+        case DatabaseUnavailable():  # ours to mend: no item is to blame
             return Snooze(OUTAGE_DELAY + OUTAGE_DELAY * jitter)
+        case StorageUnavailable():
+            return Snooze(OUTAGE_DELAY + OUTAGE_DELAY * jitter, WaitReason.STORAGE_UNAVAILABLE)
         case TransientError(code=code, limit=own) if attempt >= min(limit, own or limit):
             return Fail(code, f"gave up after {attempt} attempts: {error}")
         case TransientError():

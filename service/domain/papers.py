@@ -131,10 +131,16 @@ class PaperFilter:
 
 @dataclass(frozen=True, slots=True)
 class EntryError:
-    """One entry of an answer that could not be read; the others stand."""
+    """One entry of an answer that could not be read, or one that is not there; the others stand.
+
+    `arxiv_id` is the paper as it was asked for or shown. `unavailable`: arXiv has
+    no such paper or version as this one.
+    """
 
     message: str
     arxiv_id: str | None = None
+    code: str | None = None  # None: an entry that was no paper
+    unavailable: ArxivId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +148,22 @@ class Page:
     """One answer to a query: its papers, in arXiv's order.
 
     `total` is what arXiv says the whole query matches. `errors` holds the
-    entries that were no papers. `missing` are ids asked for and not returned.
+    entries that were no papers.
     """
 
     papers: tuple[Paper, ...]
     total: int
     errors: tuple[EntryError, ...] = ()
-    missing: tuple[ArxivId, ...] = ()
 
     @property
     def entries(self) -> int:
         """How many entries the answer held, readable or not."""
         return len(self.papers) + len(self.errors)
+
+    def cut(self, size: int) -> "Page":
+        """The page with at most `size` entries: what nobody asked for is left."""
+        papers = self.papers[:size]
+        return Page(papers, self.total, self.errors[: size - len(papers)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,23 +17,27 @@ from sqlalchemy import Row
 
 from service.db.engine import Database
 from service.db.job_papers import JobPaperStore
+from service.db.jobs import JobStore
 from service.domain.errors import (
     BadPdf,
+    CorruptPdf,
     ExtractorCrashed,
     NotFound,
     NotPdf,
     StorageUnavailable,
     Unavailable,
     UpstreamFaulty,
+    UpstreamUnavailable,
 )
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError, Stage
-from service.domain.outcomes import Fail, Outcome, Snooze, Succeed
+from service.domain.outcomes import Fail, Outcome, Retry, Snooze, Succeed
 from service.domain.papers import ExtractedText, PaperState, StoredPdf
 from service.extraction.pool import ChildDied
 from service.extraction.quarantine import Readers
 from service.files.partial_file import Part
 from service.files.store import PdfStore
+from service.jobs.patience import patience
 from service.jobs.results import Result, ResultWriter
 
 ENCRYPTED = "encrypted"  # a good file whose text we cannot have
@@ -160,6 +164,8 @@ class FetchPdf:
         match outcome:
             case Succeed():
                 return
+            case Fail(code=code, message=message) if isinstance(error, UpstreamUnavailable):
+                await self._fail_job(code, message)
             case Fail(code=code, message=message):
                 gone = isinstance(error, Unavailable)
                 state = PaperState.UNAVAILABLE if gone else PaperState.FAILED
@@ -172,18 +178,28 @@ class FetchPdf:
                 )
                 attempts = attempt.row.attempts
                 await self._record(attempt, state, reason=code, error=what, attempts=attempts)
-            case _:
-                failed = not isinstance(outcome, Snooze)
-                attempts = attempt.row.attempts
-                async with self.tools.database.transaction() as conn:
-                    store = JobPaperStore(conn)
-                    await store.release(
-                        self.job_id,
-                        self.paper,
-                        attempts=attempts,
-                        failed=failed,
-                        has_read=self._has_read,
-                    )
+            case Retry() | Snooze():
+                await self._release(attempt, outcome)
+
+    async def _release(self, attempt: PdfAttempt, outcome: Retry | Snooze) -> None:
+        """Give the start back; the job row first, as everywhere."""
+        async with self.tools.database.transaction() as conn:
+            if isinstance(outcome, Snooze) and outcome.waiting_for is not None:
+                await JobStore(conn).wait(self.job_id, outcome.waiting_for)
+            await JobPaperStore(conn).release(
+                self.job_id,
+                self.paper,
+                attempts=attempt.row.attempts,
+                failed=isinstance(outcome, Retry),
+                has_read=self._has_read,
+            )
+
+    async def _fail_job(self, code: str, message: str) -> None:
+        """Fail the whole job: arXiv stayed away for so long that none of its papers will come."""
+        async with self.tools.database.transaction() as conn:
+            if await JobStore(conn).fail(self.job_id):
+                what = JobError(stage=self._stage, message=message, code=code)
+                await JobStore(conn).add_errors(self.job_id, [what])
 
     async def _usable(self, attempt: PdfAttempt) -> StoredPdf | None:
         """The file that we hold, if it is whole and this job may use it."""
@@ -198,7 +214,8 @@ class FetchPdf:
         """Download the PDF, going on where an earlier try was cut off, and store it."""
         arxiv_id = attempt.arxiv_id
         async with self.tools.store.partial(arxiv_id) as part:
-            await self._download(arxiv_id, part)
+            with patience(attempt.row.waited):
+                await self._download(arxiv_id, part)
             await self._check(part, attempt)
             return await self.tools.store.commit(part, arxiv_id)
 
@@ -216,21 +233,25 @@ class FetchPdf:
                 if "html" in answer.content_type and not await part.looks_like_pdf():
                     await part.discard()
                     raise NotPdf("a web page came in place of the PDF")
-        except UpstreamFaulty:
+        except UpstreamFaulty as err:
             if had and part.size == had:
                 await part.truncate()  # what we had may be why: begin anew next time
-            raise
+            raise CorruptPdf(str(err)) from err
 
     async def _check(self, part: Part, attempt: PdfAttempt) -> None:
+        """Raise BadPdf, and CorruptPdf for what another download may bring whole."""
         try:
             if not await part.looks_like_pdf():
-                raise BadPdf("what came is no PDF", code="corrupt")
+                raise BadPdf("what came is no PDF", code=CorruptPdf.code)
             async with self._reading(attempt):
                 await self.tools.extractor.check(part.path)
         except BadPdf as err:
-            if err.code != ENCRYPTED:
-                await part.discard()
-                raise
+            if err.code == ENCRYPTED:
+                return
+            await part.discard()
+            if err.code == CorruptPdf.code:
+                raise CorruptPdf(str(err)) from err
+            raise
 
     @asynccontextmanager
     async def _reading(self, attempt: PdfAttempt) -> AsyncIterator[None]:

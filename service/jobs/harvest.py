@@ -1,143 +1,112 @@
-"""Walking a result list: each page becomes papers, tasks for their PDFs, and a checkpoint.
+"""Harvest: steps of a source become papers, tasks for their PDFs, and a checkpoint.
 
-One task brings one page, and queues the next in the transaction that stores the
-last batch of it. Restart-safe: a batch's papers, its tasks, the counters and the
-cursor behind them commit together, and only if the checkpoint still is the one
-that was read. A crash repeats at most the page in flight, and a worker that was
-thought dead changes nothing.
+One task makes one step (of a source that waits for nobody: some), and queues the
+next in the transaction that stores the last batch of it. Restart-safe: a batch's
+papers, its tasks, the counters and the checkpoint behind them commit together,
+and only if the checkpoint still is the one that was read. A crash repeats at most
+the step in flight, and a worker that was thought dead changes nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from service.arxiv.pace import Requester
 from service.db.engine import Database
+from service.db.held_reader import DatabaseHeldReader
 from service.db.jobs import JobStore
-from service.domain.checkpoint import Checkpoint
-from service.domain.errors import PermanentError, UpstreamUnavailable
-from service.domain.jobs import Criteria, IngestionRequest, JobError, Stage
+from service.domain.errors import PermanentError, TransientError
+from service.domain.jobs import IngestionRequest, JobError, Stage
 from service.domain.outcomes import Fail, Outcome, Snooze, Succeed
-from service.domain.papers import Page, Paper
-from service.jobs.retry import inherit
-from service.jobs.store_batch import PageStorer
+from service.jobs.patience import patience
+from service.jobs.store_step import Place, StepStorer
+from service.jobs.tasks import ranked
+from service.sources.base import HarvestContext, Step
+from service.sources.registry import Sources
 
-MAX_EMPTY_PAGES = 2  # times an empty answer is asked again before it is believed (arXiv #43, #129)
+LONGEST_RUN_SECONDS = 2.0  # of steps that wait for nobody: then the tasks of others come first
 
 _log = structlog.get_logger(__name__)
 
 
 class StaleTask(Exception):
-    """Nobody waits for this page any more."""
+    """Nobody waits for this step any more."""
 
 
-class PageSource(Protocol):
-    """Where pages come from."""
-
-    async def page(self, criteria: Criteria, *, offset: int, size: int, asker: Requester) -> Page:
-        """`size` results from `offset` on."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HarvestAttempt:
-    """One try at the page behind `checkpoint`."""
+    """One try at a step; `request` and `checkpoint` as they are stored."""
 
     number: int
     crashes: int
-    document: Mapping[str, Any]
-    checkpoint: Checkpoint | None
-    position: int  # papers the job has brought in so far
-
-    @cached_property
-    def request(self) -> IngestionRequest:
-        """What the job is to bring in; PermanentError for a row that nobody can read."""
-        try:
-            return IngestionRequest.load(self.document)
-        except (KeyError, TypeError, ValueError) as err:
-            message = "the stored request cannot be read"
-            raise PermanentError(message, code="unreadable_request") from err
-
-    @property
-    def cursor(self) -> Checkpoint:
-        """What to do next."""
-        return self.checkpoint or Checkpoint.first(self.request)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """From one checkpoint to the next; `ends_page` when a whole page is stored with it."""
-
-    before: Checkpoint | None
-    after: Checkpoint
-    ends_page: bool
+    request: Mapping[str, Any]
+    checkpoint: Mapping[str, Any] | None
+    position: int  # papers the job has met so far
+    waited: timedelta  # for arXiv to come back
 
 
 @dataclass(slots=True)
-class HarvestPage:
-    """The work of a harvest task: one page of one job (of `page`, see `Cursor.page`)."""
+class HarvestStep:
+    """The work of a harvest task: a step of one job (of `page`, see `Checkpoint.page`)."""
 
     job_id: UUID
     page: Mapping[str, Any]
     database: Database
-    arxiv: PageSource
+    sources: Sources
     max_attempts: int = 5
-    _checkpoint: Checkpoint | None = None  # the last one that this run has read or written
+    _document: Mapping[str, Any] | None = None  # the checkpoint last read or written
 
     async def begin(self) -> HarvestAttempt | None:
-        """Take the job up; None when the page is stored, or nothing is left to harvest.
-
-        A job whose checkpoint cannot be read fails.
-        """
+        """Take the job up; None when the step is stored, or nothing is left to harvest."""
         async with self.database.transaction() as conn:
             row = await JobStore(conn).claim_page(self.job_id, self.page)
-            if row is None:
-                return None
-            try:
-                self._checkpoint = (
-                    None if row.checkpoint is None else Checkpoint.load(row.checkpoint)
-                )
-            except ValueError as err:  # nobody of this version could ever go on
-                await self._fail(JobStore(conn), code="unreadable_request", message=str(err))
-                return None
+        if row is None:
+            return None
+        self._document = row.checkpoint
         return HarvestAttempt(
             number=row.harvest_attempts + 1,
             crashes=row.harvest_starts - 1,
-            document=row.request,
-            checkpoint=self._checkpoint,
+            request=row.request,
+            checkpoint=row.checkpoint,
             position=row.papers_fetched,
+            waited=row.waited,
         )
 
     async def run(self, attempt: HarvestAttempt) -> None:
-        """Fetch the page, then store it batch by batch; no transaction is open meanwhile.
+        """Make the step, then store it batch by batch; no transaction is open meanwhile.
 
-        The retry of a job takes over that job's unfinished papers first.
+        Steps that wait for nobody follow at once, for a while.
         """
-        cursor, request = attempt.cursor, attempt.request
-        if cursor.is_taking_over:
-            position = attempt.position
-            async for following in inherit(
-                self.database, self.job_id, request, cursor, position=position
-            ):
-                self._checkpoint = following
+        request, place = self._read(attempt)
+        storer = StepStorer(self.database, self.job_id, request)
+        ends_at = monotonic() + LONGEST_RUN_SECONDS
+        ends_task = False
+        while not ends_task:
+            with patience(attempt.waited):
+                step = await self._fetch(request, place, attempt.number)
+            if step is None:
+                break
+            following = step.following
+            waits = following.needs_arxiv or bool(step.delay)
+            ends_task = waits or following.done or monotonic() > ends_at
+            repeats = place.checkpoint.repeats + 1 if step.repeated else 0
+            number = place.checkpoint.task + int(ends_task)
+            step = replace(step, following=replace(following, task=number, repeats=repeats))
+            stored = await storer.store(place, step, ends_task=ends_task)
+            if stored is None:
+                break
+            if step.repeated:
+                _log.info("page asked again", job_id=str(self.job_id), times=repeats)
+            place, self._document = stored, stored.document
+        else:
             return
-        size = cursor.page_size(request)
-        asker = Requester(str(self.job_id), partial(self._check_wanted, attempt))
-        try:
-            page = await self.arxiv.page(
-                request.criteria, offset=cursor.offset, size=size, asker=asker
-            )
-        except StaleTask:
-            _log.info("page not wanted any more", job_id=str(self.job_id), offset=cursor.offset)
-            return
-        if not page.entries and _is_doubtful(page, attempt):
-            await self._ask_again(attempt)
-            return
-        await self._store(attempt, page)
+        _log.info("stale page skipped", job_id=str(self.job_id))
 
     async def conclude(
         self, attempt: HarvestAttempt, outcome: Outcome, error: Exception | None
@@ -150,96 +119,54 @@ class HarvestPage:
                     pass  # the last batch has set it all
                 case Fail(code=code, message=message):
                     # A worker that was thought dead must not fail what another goes on with.
-                    is_ours = await store.lock_at(self.job_id, self._checkpoint)
-                    if is_ours:
-                        tries = error.attempts if isinstance(error, UpstreamUnavailable) else None
-                        await self._fail(store, code=code, message=message, tries=tries)
+                    is_ours = await store.lock_at(self.job_id, self._document)
+                    if is_ours and await store.fail(self.job_id):
+                        tries = attempt.number if isinstance(error, TransientError) else None
+                        stage = Stage.ARXIV_FETCH
+                        what = JobError(stage=stage, message=message, code=code, attempt=tries)
+                        await store.add_errors(self.job_id, [what])
+                case Snooze(waiting_for=reason):
+                    if reason is not None:
+                        await store.wait(self.job_id, reason)
+                    await store.release(self.job_id, starts=attempt.crashes + 1, failed=False)
                 case _:
-                    failed = not isinstance(outcome, Snooze)
-                    await store.release(self.job_id, starts=attempt.crashes + 1, failed=failed)
+                    await store.release(self.job_id, starts=attempt.crashes + 1, failed=True)
 
-    async def _fail(
-        self, store: JobStore, *, code: str, message: str, tries: int | None = None
-    ) -> None:
-        if await store.fail(self.job_id):
-            what = JobError(stage=Stage.ARXIV_FETCH, message=message, code=code, attempt=tries)
-            await store.add_errors(self.job_id, [what])
+    def _read(self, attempt: HarvestAttempt) -> tuple[IngestionRequest, Place]:
+        """What the job is to bring, and where it stands; PermanentError if nobody can read it."""
+        try:
+            request = IngestionRequest.load(attempt.request)
+        except (KeyError, TypeError, ValueError) as err:
+            message = "the stored request cannot be read"
+            raise PermanentError(message, code="unreadable_request") from err
+        try:
+            checkpoint = self.sources.checkpoint(attempt.checkpoint, request)
+            self.sources.of(checkpoint)
+        except ValueError as err:
+            raise PermanentError(str(err), code="unreadable_request") from err
+        place = Place(document=attempt.checkpoint, checkpoint=checkpoint, position=attempt.position)
+        return request, place
 
-    async def _check_wanted(self, attempt: HarvestAttempt) -> None:
+    async def _fetch(self, request: IngestionRequest, place: Place, attempt: int) -> Step | None:
+        """The step from `place`; None if nobody wants it any more."""
+        repeats = place.checkpoint.repeats + attempt - 1
+        rank = ranked(request.priority, place.position, repeats=repeats)
+        context = HarvestContext(
+            job_id=self.job_id,
+            request=request,
+            held=DatabaseHeldReader(self.database),
+            requester=Requester(str(self.job_id), partial(self._check_wanted, place), rank),
+        )
+        try:
+            return await self.sources.of(place.checkpoint).fetch(context, place.checkpoint)
+        except StaleTask:
+            return None
+
+    async def _check_wanted(self, place: Place) -> None:
         """Raise StaleTask if the job was cancelled, or another worker went on, meanwhile.
 
-        It may have been long: until the turn came, or since this process was stopped.
+        It may have been long: until the slot came, or since this process was stopped.
         """
         async with self.database.transaction() as conn:
-            if not await JobStore(conn).is_at(self.job_id, attempt.checkpoint):
+            if not await JobStore(conn).is_at(self.job_id, place.document):
                 raise StaleTask
-
-    async def _ask_again(self, attempt: HarvestAttempt) -> None:
-        """Queue the same page once more: an empty answer is not believed at first."""
-        again = attempt.cursor.asked_again()
-        async with self.database.transaction() as conn:
-            if not await JobStore(conn).lock_at(self.job_id, attempt.checkpoint):
-                return
-            await JobStore(conn).advance(self.job_id, again, counters={}, total=None)
-            pages = PageStorer(conn, self.job_id, attempt.request)
-            await pages.queue_page(again, position=attempt.position)
-        _log.info("empty page asked again", job_id=str(self.job_id), offset=again.offset)
-
-    async def _store(self, attempt: HarvestAttempt, page: Page) -> None:
-        checkpoint, cursor = attempt.checkpoint, attempt.cursor
-        batches = list(_batches(page.papers, attempt.request.batch_size))
-        for number, batch in enumerate(batches, start=1):
-            if number <= cursor.batches_done:
-                continue
-            is_last = number == len(batches)
-            following = cursor.next_batch()
-            if is_last:
-                following = cursor.next_page(
-                    entries=page.entries, total=page.total, request=attempt.request
-                )
-            step = Step(checkpoint, following, is_last)
-            if not await self._commit(attempt, page, batch, step):
-                _log.info("page was stored by another worker", job_id=str(self.job_id))
-                return
-            self._checkpoint = checkpoint = cursor = following
-
-    async def _commit(
-        self, attempt: HarvestAttempt, page: Page, batch: Sequence[Paper], step: Step
-    ) -> bool:
-        """Store `batch` and move the checkpoint; False, and nothing stored, if it had moved."""
-        async with self.database.transaction() as conn:
-            jobs = JobStore(conn)
-            if not await jobs.lock_at(self.job_id, step.before):
-                return False
-            pages = PageStorer(conn, self.job_id, attempt.request)
-            counters = await pages.store_papers(batch, position=attempt.position)
-            if step.ends_page:
-                counters["pages_fetched"] = 1
-                counters["pdfs_unavailable"] = await pages.record_page_errors(page)
-            total = max(0, attempt.request.total_of(page.total) + step.after.total_shift)
-            await jobs.advance(self.job_id, step.after, counters=counters, total=total)
-            if step.after.done:
-                await jobs.complete_finished([self.job_id])
-            elif step.ends_page:
-                await pages.queue_page(step.after, position=attempt.position + page.entries)
-        return True
-
-
-def _is_doubtful(page: Page, attempt: HarvestAttempt) -> bool:
-    """True for an empty answer that is worth asking again.
-
-    Nothing at all may be true, so once is enough; an empty page in the middle of
-    more (`total` says so) is asked again as often as we ever do. Ids are asked for
-    in requests of their own, so each of those is a first page.
-    """
-    cursor, is_of_ids = attempt.cursor, bool(attempt.request.criteria.ids)
-    if page.total > (0 if is_of_ids else cursor.offset):
-        return cursor.empty_pages < MAX_EMPTY_PAGES
-    return cursor.empty_pages < 1 and (is_of_ids or cursor.taken == 0)
-
-
-def _batches(papers: Sequence[Paper], size: int) -> Iterator[Sequence[Paper]]:
-    """`papers` in runs of `size`; one empty run where there are none, for the checkpoint."""
-    yield papers[:size]
-    for start in range(size, len(papers), size):
-        yield papers[start : start + size]

@@ -1,17 +1,14 @@
-"""Retrying a final job: a new job brings in what that one did not.
+"""Retry of a finished job: a new job ingests what that one did not.
 
 Final states never change, so the job that ended stays as it is, and so do its
-papers. The new one takes over those that failed or were still open, without
+papers. The new one begins with those that failed or were still open, without
 asking arXiv for them again, and then goes on with the list where it ended, if
-it ended early. Each batch is committed with the checkpoint behind it, as any
-harvest's is.
+it ended early: see `sources.retry`.
 """
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,11 +19,9 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.errors import Conflict, KeyReused
 from service.domain.jobs import IngestionRequest, Job, JobStatus, Priority
 from service.jobs.quotas import Quotas
-from service.jobs.store_batch import PageStorer
 from service.jobs.tasks import harvest_task
+from service.sources.retry import retry_checkpoint
 from service.worker.engine import enqueue
-
-_log = structlog.get_logger(__name__)
 
 
 async def retry(
@@ -49,13 +44,15 @@ async def retry(
         ended = await store.find(job_id)
         if earlier := await _named(conn, job_id, caller=caller, key=key):
             return earlier
-        cursor = _beginning(ended)
+        checkpoint = _beginning(ended)
         position = await admission.admit(conn, caller)
-        values = _values(ended, cursor)
-        added = await store.add(job_id, values=values, cursor=cursor, caller=caller, key=key)
+        values = _values(ended, checkpoint)
+        added = await store.add(
+            job_id, values=values, checkpoint=checkpoint, caller=caller, key=key
+        )
         if added is None:
             return await _rival(conn, job_id, caller=caller, key=key)
-        task = harvest_task(added, Priority(ended.priority), cursor, position=position)
+        task = harvest_task(added, Priority(ended.priority), checkpoint.task, position=position)
         await enqueue(conn, [task])
         job = await JobStore(conn).get(added)
     admission.note_accepted()
@@ -70,19 +67,21 @@ def _beginning(ended: Row[Any]) -> Checkpoint:
     if not ended.unfinished and not has_list:
         raise Conflict("The job has no failed papers")
     try:
-        first = Checkpoint.first(IngestionRequest.load(ended.request))
-        cursor = first if ended.checkpoint is None else Checkpoint.load(ended.checkpoint)
+        IngestionRequest.load(ended.request)
+        return retry_checkpoint(
+            ended.checkpoint,
+            fetched=ended.papers_fetched,
+            unfinished=ended.unfinished,
+            has_list=has_list,
+        )
     except (KeyError, TypeError, ValueError):
         raise Conflict("The stored request of the job cannot be read") from None
-    return cursor.for_retry(
-        open_papers=ended.unfinished, seen=ended.papers_fetched, has_list=has_list
-    )
 
 
-def _values(ended: Row[Any], cursor: Checkpoint) -> dict[str, Any]:
+def _values(ended: Row[Any], checkpoint: Checkpoint) -> dict[str, Any]:
     """What the new row has in common with that of the job that ended, and its own total."""
     total = ended.unfinished
-    if not cursor.done:
+    if checkpoint.state["has_list"]:
         known = ended.papers_total
         total = None if known is None else total + max(0, known - ended.papers_fetched)
     return {"request": ended.request, "priority": ended.priority, "papers_total": total}
@@ -104,39 +103,3 @@ async def _rival(conn: AsyncConnection, job_id: UUID, *, caller: str, key: str |
         return earlier
     active = await RetryStore(conn).find_active(job_id)
     raise Conflict(f"The job is being retried already, by job {active}")
-
-
-async def inherit(
-    database: Database,
-    job_id: UUID,
-    request: IngestionRequest,
-    cursor: Checkpoint,
-    *,
-    position: int,
-) -> AsyncIterator[Checkpoint]:
-    """Take over the unfinished papers of the job that `job_id` retries; yields each checkpoint.
-
-    After the last of them the list is queued where there is more of it. Ends
-    early, and changes nothing, when another worker has moved the checkpoint.
-    """
-    while cursor.is_taking_over:
-        async with database.transaction() as conn:
-            jobs = JobStore(conn)
-            if not await jobs.lock_at(job_id, cursor):
-                _log.info("papers were taken over by another worker", job_id=str(job_id))
-                return
-            size = request.batch_size
-            batch = await RetryStore(conn).list_unfinished(
-                job_id, after=cursor.taken_over, limit=size
-            )
-            pages = PageStorer(conn, job_id, request)
-            counters = await pages.inherit(batch, position=position)
-            is_last = len(batch) < size
-            cursor = cursor.all_inherited() if is_last else cursor.inherited(batch[-1])
-            await jobs.advance(job_id, cursor, counters=counters, total=None)
-            position += len(batch)
-            if cursor.is_harvested:
-                await jobs.complete_finished([job_id])
-            elif is_last:
-                await pages.queue_page(cursor, position=position)
-        yield cursor

@@ -1,4 +1,4 @@
-"""Storing one page of a harvest: papers, their states in the job, and the tasks that follow."""
+"""Stores a batch of a harvest: papers, their states in the job, and the tasks that follow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,59 +11,70 @@ from service.db.jobs import JobStore
 from service.db.papers import PaperStore
 from service.domain.checkpoint import Checkpoint
 from service.domain.jobs import IngestionRequest, JobError, Stage
-from service.domain.papers import Page, Paper, PaperState, PdfState
+from service.domain.papers import EntryError, Paper, PaperState, PdfState
 from service.jobs.tasks import harvest_task, pdf_task
+from service.sources.base import NO_DELAY, Batch, Step
 from service.worker.engine import enqueue
 
 
 @dataclass(frozen=True, slots=True)
-class PageStorer:
-    """Writes for one job, in a transaction that has locked it at the checkpoint read."""
+class BatchStorer:
+    """Writes for one job, in a transaction that has locked it at the checkpoint read.
+
+    `position`: papers the job had met before, for the order of its tasks.
+    """
 
     conn: AsyncConnection
     job_id: UUID
     request: IngestionRequest
+    position: int
 
-    async def queue_page(self, cursor: Checkpoint, *, position: int) -> None:
-        """Queue the harvest of the page at `cursor`."""
-        task = harvest_task(self.job_id, self.request.priority, cursor, position=position)
+    async def queue_step(self, checkpoint: Checkpoint, step: Step) -> None:
+        """Queue the task that goes on from `checkpoint`, which is behind `step`."""
+        task = harvest_task(
+            self.job_id,
+            self.request.priority,
+            checkpoint.task,
+            position=self.position + len(step.batch.records),
+            delay=step.delay if step.delay > NO_DELAY else None,
+            repeats=checkpoint.repeats,
+        )
         await enqueue(self.conn, [task])
 
-    async def store_papers(self, batch: Sequence[Paper], *, position: int) -> dict[str, int]:
-        """Store the papers that the job has not met; returns what that adds to its counters.
-
-        `position`: papers the job had brought in before, for the order of its tasks.
-        """
+    async def store_records(self, records: Sequence[Paper]) -> dict[str, int]:
+        """Store the papers that the job has not met; returns what that adds to its counters."""
         conn, job_id, request = self.conn, self.job_id, self.request
-        by_version = sorted(batch, key=lambda paper: paper.arxiv_id.version or 0)
+        by_version = sorted(records, key=lambda paper: paper.arxiv_id.version or 0)
         by_id = {paper.arxiv_id.paper: paper for paper in by_version}  # the newest of each
         known = await JobPaperStore(conn).known(job_id, by_id)
         new = [paper for arxiv_id, paper in by_id.items() if arxiv_id not in known]
         written = await PaperStore(conn).upsert(new, overwrite=not request.skip_duplicates)
-        rows = await self._rows([paper.arxiv_id.paper for paper in new], written)
-        await JobPaperStore(conn).add(job_id, rows)
-        wanted = [row.arxiv_id for row in rows if row.state is PaperState.PENDING]
-        await self._queue_pdfs(wanted, position=position)
+        counters = await self._begin([paper.arxiv_id.paper for paper in new], written)
         return {
-            "papers_fetched": len(new),
+            **counters,
             "papers_created": sum(written.values()),
             "papers_updated": len(written) - sum(written.values()),
-            "papers_skipped": len(new) - len(written),
-            "pdfs_pending": len(wanted),
         }
 
-    async def inherit(self, arxiv_ids: Sequence[str], *, position: int) -> dict[str, int]:
-        """Begin papers that another job did not finish; returns what that adds to the counters.
+    async def store_rest(self, batch: Batch) -> dict[str, int]:
+        """Store what a batch holds besides records; returns what that adds to the counters.
 
-        They count as seen and left as they were, for arXiv is not asked for them again.
+        Papers that are held count as met and left as they were.
         """
-        rows = await self._rows(arxiv_ids, {})
+        known = await JobPaperStore(self.conn).known(self.job_id, batch.held)
+        counters = await self._begin([one for one in batch.held if one not in known], {})
+        counters["pdfs_unavailable"] = await self._record_errors(batch.errors)
+        return counters
+
+    async def _begin(self, arxiv_ids: Sequence[str], written: Mapping[str, bool]) -> dict[str, int]:
+        """Begin papers that the job has not met, `written` of them just now."""
+        rows = await self._rows(arxiv_ids, written)
         await JobPaperStore(self.conn).add(self.job_id, rows)
         wanted = [row.arxiv_id for row in rows if row.state is PaperState.PENDING]
-        await self._queue_pdfs(wanted, position=position)
+        await self._queue_pdfs(wanted)
         return {
             "papers_fetched": len(rows),
-            "papers_skipped": len(rows),
+            "papers_skipped": len(rows) - len(written),
             "pdfs_pending": len(wanted),
         }
 
@@ -87,7 +98,7 @@ class PageStorer:
             )
         return rows
 
-    async def _queue_pdfs(self, wanted: Sequence[str], *, position: int) -> None:
+    async def _queue_pdfs(self, wanted: Sequence[str]) -> None:
         request = self.request
         await enqueue(
             self.conn,
@@ -96,31 +107,36 @@ class PageStorer:
                     self.job_id,
                     request.priority,
                     arxiv_id,
-                    position=position + number,
+                    position=self.position + number,
                     again=not request.skip_duplicates,
                 )
                 for number, arxiv_id in enumerate(wanted)
             ],
         )
 
-    async def record_page_errors(self, page: Page) -> int:
-        """Record entries that were no papers, and ids unknown to arXiv; returns how many ids."""
-        asked = dict.fromkeys(missing.paper for missing in page.missing)
-        known = await JobPaperStore(self.conn).known(self.job_id, asked)
-        unknown = [arxiv_id for arxiv_id in asked if arxiv_id not in known]
+    async def _record_errors(self, errors: Sequence[EntryError]) -> int:
+        """Record what could not be read and what arXiv does not have; returns how many rows.
+
+        A paper that arXiv does not have, in no version that was asked for, gets a
+        row of the job.
+        """
+        gone = {one.unavailable.paper: one for one in errors if one.unavailable is not None}
+        known = await JobPaperStore(self.conn).known(self.job_id, gone)
         state = PaperState.UNAVAILABLE
-        await JobPaperStore(self.conn).add(
-            self.job_id,
-            [
-                NewJobPaper(arxiv_id=i, version=None, state=state, reason="not_found")
-                for i in unknown
-            ],
-        )
-        errors = [_error(entry.message, "bad_entry", entry.arxiv_id) for entry in page.errors]
-        errors += [_error("arXiv does not know this id", "not_found", i) for i in unknown]
-        await JobStore(self.conn).add_errors(self.job_id, errors)
-        return len(unknown)
+        rows = [
+            NewJobPaper(arxiv_id=paper, version=None, state=state, reason=error.code)
+            for paper, error in gone.items()
+            if paper not in known
+        ]
+        await JobPaperStore(self.conn).add(self.job_id, rows)
+        await JobStore(self.conn).add_errors(self.job_id, [_job_error(one) for one in errors])
+        return len(rows)
 
 
-def _error(message: str, code: str, arxiv_id: str | None) -> JobError:
-    return JobError(stage=Stage.ARXIV_FETCH, message=message, code=code, arxiv_id=arxiv_id)
+def _job_error(error: EntryError) -> JobError:
+    code = "bad_entry"
+    if error.code is not None:
+        code = error.code
+    return JobError(
+        stage=Stage.ARXIV_FETCH, message=error.message, code=code, arxiv_id=error.arxiv_id
+    )

@@ -4,7 +4,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
 from service.db.jobs import JobStore
-from service.domain.checkpoint import Checkpoint
 from service.domain.errors import KeyReused, Overloaded, QuotaExceeded
 from service.domain.jobs import IngestionRequest, Job
 from service.jobs.quotas import Quotas
@@ -56,8 +55,7 @@ async def record(
     """
     job = await JobStore(conn).add(request, caller=caller, key=key)
     if job is not None:
-        first = Checkpoint.first(request)
-        await enqueue(conn, [harvest_task(job.id, request.priority, first, position=position)])
+        await enqueue(conn, [harvest_task(job.id, request.priority, 0, position=position)])
     return job
 
 

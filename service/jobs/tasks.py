@@ -5,16 +5,18 @@ before the (k+1)-th of any, so that jobs of the same urgency take turns and a
 large one does not hold up a small one.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
-from service.domain.checkpoint import Checkpoint
 from service.domain.jobs import Priority
-from service.worker.task import Task
+from service.worker.task import PRIORITY_LEVEL, PUT_OFF, Task
 
 HARVEST = "harvest"
 PDF = "pdf"
 
-_STEP = 10_000_000  # positions within one level; three levels fit into an int4
+HARVEST_VERSION = 2  # 1: checkpoints without a source, which only older workers write
+
+_STEP = PRIORITY_LEVEL  # positions within one level; three levels fit into an int4
 _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}
 
 # The lowest and the highest priority number of tasks of each urgency.
@@ -22,25 +24,28 @@ LEVELS = {level: (_LEVEL[level], _LEVEL[level] + _STEP - 1) for level in reverse
 
 
 def harvest_task(
-    job_id: UUID, priority: Priority, cursor: Checkpoint | None, *, position: int
+    job_id: UUID,
+    priority: Priority,
+    number: int | None,
+    *,
+    position: int,
+    delay: timedelta | None = None,
+    repeats: int = 0,
 ) -> Task:
-    """The next page of a job that has brought in `position` papers.
+    """The next step of a job that has met `position` papers, not before `delay` has passed.
 
-    Taking over the papers of another job comes before the first page, under its own key.
-    The task is for this page only: who runs it late, finds the job at another and leaves it.
-    Without a cursor it is for any page.
+    It is for the step of this `number` only (`Checkpoint.task`): who runs it late, finds
+    the job at another and leaves it. Without a number it is for any step.
     """
     return Task(
         kind=HARVEST,
         job_id=job_id,
-        key="any" if cursor is None else _key(cursor),
-        payload={"page": {} if cursor is None else cursor.page},
-        priority=_ranked(priority, position),
+        key="any" if number is None else str(number),
+        payload={"page": {} if number is None else {"task": number}},
+        priority=ranked(priority, position, repeats=repeats),
+        delay=delay,
+        version=HARVEST_VERSION,
     )
-
-
-def _key(cursor: Checkpoint) -> str:
-    return "retry" if cursor.is_taking_over else f"{cursor.offset}.{cursor.empty_pages}"
 
 
 def pdf_task(
@@ -52,9 +57,15 @@ def pdf_task(
         job_id=job_id,
         key=arxiv_id,
         payload={"paper": arxiv_id, "again": again},
-        priority=_ranked(priority, position),
+        priority=ranked(priority, position),
     )
 
 
-def _ranked(priority: Priority, position: int) -> int:
+def ranked(priority: Priority, position: int, *, repeats: int = 0) -> int:
+    """The priority number of the task at `position` of its job, the higher the sooner.
+
+    One that was put off `repeats` times comes behind the first tasks of other jobs of its
+    level, but not behind all the papers of a large one.
+    """
+    position += repeats * PUT_OFF
     return _LEVEL[priority] + _STEP - 1 - min(position, _STEP - 1)

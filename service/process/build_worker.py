@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,8 @@ from uuid import UUID
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
-from service.arxiv.rate_limiter import FleetRateLimiter
+from service.arxiv.outage_log import log_outages
+from service.arxiv.rate_limiter import FleetRateLimiter, Waits
 from service.config.settings import Settings, is_arxiv
 from service.db.engine import Database
 from service.domain.outcomes import Outcome
@@ -21,7 +22,7 @@ from service.extraction.pool import ExtractLimits, Extractor
 from service.extraction.quarantine import Readers
 from service.files.store import PdfStore
 from service.jobs.fulltext import FetchPdf, PdfTools
-from service.jobs.harvest import HarvestPage
+from service.jobs.harvest import HarvestStep
 from service.jobs.maintenance.maintenance import run_maintenance
 from service.jobs.quotas import Quotas
 from service.jobs.results import ResultWriter
@@ -29,6 +30,10 @@ from service.jobs.schedules import keep_schedules
 from service.jobs.tasks import HARVEST, PDF
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
+from service.sources.id_list import IdListSource
+from service.sources.paging import USUAL_REPEATS, Repeats
+from service.sources.registry import Sources
+from service.sources.search import SearchSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
 from service.worker.runner import run_work
@@ -42,6 +47,15 @@ HARVEST_CONCURRENCY = 2
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
 LONGEST_POLL = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Deadlines and waits towards arXiv; the defaults suit it, tests make them short."""
+
+    limits: ClientLimits = field(default_factory=ClientLimits)
+    waits: Waits = field(default_factory=Waits)
+    repeats: Repeats = USUAL_REPEATS
 
 
 @dataclass(slots=True)
@@ -67,17 +81,18 @@ class Worker:
 
 @asynccontextmanager
 async def running_worker(
-    settings: Settings, url: str, *, limits: ClientLimits | None = None
+    settings: Settings, url: str, *, timing: Timing | None = None
 ) -> AsyncIterator[Worker]:
     """A worker with all it needs, at work until drained; then everything is closed.
 
-    `limits`: deadlines and tries towards arXiv, if not the usual ones.
+    `timing`: deadlines and waits towards arXiv, if not the usual ones.
     """
+    timing = timing or Timing()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             database_of(url, name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
         )
-        arxiv = await stack.enter_async_context(_arxiv_client(settings, database, limits))
+        arxiv = await stack.enter_async_context(_arxiv_client(settings, database, timing))
         store = pdf_store(settings)
         extractor = Extractor(settings.extract_processes, ExtractLimits())
         stack.push_async_callback(extractor.close)
@@ -93,13 +108,14 @@ async def running_worker(
         queue = await stack.enter_async_context(
             database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
-        engine = _engine(settings, queue, tools, arxiv, listen_url=url)
+        engine = _engine(settings, queue, tools, _sources(arxiv, timing), listen_url=url)
         running, *companions = await stack.enter_async_context(
             beside(
                 engine.run(),
                 recorder.run(),
                 stop_final_jobs(engine, database),
                 _upkeep(settings, database, store),
+                log_outages(database),
                 keep_schedules(database, _admission(settings)),
             )
         )
@@ -122,13 +138,14 @@ def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutin
 
 @asynccontextmanager
 async def _arxiv_client(
-    settings: Settings, database: Database, limits: ClientLimits | None
+    settings: Settings, database: Database, timing: Timing
 ) -> AsyncIterator[ArxivClient]:
     pace = FleetRateLimiter(
         database=database,
         api_interval=timedelta(seconds=settings.arxiv_min_interval_seconds),
         pdf_interval=timedelta(seconds=1 / settings.arxiv_pdf_per_second),
         lease=timedelta(seconds=settings.lease_seconds),
+        waits=timing.waits,
     )
     hosts = {
         urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
@@ -143,15 +160,20 @@ async def _arxiv_client(
             pdf_url=settings.arxiv_pdf_url,
             contact=settings.arxiv_contact,
             pace=pace,
-            limits=limits,
+            limits=timing.limits,
         )
 
 
+def _sources(arxiv: ArxivClient, timing: Timing) -> Sources:
+    """All sources of papers that jobs may name: each new one is a line here."""
+    return Sources([SearchSource(arxiv, timing.repeats), IdListSource(arxiv, timing.repeats)])
+
+
 def _engine(
-    settings: Settings, queue: Database, tools: PdfTools, arxiv: ArxivClient, *, listen_url: str
+    settings: Settings, queue: Database, tools: PdfTools, sources: Sources, *, listen_url: str
 ) -> Engine:
     async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
-        work = HarvestPage(job_id, payload.get("page", {}), tools.database, arxiv)
+        work = HarvestStep(job_id, payload.get("page", {}), tools.database, sources)
         return await run_work(work, jitter=random.random)
 
     async def pdf(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:

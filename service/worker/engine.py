@@ -59,7 +59,7 @@ from service.worker.leases import LeaseLost, Leases
 from service.worker.queries import CHANNEL, RetryingQueries, builders
 from service.worker.task import Handler, Kind, Task
 
-PAYLOAD_VERSION = 1
+PAYLOAD_VERSIONS = (1, 2)  # that this worker knows
 UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer than this one
 RESTART_SECONDS = 2.0
 PURGED_AT_ONCE = 10_000  # after a rest there may be millions
@@ -74,7 +74,7 @@ async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
         return 0
     ids = await Queries(cast(Driver, TransactionDriver(conn)), **builders()).enqueue(
         [task.kind for task in tasks],
-        [json.dumps({"v": PAYLOAD_VERSION, **task.payload}).encode() for task in tasks],
+        [json.dumps({"v": task.version, **task.payload}).encode() for task in tasks],
         [task.priority for task in tasks],
         [task.delay for task in tasks],
         [f"{task.kind}:{task.job_id}:{task.key}" for task in tasks],
@@ -250,7 +250,7 @@ def _decoded(row: QueueRow) -> tuple[UUID, Mapping[str, Any]] | None:
     """Job and payload; None for what another version of this service has queued."""
     try:
         payload = json.loads(row.payload or b"")
-        if payload["v"] != PAYLOAD_VERSION:
+        if payload["v"] not in PAYLOAD_VERSIONS:
             return None
         return UUID(str((row.headers or {})["job"])), payload
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.domain.errors import DatabaseUnavailable
 from service.worker.connections import RetryingDriver
 from service.worker.leases import LeaseLost, Leases
+from service.worker.task import PRIORITY_LEVEL, PUT_OFF
 
 CHANNEL = Channel("ch_pgqueuer")
 RETRY_WRITES = 3
@@ -36,6 +37,14 @@ _OF_THE_DEAD = ("SELECT stale.id, stale.priority", f"SELECT stale.id, {2**31 - 1
 # Part of all that it writes to a task: (its text, ours). So written no index serves it: the
 # task's number finds the row, the one of owners is full of rows that have gone.
 _TO_A_TASK = ("WHERE id = ", "WHERE queue_manager_id IS NOT DISTINCT FROM '{}'::uuid AND id = ")
+
+# Part of queueing a task again: (its text, ours).
+_PUT_OFF = (
+    "attempts = attempts + 1,",
+    "attempts = attempts + 1, priority ="
+    f" CASE WHEN $2::interval > '0' THEN greatest(priority - {PUT_OFF}, priority"
+    f" - priority % {PRIORITY_LEVEL}) ELSE priority END,",
+)
 
 NOBODY = UUID(int=0)
 
@@ -86,8 +95,8 @@ class _Statements(QueryQueueBuilder):
         return self._fenced(super().build_update_heartbeat_query())
 
     def build_retry_job_query(self) -> str:
-        """Queues a task again."""
-        return self._fenced(super().build_retry_job_query())
+        """Queues a task again: one that is put off, behind others of its level."""
+        return _replaced(self._fenced(super().build_retry_job_query()), *_PUT_OFF)
 
     def build_log_job_query(self) -> str:
         """Takes tasks off the queue, or parks them there: two writes."""

@@ -8,12 +8,16 @@ from uuid import UUID
 
 from service.domain.outcomes import Outcome
 
+PRIORITY_LEVEL = 10_000_000  # priority numbers that stay together, whatever moves within them
+PUT_OFF = 1_000  # places that a task falls behind, within its level, each time it is put off
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One unit of work. Among waiting tasks `key` is unique; a second one is not queued.
 
-    `priority`: higher runs first, among equals the one queued first.
+    `priority`: higher runs first, among equals the one queued first. `version` of the
+    payload: workers that do not know it leave the task to others.
     """
 
     kind: str
@@ -22,6 +26,7 @@ class Task:
     payload: Mapping[str, Any]
     priority: int = 0
     delay: timedelta | None = None
+    version: int = 1
 
 
 Handler = Callable[[UUID, Mapping[str, Any]], Awaitable[Outcome]]

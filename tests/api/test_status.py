@@ -32,6 +32,8 @@ STATS_KEYS = [
     "elapsed_seconds",
     "eta_seconds",
     "request",
+    "waiting_for",
+    "waiting_since",
 ]
 ADD_ERROR = (
     f"INSERT INTO job_errors (job_id, occurred_at, stage, error) VALUES ('{JOB}', :at, :stage, :e)"

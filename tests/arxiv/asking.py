@@ -3,6 +3,7 @@
 from urllib.parse import parse_qs, urlsplit
 
 from service.arxiv.pace import Requester
+from service.arxiv.query import search_params
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import Criteria
 
@@ -16,8 +17,9 @@ async def wanted():
     """The check of an asker who still wants its answer."""
 
 
-async def ask(client, criteria=SEARCH, *, offset=0, size=10, check=wanted):
-    return await client.page(criteria, offset=offset, size=size, asker=Requester("a job", check))
+async def ask(client, criteria=SEARCH, *, offset=0, size=10, check=wanted, rank=0):
+    params = search_params(criteria, offset=offset, size=size)
+    return await client.page(params, Requester("a job", check, rank))
 
 
 def query_of(asked):

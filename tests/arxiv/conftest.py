@@ -17,6 +17,8 @@ import pytest
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
+from service.domain.channels import WaitReason
+from service.domain.errors import ChannelClosed
 
 SAMPLES = Path(__file__).parents[2] / ".." / "shared" / "arxiv-samples"
 
@@ -168,47 +170,56 @@ async def listening(tls: ssl.SSLContext | None = None) -> AsyncIterator[Upstream
 
 
 class MemoryPace:
-    """A pace for one process: turns are exclusive, silences are only written down."""
+    """A rate limit for one process: slots are exclusive, what closes a channel is written down."""
 
     def __init__(self):
         self.turns = []
-        self.silences = []
+        self.cooldowns = []
+        self.blocks = []
         self.clearings = []
         self.failures = []
-        self.outage = None
+        self.is_known_to_answer = False
         self.begun = self.answers = 0
         self.own_backoff = timedelta(seconds=30)
+        self.ranks = []
         self.turn_over = asyncio.Event()
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def api_slot(self):
+    async def api_slot(self, rank=0, *, is_plain=False):
         async with self._lock:
             self.turns.append("api")
+            self.ranks.append(rank)
             try:
                 yield self
             finally:
                 self.turn_over.set()
 
-    async def pdf_slot(self):
+    async def pdf_slot(self, *, is_plain=False):
         self.turns.append("pdf")
 
-    async def silence(self, lane, delay):
-        self.silences.append((lane, delay))
-        return self.own_backoff if delay is None else delay
+    async def cooldown(self, channel, wish, *, is_block=False):
+        (self.blocks if is_block else self.cooldowns).append((channel, wish))
+        delay = self.own_backoff if wish is None else wish
+        return ChannelClosed(WaitReason.ARXIV_COOLDOWN, delay, is_block=is_block)
+
+    async def failed(self, channel, reason):
+        self.failures.append((channel, reason))
+        return ChannelClosed(WaitReason.ARXIV_UNAVAILABLE, timedelta(seconds=3))
 
     async def begin(self):
         self.begun += 1
 
-    def answered(self):
-        self.answers += 1
+    def answered(self, channel=None):
+        """Of a slot: the answer has begun. Of the limit: a channel answers."""
+        if channel is None:
+            self.answers += 1
+            return None
+        self.clearings.append(channel)
+        return asyncio.sleep(0)
 
-    async def cleared(self, lane):
-        self.clearings.append(lane)
-
-    async def failed(self, lane, asker):
-        self.failures.append((lane, asker))
-        return self.outage
+    async def answered_lately(self, channel):
+        return self.is_known_to_answer
 
 
 @pytest.fixture
@@ -241,7 +252,6 @@ async def build_client(upstream, pace):
                 "api_total": timedelta(seconds=5),
                 "pdf_total": timedelta(seconds=5),
                 "sock_read": timedelta(seconds=1),
-                "retry_first": timedelta(0),
             }
             return ArxivClient(
                 session,

@@ -256,6 +256,8 @@ def test_an_endless_reason_is_cut(http):
         HEAD + b"\xff</feed>",
         HEAD + b"&nbsp;</feed>",
         (HEAD + b"</feed>").decode().encode("utf-16"),
+        (HEAD + b"</feed>").decode().encode("utf-16-le"),
+        (HEAD + b"</feed>").decode().encode("utf-16-be"),
     ],
 )
 def test_what_is_no_atom_feed_is_a_fault_of_the_answer(body):

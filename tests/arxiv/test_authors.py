@@ -142,3 +142,11 @@ def test_hostile_lines_take_linear_time(piece):
     split(piece * 40_000)
 
     assert time.process_time() - began < 3
+
+
+def test_a_name_of_many_collaborations_takes_linear_time():
+    began = time.process_time()
+
+    split("é group " * 200_000)
+
+    assert time.process_time() - began < 3

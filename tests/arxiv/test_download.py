@@ -68,7 +68,7 @@ async def test_an_error_of_the_reader_stays_its_own(client, upstream, pace, http
             raise error
 
     assert caught.value is error
-    assert pace.clearings == []
+    assert pace.failures == []
 
 
 async def test_the_pdf_suffix_quirk_is_followed_in_a_turn_of_its_own(client, upstream, pace, http):

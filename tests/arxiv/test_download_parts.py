@@ -97,4 +97,4 @@ async def test_a_part_that_ends_before_the_file_does_is_a_fault(client, upstream
     with pytest.raises(UpstreamFaulty, match="length"):
         await fetch(client, offset=1000, etag=TAG)
 
-    assert pace.clearings == []
+    assert pace.failures == []

@@ -1,28 +1,22 @@
-"""Pages that come broken or not at all: tried again, in turns of their own, up to a limit."""
+"""Pages that come broken or not at all: which is the request's fault, and which an outage."""
 
 import asyncio
 import gzip
-import itertools
 from datetime import timedelta
 
 import pytest
 
 from service.arxiv.pace import Channel
-from service.domain.errors import Outage, UpstreamUnavailable
-from tests.arxiv.asking import ask
+from service.domain.channels import WaitReason
+from service.domain.errors import ChannelClosed, ServerError, UpstreamFaulty
+from tests.arxiv.asking import ask, query_of
 
 BROKEN = {
     "408": lambda up, http: http.answer(status=408),
-    "500": lambda up, http: http.answer(status=500),
-    "502": lambda up, http: http.answer(b"<html>", status=502),
-    "503 that names no time": lambda up, http: http.answer(status=503),
-    "504": lambda up, http: http.answer(status=504),
     "204": lambda up, http: http.answer(status=204, length=False),
-    "reset": lambda up, http: http.reset,
     "reset in the body": lambda up, http: up.after(
         http.answer(b"<fee", length=99), then=http.reset
     ),
-    "empty reply": lambda up, http: b"",
     "not HTTP": lambda up, http: b"SSH-2.0-OpenSSH\r\n\r\n",
     "short body": lambda up, http: http.answer(b"<feed", length=1000),
     "length too small": lambda up, http: http.answer(http.feed(), length=50),
@@ -45,116 +39,131 @@ BROKEN = {
     "HTML": lambda up, http: http.answer(b"<html><body>please wait</body></html>"),
     "nothing": lambda up, http: http.answer(b""),
 }
+UNANSWERED = {
+    "502": lambda up, http: http.answer(b"<html>", status=502),
+    "503 that names no time": lambda up, http: http.answer(status=503),
+    "504": lambda up, http: http.answer(status=504),
+    "reset": lambda up, http: http.reset,
+    "empty reply": lambda up, http: b"",
+}
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-async def test_a_broken_answer_is_asked_for_again_in_a_turn_of_its_own(
-    client, upstream, pace, http, fault
-):
-    upstream.script(BROKEN[fault](upstream, http), http.answer(http.feed(http.entry())))
-
-    page = await ask(client)
-
-    assert len(page.papers) == 1
-    assert len(upstream.asked) == 2
-    assert pace.turns == ["api", "api"]
-    assert pace.clearings == [Channel.API]
-
-
-@pytest.mark.parametrize("fault", BROKEN)
-async def test_arxiv_that_stays_broken_is_unavailable_after_the_budget(
+async def test_a_broken_answer_is_a_fault_of_its_request_and_not_tried_again(
     client, upstream, pace, http, fault
 ):
     upstream.script(BROKEN[fault](upstream, http))
 
-    with pytest.raises(UpstreamUnavailable) as caught:
+    with pytest.raises(UpstreamFaulty) as caught:
         await ask(client)
 
-    assert caught.value.attempts == 5
-    assert caught.value.code == "upstream_unavailable"
-    assert len(upstream.asked) == len(pace.turns) == 5
-    assert pace.clearings == []
+    assert caught.value.code == "upstream_faulty"
+    assert (len(upstream.asked), pace.failures) == (1, [])
 
 
-async def test_arxiv_that_is_away_for_everybody_costs_no_further_try(client, upstream, pace, http):
-    upstream.script(http.answer(status=502))
-    pace.outage = timedelta(seconds=7)
+@pytest.mark.parametrize("fault", UNANSWERED)
+async def test_no_answer_at_all_is_an_outage_of_the_channel(client, upstream, pace, http, fault):
+    upstream.script(UNANSWERED[fault](upstream, http))
 
-    with pytest.raises(Outage) as caught:
+    with pytest.raises(ChannelClosed) as caught:
         await ask(client)
 
-    assert caught.value.delay == timedelta(seconds=7)
-    assert pace.failures == [(Channel.API, "a job")]
+    assert caught.value.reason is WaitReason.ARXIV_UNAVAILABLE
+    assert [channel for channel, _ in pace.failures] == [Channel.API]
+    assert (len(upstream.asked), pace.clearings) == (1, [])
+
+
+async def test_a_500_of_one_request_is_a_fault_of_that_request(client, upstream, pace, http):
+    upstream.script(http.answer(status=500), http.answer(http.feed()))
+
+    with pytest.raises(ServerError):
+        await ask(client)
+
+    assert query_of(upstream.asked[1])["id_list"] == "0704.0001"
+    assert (pace.turns, pace.failures) == (["api", "api"], [])
+    assert pace.clearings == [Channel.API]
+
+
+@pytest.mark.parametrize("plain", ["500", "503", "reset"])
+async def test_a_500_is_an_outage_where_a_plain_request_fails_too(
+    client, upstream, pace, http, plain
+):
+    step = http.reset if plain == "reset" else http.answer(status=int(plain))
+    upstream.script(http.answer(status=500), step)
+
+    with pytest.raises(ChannelClosed) as caught:
+        await ask(client)
+
+    assert caught.value.reason is WaitReason.ARXIV_UNAVAILABLE
+    assert (len(upstream.asked), len(pace.failures)) == (2, 1)
+
+
+async def test_a_500_while_arxiv_answers_others_needs_no_plain_request(
+    client, upstream, pace, http
+):
+    pace.is_known_to_answer = True
+    upstream.script(http.answer(status=500))
+
+    with pytest.raises(ServerError):
+        await ask(client)
+
     assert len(upstream.asked) == 1
 
 
-@pytest.mark.parametrize("fault", ["nothing", "HTML", "bad gzip"])
-async def test_nonsense_does_not_count_as_away(client, upstream, pace, http, fault):
-    upstream.script(BROKEN[fault](upstream, http), http.answer(http.feed(http.entry())))
-
-    await ask(client)
-
-    assert pace.failures == []
-
-
-async def test_silence_stalls_and_drips_end_at_the_total_deadline(build_client, upstream, http):
-    stalled_body = upstream.after(http.answer(b"<feed", length=10_000), then=upstream.stall)
-    dripped_body = upstream.after(http.answer(b"<feed", length=10_000), then=upstream.drip)
+@pytest.mark.parametrize("step", ["silence", "dripped head"])
+async def test_no_head_within_the_total_deadline_is_no_answer(build_client, upstream, pace, step):
     dripped_head = upstream.after(b"HTTP/1.1 200 OK\r\nX-Drip: ", then=upstream.drip)
-    upstream.script(upstream.stall, stalled_body, dripped_body, dripped_head)
-    client = await build_client(api_total=timedelta(milliseconds=200), attempts=4)
+    upstream.script(upstream.stall if step == "silence" else dripped_head)
+    client = await build_client(api_total=timedelta(milliseconds=200))
 
-    async with asyncio.timeout(4):
-        with pytest.raises(UpstreamUnavailable, match="did not answer in time"):
+    async with asyncio.timeout(10):
+        with pytest.raises(ChannelClosed):
             await ask(client)
 
-    assert len(upstream.asked) == 4
+    assert pace.failures == [(Channel.API, "arXiv did not answer in time")]
 
 
-async def test_a_server_that_is_not_there_is_unavailable(build_client, pace):
-    client = await build_client(api_url="http://127.0.0.1:1/api/query", attempts=2)
+@pytest.mark.parametrize("step", ["stalled body", "dripped body"])
+async def test_a_body_that_does_not_end_is_left_at_the_total_deadline(
+    build_client, upstream, http, step
+):
+    start = http.answer(b"<feed", length=10_000)
+    then = upstream.stall if step == "stalled body" else upstream.drip
+    upstream.script(upstream.after(start, then=then))
+    client = await build_client(api_total=timedelta(milliseconds=200))
 
-    with pytest.raises(UpstreamUnavailable, match="could not be connected to"):
+    async with asyncio.timeout(10):
+        with pytest.raises(UpstreamFaulty, match="did not answer in time"):
+            await ask(client)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:1/api/query", "could not be connected to"),
+        ("http://arxiv.invalid/api/query", "name could not be resolved"),
+    ],
+)
+async def test_an_outage_says_why_there_is_no_answer(build_client, pace, url, reason):
+    client = await build_client(api_url=url)
+
+    with pytest.raises(ChannelClosed):
         await ask(client)
 
-    assert len(pace.turns) == 2
+    ((_, said),) = pace.failures
+    assert reason in said
 
 
-async def test_a_name_that_does_not_resolve_is_unavailable(build_client):
-    client = await build_client(api_url="http://arxiv.invalid/api/query", attempts=2)
+async def test_the_rank_of_a_request_goes_with_it(client, upstream, pace, http):
+    upstream.script(http.answer(http.feed()))
 
-    with pytest.raises(UpstreamUnavailable, match="name could not be resolved"):
-        await ask(client)
+    await ask(client, rank=7)
 
-
-async def test_the_gaps_between_tries_grow(build_client, upstream, http):
-    upstream.script(http.answer(status=500))
-    client = await build_client(retry_first=timedelta(milliseconds=40), attempts=4)
-
-    with pytest.raises(UpstreamUnavailable):
-        await ask(client)
-
-    moments = [asked.at for asked in upstream.asked]
-    gaps = [later - sooner for sooner, later in itertools.pairwise(moments)]
-    assert all(gap >= least for gap, least in zip(gaps, (0.04, 0.08, 0.16), strict=True))
-
-
-async def test_no_turn_is_held_while_waiting_for_the_next_try(build_client, upstream, pace, http):
-    upstream.script(http.answer(status=500))
-    client = await build_client(retry_first=timedelta(seconds=30))
-    waiting = asyncio.create_task(ask(client))
-    await asyncio.wait_for(pace.turn_over.wait(), 5)
-
-    async with asyncio.timeout(5), pace.api_slot():
-        assert not waiting.done()
-
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
+    assert pace.ranks == [7]
 
 
 async def test_a_fault_of_the_pace_is_not_taken_for_one_of_arxiv(client, upstream, pace):
-    def no_turn():
+    def no_turn(*_, **__):
         raise ConnectionRefusedError("the database is away")
 
     pace.api_slot = no_turn

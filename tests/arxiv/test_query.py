@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.arxiv.query import MAX_URL_BYTES, api_request, ids_asked, request_params, search_query
+from service.arxiv.query import MAX_URL_BYTES, api_request, id_params, search_params, search_query
 from service.arxiv.search_windows import Window
 from service.domain.errors import UpstreamRejected
 from service.domain.identifiers import ArxivId
@@ -128,11 +128,11 @@ def test_a_window_stands_in_place_of_the_days():
     window = Window(datetime(2024, 1, 2, 3, 4, tzinfo=UTC), datetime(2024, 1, 2, 5, 6, tzinfo=UTC))
     what = criteria(category="cs.AI", from_date=date(2024, 1, 1), to_date=date(2024, 2, 1))
 
-    params = request_params(what, offset=9_900, size=100, window=window, limit=10_000)
+    params = search_params(what, offset=9_900, size=100, window=window, limit=10_000)
 
     assert params["search_query"] == "cat:cs.AI AND submittedDate:[202401020304 TO 202401020506]"
     with pytest.raises(ValueError, match="window of 10000"):
-        request_params(what, offset=9_901, size=100, window=window, limit=10_000)
+        search_params(what, offset=9_901, size=100, window=window, limit=10_000)
 
 
 @given(st.sampled_from([name for name in PREFIXES if name != "category"]), st.text(max_size=200))
@@ -175,7 +175,7 @@ def is_closed(text):
 
 
 def test_a_search_asks_for_a_slice_in_the_order_wished():
-    params = request_params(
+    params = search_params(
         criteria(category="cs.AI", sort_by="lastUpdatedDate", sort_order="ascending"),
         offset=200,
         size=100,
@@ -190,10 +190,10 @@ def test_a_search_asks_for_a_slice_in_the_order_wished():
     }
 
 
-def test_a_list_of_ids_is_sliced_by_us_and_asked_for_from_its_start():
-    ids = tuple(ArxivId.parse(text) for text in ("2401.00001", "hep-th/9901001", "2401.00003v2"))
+def test_ids_are_asked_for_with_as_many_results():
+    ids = tuple(ArxivId.parse(text) for text in ("hep-th/9901001", "2401.00003v2"))
 
-    params = request_params(criteria(ids=ids), offset=1, size=2)
+    params = id_params(criteria(ids=ids), ids)
 
     assert params["id_list"] == "hep-th/9901001,2401.00003v2"
     assert (params["start"], params["max_results"]) == ("0", "2")
@@ -201,13 +201,13 @@ def test_a_list_of_ids_is_sliced_by_us_and_asked_for_from_its_start():
 
 
 def test_terms_narrow_a_list_of_ids():
-    params = request_params(criteria(ids=(ArxivId("2401.00001"),), title="x"), offset=0, size=10)
+    params = id_params(criteria(title="x"), [ArxivId("2401.00001")])
 
     assert (params["id_list"], params["search_query"]) == ("2401.00001", "ti:x")
 
 
 SEARCH = Criteria(category="cs.AI")
-IDS = Criteria(ids=tuple(ArxivId(f"2401.{n:05}") for n in range(300)))
+IDS = [ArxivId(f"2401.{n:05}") for n in range(101)]
 
 
 @pytest.mark.parametrize(
@@ -216,21 +216,25 @@ IDS = Criteria(ids=tuple(ArxivId(f"2401.{n:05}") for n in range(300)))
         (SEARCH, 0, 0),
         (SEARCH, 0, 2001),
         (SEARCH, -1, 10),
-        (SEARCH, 29_901, 100),
-        (IDS, 0, 101),
-        (IDS, 300, 10),
+        (SEARCH, 9_901, 100),
         (Criteria(), 0, 10),
         (replace(SEARCH, from_date=date(2024, 1, 2), to_date=date(2024, 1, 1)), 0, 10),
     ],
 )
 def test_what_must_never_be_asked_is_a_programming_error(what, offset, size):
     with pytest.raises(ValueError, match=r"."):
-        request_params(what, offset=offset, size=size)
+        search_params(what, offset=offset, size=size)
+
+
+@pytest.mark.parametrize("ids", [[], IDS])
+def test_no_ids_and_too_many_are_a_programming_error(ids):
+    with pytest.raises(ValueError, match="ids in one request"):
+        id_params(Criteria(), ids)
 
 
 def test_the_last_slices_that_may_be_asked_are():
-    assert request_params(SEARCH, offset=28_000, size=2000)["start"] == "28000"
-    assert len(ids_asked(IDS, offset=250, size=100)) == 50
+    assert search_params(SEARCH, offset=8_000, size=2000)["start"] == "8000"
+    assert id_params(SEARCH, IDS[:100])["max_results"] == "100"
 
 
 LONGEST_ID = ArxivId.parse("a" * 15 + "-" + "b" * 8 + ".CO/9901001v9999")
@@ -239,11 +243,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
 @given(st.text(max_size=1000), TEXT, TEXT, TEXT, st.integers(0, 100))
 def test_no_valid_request_has_a_url_of_8_kb(query, author, title, abstract, ids):
-    what = criteria(
-        query=query, author=author, title=title, abstract=abstract, ids=(LONGEST_ID,) * ids
-    )
+    what = criteria(query=query, author=author, title=title, abstract=abstract)
     try:
-        request = api_request(API, what, offset=0, size=100)
+        request = api_request(API, id_params(what, [LONGEST_ID] * ids))
     except (UpstreamRejected, ValueError):
         return
 
@@ -257,19 +259,18 @@ def test_the_longest_request_of_any_script_keeps_all_that_was_asked(letter):
         author=(letter * 200)[:200],
         title=(letter * 200)[:200],
         abstract=(letter * 200)[:200],
-        ids=(LONGEST_ID,) * 100,
     )
+    expected = id_params(what, [LONGEST_ID] * 100)
 
-    request = api_request(API, what, offset=0, size=100)
+    request = api_request(API, expected)
 
     sent = request.form.decode() if request.form else urlsplit(request.url).query
-    expected = request_params(what, offset=0, size=100)
     assert len(request.url.encode()) < MAX_URL_BYTES
     assert {name: values[0] for name, values in parse_qs(sent).items()} == expected
 
 
 def test_an_ordinary_request_is_a_get():
-    request = api_request(API, IDS, offset=0, size=100)
+    request = api_request(API, id_params(Criteria(), IDS[:100]))
 
     assert request.form is None
     assert request.url.startswith(f"{API}?id_list=2401.00000,2401.00001,")

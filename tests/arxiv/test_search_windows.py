@@ -112,6 +112,13 @@ async def test_the_second_of_an_edge_that_two_windows_share_is_read_once():
     assert stored == arxiv.papers[::-1]
 
 
+async def test_what_is_skipped_in_a_shared_second_does_not_come_with_the_next_window():
+    arxiv = Arxiv([at(0, 0), at(0, 0), at(0, 2), at(0, 2)])
+    plan = WindowPlan.whole(DAY, now=NOW, newest_first=False, skip=3)
+
+    assert await arxiv.harvest(plan, limit=3) == arxiv.papers[3:]
+
+
 SECONDS = st.lists(st.integers(0, 86_399 - 59), max_size=40) | st.lists(
     st.integers(0, 1438).map(lambda minute: minute * 60), max_size=40
 )

@@ -2,6 +2,7 @@ import gzip
 import io
 import os
 import time
+import tracemalloc
 import zipfile
 
 import orjson
@@ -210,9 +211,15 @@ def test_a_file_that_changes_while_it_is_read_is_refused(written):
 
 
 def test_a_line_without_end_costs_no_memory_and_only_itself(written):
-    long = b'{"id": "' + b"x" * (3 * MAX_LINE_BYTES) + b'"}'
+    long = b'{"id": "' + b"x" * (12 * MAX_LINE_BYTES) + b'"}'
+    path = written(b"\n".join([LINES[0], long, LINES[1], b""]))
 
-    ids, bad, places, error = read(written(b"\n".join([LINES[0], long, LINES[1], b""])))
+    tracemalloc.start()
+    ids, bad, places, error = read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 5 * MAX_LINE_BYTES
 
     assert (ids, error) == (IDS[:2], None)
     assert [(one.line, one.reason) for one in bad] == [(2, "the line is too long")]
@@ -290,6 +297,7 @@ def test_a_file_and_a_link_within_the_directory_are_found(tmp_path):
 def test_a_file_that_cannot_be_opened_is_an_error_of_ours(tmp_path):
     with pytest.raises(SnapshotNotFound):
         SnapshotReader(tmp_path / "missing")
-    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "file").write_bytes(TEXT)
+    (tmp_path / "link").symlink_to(tmp_path / "file")  # put in place of the file that was found
     with pytest.raises(SnapshotUnreadable):
         SnapshotReader(tmp_path / "link")

@@ -139,7 +139,16 @@ def test_the_comment_counts_where_the_letter_is_missing():
 
 
 @pytest.mark.parametrize(
-    "piece", ["this paper ", "we ", "withdrawn ", "this paper, ", "(is ", "the "]
+    "piece",
+    [
+        "this paper ",
+        "we ",
+        "withdrawn ",
+        "this paper, ",
+        "of this paper is withdrawn ",
+        "(is ",
+        "the ",
+    ],
 )
 def test_a_hostile_comment_takes_no_time(piece):
     began = time.process_time()

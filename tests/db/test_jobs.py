@@ -10,8 +10,8 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from tests.conftest import make_request
 
-HERE = Checkpoint(offset=5, taken=5)
-THERE = Checkpoint(offset=10, taken=10)
+HERE = Checkpoint(source="search", state={"offset": 5})
+THERE = Checkpoint(source="search", state={"offset": 10})
 
 
 async def call(database, method: str, *args, **kwargs):
@@ -24,7 +24,7 @@ async def step(database, job_id, before, after) -> bool:
     """One page, as the harvest stores it."""
     async with database.transaction() as conn:
         store = JobStore(conn)
-        if not await store.lock_at(job_id, before):
+        if not await store.lock_at(job_id, before and before.dump()):
             return False
         await store.advance(job_id, after, counters={"papers_fetched": 5}, total=100)
         return True

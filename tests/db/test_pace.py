@@ -7,20 +7,17 @@ from uuid import uuid4
 
 import pytest
 
+from service.arxiv import rate_limiter
 from service.arxiv.pace import Channel
-from service.arxiv.rate_limiter import (
-    API_MARGIN,
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
-    PDF_MARGIN,
-    FleetRateLimiter,
-)
+from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN, SPREAD, FleetRateLimiter, Waits
 from service.db.engine import Database
 from service.db.rate_limits import RateLimitStore, Wait
-from service.domain.errors import UpstreamFaulty
+from service.domain.channels import Availability, WaitReason
+from service.domain.errors import ChannelClosed, SlotMissed
 
 INTERVAL = timedelta(milliseconds=60)
 LEASE = timedelta(seconds=15)
+PROBE = Waits().probe
 
 
 def pace(database: Database, *, interval=INTERVAL, lease=LEASE) -> FleetRateLimiter:
@@ -35,9 +32,17 @@ async def now(database):
         return (await conn.exec_driver_sql("SELECT clock_timestamp()")).scalar_one()
 
 
-async def take(database, holder, *, interval=INTERVAL, lease=LEASE):
+async def take(database, holder, *, interval=INTERVAL, lease=LEASE, rank=0):
     async with database.transaction() as conn:
-        return await RateLimitStore(conn).take("api", holder, interval=interval, lease=lease)
+        return await RateLimitStore(conn).take(
+            Channel.API, holder, rank=rank, interval=interval, lease=lease, probe=PROBE
+        )
+
+
+async def channel(database, name=Channel.API):
+    async with database.transaction() as conn:
+        (found,) = (one for one in await RateLimitStore(conn).channels() if one.channel is name)
+    return found
 
 
 def gaps(moments):
@@ -119,7 +124,7 @@ async def test_a_turn_that_was_lost_cancels_its_block(database, sql):
             await asyncio.Event().wait()
 
     async with asyncio.timeout(3):
-        with pytest.raises(UpstreamFaulty):
+        with pytest.raises(SlotMissed):
             await ask()
 
 
@@ -150,50 +155,76 @@ async def test_an_error_in_the_block_is_its_callers(database):
         pass
 
 
-async def test_silence_holds_for_the_whole_fleet(database, other_database):
-    silence = timedelta(seconds=1)
-    await pace(database).silence(Channel.API, silence)
-    began = await now(database)
+async def test_a_cooldown_holds_for_the_whole_fleet(database, other_database):
+    await pace(database).cooldown(Channel.API, timedelta(seconds=30))
 
-    async with asyncio.timeout(5), pace(other_database).api_slot():
-        ended = await now(database)
+    with pytest.raises(ChannelClosed) as caught:
+        async with pace(other_database).api_slot():
+            pass
 
-    assert ended - began >= silence * 0.95
-
-
-async def test_a_shorter_silence_does_not_end_a_longer_one(database):
-    await pace(database).silence(Channel.API, timedelta(minutes=5))
-
-    left = await pace(database).silence(Channel.API, timedelta(seconds=1))
-
-    assert left > timedelta(minutes=4)
+    assert caught.value.reason is WaitReason.ARXIV_COOLDOWN
+    assert timedelta(seconds=29) < caught.value.delay < timedelta(seconds=31)
 
 
-async def test_silences_of_our_own_grow_and_are_forgotten_after_a_good_answer(database, sql):
-    fleet, lengths = pace(database), []
-    for _ in range(3):
-        lengths.append((await fleet.silence(Channel.API, None)).total_seconds())
-        await sql("UPDATE upstream_pace SET silent_until = NULL")
-    await fleet.cleared(Channel.API)
+async def test_a_shorter_cooldown_does_not_end_a_longer_one(database):
+    await pace(database).cooldown(Channel.API, timedelta(minutes=5))
 
-    after = (await fleet.silence(Channel.API, None)).total_seconds()
+    closed = await pace(database).cooldown(Channel.API, timedelta(seconds=1))
 
-    assert lengths == pytest.approx([10, 20, 40], rel=0.05)
-    assert after == pytest.approx(10, rel=0.05)
+    assert closed.delay > timedelta(minutes=4)
 
 
-async def test_silences_of_our_own_are_bounded(database, sql):
-    await sql("UPDATE upstream_pace SET strikes = 1000")
+async def lengths(fleet, sql, times, **kind):
+    """Seconds of as many cooldowns in a row, each of which has passed before the next."""
+    found = []
+    for _ in range(times):
+        await fleet.cooldown(Channel.API, None, **kind)
+        state = await channel(fleet.database)
+        found.append((state.cooldown_until - await now(fleet.database)).total_seconds())
+        await sql("UPDATE upstream_pace SET silent_until = now(), waiting_from = NULL")
+    return found
 
-    left = await pace(database).silence(Channel.API, None)
 
-    assert timedelta(minutes=9.9) <= left <= timedelta(minutes=10)
+async def test_cooldowns_of_our_own_double_from_30_s_to_10_min_until_arxiv_answers(database, sql):
+    fleet = pace(database)
+
+    grown = await lengths(fleet, sql, 7)
+    await fleet.answered(Channel.API)
+
+    assert grown == pytest.approx([30, 60, 120, 240, 480, 600, 600], abs=2)
+    assert await lengths(fleet, sql, 1) == pytest.approx([30], abs=2)
 
 
-async def test_lanes_are_independent(database):
-    await pace(database).silence(Channel.API, timedelta(minutes=5))
+async def test_blocks_double_from_an_hour_to_six(database, sql):
+    fleet = pace(database)
+    await lengths(fleet, sql, 2)
 
-    async with asyncio.timeout(2):
+    grown = await lengths(fleet, sql, 5, is_block=True)
+
+    assert grown == pytest.approx([3600, 7200, 14400, 21600, 21600], abs=2)
+
+
+async def test_refusals_of_requests_under_way_are_one_cooldown(database):
+    fleet = pace(database)
+
+    closed = [await fleet.cooldown(Channel.PDF, None) for _ in range(8)]
+
+    assert max(one.delay for one in closed) < timedelta(seconds=31)
+
+
+async def test_an_answer_to_a_request_from_before_does_not_end_a_cooldown(database):
+    fleet = pace(database)
+    await fleet.cooldown(Channel.PDF, None)
+
+    await fleet.answered(Channel.PDF)
+
+    assert (await channel(database, Channel.PDF)).state is Availability.COOLDOWN
+
+
+async def test_channels_are_independent(database):
+    await pace(database).cooldown(Channel.API, timedelta(minutes=5))
+
+    async with asyncio.timeout(10):
         await pace(database).pdf_slot()
 
 
@@ -221,65 +252,218 @@ async def test_a_turn_in_which_nothing_was_asked_does_not_delay_the_next(databas
     async with fleet.api_slot():
         pass
 
-    async with database.transaction() as conn:
-        assert (
-            await RateLimitStore(conn).take("api", uuid4(), interval=INTERVAL, lease=LEASE) is None
-        )
+    assert await take(database, uuid4()) is None
 
 
 async def test_a_turn_that_was_lost_while_the_process_slept_does_not_begin(database, sql):
     async with pace(database).api_slot() as turn:
         await sql("UPDATE upstream_pace SET holder = gen_random_uuid() WHERE lane = 'api'")
 
-        with pytest.raises(UpstreamFaulty, match="turn"):
+        with pytest.raises(SlotMissed, match="slot"):
             await turn.begin()
 
 
-async def failures(fleet, *askers):
-    return [await fleet.failed(Channel.API, asker) for asker in askers]
-
-
-async def test_one_that_fails_again_and_again_is_no_outage(database):
-    assert await failures(pace(database), "a", "a", "b", "a", "b") == [None] * 5
-
-
-async def test_three_that_fail_in_a_row_silence_the_lane_for_all(database, other_database):
-    delays = await failures(pace(database), "a", "b") + await failures(pace(other_database), "c")
-
+async def test_the_slot_goes_to_the_highest_rank_of_those_who_wait(database, other_database):
+    low, high = uuid4(), uuid4()
+    await take(database, uuid4(), interval=timedelta(0))
+    await take(database, low, rank=1)
+    await take(other_database, high, rank=2)
     async with database.transaction() as conn:
-        left = await RateLimitStore(conn).cooldown_left(Channel.API)
-    assert delays[:2] == [None, None]
-    assert timedelta(seconds=2) < left <= delays[2] <= FIRST_PAUSE
+        await conn.exec_driver_sql("UPDATE upstream_pace SET holder = NULL, held_until = NULL")
+
+    passed = await take(database, low, rank=1)
+    taken = await take(other_database, high, rank=2, interval=timedelta(0))
+
+    assert isinstance(passed, Wait)
+    assert taken is None
 
 
-async def test_the_pauses_of_an_outage_grow_and_are_bounded(database, sql):
-    await failures(pace(database), "a", "b")
-    pauses = []
-    for _ in range(8):
-        pauses += await failures(pace(database), "c")
-        await sql("UPDATE upstream_pace SET silent_until = NULL")
+async def test_one_who_waits_no_longer_is_no_obstacle(database, sql):
+    await take(database, uuid4(), interval=timedelta(0))
+    await take(database, uuid4(), rank=9)
+    await sql("UPDATE upstream_pace SET holder = NULL, held_until = NULL, waiter_until = now()")
 
-    assert pauses[:5] == sorted(pauses[:5])
-    assert pauses[1] > pauses[0] * 1.9
-    assert LONGEST_PAUSE * 0.9 < pauses[-1] <= LONGEST_PAUSE
+    assert await take(database, uuid4(), rank=1) is None
 
 
-async def test_those_that_were_under_way_do_not_lengthen_the_pause(database):
-    delays = await failures(pace(database), "a", "b", "c", "d", "e", "f")
+async def test_a_slot_that_does_not_come_in_a_while_is_waited_for_in_the_queue(
+    database, monkeypatch
+):
+    monkeypatch.setattr(rate_limiter, "LONGEST_WAIT", timedelta(seconds=0.3))
+    await take(database, uuid4())
 
-    assert max(delays[2:]) <= FIRST_PAUSE
+    with pytest.raises(SlotMissed):
+        async with pace(database).api_slot():
+            pass
+
+
+async def fail(fleet, times):
+    """What follows from as many requests without an answer."""
+    return [await fleet.failed(Channel.API, "refused") for _ in range(times)]
+
+
+def seconds(closed):
+    return [one.delay.total_seconds() for one in closed]
+
+
+def near(*expected):
+    """Waits of so many seconds, or up to a tenth longer."""
+    return [pytest.approx(one * (1 + SPREAD / 2), rel=SPREAD / 2 + 0.02) for one in expected]
+
+
+async def test_an_outage_is_visible_from_the_first_request_without_an_answer(database):
+    await fail(pace(database), 1)
+
+    state = await channel(database)
+
+    assert (state.state, state.reason) == (Availability.UNAVAILABLE, "refused")
+    assert await now(database) - state.since < timedelta(seconds=5)
+
+
+async def test_an_unanswered_request_is_repeated_after_3_6_12_s_and_then_every_15(database, sql):
+    waits = []
+    for _ in range(5):
+        waits += seconds(await fail(pace(database), 1))
+        await sql("UPDATE upstream_pace SET retry_at = now(), waiting_from = NULL")
+
+    assert waits == near(3, 6, 12, 15, 15)
+
+
+async def test_others_wait_once_three_in_a_row_have_failed(database, other_database):
+    await fail(pace(database), 2)
+    async with pace(other_database).api_slot():
+        pass
+    await fail(pace(database), 1)
+
+    with pytest.raises(ChannelClosed) as caught:
+        async with pace(other_database).api_slot():
+            pass
+
+    assert caught.value.reason is WaitReason.ARXIV_UNAVAILABLE
+    assert timedelta(seconds=10) < caught.value.delay < timedelta(seconds=14)
+
+
+async def test_one_request_of_the_fleet_finds_out_whether_the_outage_is_over(
+    database, other_database, sql
+):
+    await fail(pace(database), 3)
+    await sql("UPDATE upstream_pace SET retry_at = now()")
+
+    async with pace(database, interval=timedelta(0)).api_slot() as slot:
+        await slot.begin()
+    with pytest.raises(ChannelClosed) as caught:
+        async with pace(other_database, interval=timedelta(0)).api_slot():
+            pass
+
+    assert timedelta(seconds=14) < caught.value.delay < timedelta(seconds=18)
+
+
+async def test_one_pdf_of_the_fleet_finds_out_whether_the_outage_is_over(
+    database, other_database, sql
+):
+    for _ in range(3):
+        await pace(database).failed(Channel.PDF, "refused")
+    await sql("UPDATE upstream_pace SET retry_at = now()")
+
+    await pace(database).pdf_slot()
+    with pytest.raises(ChannelClosed):
+        await pace(other_database).pdf_slot()
+
+
+async def test_a_plain_request_finds_out_in_an_outage(database):
+    await fail(pace(database), 3)
+
+    async with asyncio.timeout(10), pace(database).api_slot(is_plain=True) as slot:
+        await slot.begin()
+
+
+async def test_those_who_wait_come_back_one_after_the_other(database):
+    """So that a thousand of them are no more trouble than the requests they are to make."""
+    fleet = pace(database, interval=timedelta(seconds=3))
+    await fail(fleet, 3)
+
+    waits = []
+    for _ in range(4):
+        with pytest.raises(ChannelClosed) as caught:
+            async with fleet.api_slot():
+                pass
+        waits.append(caught.value.delay.total_seconds())
+
+    assert [after - before for before, after in itertools.pairwise(waits)] == pytest.approx(
+        [3, 3, 3], abs=1
+    )
 
 
 async def test_an_answer_ends_an_outage(database):
     fleet = pace(database)
-    await failures(fleet, "a", "b", "c")
-    await fleet.cleared(Channel.API)
+    await fail(fleet, 5)
 
-    assert await failures(fleet, "d", "e") == [None, None]
+    await fleet.answered(Channel.API)
+
+    assert (await channel(database)).state is Availability.AVAILABLE
+    assert seconds(await fail(fleet, 1)) == near(3)
 
 
-async def test_after_an_hour_an_outage_is_nobody_elses_fault_any_more(database, sql):
-    await failures(pace(database), "a", "b", "c")
-    await sql("UPDATE upstream_pace SET failing_since = now() - interval '61 minutes'")
+async def test_an_answer_is_remembered_for_half_a_minute(database, sql):
+    fleet = pace(database)
+    found = [await fleet.answered_lately(Channel.API)]
+    await fleet.answered(Channel.API)
+    found.append(await fleet.answered_lately(Channel.API))
+    await fail(fleet, 1)
+    found.append(await fleet.answered_lately(Channel.API))
+    await fleet.answered(Channel.API)
+    await sql("UPDATE upstream_pace SET answered_at = answered_at - interval '31 seconds'")
+    found.append(await fleet.answered_lately(Channel.API))
 
-    assert await failures(pace(database), "a") == [None]
+    assert found == [False, True, False, False]
+
+
+async def test_a_pause_stops_all_requests_and_says_since_when(database, sql):
+    ((since,),) = await sql("SELECT pause_arxiv()")
+    again = await sql("SELECT pause_arxiv()")
+
+    for slot in (pace(database).api_slot().__aenter__(), pace(database).pdf_slot()):
+        with pytest.raises(ChannelClosed) as caught:
+            await slot
+        assert caught.value.reason is WaitReason.ARXIV_PAUSED
+    state = await channel(database)
+    assert again == [(since,)]
+    assert (state.state, state.since) == (Availability.PAUSED, since)
+
+
+async def test_a_slot_that_came_before_a_pause_does_not_begin_after_it(database, sql):
+    async with pace(database).api_slot() as slot:
+        await sql("SELECT pause_arxiv()")
+
+        with pytest.raises(ChannelClosed):
+            await slot.begin()
+
+
+async def test_after_a_pause_requests_go_out_again(database, sql):
+    ((since,),) = await sql("SELECT pause_arxiv()")
+
+    resumed = [(await sql("SELECT resume_arxiv()"))[0][0] for _ in range(2)]
+
+    assert resumed == [since, None]
+    async with asyncio.timeout(10), pace(database).api_slot() as slot:
+        await slot.begin()
+
+
+async def test_a_resume_wakes_the_tasks_that_waited_for_it(database, sql):
+    jobs = await sql(
+        "INSERT INTO jobs (status, waiting_for, waiting_since) VALUES"
+        " ('running', 'arxiv_paused', now()), ('running', 'arxiv_cooldown', now()) RETURNING id"
+    )
+    for number, (job,) in enumerate(jobs):
+        await sql(
+            "INSERT INTO pgqueuer (priority, status, entrypoint, headers, execute_after)"
+            " VALUES (:n, 'queued', 'harvest', json_build_object('job', cast(:job AS text)),"
+            " now() + '1 hour')",
+            n=number,
+            job=str(job),
+        )
+
+    await sql("SELECT resume_arxiv()")
+
+    due = await sql("SELECT execute_after <= now() FROM pgqueuer ORDER BY priority")
+    assert [bool(one) for (one,) in due] == [True, False]

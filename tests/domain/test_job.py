@@ -45,21 +45,6 @@ def test_the_stored_request_speaks_the_callers_words():
     assert "author" not in SMALLEST.dump()["search_query"]
 
 
-@pytest.mark.parametrize(
-    ("request_", "matches", "total"),
-    [
-        (IngestionRequest(criteria=Criteria(query="x"), max_papers=10), 4, 4),
-        (IngestionRequest(criteria=Criteria(query="x"), max_papers=10), 400, 10),
-        (IngestionRequest(criteria=Criteria(query="x", start=3), max_papers=10), 4, 1),
-        (IngestionRequest(criteria=Criteria(query="x", start=9), max_papers=10), 4, 0),
-        (IngestionRequest(criteria=Criteria(query="x", start=29_990), max_papers=10), 10**6, 10),
-        (EVERYTHING, 99, 2),
-    ],
-)
-def test_total_is_what_the_job_will_bring(request_, matches, total):
-    assert request_.total_of(matches) == total
-
-
 def test_three_states_are_final():
     final = [status for status in JobStatus if status.is_final]
 

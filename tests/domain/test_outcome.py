@@ -4,13 +4,16 @@ from datetime import timedelta
 
 import pytest
 
+from service.domain.channels import WaitReason
 from service.domain.errors import (
     BadPdf,
+    ChannelClosed,
+    CorruptPdf,
     DatabaseUnavailable,
     ExtractorCrashed,
     NotPdf,
     Quarantined,
-    RateLimited,
+    SlotMissed,
     StorageUnavailable,
     Unavailable,
     UpstreamFaulty,
@@ -19,6 +22,7 @@ from service.domain.errors import (
 from service.domain.outcomes import Fail, Retry, Snooze, Succeed, backoff, decide
 
 SECOND = timedelta(seconds=1)
+COOLDOWN = WaitReason.ARXIV_COOLDOWN
 
 
 @pytest.mark.parametrize(
@@ -26,21 +30,24 @@ SECOND = timedelta(seconds=1)
     [
         (None, 1, Succeed()),
         (None, 99, Succeed()),
-        (RateLimited(7 * SECOND), 1, Snooze(7 * SECOND)),
-        (RateLimited(7 * SECOND), 99, Snooze(7 * SECOND)),
-        (RateLimited(9999 * SECOND), 1, Snooze(600 * SECOND)),
+        (ChannelClosed(COOLDOWN, 7 * SECOND), 1, Snooze(7 * SECOND, COOLDOWN)),
+        (ChannelClosed(COOLDOWN, 7 * SECOND), 99, Snooze(7 * SECOND, COOLDOWN)),
+        (ChannelClosed(COOLDOWN, 9999 * SECOND), 1, Snooze(600 * SECOND, COOLDOWN)),
+        (SlotMissed("others", 3 * SECOND), 99, Snooze(3 * SECOND)),
         (DatabaseUnavailable("away"), 99, Snooze(2 * SECOND)),
-        (StorageUnavailable("full"), 99, Snooze(2 * SECOND)),
+        (StorageUnavailable("full"), 99, Snooze(2 * SECOND, WaitReason.STORAGE_UNAVAILABLE)),
         (UpstreamFaulty("cut"), 1, Retry(1 * SECOND)),
         (UpstreamFaulty("cut"), 4, Retry(8 * SECOND)),
         (UpstreamFaulty("cut"), 5, Fail("upstream_faulty", "gave up after 5 attempts: cut")),
+        (CorruptPdf("cut"), 2, Retry(2 * SECOND)),
+        (CorruptPdf("cut"), 3, Fail("corrupt", "gave up after 3 attempts: cut")),
         (NotPdf("a page"), 2, Retry(2 * SECOND)),
         (NotPdf("a page"), 3, Fail("not_pdf", "gave up after 3 attempts: a page")),
         (ExtractorCrashed("died"), 3, Fail("quarantined", "gave up after 3 attempts: died")),
         (Unavailable("gone"), 1, Fail("unavailable", "gone")),
         (BadPdf("locked", code="encrypted"), 1, Fail("encrypted", "locked")),
         (Quarantined("killed"), 1, Fail("quarantined", "killed")),
-        (UpstreamUnavailable("away", attempts=5), 1, Fail("upstream_unavailable", "away")),
+        (UpstreamUnavailable("away"), 1, Fail("upstream_unavailable", "away")),
         (KeyError("a bug"), 1, Retry(1 * SECOND)),
         (KeyError("a bug"), 5, Fail("internal", "gave up after 5 attempts: internal error")),
     ],

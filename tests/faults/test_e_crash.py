@@ -38,7 +38,7 @@ async def test_case_69_a_killed_worker_leaves_nothing_undone_or_done_twice(rig, 
 
     assert await rig.result(job_id) == gold
     assert job.resumed >= 1
-    checkpoint = (row.checkpoint or {"offset": 0})["offset"]
+    checkpoint = row.checkpoint["state"]["offset"] if row.checkpoint else 0
     asked = _offsets(rig)
     assert all(asked.count(offset) == 1 for offset in asked if offset < checkpoint)
     assert max(asked.count(offset) for offset in asked) <= 2

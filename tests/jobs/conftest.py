@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from service.arxiv.limits import ClientLimits
+from service.arxiv.rate_limiter import Waits
 from service.config.settings import Settings
 from service.db.addresses import libpq_url
 from service.db.engine import Database
@@ -26,15 +27,18 @@ from service.db.jobs import JobStore
 from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
 from service.domain.jobs import Criteria, IngestionRequest, Job
 from service.jobs.submit import submit
-from service.process.build_worker import running_worker
+from service.process.build_worker import Timing, running_worker
 from service.process.resources import pdf_store
+from service.sources.paging import Repeats
 
-QUICK = ClientLimits(
-    api_total=timedelta(seconds=5),
-    pdf_total=timedelta(seconds=10),
-    sock_read=timedelta(seconds=2),
-    retry_first=timedelta(milliseconds=20),
-    retry_longest=timedelta(milliseconds=100),
+QUICK = Timing(
+    limits=ClientLimits(
+        api_total=timedelta(seconds=5),
+        pdf_total=timedelta(seconds=10),
+        sock_read=timedelta(seconds=2),
+    ),
+    waits=Waits(outage=timedelta(milliseconds=50), probe=timedelta(milliseconds=200)),
+    repeats=Repeats(first=timedelta(milliseconds=20)),
 )
 LEASE_SECONDS = 2
 JOB_COUNTERS = (
@@ -82,11 +86,11 @@ class Rig:
         }
 
     @asynccontextmanager
-    async def worker(self, **changes: str) -> AsyncIterator[None]:
+    async def worker(self, timing: Timing = QUICK, **changes: str) -> AsyncIterator[None]:
         """A worker in this process, for the block."""
         settings = Settings.from_environ(self.environment(**changes))
         await pdf_store(settings).prepare()
-        async with running_worker(settings, self.url, limits=QUICK) as worker:
+        async with running_worker(settings, self.url, timing=timing) as worker:
             yield
             await worker.drain(5)
 

@@ -111,10 +111,10 @@ async def test_a_job_of_ids_says_which_arxiv_does_not_know(rig):
 
     assert job.status is JobStatus.COMPLETED
     assert (job.papers_fetched, job.pages_fetched, job.papers_total) == (3, 2, 4)
-    (error,) = [error for error in job.errors if error.code == "not_found"]
+    (error,) = [error for error in job.errors if error.code == "unknown_paper"]
     assert error.arxiv_id == "1501.99999"
     rows = await rig.rows("SELECT state, reason FROM job_papers WHERE arxiv_id = '1501.99999'")
-    assert [tuple(row) for row in rows] == [("unavailable", "not_found")]
+    assert [tuple(row) for row in rows] == [("unavailable", "unknown_paper")]
     await rig.assert_sound()
 
 

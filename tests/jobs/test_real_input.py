@@ -128,7 +128,7 @@ async def test_an_id_that_arxiv_drops_is_an_error_of_that_paper(rig: Rig):
 
     assert job.status is JobStatus.COMPLETED
     assert job.papers_fetched == 1
-    assert [(e.code, e.arxiv_id) for e in job.errors] == [("not_found", "0808.05394")]
+    assert [(e.code, e.arxiv_id) for e in job.errors] == [("unknown_paper", "0808.05394")]
 
 
 HOSTILE = {

@@ -16,10 +16,12 @@ from service.domain.jobs import JobError, Stage
 from service.domain.outcomes import Fail
 from service.domain.papers import ExtractedText, Page, PaperState, StoredPdf
 from service.files.store import LocalStore
-from service.jobs.harvest import HarvestPage
+from service.jobs.harvest import HarvestStep
 from service.jobs.results import Result, ResultWriter
 from service.jobs.schedules import run_due
 from service.process.build_api import build_api
+from service.sources.registry import Sources
+from service.sources.search import SearchSource
 from tests.api.conftest import RULES, OurServer, bearer, token
 from tests.conftest import TRUNCATE, make_paper, returned
 
@@ -31,7 +33,8 @@ _T = TypeVar("_T")
 class Catalogue:
     """An arXiv in which every query finds the same few papers."""
 
-    async def page(self, criteria, *, offset, size, asker):
+    async def page(self, params, asker):
+        offset, size = int(params["start"]), int(params["max_results"])
         last = min(offset + size, MATCHES)
         papers = tuple(make_paper(f"2301.{n:05}v1") for n in range(offset + 1, last + 1))
         return Page(papers=papers, total=MATCHES)
@@ -109,10 +112,12 @@ class Rig:
         """
 
         async def harvest():
-            page = HarvestPage(UUID(job_id), {}, self.database, Catalogue())
+            page = HarvestStep(
+                UUID(job_id), {}, self.database, Sources([SearchSource(Catalogue())])
+            )
             attempt = await page.begin()
             if attempt is not None and fail:
-                error = UpstreamUnavailable("arXiv stays away", attempts=5)
+                error = UpstreamUnavailable("arXiv stays away")
                 await page.conclude(attempt, Fail(error.code, str(error)), error)
             elif attempt is not None and not die:
                 await page.run(attempt)

@@ -40,7 +40,13 @@ CREATE TABLE IF NOT EXISTS soak_checkpoints (job_id uuid, done integer, at times
 CREATE OR REPLACE FUNCTION soak_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO soak_checkpoints
-    VALUES (NEW.id, (NEW.checkpoint ->> 'offset')::integer, clock_timestamp());
+    VALUES (
+        NEW.id,
+        coalesce(
+            NEW.checkpoint #>> '{state,then,state,offset}', NEW.checkpoint #>> '{state,offset}'
+        )::integer,
+        clock_timestamp()
+    );
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER soak_checkpoint AFTER UPDATE OF checkpoint ON jobs

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from service.domain.channels import WaitReason
 from service.domain.errors import (
     BadPdf,
+    ChannelClosed,
     DatabaseUnavailable,
     NotPdf,
-    RateLimited,
     StorageUnavailable,
     Unavailable,
     UpstreamFaulty,
@@ -69,9 +70,17 @@ ENDS = [
     (UpstreamFaulty("cut short"), 2, Retry(timedelta(seconds=2))),
     (UpstreamFaulty("cut"), 3, Fail("upstream_faulty", "gave up after 3 attempts: cut")),
     (NotPdf("html"), 2, Retry(timedelta(seconds=2))),
-    (RateLimited(timedelta(seconds=7)), 99, Snooze(timedelta(seconds=7))),
+    (
+        ChannelClosed(WaitReason.ARXIV_PAUSED, timedelta(seconds=7)),
+        99,
+        Snooze(timedelta(seconds=7), WaitReason.ARXIV_PAUSED),
+    ),
     (DatabaseUnavailable("away"), 99, Snooze(timedelta(seconds=2))),
-    (StorageUnavailable("full"), 99, Snooze(timedelta(seconds=2))),
+    (
+        StorageUnavailable("full"),
+        99,
+        Snooze(timedelta(seconds=2), WaitReason.STORAGE_UNAVAILABLE),
+    ),
     (Unavailable("gone"), 1, Fail("unavailable", "gone")),
     (BadPdf("odd", code="encrypted"), 1, Fail("encrypted", "odd")),
     (ZeroDivisionError("secret"), 1, Retry(timedelta(seconds=1))),

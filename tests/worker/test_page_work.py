@@ -53,7 +53,7 @@ async def test_no_transaction_is_open_while_arxiv_is_asked(database, job_id, sql
 async def test_a_task_whose_page_is_stored_asks_nothing_and_counts_no_start(database, job_id, sql):
     """Its result was not written, so it runs again, beside the task of the next page."""
     first = harvest(database, job_id)
-    first.page = {"offset": 0, "empty_pages": 0, "is_taking_over": False}
+    first.page = {"task": 0}
     await run(first)
     before = await sql(JOB)
 

@@ -3,7 +3,9 @@
 from contextlib import asynccontextmanager
 
 from service.domain.papers import Page
-from service.jobs.harvest import HarvestPage
+from service.jobs.harvest import HarvestStep
+from service.sources.registry import Sources
+from service.sources.search import SearchSource
 from service.worker.runner import run_work
 from tests.conftest import make_paper
 
@@ -15,8 +17,9 @@ class Arxiv:
         self.error, self.asked = error, 0
         self.seen = None
 
-    async def page(self, criteria, *, offset, size, asker):
+    async def page(self, params, asker):
         self.asked += 1
+        offset = int(params["start"])
         if self.seen is not None:
             await self.seen()
         if self.error is not None:
@@ -35,7 +38,8 @@ class Arxiv:
 
 
 def harvest(database, job_id, arxiv=None, **more):
-    return HarvestPage(job_id, {}, database, arxiv or Arxiv(), **more)
+    sources = Sources([SearchSource(arxiv or Arxiv())])
+    return HarvestStep(job_id, {}, database, sources, **more)
 
 
 async def run(work):

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from service.api.schemas.fields import JOB_ID_EXAMPLE, said
 from service.api.schemas.ingestion_request import REQUEST_EXAMPLE
+from service.domain.channels import WaitReason
 from service.domain.jobs import JobStatus, Stage
 
 # as the service has answered it: the example in the API description
@@ -89,6 +90,14 @@ class JobStatsSchema(Schema):
     eta_seconds = fields.Float(allow_none=True)
     request = fields.Dict(metadata=said("What was asked for, defaults filled in."))
     retry_of = fields.UUID(metadata=said("The job of which this one is a retry."))
+    waiting_for = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(list(WaitReason)),
+        metadata=said("Why the job does not move; null when it does."),
+    )
+    waiting_since = fields.DateTime(
+        allow_none=True, metadata=said("Since when it waits for that; null when it moves.")
+    )
 
 
 class StatusSchema(Schema):

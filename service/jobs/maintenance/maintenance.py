@@ -90,15 +90,15 @@ def _task(job: Job, arxiv_id: str | None) -> Task:
     """The task for one paper of `job`, or for its next page."""
     position = job.papers_fetched
     if arxiv_id is None:
-        return harvest_task(job.id, job.priority, _cursor(job), position=position)
+        return harvest_task(job.id, job.priority, _next_step(job), position=position)
     again = not job.request.get("skip_duplicates", True)
     return pdf_task(job.id, job.priority, arxiv_id, position=position, again=again)
 
 
-def _cursor(job: Job) -> Checkpoint | None:
-    """Where the harvest of `job` stands; None where that cannot be read, for its task to say so."""
+def _next_step(job: Job) -> int | None:
+    """Number of the step at which the harvest of `job` stands; None where that cannot be told."""
     if job.checkpoint is None:
-        return Checkpoint(offset=0)
+        return 0
     with suppress(ValueError):
-        return Checkpoint.load(job.checkpoint)
+        return Checkpoint.load(job.checkpoint).task
     return None

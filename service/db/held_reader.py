@@ -1,0 +1,29 @@
+"""What is held already, as sources of papers ask for it: each answer a transaction of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from service.db.engine import Database
+from service.db.papers import PaperStore
+from service.db.retries import RetryStore
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseHeldReader:
+    """Implements `sources.base.HeldReader`."""
+
+    database: Database
+
+    async def versions(self, arxiv_ids: Sequence[str]) -> Mapping[str, int]:
+        """The version held of each of these papers (ids without version) that is held."""
+        if not arxiv_ids:
+            return {}
+        async with self.database.transaction() as conn:
+            rows = await PaperStore(conn).find_many(arxiv_ids)
+        return {arxiv_id: row.version for arxiv_id, row in rows.items()}
+
+    async def unfinished(self, job_id: UUID, *, after: str, limit: int) -> Sequence[str]:
+        """Papers that the job which `job_id` retries did not finish, by id, behind `after`."""
+        async with self.database.transaction() as conn:
+            return await RetryStore(conn).list_unfinished(job_id, after=after, limit=limit)

@@ -1,0 +1,140 @@
+"""Interface of a source of papers: a first checkpoint, then one step after another.
+
+A source turns a checkpoint into a batch of what came and the checkpoint behind
+it. It writes nothing: the harvest stores the batch and moves the checkpoint in
+one transaction, and queues what follows. So a step may run twice, and must then
+bring the same (or what has become of it). What a checkpoint's `state` holds is
+the business of the source alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from service.arxiv.pace import Requester
+from service.domain.checkpoint import Checkpoint
+from service.domain.jobs import IngestionRequest
+from service.domain.papers import EntryError, Paper
+
+NO_DELAY = timedelta(0)
+
+
+class HeldReader(Protocol):
+    """What is held already, as far as sources ask; each call is a short transaction."""
+
+    async def versions(self, arxiv_ids: Sequence[str]) -> Mapping[str, int]:
+        """The version held of each of these papers (ids without version) that is held."""
+        ...
+
+    async def unfinished(self, job_id: UUID, *, after: str, limit: int) -> Sequence[str]:
+        """Papers that the job which `job_id` retries did not finish, by id, behind `after`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarvestContext:
+    """For whom a step is made: the job, what it asked for, and what may be looked at.
+
+    `requester` goes with each request to arXiv.
+    """
+
+    job_id: UUID
+    request: IngestionRequest
+    held: HeldReader
+    requester: Requester
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDay:
+    """What a source lists for one day (UTC), against what is held of it: numbers of papers."""
+
+    day: date
+    listed: int
+    missing: int
+    stale: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one step brought.
+
+    `records` are in the source's order; of several records of one paper the
+    newest version counts. `errors` are entries that could not be read and papers
+    that were asked for in vain. `held` are ids (without version) of papers that
+    are held and whose files the job is to have. `facts` are shown in the job's
+    `stats` under their names; later ones replace earlier ones. `days` are days
+    that were listed whole.
+    """
+
+    records: Sequence[Paper] = ()
+    errors: Sequence[EntryError] = ()
+    held: Sequence[str] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    days: Sequence[ListedDay] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """How many distinct papers a job must have met once its list has ended.
+
+    Papers of the jobs that it retries count. Where `is_certain` too few fail the
+    job, which a retry then goes on with from `again`; else they are an error of a
+    job that completes.
+    """
+
+    papers: int
+    is_certain: bool
+    again: Checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From one checkpoint to the next.
+
+    `following` may not be taken up before `delay` has passed. `total`: papers that
+    the whole job will bring, as far as known by now. `is_page`: the step is an
+    answer of arXiv's. `repeated`: nothing came, and the same is to be asked for
+    again (`Checkpoint.repeats` tells the source how often that was so in a row).
+    """
+
+    batch: Batch = field(default_factory=Batch)
+    following: Checkpoint
+    total: int | None = None
+    expected: Expected | None = None
+    delay: timedelta = NO_DELAY
+    is_page: bool = True
+    repeated: bool = False
+
+
+class Source(Protocol):
+    """Where papers come from. One object serves all jobs of a process."""
+
+    @property
+    def name(self) -> str:
+        """What its checkpoints are tagged with."""
+        ...
+
+    def serves(self, request: IngestionRequest, /) -> bool:
+        """Whether jobs with this request begin with this source."""
+        ...
+
+    def first(self, request: IngestionRequest, /) -> Checkpoint:
+        """Where a new job begins."""
+        ...
+
+    async def fetch(self, context: HarvestContext, checkpoint: Checkpoint) -> Step:
+        """The step from `checkpoint`, which this source has made; no transaction is open.
+
+        Raises ValueError for a checkpoint of an unknown form, and what the tree
+        in `domain.errors` has for what went wrong.
+        """
+        ...
+
+
+def state_of(checkpoint: Checkpoint, format_: int) -> Mapping[str, Any]:
+    """The state of a checkpoint of this form; raises ValueError for one of another form."""
+    if checkpoint.format != format_:
+        raise ValueError("the stored checkpoint is of another version")
+    return checkpoint.state
