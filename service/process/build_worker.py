@@ -29,7 +29,7 @@ from service.jobs.maintenance.maintenance import run_maintenance
 from service.jobs.quotas import Quotas
 from service.jobs.results import ResultWriter
 from service.jobs.schedules import keep_schedules
-from service.jobs.tasks import HARVEST, PDF
+from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
 from service.sources.id_list import IdListSource
@@ -200,7 +200,12 @@ def _engine(
         database=queue,
         listen_url=listen_url,
         kinds=[
-            Kind(name=HARVEST, handler=harvest, concurrency=HARVEST_CONCURRENCY),
+            Kind(
+                name=HARVEST,
+                handler=harvest,
+                concurrency=HARVEST_CONCURRENCY,
+                versions=HARVEST_VERSIONS,
+            ),
             Kind(
                 name=PDF,
                 handler=pdf,

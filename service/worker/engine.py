@@ -63,7 +63,6 @@ from service.worker.leases import LeaseLost, Leases
 from service.worker.queries import CHANNEL, RetryingQueries, builders
 from service.worker.task import Handler, Kind, Task
 
-PAYLOAD_VERSIONS = (1, 2)  # that this worker knows
 UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer than this one
 RESTART_SECONDS = 2.0
 PURGED_AT_ONCE = 10_000  # after a rest there may be millions
@@ -226,7 +225,7 @@ class Engine:
     async def _execute(self, kind: Kind, row: QueueRow, slots: asyncio.Semaphore) -> None:
         if self._releasing:  # taken while the drain was already giving everything back
             raise RetryRequested(timedelta(0), "draining")
-        task = _decoded(row)
+        task = _decoded(row, kind.versions)
         if task is None:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
         job_id, payload = task
@@ -270,11 +269,11 @@ async def _in_slot(
         return await handler(job_id, payload)
 
 
-def _decoded(row: QueueRow) -> tuple[UUID, Mapping[str, Any]] | None:
+def _decoded(row: QueueRow, versions: Sequence[int]) -> tuple[UUID, Mapping[str, Any]] | None:
     """Job and payload; None for what another version of this service has queued."""
     try:
         payload = json.loads(row.payload or b"")
-        if payload["v"] not in PAYLOAD_VERSIONS:
+        if payload["v"] not in versions:
             return None
         return UUID(str((row.headers or {})["job"])), payload
     except (ValueError, TypeError, KeyError, AttributeError):
