@@ -37,30 +37,30 @@ class Font:
 
 
 class Run(NamedTuple):
-    """Neighbouring characters of a line in one font, size and baseline.
+    """Neighbouring characters of a line from one text object of the PDF.
 
-    `text` holds the blanks behind it, too. `size` is the font size times the
-    text matrix (what a reader sees, in points), `baseline` the y of its origin.
+    `text` holds the blanks behind it, too; it may be empty. `size` is the font
+    size times the text matrix (what a reader sees, in points), `x0` where it
+    begins, `baseline` the y of its origin.
     """
 
     text: str
     font: Font
     size: float
     x0: float
-    x1: float
     baseline: float
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a page: a run of text that PDFium does not break.
+    """One line of a page.
 
     `text` is that of `runs` together, without the line feed; never empty. `size`,
-    `font`, `is_bold` and `baseline` are those of the font that most of its
-    letters have. Box: x0 < x1, y0 < y1, the font's ascent and descent included,
-    not the ink alone. `is_upright` is false for text that is not written
-    from left to right (arXiv's stamp, axis labels); its box is then only a hint.
-    `furniture` says what it is when it does not belong to the text.
+    `font`, `is_bold` and `baseline` are those of its longest run. Box:
+    x0 < x1, y0 < y1, the font's ascent and descent included, not the ink alone.
+    `is_upright` is false for text that is not written from left to right
+    (arXiv's stamp, axis labels); its box is then only a hint. `furniture` says
+    what it is when it does not belong to the text.
     """
 
     text: str
@@ -77,7 +77,7 @@ class Line:
 
     @property
     def is_bold(self) -> bool:
-        """True when most of its letters are bold."""
+        """True when its longest run is bold."""
         return self.font.is_bold
 
 
