@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import pypdfium2
 from pypdfium2 import raw
 
-from service.extraction.layout import Font
+from service.extraction.layout import Font, Span
 
 BROKEN_WORD = "\ufffe"  # PDFium's mark where a hyphen broke a word at the end of a line
 MAX_SPANS = 20_000  # a page of more is read as one span a line
@@ -44,10 +44,13 @@ _LINES = re.compile(
     rf"[^\s{BROKEN_WORD}](?:[^\r\n{BROKEN_WORD}]*[^\s{BROKEN_WORD}])?{BROKEN_WORD}?"
 )
 _SUBSET = re.compile(r"^(?:[A-Z]{6}\+|[A-Z]{6}[^\x00-\x7f]{1,3})+")  # also as cairo cuts it
-_BOLD_NAME = re.compile(r"bold|black|heavy|medi(?!um)|semibold|CMBX|CMBSY|CMMIB|SFBX|-?bx\d", re.I)
-_ITALIC_NAME = re.compile(r"ital|obli|slant|CMTI|CMSL|SFTI", re.I)
-_BOLD_WEIGHT = 600  # CSS: semi-bold
-_ITALIC, _FORCE_BOLD = 1 << 6, 1 << 18  # PDF 32000-1, table 123
+_BOLD_NAME = re.compile(
+    r"bold|black|heavy|demi|medi(?!um)|^cmb|^cmmib|^cmssbx|^(?:sf|ec)(?:bx|rb|sx|bi)\d|^lin\w+tb",
+    re.IGNORECASE,
+)
+_ITALIC_NAME = re.compile(
+    r"ital|obli|slant|^cm\w{0,2}(?:ti|sl|mi)|^(?:sf|ec)(?:ti|sl|bi)\d|^lin\w+ti", re.IGNORECASE
+)
 
 
 _NAME_ROOM = ctypes.create_string_buffer(MAX_FONT_NAME)
@@ -70,8 +73,6 @@ _loose_box = _prototype("FPDFText_GetLooseCharBox", _INT, _POINTER, _INT, _POINT
 _ink_box = _prototype("FPDFText_GetCharBox", _INT, _POINTER, _INT, *repeat(_POINTER, 4))
 _font = _prototype("FPDFTextObj_GetFont", _POINTER, _POINTER)
 _font_name = _prototype("FPDFFont_GetBaseFontName", _SIZE, _POINTER, _POINTER, _SIZE)
-_font_weight = _prototype("FPDFFont_GetWeight", _INT, _POINTER)
-_font_flags = _prototype("FPDFFont_GetFlags", _INT, _POINTER)
 
 
 class Box(NamedTuple):
@@ -81,20 +82,6 @@ class Box(NamedTuple):
     y0: float
     x1: float
     y1: float
-
-
-class Span(NamedTuple):
-    """Characters from `start` up to the next span's start: one text object, or a part of it.
-
-    `x0` is where the object begins. Positions and `size` are in points.
-    """
-
-    start: int
-    font: Font
-    size: float
-    x0: float
-    baseline: float
-    is_upright: bool
 
 
 class LineSpans(NamedTuple):
@@ -110,11 +97,14 @@ class LineSpans(NamedTuple):
 class Characters:
     """The characters of an open page, and where they stand.
 
-    Repairs change `chars` in place: an item may become empty or several
-    characters, the indexes stay. What stands between lines belongs to none.
+    `text` is as PDFium has it. Repairs change `chars`, one item for each of its
+    characters: an item may become empty or several characters, indexes stay.
+    What stands between lines belongs to none.
     """
 
+    owner: pypdfium2.PdfTextPage  # what `handle` belongs to, kept open
     handle: int
+    text: str
     chars: list[str]
     lines: list[LineSpans]
 
@@ -141,7 +131,7 @@ def read_characters(text_page: pypdfium2.PdfTextPage) -> Characters:
     text = _text_of(text_page.raw, handle)
     bounds = [line.span() for line in _LINES.finditer(text)]
     starts = _object_starts(handle, text, bounds)
-    return Characters(handle, list(text), _lines(handle, bounds, starts))
+    return Characters(text_page, handle, text, list(text), _lines(handle, bounds, starts))
 
 
 def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: int) -> str:
@@ -270,19 +260,14 @@ def _read_font(handle: int | None) -> Font:
     if font is None:
         if len(_KNOWN_FONTS) >= MAX_KNOWN_FONTS:
             _KNOWN_FONTS.clear()
-        font = _KNOWN_FONTS[name] = _described(name, _font_weight(handle), _font_flags(handle))
+        font = _KNOWN_FONTS[name] = _described(name)
     return font
 
 
-def forget_fonts() -> None:
-    """Start anew with the next document: there a name may mean another font."""
-    _KNOWN_FONTS.clear()
-
-
-def _described(name: bytes, weight: int, flags: int) -> Font:
+def _described(name: bytes) -> Font:
+    """What the name tells; PDFium's weight and the flags call most of TeX's fonts bold."""
     plain = _SUBSET.sub("", name.decode("utf-8", "replace"))
-    is_bold = bool(_BOLD_NAME.search(plain)) or weight >= _BOLD_WEIGHT or bool(flags & _FORCE_BOLD)
-    is_italic = bool(_ITALIC_NAME.search(plain)) or bool(flags & _ITALIC)
+    is_bold, is_italic = (bool(kind.search(plain)) for kind in (_BOLD_NAME, _ITALIC_NAME))
     return Font(plain, is_bold, is_italic)
 
 
