@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _BROKEN = re.compile(r"\S+[-\u00ad]\n\S+")
 _HEAD = re.compile(r"[^\W\d_]+$")  # the letters before the hyphen
 _TAIL = re.compile(r"[^\W\d_]+")  # the letters behind it
-_ADDRESS = re.compile(r"://|www\.|@|^10\.\d{4}", re.IGNORECASE)
+_ADDRESS = re.compile(r"://|www\.|\w@\w+[.-]|^10\.\d{4}", re.IGNORECASE)
 _COMPOUND = re.compile(r"[^\W\d_]-")
 
 
@@ -44,6 +44,7 @@ _SUFFIXES = _set_of(  # words of their own, and more often ends of others
     tor tors ties ally fully ring tive tory ular ward wards wise
     """
 )
+_FREE_PREFIXES = _set_of("anti co multi non post pre pseudo quasi self semi")  # as the author likes
 _ENDINGS = ("s", "es", "d", "ed", "ing", "ly", "er", "ers", "al")
 _MIN_TAIL = 3  # letters that TeX leaves behind a break in English
 
@@ -54,6 +55,7 @@ class Vocabulary:
     def __init__(self) -> None:
         self._words: Counter[str] = Counter()
         self._joints: Counter[tuple[str, str]] | None = None
+        self._prefixed: dict[str, int] = {}
 
     def read(self, text: str) -> None:
         """Count the words of a page's lines; those broken at a line's end do not count."""
@@ -77,6 +79,16 @@ class Vocabulary:
                             self._joints[key] += count
         return self._joints[head, tail]
 
+    def with_prefix(self, prefix: str) -> int:
+        """How often the paper has a word of the language with this prefix, closed."""
+        if prefix not in self._prefixed:
+            self._prefixed[prefix] = sum(
+                count
+                for word, count in self._words.items()
+                if word.startswith(prefix) and word[len(prefix) :] in common_words()
+            )
+        return self._prefixed[prefix]
+
     def has(self, word: str) -> bool:
         """True for a word of the language or of this paper."""
         return word in common_words() or self._words[word] > 1
@@ -96,8 +108,9 @@ def keeps_hyphen(before: str, after: str, vocabulary: Vocabulary) -> bool:
     attested = _as_attested(head[0].lower(), tail[0].lower(), vocabulary)
     if attested is not None:
         return attested
-    if _COMPOUND.search(first) or _COMPOUND.match(second[tail.end() - 1 :]):
-        return True  # TeX breaks a word with a hyphen nowhere else
+    is_compound = _COMPOUND.search(first) or _COMPOUND.match(second[tail.end() - 1 :])
+    if is_compound and (head[0] + tail[0]).lower() not in english_words():
+        return True  # TeX breaks a word that has a hyphen nowhere else
     by_case = _by_case(head[0], tail[0])
     if by_case is not None:
         return by_case
@@ -131,6 +144,10 @@ def _by_case(head: str, tail: str) -> bool | None:
 def _by_words(head: str, tail: str, vocabulary: Vocabulary) -> bool:
     """What the parts tell: two words that make no word together have their hyphen."""
     closed = head + tail
+    if head in _FREE_PREFIXES and vocabulary.has(tail):
+        open_ones, closed_ones = vocabulary.joint(head, ""), vocabulary.with_prefix(head)
+        if open_ones != closed_ones:
+            return open_ones > closed_ones
     if closed in english_words() or any(
         closed.removesuffix(ending) in english_words() for ending in _ENDINGS
     ):

@@ -43,6 +43,7 @@ _WORDS = re.compile(rf"[^\s{BROKEN_WORD}]+")
 _LINES = re.compile(
     rf"[^\s{BROKEN_WORD}](?:[^\r\n{BROKEN_WORD}]*[^\s{BROKEN_WORD}])?{BROKEN_WORD}?"
 )
+_PAIRS = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SUBSET = re.compile(r"^(?:[A-Z]{6}\+|[A-Z]{6}[^\x00-\x7f]{1,3})+")  # also as cairo cuts it
 _BOLD_NAME = re.compile(
     r"bold|black|heavy|demi|medi(?!um)|^cmb|^cmmib|^cmssbx|^(?:sf|ec)(?:bx|rb|sx|bi)\d|^lin\w+tb",
@@ -131,15 +132,29 @@ def read_characters(text_page: pypdfium2.PdfTextPage) -> Characters:
     text = _text_of(text_page.raw, handle)
     bounds = [line.span() for line in _LINES.finditer(text)]
     starts = _object_starts(handle, text, bounds)
-    return Characters(text_page, handle, text, list(text), _lines(handle, bounds, starts))
+    chars = list(text)
+    for pair in _PAIRS.finditer(text):
+        chars[pair.start() : pair.end()] = [_united(pair[0]), ""]
+    return Characters(text_page, handle, text, chars, _lines(handle, bounds, starts))
+
+
+def _united(pair: str) -> str:
+    """The one character that two surrogates stand for."""
+    return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: int) -> str:
-    """One character for each of PDFium's, even where it leaves some out of its text."""
+    """One character for each of PDFium's, even where it leaves some out of its text.
+
+    PDFium's are UTF-16 units: those beyond it come as two surrogates.
+    """
     count = max(raw.FPDFText_CountChars(raw_page), 0)
     room = (ctypes.c_ushort * (count + 1))()
     written = raw.FPDFText_GetText(raw_page, 0, count, room)
-    text = bytes(room)[: 2 * max(written - 1, 0)].decode("utf-16-le", "replace")
+    units = bytes(room)[: 2 * max(written - 1, 0)]
+    text = units.decode("utf-16-le", "replace")
+    if 2 * len(text) != len(units):
+        text = "".join(map(chr, memoryview(units).cast("H")))
     if len(text) == count:
         return text
     if 0 < count - len(text) <= MAX_GAPS:
@@ -168,7 +183,7 @@ def _one_by_one(handle: int, places: range) -> str:
 
 def _character(code: int) -> str:
     """The character of a code that may be none."""
-    return chr(code) if code < 0xD800 or 0xDFFF < code < 0x110000 else "\ufffd"
+    return chr(code) if code < 0x110000 else "\ufffd"
 
 
 def _object_starts(handle: int, text: str, bounds: Sequence[tuple[int, int]]) -> dict[int, Any]:
