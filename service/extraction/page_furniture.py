@@ -24,7 +24,7 @@ _SHORT_PAPER = 5
 _MIN_SHARE = 0.4  # of the pages, that page numbers stand on
 _MAX_STAMP_LINES = 4
 
-_NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\b(?:\d+|[ivxlc]+)\b", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(
     r"[-–—~•|(\[ ]*(?:page|p\.|pp\.)?\s*(\d{1,5}|[ivxl]{1,7})"
     r"(?:\s*(?:of|/)\s*\d{1,5})?[-–—~•|)\]. ]*",
