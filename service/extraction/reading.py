@@ -30,7 +30,7 @@ def read_document(
     that was read. A page that cannot be read is empty, and the text counts
     as truncated.
     """
-    began = time.perf_counter()
+    began = time.process_time()
     count = len(document)
     pages, unreadable = _read_pages(document, count, limits)
     if count == 0 or 0 < len(pages) == unreadable:
@@ -45,7 +45,7 @@ def read_document(
     if is_whole and not any(map(str.isalpha, text)):
         text, texts = "", [""] * len(texts)
     quality = {
-        "ms": round((time.perf_counter() - began) * 1000),
+        "ms": round((time.process_time() - began) * 1000),
         "unknown_characters": sum(page.unknown_characters for page in pages),
         "pages_without_text": [page.number for page in pages if not page.text.strip()],
     }
