@@ -11,7 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from service.extraction.lexicon import common_words
+from service.extraction.lexicon import is_common
 from service.extraction.pdfium_page import Box, Characters, LineSpans
 
 _COMBINING = {
@@ -143,4 +143,4 @@ def _is_torn(page: Characters, left: int, right: int) -> bool:
         after += 1
     head, tail = page.text[before : left + 1], page.text[right : after + 1]
     is_plain = head.isascii() and tail.isascii() and tail.islower() and len(tail) > 1
-    return is_plain and head.lower() not in common_words() and tail not in common_words()
+    return is_plain and not is_common(head.lower()) and not is_common(tail)

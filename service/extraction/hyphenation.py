@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from service.extraction.lexicon import common_words, english_words
+from service.extraction.lexicon import english_words, is_common
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_BROKEN = re.compile(r"\S+[-\u00ad]\n\S+")
+_BROKEN = re.compile(r"[^\W\d_]+[-\u00ad]\n\S+")
 _HEAD = re.compile(r"[^\W\d_]+$")  # the letters before the hyphen
 _TAIL = re.compile(r"[^\W\d_]+")  # the letters behind it
 _ADDRESS = re.compile(r"://|www\.|\w@\w+[.-]|^10\.\d{4}", re.IGNORECASE)
@@ -53,30 +53,41 @@ class Vocabulary:
     """How often a paper spells a word, closed and with hyphens, where it does not break it."""
 
     def __init__(self) -> None:
+        self._tokens: Counter[str] = Counter()
         self._words: Counter[str] = Counter()
-        self._joints: Counter[tuple[str, str]] | None = None
+        self._joints: Counter[tuple[str, str]] = Counter()
         self._prefixed: dict[str, int] = {}
 
     def read(self, text: str) -> None:
-        """Count the words of a page's lines; those broken at a line's end do not count."""
-        whole = _BROKEN.sub(" ", text) if "-\n" in text or "\u00ad\n" in text else text
-        self._words.update(map(str.lower, _WORD.findall(whole)))
-        self._joints = None
+        """Count the words of some lines; those broken at a line's end do not count."""
+        if "-\n" in text or "\u00ad\n" in text:
+            text = _BROKEN.sub(" ", text)
+        self._tokens.update(text.lower().split())
+
+    def _count(self) -> None:
+        """Sort out what has been read: once for each different token."""
+        for token, count in self._tokens.items():
+            for word in _WORD.findall(token):
+                self._words[word] += count
+                if "-" in word:
+                    for head, tail in pairwise(word.split("-")):
+                        for pair in ((head, tail), (head, ""), ("", tail)):
+                            self._joints[pair] += count
+        self._tokens.clear()
 
     def closed(self, word: str) -> int:
         """How often the paper has this word."""
+        if self._tokens:
+            self._count()
         return self._words[word]
 
     def joint(self, head: str, tail: str) -> int:
-        """How often the paper has these two with a hyphen between, also inside a longer word."""
-        if self._joints is None:
-            self._joints = Counter()
-            for word, count in self._words.items():
-                if "-" in word:
-                    parts = word.split("-")
-                    for pair in pairwise(parts):
-                        for key in (pair, (pair[0], ""), ("", pair[1])):
-                            self._joints[key] += count
+        """How often the paper has these two with a hyphen between, also inside a longer word.
+
+        An empty `tail` or `head` stands for any.
+        """
+        if self._tokens:
+            self._count()
         return self._joints[head, tail]
 
     def with_prefix(self, prefix: str) -> int:
@@ -85,13 +96,13 @@ class Vocabulary:
             self._prefixed[prefix] = sum(
                 count
                 for word, count in self._words.items()
-                if word.startswith(prefix) and word[len(prefix) :] in common_words()
+                if word.startswith(prefix) and is_common(word[len(prefix) :])
             )
         return self._prefixed[prefix]
 
     def has(self, word: str) -> bool:
         """True for a word of the language or of this paper."""
-        return word in common_words() or self._words[word] > 1
+        return is_common(word) or self._words[word] > 1
 
 
 def keeps_hyphen(before: str, after: str, vocabulary: Vocabulary) -> bool:

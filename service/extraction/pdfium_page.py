@@ -20,6 +20,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, repeat
 from operator import mul
 from typing import Any, NamedTuple
@@ -85,6 +86,10 @@ class Box(NamedTuple):
     y1: float
 
 
+_new_box = partial(tuple.__new__, Box)  # what Box._make does, in C
+_new_span = partial(tuple.__new__, Span)
+
+
 class LineSpans(NamedTuple):
     """Characters `start` to `end` of one line, no blanks around, and its spans in order."""
 
@@ -113,6 +118,10 @@ class Characters:
         """Each character's box from its origin over its advance width, ascent and descent."""
         return _loose_boxes(self.handle, range(start, end))
 
+    def edges(self, start: int, end: int) -> "array[float]":
+        """The same boxes as four numbers each: left, top, right, bottom."""
+        return _floats(_loose_box, self.handle, range(start, end), 4)
+
     def ink_boxes(self, start: int, end: int) -> list[Box]:
         """Each character's box around its glyph."""
         room = array("d", bytes(32 * (end - start)))
@@ -132,7 +141,7 @@ def read_characters(text_page: pypdfium2.PdfTextPage) -> Characters:
     text = _text_of(text_page.raw, handle)
     bounds = [line.span() for line in _LINES.finditer(text)]
     starts = _object_starts(handle, text, bounds)
-    chars = list(text)
+    chars = list(text.replace(BROKEN_WORD, "-"))
     for pair in _PAIRS.finditer(text):
         chars[pair.start() : pair.end()] = [_united(pair[0]), ""]
     return Characters(text_page, handle, text, chars, _lines(handle, bounds, starts))
@@ -231,11 +240,9 @@ def _lines(
     groups = map(spans.__getitem__, map(slice, begins, [*begins[1:], len(spans)]))
     first = _floats(_loose_box, handle, [start for start, _ in bounds], 4)
     last = _floats(_loose_box, handle, [end - 1 for _, end in bounds], 4)
-    boxes = map(Box._make, zip(first[::4], first[3::4], last[2::4], first[1::4], strict=True))
-    return [
-        LineSpans(start, end, box, group)
-        for (start, end), box, group in zip(bounds, boxes, groups, strict=True)
-    ]
+    boxes = map(_new_box, zip(first[::4], first[3::4], last[2::4], first[1::4], strict=True))
+    columns = ([start for start, _ in bounds], [end for _, end in bounds], boxes, groups)
+    return list(map(partial(tuple.__new__, LineSpans), zip(*columns, strict=True)))
 
 
 def _spans(handle: int, objects: Mapping[int, int | None]) -> list[Span]:
@@ -249,13 +256,13 @@ def _spans(handle: int, objects: Mapping[int, int | None]) -> list[Span]:
     scales = [abs(c) + abs(d) for c, d in zip(m[2::6], m[3::6], strict=True)]
     scaled = map(mul, sizes, scales)
     columns = (starts, _fonts(objects.values()), scaled, m[4::6], m[5::6], uprights)
-    return list(map(Span._make, zip(*columns, strict=True)))
+    return list(map(_new_span, zip(*columns, strict=True)))
 
 
 def _loose_boxes(handle: int, places: Sequence[int]) -> list[Box]:
     values = _floats(_loose_box, handle, places, 4)
     columns = (values[::4], values[3::4], values[2::4], values[1::4])  # left, top, right, bottom
-    return list(map(Box._make, zip(*columns, strict=True)))
+    return list(map(_new_box, zip(*columns, strict=True)))
 
 
 def _fonts(objects: Iterable[int | None]) -> list[Font]:

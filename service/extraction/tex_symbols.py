@@ -113,11 +113,10 @@ def repair_symbols(page: Characters) -> None:
     """Replace what TeX's fonts left as codes, and give each character its one form."""
     combining: list[int] = []
     for line in page.lines:
-        spans = line.spans
-        for at, span in enumerate(spans):
+        ends = [span.start for span in line.spans[1:]]
+        for span, end in zip(line.spans, [*ends, line.end], strict=True):
             family = _family(span.font.name)
-            if family is not None:
-                end = spans[at + 1].start if at + 1 < len(spans) else line.end
+            if family is not None and family.suspect.search(page.text, span.start, end):
                 combining += _look_up(page, family, span.start, end)
     for at in combining:
         if page.chars[at] == STROKE:

@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from itertools import pairwise
 
-from service.extraction.lexicon import common_words
+from service.extraction.lexicon import is_common
 from tests.text_report.figures import Measure
 from tests.text_report.glyphs import Glyph, pages_of
 from tests.text_report.samples import Sample
@@ -14,6 +14,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _BREAK = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _ACCENTS = "´¨ˆ˜¯˘˙˚ˇ˝¸˛"
+_PAIR = re.compile(r"([^\W\d_]+)[ \n]+(?=([^\W\d_]+))")
+_RANK = re.compile(r"\^\{([^}]*)\}|\^(?=\S)")
 _NEAR_ACCENTS = re.compile(rf"\S*[{_ACCENTS}`^~]\S*(?:\s+\S{{1,3}}\b)?|\S+ [{_ACCENTS}]")
 _TYPEWRITER = re.compile("tt|mono|NimbusMon|cour|consol", re.IGNORECASE)
 _SYMBOLS = {  # by kind of font, what a character or code of it means
@@ -27,7 +29,8 @@ def hyphens(sample: Sample) -> tuple[float, float]:
     raw = "\n".join(sample.raw_pages)
     elsewhere = Counter(map(str.lower, _WORD.findall(_BREAK.sub(" ", raw))))
     breaks = Counter((head.lower(), tail.lower()) for head, tail in _BREAK.findall(raw))
-    ours = Counter(map(str.lower, _WORD.findall(sample.text)))
+    heads = " ".join(text for _, _, text in sample.head["furniture"])
+    ours = Counter(map(str.lower, _WORD.findall(f"{sample.text} {heads}")))
     right = of = 0
     for (head, tail), count in breaks.items():
         closed, joint = elsewhere[head + tail], elsewhere[f"{head}-{tail}"]
@@ -132,7 +135,8 @@ def words(sample: Sample) -> tuple[float, float]:
         zip(sample.pages, sample.others, strict=False), 1
     ):
         agreed = _words(one) & _words(other)
-        ours = _words(f"{page} {furniture.get(number, '')}")
+        plain = _RANK.sub(r"\1", page)
+        ours = _words(f"{plain} {furniture.get(number, '')}")
         whole = Counter(word for word in agreed.elements() if len(word) > 3)
         of += whole.total()
         right += (whole & ours).total()
@@ -140,7 +144,7 @@ def words(sample: Sample) -> tuple[float, float]:
 
 
 def _words(text: str) -> Counter[str]:
-    """The words of a text but those broken at a line's end and those near accents that stand apart."""
+    """The words of a text, without those broken at line ends or near accents that stand apart."""
     text = unicodedata.normalize("NFKC", _NEAR_ACCENTS.sub(" ", text))
     text = re.sub(r"\S+[-\u2010\u00ad]\s*\n\s*\S+", " ", text)
     return Counter(map(str.lower, _LETTERS.findall(text)))
@@ -154,13 +158,13 @@ def glued(sample: Sample) -> tuple[float, float]:
         known = {*_LETTERS.findall(one.lower()), *_LETTERS.findall(other.lower())}
         for word in _LETTERS.findall(page.lower()):
             of += 1
-            if word not in known and word not in common_words():
-                found += any((word[:at], word[at:]) in pairs for at in range(1, len(word)))
+            if word not in known and not is_common(word):
+                found += any((word[:at], word[at:]) in pairs for at in range(2, len(word) - 1))
     return found, of
 
 
 def _pairs(text: str) -> set[tuple[str, str]]:
-    return set(pairwise(_LETTERS.findall(text.lower())))
+    return set(_PAIR.findall(text.lower()))
 
 
 MEASURES = (
