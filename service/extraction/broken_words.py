@@ -17,7 +17,7 @@ def mend_words(pages: Sequence[PageLayout]) -> list[PageLayout]:
     """The same pages with their broken words whole; a line that this empties goes."""
     vocabulary = Vocabulary()
     for page in pages:
-        vocabulary.read(page.text)
+        vocabulary.read(line.text for line in page.lines if line.furniture is None)
     lines = [line for page in pages for line in page.lines]
     numbers = [at for at, page in enumerate(pages) for _ in page.lines]
     text = [at for at, line in enumerate(lines) if line.furniture is None]

@@ -7,12 +7,13 @@ addresses keep the hyphen, and so do two words that make no word together.
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 
 from service.extraction.lexicon import english_words, is_common
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_BROKEN = re.compile(r"[^\W\d_]+[-\u00ad]\n\S+")
+_HYPHENS = ("-", "\u00ad")
 _HEAD = re.compile(r"[^\W\d_]+$")  # the letters before the hyphen
 _TAIL = re.compile(r"[^\W\d_]+")  # the letters behind it
 _ADDRESS = re.compile(r"://|www\.|\w@\w+[.-]|^10\.\d{4}", re.IGNORECASE)
@@ -58,15 +59,21 @@ class Vocabulary:
         self._joints: Counter[tuple[str, str]] = Counter()
         self._prefixed: dict[str, int] = {}
 
-    def read(self, text: str) -> None:
+    def read(self, lines: Iterable[str]) -> None:
         """Count the words of some lines; those broken at a line's end do not count."""
-        if "-\n" in text or "\u00ad\n" in text:
-            text = _BROKEN.sub(" ", text)
-        self._tokens.update(text.lower().split())
+        whole, is_broken = [], False
+        for line in lines:
+            text = line.partition(" ")[2] if is_broken else line
+            is_broken = line.endswith(_HYPHENS)
+            whole.append(text.rpartition(" ")[0] if is_broken else text)
+        self._tokens.update(" ".join(whole).lower().split())
 
     def _count(self) -> None:
         """Sort out what has been read: once for each different token."""
         for token, count in self._tokens.items():
+            if token.isalpha():
+                self._words[token] += count
+                continue
             for word in _WORD.findall(token):
                 self._words[word] += count
                 if "-" in word:
