@@ -21,8 +21,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise, repeat
-from operator import mul
+from itertools import compress, count, repeat
+from operator import mul, ne
 from typing import Any, NamedTuple
 
 import pypdfium2
@@ -118,9 +118,9 @@ class Characters:
         """Each character's box from its origin over its advance width, ascent and descent."""
         return _loose_boxes(self.handle, range(start, end))
 
-    def edges(self, start: int, end: int) -> "array[float]":
+    def edges(self, places: Sequence[int]) -> "array[float]":
         """The same boxes as four numbers each: left, top, right, bottom."""
-        return _floats(_loose_box, self.handle, range(start, end), 4)
+        return _floats(_loose_box, self.handle, places, 4)
 
     def ink_boxes(self, start: int, end: int) -> list[Box]:
         """Each character's box around its glyph."""
@@ -203,19 +203,24 @@ def _object_starts(handle: int, text: str, bounds: Sequence[tuple[int, int]]) ->
     """
     firsts = _objects(handle, [start for start, _ in bounds])
     lasts = _objects(handle, [end - 1 for _, end in bounds])
-    mixed = [bound for bound, a, b in zip(bounds, firsts, lasts, strict=True) if a != b]
-    places = [at for bound in mixed for at in (*_word_starts(text, *bound), bound[1])]
-    there = dict(zip(places, _objects(handle, places), strict=True))
-    stops = {end for _, end in mixed}
-    inside = [
-        at
-        for place, following in pairwise(places)
-        if there[place] != there[following] and place not in stops
-        for at in range(place + 1, following + (following not in stops))
-    ]
-    there.update(zip(inside, _objects(handle, inside), strict=True))
-    starts = {bound[0]: first for bound, first in zip(bounds, firsts, strict=True)}
-    starts.update((at, there[at]) for at in inside if there[at] and there[at] != there.get(at - 1))
+    mixed = compress(bounds, map(ne, firsts, lasts))
+    places: list[int] = []
+    stops: set[int] = set()
+    for start, end in mixed:
+        places += _word_starts(text, start, end)
+        places.append(end)
+        stops.add(end)
+    objects = _objects(handle, places)
+    inside: list[int] = []
+    for at in compress(count(), map(ne, objects, objects[1:])):
+        if places[at] not in stops:
+            following = places[at + 1]
+            inside += range(places[at], following + (following not in stops))
+    there = _objects(handle, inside)
+    starts = dict(zip((start for start, _ in bounds), firsts, strict=True))
+    for at in compress(count(1), map(ne, there[1:], there)):
+        if there[at] and inside[at] == inside[at - 1] + 1:
+            starts[inside[at]] = there[at]
     return dict(sorted(starts.items()))
 
 

@@ -10,6 +10,7 @@ arrow, two primes) become one; characters that Unicode has twice get one form.
 import re
 import unicodedata
 from functools import cache
+from itertools import compress, count
 from typing import NamedTuple
 
 from service.extraction import tex_encodings
@@ -113,11 +114,13 @@ def repair_symbols(page: Characters) -> None:
     """Replace what TeX's fonts left as codes, and give each character its one form."""
     combining: list[int] = []
     for line in page.lines:
-        ends = [span.start for span in line.spans[1:]]
-        for span, end in zip(line.spans, [*ends, line.end], strict=True):
-            family = _family(span.font.name)
-            if family is not None and family.suspect.search(page.text, span.start, end):
-                combining += _look_up(page, family, span.start, end)
+        spans = line.spans
+        families = [_family(span.font.name) for span in spans]
+        for at in compress(count(), families):
+            end = spans[at + 1].start if at + 1 < len(spans) else line.end
+            family = families[at]
+            if family is not None and family.suspect.search(page.text, spans[at].start, end):
+                combining += _look_up(page, family, spans[at].start, end)
     for at in combining:
         if page.chars[at] == STROKE:
             _strike_out(page, at)
