@@ -14,6 +14,7 @@ from service.extraction.lexicon import english_words, is_common
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _HYPHENS = ("-", "\u00ad")
+_MARKS = ".,;:!?()[]{}<>/*†‡’‘“”'\"0123456789^"
 _HEAD = re.compile(r"[^\W\d_]+$")  # the letters before the hyphen
 _TAIL = re.compile(r"[^\W\d_]+")  # the letters behind it
 _ADDRESS = re.compile(r"://|www\.|\w@\w+[.-]|^10\.\d{4}", re.IGNORECASE)
@@ -71,16 +72,19 @@ class Vocabulary:
     def _count(self) -> None:
         """Sort out what has been read: once for each different token."""
         for token, count in self._tokens.items():
-            if token.isalpha():
-                self._words[token] += count
-                continue
-            for word in _WORD.findall(token):
-                self._words[word] += count
-                if "-" in word:
-                    for head, tail in pairwise(word.split("-")):
-                        for pair in ((head, tail), (head, ""), ("", tail)):
-                            self._joints[pair] += count
+            word = token.strip(_MARKS)
+            self._words[word] += count
+            if "-" in word:
+                self._count_parts(word, count)
         self._tokens.clear()
+
+    def _count_parts(self, token: str, count: int) -> None:
+        for word in _WORD.findall(token):
+            if word != token:
+                self._words[word] += count
+            for head, tail in pairwise(word.split("-")):
+                for pair in ((head, tail), (head, ""), ("", tail)):
+                    self._joints[pair] += count
 
     def closed(self, word: str) -> int:
         """How often the paper has this word."""

@@ -60,9 +60,12 @@ _KNOWN_FONTS: dict[bytes, Font] = {}
 
 
 def _prototype(name: str, result: type, *arguments: type) -> Callable[..., Any]:
-    """PDFium's function as a plain C prototype: addresses as integers, no conversions."""
+    """PDFium's function as a plain C prototype: addresses as integers, no conversions.
+
+    The interpreter's lock is kept meanwhile: giving it up costs as much as the call.
+    """
     address = ctypes.cast(getattr(raw, name), _POINTER).value or 0
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)
 
 
 _unicode = _prototype("FPDFText_GetUnicode", ctypes.c_uint, _POINTER, _INT)
@@ -113,6 +116,7 @@ class Characters:
     text: str
     chars: list[str]
     lines: list[LineSpans]
+    unknown: int = 0  # characters that no rule explains
 
     def boxes(self, start: int, end: int) -> list[Box]:
         """Each character's box from its origin over its advance width, ascent and descent."""

@@ -39,9 +39,8 @@ def read_page(page: pypdfium2.PdfPage, number: int, known_words: set[str]) -> Pa
     split_glued(characters, known_words)
     mark_superscripts(characters)
     lines = [line for spans in characters.lines if (line := _line(characters, spans))]
-    unknown = len(_STRANGE.findall("".join(characters.chars)))
     box = tuple(page.get_bbox())
-    return PageLayout(number, (box[0], box[1], box[2], box[3]), tuple(lines), unknown)
+    return PageLayout(number, (box[0], box[1], box[2], box[3]), tuple(lines), characters.unknown)
 
 
 def finish_pages(pages: Sequence[PageLayout]) -> list[PageLayout]:
@@ -62,6 +61,8 @@ def _line(page: Characters, line: LineSpans) -> Line | None:
         lengths = list(map(len, pieces))
         main = spans[lengths.index(max(lengths))]
     text = "".join(pieces)
+    if not text.isprintable() or "\ufffd" in text:
+        page.unknown += len(_STRANGE.findall(text))
     if not text.isprintable() or text != text.strip() or not is_normalized("NFC", text):
         pieces = _trimmed(list(map(_clean, pieces)))
         text = "".join(pieces)
