@@ -47,6 +47,8 @@ _MAX_TORN_GAP = 0.3  # of the size; up to that it is none if it leaves no words
 
 def compose_accents(page: Characters) -> None:
     """Put each accent that stands apart on its letter; what fits no letter stays."""
+    if page.alphabet.isdisjoint(_COMBINING):
+        return
     starts = [line.start for line in page.lines]
     for found in _ACCENT.finditer(page.text):
         at = found.start()

@@ -116,6 +116,7 @@ class Characters:
     text: str
     chars: list[str]
     lines: list[LineSpans]
+    alphabet: frozenset[str]  # of `text`: which repairs have something to do
     unknown: int = 0  # characters that no rule explains
 
     def boxes(self, start: int, end: int) -> list[Box]:
@@ -148,7 +149,8 @@ def read_characters(text_page: pypdfium2.PdfTextPage) -> Characters:
     chars = list(text.replace(BROKEN_WORD, "-"))
     for pair in _PAIRS.finditer(text):
         chars[pair.start() : pair.end()] = [_united(pair[0]), ""]
-    return Characters(text_page, handle, text, chars, _lines(handle, bounds, starts))
+    lines = _lines(handle, bounds, starts)
+    return Characters(text_page, handle, text, chars, lines, frozenset(text))
 
 
 def _united(pair: str) -> str:

@@ -71,7 +71,8 @@ _ONE_FORM = str.maketrans(
         **dict(zip(map(chr, range(0xF8F6, 0xF8FF)), "⎞⎟⎠⎤⎥⎦⎫⎬⎭", strict=True)),
     }
 )
-_TWO_FORMS = re.compile("[" + "".join(map(chr, _ONE_FORM)) + "]")
+_TWICE = frozenset(map(chr, _ONE_FORM))
+_TWO_FORMS = re.compile("[" + "".join(_TWICE) + "]")
 _MEMBER_SLASH = re.compile("∈ ?/")
 _SUSPECT_H = re.compile(r"(?<![A-Za-z])h(?=.{1,60}i)")
 
@@ -126,11 +127,12 @@ def repair_symbols(page: Characters) -> None:
             _strike_out(page, at)
         elif page.chars[at] == MAPS_TO:
             _drop_next(page, at, "→⟶")
-    if not page.text.isascii():
+    if not page.alphabet.isdisjoint(_TWICE):
         for found in _TWO_FORMS.finditer(page.text):
             at = found.start()
             if page.chars[at] == found[0]:
                 page.chars[at] = found[0].translate(_ONE_FORM)
+    if "∈" in page.alphabet:
         _strike_out_members(page)
     _bracket_angles(page)
 

@@ -63,7 +63,8 @@ def _line(page: Characters, line: LineSpans) -> Line | None:
     text = "".join(pieces)
     if not text.isprintable() or "\ufffd" in text:
         page.unknown += len(_STRANGE.findall(text))
-    if not text.isprintable() or text != text.strip() or not is_normalized("NFC", text):
+    is_plain = text.isascii() or is_normalized("NFC", text)
+    if not (text.isprintable() and is_plain and text == text.strip()):
         pieces = _trimmed(list(map(_clean, pieces)))
         text = "".join(pieces)
     if not text:

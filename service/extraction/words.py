@@ -21,7 +21,7 @@ MIN_GAP = 0.055  # of the size, above the usual gap; kerning stays below 0.04
 MAX_GAP = 1.0  # of the size; more is no gap between words
 _MIN_LETTERS = 5  # shorter words are too many to measure, and seldom glued
 _MIN_SPACED = 3  # gaps of a word that tell whether it is letter-spaced
-_SUSPECTS = re.compile(rf"[^\W\d_]{{{_MIN_LETTERS},}}")
+_SUSPECTS = re.compile(rf"(?<![A-Za-zﬀ-ﬄ])[a-z]{{{_MIN_LETTERS},}}")  # names are too many, too
 _TOKENS = re.compile(r"[^\W\d_](?:[^\W\d_]|[,.;:)\]”’](?=[^\W\d_]))+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -29,8 +29,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 def split_glued(page: Characters, known: set[str]) -> None:
     """Put blanks into words that were glued; `known` holds the words found whole before."""
     new = set(_SUSPECTS.findall(page.text)) - known
-    words = english_words()
-    suspects = [word for word in new if word not in words and word.lower() not in words]
+    suspects = new - english_words()
     places = list(_places(page, suspects))
     if _have_gaps(page, places) and any(_parting(page, *place) for place in places):
         _split_page(page)
