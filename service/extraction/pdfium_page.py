@@ -68,11 +68,13 @@ def _prototype(name: str, result: type, *arguments: type) -> Callable[..., Any]:
     return ctypes.PYFUNCTYPE(result, *arguments)(address)
 
 
-_unicode = _prototype("FPDFText_GetUnicode", ctypes.c_uint, _POINTER, _INT)
-_char_index = _prototype("FPDFText_GetCharIndexFromTextIndex", _INT, _POINTER, _INT)
-_map_error = _prototype("FPDFText_HasUnicodeMapError", _INT, _POINTER, _INT)
-_object = _prototype("FPDFText_GetTextObject", _POINTER, _POINTER, _INT)
-_font_size = _prototype("FPDFText_GetFontSize", ctypes.c_double, _POINTER, _INT)
+# Called with a ready c_void_p and integers that fit a C int, these need no conversion
+# by declared types, which is a third of a call.
+_unicode = _prototype("FPDFText_GetUnicode", ctypes.c_uint)
+_char_index = _prototype("FPDFText_GetCharIndexFromTextIndex", _INT)
+_map_error = _prototype("FPDFText_HasUnicodeMapError", _INT)
+_object = _prototype("FPDFText_GetTextObject", _POINTER)
+_font_size = _prototype("FPDFText_GetFontSize", ctypes.c_double)
 _matrix = _prototype("FPDFText_GetMatrix", _INT, _POINTER, _INT, _POINTER)
 _loose_box = _prototype("FPDFText_GetLooseCharBox", _INT, _POINTER, _INT, _POINTER)
 _ink_box = _prototype("FPDFText_GetCharBox", _INT, _POINTER, _INT, *repeat(_POINTER, 4))
@@ -112,7 +114,7 @@ class Characters:
     """
 
     owner: pypdfium2.PdfTextPage  # what `handle` belongs to, kept open
-    handle: int
+    handle: ctypes.c_void_p
     text: str
     chars: list[str]
     lines: list[LineSpans]
@@ -142,7 +144,7 @@ class Characters:
 
 def read_characters(text_page: pypdfium2.PdfTextPage) -> Characters:
     """The characters of a text page that stays open as long as boxes are asked for."""
-    handle = ctypes.cast(text_page.raw, _POINTER).value or 0
+    handle = ctypes.cast(text_page.raw, _POINTER)
     text = _text_of(text_page.raw, handle)
     bounds = [line.span() for line in _LINES.finditer(text)]
     starts = _object_starts(handle, text, bounds)
@@ -158,7 +160,7 @@ def _united(pair: str) -> str:
     return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
-def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: int) -> str:
+def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: ctypes.c_void_p) -> str:
     """One character for each of PDFium's, even where it leaves some out of its text.
 
     PDFium's are UTF-16 units: those beyond it come as two surrogates.
@@ -177,7 +179,7 @@ def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: int) -> str:
     return _one_by_one(handle, range(count))
 
 
-def _with_gaps_filled(text: str, count: int, handle: int) -> str:
+def _with_gaps_filled(text: str, count: int, handle: ctypes.c_void_p) -> str:
     """`text` with the characters that PDFium left out of it, found by bisection."""
     pieces, start, gap = [], 0, 0
     while start < len(text):
@@ -190,7 +192,7 @@ def _with_gaps_filled(text: str, count: int, handle: int) -> str:
     return "".join(pieces)
 
 
-def _one_by_one(handle: int, places: range) -> str:
+def _one_by_one(handle: ctypes.c_void_p, places: range) -> str:
     """These characters, asked for one by one; the mark of a broken word is another there."""
     codes = map(_unicode, repeat(handle), places)
     return "".join(BROKEN_WORD if code == _BROKEN_CODE else _character(code) for code in codes)
@@ -201,7 +203,9 @@ def _character(code: int) -> str:
     return chr(code) if code < 0x110000 else "\ufffd"
 
 
-def _object_starts(handle: int, text: str, bounds: Sequence[tuple[int, int]]) -> dict[int, Any]:
+def _object_starts(
+    handle: ctypes.c_void_p, text: str, bounds: Sequence[tuple[int, int]]
+) -> dict[int, Any]:
     """Where text objects begin, in order, and which; each line's start is among them.
 
     Asked are the ends of each line, in lines of several objects the first
@@ -234,13 +238,13 @@ def _word_starts(text: str, start: int, end: int) -> list[int]:
     return [word.start() for word in _WORDS.finditer(text, start, end)]
 
 
-def _objects(handle: int, places: Sequence[int]) -> list[int | None]:
+def _objects(handle: ctypes.c_void_p, places: Sequence[int]) -> list[int | None]:
     """The text object at each place; None for what PDFium added."""
     return list(map(_object, repeat(handle), places))
 
 
 def _lines(
-    handle: int, bounds: Sequence[tuple[int, int]], objects: Mapping[int, int | None]
+    handle: ctypes.c_void_p, bounds: Sequence[tuple[int, int]], objects: Mapping[int, int | None]
 ) -> list[LineSpans]:
     """The lines with their spans."""
     if len(objects) > MAX_SPANS:
@@ -256,7 +260,7 @@ def _lines(
     return list(map(partial(tuple.__new__, LineSpans), zip(*columns, strict=True)))
 
 
-def _spans(handle: int, objects: Mapping[int, int | None]) -> list[Span]:
+def _spans(handle: ctypes.c_void_p, objects: Mapping[int, int | None]) -> list[Span]:
     """The spans that begin at the keys of `objects`."""
     starts = list(objects)
     sizes = map(_font_size, repeat(handle), starts)
@@ -270,7 +274,7 @@ def _spans(handle: int, objects: Mapping[int, int | None]) -> list[Span]:
     return list(map(_new_span, zip(*columns, strict=True)))
 
 
-def _loose_boxes(handle: int, places: Sequence[int]) -> list[Box]:
+def _loose_boxes(handle: ctypes.c_void_p, places: Sequence[int]) -> list[Box]:
     values = _floats(_loose_box, handle, places, 4)
     columns = (values[::4], values[3::4], values[2::4], values[1::4])  # left, top, right, bottom
     return list(map(_new_box, zip(*columns, strict=True)))
@@ -310,7 +314,7 @@ def _described(name: bytes) -> Font:
 
 
 def _floats(
-    function: Callable[..., Any], handle: int, places: Sequence[int], width: int
+    function: Callable[..., Any], handle: ctypes.c_void_p, places: Sequence[int], width: int
 ) -> "array[float]":
     """What `function` writes for each place: `width` C floats each (zeros where it fails)."""
     room = array("f", bytes(4 * width * len(places)))
