@@ -75,8 +75,8 @@ _char_index = _prototype("FPDFText_GetCharIndexFromTextIndex", _INT)
 _map_error = _prototype("FPDFText_HasUnicodeMapError", _INT)
 _object = _prototype("FPDFText_GetTextObject", _POINTER)
 _font_size = _prototype("FPDFText_GetFontSize", ctypes.c_double)
-_matrix = _prototype("FPDFText_GetMatrix", _INT, _POINTER, _INT, _POINTER)
-_loose_box = _prototype("FPDFText_GetLooseCharBox", _INT, _POINTER, _INT, _POINTER)
+_matrix = _prototype("FPDFText_GetMatrix", _INT)
+_loose_box = _prototype("FPDFText_GetLooseCharBox", _INT)
 _ink_box = _prototype("FPDFText_GetCharBox", _INT, _POINTER, _INT, *repeat(_POINTER, 4))
 _font = _prototype("FPDFTextObj_GetFont", _POINTER, _POINTER)
 _font_name = _prototype("FPDFFont_GetBaseFontName", _SIZE, _POINTER, _POINTER, _SIZE)
@@ -317,8 +317,27 @@ def _floats(
     function: Callable[..., Any], handle: ctypes.c_void_p, places: Sequence[int], width: int
 ) -> "array[float]":
     """What `function` writes for each place: `width` C floats each (zeros where it fails)."""
-    room = array("f", bytes(4 * width * len(places)))
-    first = room.buffer_info()[0]
-    addresses = range(first, first + 4 * width * len(places), 4 * width)
-    deque(map(function, repeat(handle), places, addresses), maxlen=0)
-    return room
+    room = _ROOMS[width]
+    room.make_fit(len(places))
+    deque(map(function, repeat(handle), places, room.pointers), maxlen=0)
+    return room.floats[: width * len(places)]
+
+
+class _Room:
+    """Memory that PDFium writes floats to, with a ready pointer to each group of them."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self.floats = array("f")
+        self.pointers: list[ctypes.c_void_p] = []
+
+    def make_fit(self, groups: int) -> None:
+        """Have room for so many groups, all zeros."""
+        if groups > len(self.pointers):
+            self.floats = array("f", bytes(4 * self._width * 2 * groups))
+            first, step = self.floats.buffer_info()[0], 4 * self._width
+            self.pointers = [ctypes.c_void_p(first + step * at) for at in range(2 * groups)]
+        ctypes.memset(self.floats.buffer_info()[0], 0, 4 * self._width * groups)
+
+
+_ROOMS = {4: _Room(4), 6: _Room(6)}
