@@ -11,7 +11,7 @@ from tests.text_report.glyphs import Glyph, pages_of
 from tests.text_report.samples import Sample
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_BREAK = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
+_BREAK = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)(?![^\W\d_]| ?[´`¨ˆ˜¸])")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _ACCENTS = "´¨ˆ˜¯˘˙˚ˇ˝¸˛"
 _PAIR = re.compile(r"([^\W\d_]+)[ \n]+(?=([^\W\d_]+))")
