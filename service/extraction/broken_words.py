@@ -45,11 +45,24 @@ def _continuation(lines: Sequence[Line], text: Sequence[int], position: int) -> 
     for at in text[position + 1 : position + 1 + _LOOK_AHEAD]:
         other = lines[at]
         is_next = at == text[position] + 1
-        tolerance = _NEXT_SIZE if is_next else _SAME_SIZE
-        if other.text and abs(other.size - line.size) <= tolerance * line.size:
+        if other.text and (_is_like(line, other) or (is_next and _meet(line, other))):
             goes_on = other.text[0].isalnum() and (is_next or _is_word(line.text, other.text))
             return at if goes_on else None
     return None
+
+
+def _is_like(line: Line, other: Line) -> bool:
+    return abs(other.size - line.size) <= _SAME_SIZE * line.size
+
+
+def _meet(line: Line, other: Line) -> bool:
+    """True when what ends the one has about the size of what begins the other."""
+    ends = [
+        span.size
+        for span, piece in zip(line.spans, line.pieces, strict=True)
+        if any(map(str.isalnum, piece))
+    ]
+    return bool(ends) and abs(other.spans[0].size - ends[-1]) <= _NEXT_SIZE * ends[-1]
 
 
 def _is_word(before: str, after: str) -> bool:
