@@ -94,6 +94,7 @@ def _is_raised(glyph: Glyph, base: Glyph) -> bool:
     rise = (glyph.y - base.y) / base.size if base.size else 0.0
     gap = (glyph.x - base.right) / base.size if base.size else 9.0
     is_text = (base.character.isalnum() and base.character.isascii()) or base.character in ")]"
+    is_text = is_text and not re.search("sy", glyph.font, re.IGNORECASE)  # primes have codes, too
     return is_text and glyph.size < 0.85 * base.size and 0.2 < rise < 0.6 and -0.05 < gap < 0.2
 
 
