@@ -43,6 +43,7 @@ def shown(code: bytes, name: str, size: float = 10.0) -> str:
         (b"x,y.", "MI", "x,y."),
         (b"P", "EX", "∑"),
         (b"Z", "EX", "∫"),
+        (rb"\(", "EX", "("),
         (b"6", "MA", "⩽"),
         (b"R", "MB", "R"),
         (b"*", "MB", "⊈"),

@@ -18,9 +18,15 @@ def test_words_apart_by_a_narrow_blank_are_split(gap):
 
 
 def test_a_letter_spaced_word_stays_whole():
-    text = b"[(K) -80 (e) -80 (y) -80 (w) -80 (o) -80 (r) -80 (d) -80 (z)]"
+    text = b"[(a) -80 (i) -80 (a) -80 (i) -80 (a) -80 (i) -80 (a)]"  # words, each letter
 
-    assert text_of(pdf([Put(text, font="F2")], fonts=FONTS)) == "Keywordz"
+    assert text_of(pdf([Put(text, font="F2")], fonts=FONTS)) == "aiaiaia"
+
+
+def test_parts_that_are_no_words_are_not_split():
+    text = b"[(qzx) -80 (vvkj) -80 (wq)]"
+
+    assert text_of(pdf([Put(text, font="F2")], fonts=FONTS)) == "qzxvvkjwq"
 
 
 def test_kerning_and_names_split_nothing():
@@ -61,10 +67,10 @@ def test_what_stands_lower_or_is_as_large_is_no_superscript():
 
 def test_a_fraction_is_no_superscript():
     puts = [
-        Put(b"is ", font="F2"),
-        Put(b"1", 88.0, 703.9, "F2", 7.0),
-        Put(b"2", 88.0, 696.0, "F2", 7.0),
-        Put(b"of", 95.0, font="F2"),
+        Put(b"is", font="F2"),
+        Put(b"1", 83.0, 703.9, "F2", 7.0),
+        Put(b"2", 83.0, 696.0, "F2", 7.0),
+        Put(b"of", 88.0, font="F2"),
     ]
 
     assert "^" not in text_of(pdf(puts, fonts=FONTS))

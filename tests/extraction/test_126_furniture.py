@@ -81,3 +81,12 @@ def test_a_word_broken_over_a_page_is_whole_although_furniture_lies_between():
     _, text = furniture_of(pdf(*pages))
 
     assert text.endswith("gamma representation\fhere.")
+
+
+def test_what_is_repeated_in_the_middle_of_pages_is_text():
+    pages = [[Put(b"A statement that is repeated", 72.0, 400.0)] for _ in range(4)]
+
+    furniture, text = furniture_of(pdf(*pages))
+
+    assert furniture == []
+    assert text.count("A statement") == 4
