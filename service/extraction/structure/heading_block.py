@@ -1,0 +1,90 @@
+"""The extent of a heading: the rows it covers, and where prose goes on in its last row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.extraction.layout import Font, Run
+from service.extraction.structure.flow import Flow, Row, is_symbol_font
+from service.extraction.structure.titles import key_of
+
+MAX_HEADING_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`rows[start:end]` and their text; `run_in` is where prose begins in the last row, or None."""
+
+    start: int
+    end: int
+    text: str
+    run_in: int | None
+
+
+def block_at(flow: Flow, start: int, expected: str = "") -> Block:
+    """The heading that begins with row `start`.
+
+    `expected` is its text as letters and digits, if that is known: then rows are taken until
+    it is complete. Else as long as they are set alike, close together and not as prose.
+    """
+    first = flow.rows[start]
+    lead = lead_of(first)
+    text, end = first.text[:lead].rstrip(), start + 1
+    if lead < len(first.text) and not expected.startswith(key_of(first.text)):
+        return Block(start, end, text, lead)
+    text = first.text
+    while end < min(start + MAX_HEADING_ROWS, len(flow.rows)):
+        row = flow.rows[end]
+        if row.page != first.page or not _goes_on(flow, row, first, text, expected):
+            break
+        text, end = _with(text, row.text), end + 1
+    return Block(start, end, text.strip(), None)
+
+
+def lead_of(row: Row) -> int:
+    """How many characters of a row are set as its beginning is: all for a heading of its own."""
+    font: Font | None = None
+    size, length = 0.0, 0
+    for run in _runs(row):
+        letters = sum(c.isalpha() for c in run.text)
+        if font is None:
+            if letters:
+                font, size = run.font, run.size
+        elif letters > 1 and _is_other(run, font, size):
+            rest = row.text[length:]
+            return length if sum(c.isalpha() for c in rest) > 2 else len(row.text)
+        length += len(run.text)
+    return len(row.text)
+
+
+def _runs(row: Row) -> Sequence[Run]:
+    """Those of its first piece: where the pieces are joined, offsets are no longer exact."""
+    return row.lines[0].runs
+
+
+def _is_other(run: Run, font: Font, size: float) -> bool:
+    if is_symbol_font(run.font.name) or is_symbol_font(font.name):
+        return False
+    is_same = run.font.is_bold == font.is_bold and run.font.is_italic == font.is_italic
+    return not is_same or (run.font.name != font.name and abs(run.size - size) < 0.1 * size)
+
+
+def _goes_on(flow: Flow, row: Row, first: Row, text: str, expected: str) -> bool:
+    if row.gap is None or row.gap > 1.7 * max(row.size, first.size):
+        return False
+    if expected:
+        so_far = key_of(text)
+        return len(so_far) < len(expected) and expected.startswith(so_far)
+    is_alike = row.style[:4] == first.style[:4] and lead_of(row) == len(row.text)
+    return is_alike and not is_prose_style(flow, row) and not text.rstrip().endswith(".")
+
+
+def is_prose_style(flow: Flow, row: Row) -> bool:
+    """True when nothing in a row's type sets it off from prose."""
+    return flow.is_prose(row) and not row.is_italic and not row.is_capitals
+
+
+def _with(text: str, more: str) -> str:
+    """Rows of one heading joined; a hyphen at the end of the first stays for a compound."""
+    if text.endswith("-") and more[:1].islower():
+        return text[:-1] + more
+    return f"{text.rstrip()} {more.lstrip()}"
