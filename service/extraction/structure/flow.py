@@ -15,6 +15,8 @@ from statistics import median_low
 from typing import NamedTuple
 
 from service.extraction.layout import Line, PageLayout, Run
+from service.extraction.structure.numbering import split_number
+from service.extraction.structure.titles import key_of
 
 MAX_ROWS = 200_000  # of one paper: a thousand pages of two hundred lines
 _SMALL_CAPS = re.compile(r"csc|smallcap|caps|-sc\b|sc\d+$", re.IGNORECASE)
@@ -45,7 +47,30 @@ class Row:
     @cached_property
     def text(self) -> str:
         """Its pieces joined by blanks where there is room between them."""
-        return _joined(self.lines)
+        if len(self.lines) == 1:
+            return self.lines[0].text
+        return "".join(run.text for run in self.runs).rstrip()
+
+    @cached_property
+    def key(self) -> str:
+        """Its text for comparison (`key_of`)."""
+        return key_of(self.text)
+
+    @cached_property
+    def unnumbered_key(self) -> str:
+        """The same without the number at its beginning, if it has one."""
+        numbers, title = split_number(self.text)
+        return key_of(title) if numbers else self.key
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs of all its pieces in order, a blank between pieces that are apart."""
+        runs = list(self.lines[0].runs)
+        for left, right in pairwise(self.lines):
+            if right.x0 - left.x1 > 0.12 * max(left.size, right.size) and runs:
+                runs[-1] = runs[-1]._replace(text=f"{runs[-1].text.rstrip()} ")
+            runs.extend(right.runs)
+        return tuple(runs)
 
     @cached_property
     def main(self) -> Line:
@@ -79,9 +104,15 @@ class Row:
 
     @cached_property
     def style(self) -> Style:
-        """What headings of one level have in common."""
-        size = round(self.size * 2) / 2
-        return Style(size, self.main.font.name, self.is_bold, self.is_italic, self.is_capitals)
+        """What headings of one level have in common: how their first letters are set."""
+        lead = self._lead
+        size = round(lead.size * 2) / 2
+        return Style(size, lead.font.name, lead.font.is_bold, lead.font.is_italic, self.is_capitals)
+
+    @cached_property
+    def _lead(self) -> Run | Line:
+        words = (run for run in self.runs if sum(map(str.isalpha, run.text)) > 1)
+        return next((run for run in words if not is_symbol_font(run.font.name)), self.main)
 
     @property
     def is_bold(self) -> bool:
@@ -95,17 +126,16 @@ class Row:
 
     @cached_property
     def is_capitals(self) -> bool:
-        """Whether it is set in capitals or small capitals."""
-        letters = [c for c in self.text if c.isalpha()]
-        upper = sum(c.isupper() for c in letters)
-        return len(letters) >= 4 and (
-            upper >= 0.9 * len(letters) or _SMALL_CAPS.search(self.main.font.name) is not None
-        )
-
-    @property
-    def runs(self) -> Iterator[Run]:
-        """The runs of all its pieces, in order."""
-        return (run for line in self.lines for run in line.runs)
+        """Whether it is set in capitals or small capitals, but for a letter in ten."""
+        text = self.text
+        if len(self.key) < 4:
+            return False
+        if text.isupper() or _SMALL_CAPS.search(self.main.font.name):
+            return True
+        if not text[:3].isupper() and not text[-3:].isupper():
+            return False
+        lower = sum(map(str.islower, text))
+        return lower * 10 <= sum(map(str.isalpha, text))
 
 
 @dataclass(frozen=True)
@@ -186,16 +216,6 @@ def _gap(above: Line | None, line: Line) -> float | None:
         return None
     down = above.baseline - line.baseline
     return down if down > -0.5 * line.size else None
-
-
-def _joined(lines: Sequence[Line]) -> str:
-    if len(lines) == 1:
-        return lines[0].text
-    text = lines[0].text
-    for left, right in pairwise(lines):
-        is_apart = right.x0 - left.x1 > 0.12 * max(left.size, right.size)
-        text += f" {right.text}" if is_apart else right.text
-    return text
 
 
 def _prose_size(rows: Sequence[Row]) -> float:

@@ -1,6 +1,5 @@
 """The extent of a heading: the rows it covers, and where prose goes on in its last row."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.extraction.layout import Font, Run
@@ -8,6 +7,7 @@ from service.extraction.structure.flow import Flow, Row, is_symbol_font
 from service.extraction.structure.titles import key_of
 
 MAX_HEADING_ROWS = 5
+_MAX_OTHER_END = 60  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,10 @@ def block_at(flow: Flow, start: int, expected: str = "") -> Block:
     it is complete. Else as long as they are set alike, close together and not as prose.
     """
     first = flow.rows[start]
+    text, end = first.text, start + 1
     lead = lead_of(first)
-    text, end = first.text[:lead].rstrip(), start + 1
-    if lead < len(first.text) and not expected.startswith(key_of(first.text)):
-        return Block(start, end, text, lead)
-    text = first.text
+    if lead < len(text) and not expected.startswith(first.key) and _is_run_in(flow, first, lead):
+        return Block(start, end, text[:lead].rstrip(), lead)
     while end < min(start + MAX_HEADING_ROWS, len(flow.rows)):
         row = flow.rows[end]
         if row.page != first.page or not _goes_on(flow, row, first, text, expected):
@@ -44,7 +43,7 @@ def lead_of(row: Row) -> int:
     """How many characters of a row are set as its beginning is: all for a heading of its own."""
     font: Font | None = None
     size, length = 0.0, 0
-    for run in _runs(row):
+    for run in row.runs:
         letters = sum(c.isalpha() for c in run.text)
         if font is None:
             if letters:
@@ -56,9 +55,15 @@ def lead_of(row: Row) -> int:
     return len(row.text)
 
 
-def _runs(row: Row) -> Sequence[Run]:
-    """Those of its first piece: where the pieces are joined, offsets are no longer exact."""
-    return row.lines[0].runs
+def _is_run_in(flow: Flow, row: Row, lead: int) -> bool:
+    """False for a heading with code or stress in its end: it goes on, or nothing is below it."""
+    if row.index + 1 >= len(flow.rows):
+        return True
+    below = flow.rows[row.index + 1]
+    is_close = below.gap is not None and below.gap < 1.7 * row.size
+    if is_close and below.style[:4] == row.style[:4] and not is_prose_style(flow, row):
+        return False
+    return len(row.text) - lead > _MAX_OTHER_END or not flow.is_apart(below)
 
 
 def _is_other(run: Run, font: Font, size: float) -> bool:

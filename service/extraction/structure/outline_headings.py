@@ -48,25 +48,26 @@ def _is_numbered(title: str) -> bool:
 def _heading(flow: Flow, entry: Bookmark) -> Heading:
     target = entry.target or Target(1)
     match = _best(flow, entry.title, target)
-    number, title = _split(entry.title)
     if match is None:
+        number, title = _split(entry.title)
         start = _place(flow, target)
         return Heading(start, start, target.page, entry.level, number, title, role_of(title))
     block = match.block
-    printed_number, printed = _split(block.text)
+    number, title = _named(entry.title, block.text)
+    page = flow.rows[block.start].page
+    role = role_of(title)
+    return Heading(block.start, block.end, page, entry.level, number, title, role, block.run_in)
+
+
+def _named(claimed: str, printed: str) -> tuple[str | None, str]:
+    """Number and title: as the outline spells them, as printed where it lost something."""
+    number, title = _split(claimed)
+    printed_number, printed_title = _split(printed)
+    if printed_number and key_of(printed_title).startswith(key_of(claimed)):
+        return printed_number, claimed.strip()
     if _has_lost(title):
-        title = printed.rstrip(".:") if printed_number or not number else title
-    row = flow.rows[block.start]
-    return Heading(
-        block.start,
-        block.end,
-        row.page,
-        entry.level,
-        number or printed_number,
-        title.strip() or printed,
-        role_of(title),
-        block.run_in,
-    )
+        title = printed_title.rstrip(".:")
+    return number or printed_number, title.strip() or printed
 
 
 def _split(text: str) -> tuple[str | None, str]:
@@ -85,7 +86,7 @@ def _is_number(number: Number, title: str) -> bool:
 
 def _has_lost(title: str) -> bool:
     """True for a title from which hyperref took formulas or references (`The case .`)."""
-    return "??" in title or title.endswith((" .", " ,")) or len(words_of(title)) == 0
+    return "??" in title or title.endswith((" .", " ,")) or not key_of(title)
 
 
 def _best(flow: Flow, title: str, target: Target) -> _Match | None:
@@ -104,30 +105,40 @@ def _best(flow: Flow, title: str, target: Target) -> _Match | None:
 
 
 def _matches(flow: Flow, rows: Sequence[Row], title: str, target: Target) -> Iterator[_Match]:
-    whole, bare = key_of(title), key_of(_split(title)[1])
-    words = words_of(title)
+    keys = key_of(title), key_of(_split(title)[1])
+    is_found = False
     for row in rows:
-        score, expected = _likeness(row, whole, bare, words)
-        if score:
-            score += 0.5 * (not is_prose_style(flow, row)) + _nearness(row, target)
-            yield _Match(score, block_at(flow, row.index, expected))
+        score, expected = _likeness(row, *keys)
+        if not score:
+            continue
+        block = block_at(flow, row.index, expected)
+        if not expected or key_of(block.text) == expected:
+            is_found = True
+            yield _Match(score + _bonus(flow, row, target), block)
+    words = [] if is_found else words_of(title)
+    for row in rows if words else ():
+        if score := _by_words(row, words):
+            yield _Match(score + _bonus(flow, row, target), block_at(flow, row.index))
 
 
-def _likeness(row: Row, whole: str, bare: str, words: Sequence[str]) -> tuple[float, str]:
+def _bonus(flow: Flow, row: Row, target: Target) -> float:
+    return 0.5 * (not is_prose_style(flow, row)) + _nearness(row, target)
+
+
+def _likeness(row: Row, whole: str, bare: str) -> tuple[float, str]:
     """How much a row begins like a title (0 to 3), and the whole text as it should then be."""
-    key = key_of(row.text)
-    if not key:
-        return 0, ""
-    rest = key_of(split_number(row.text)[1])
-    for mine, theirs in ((key, whole), (rest, bare)):
-        prefix = key[: len(key) - len(rest)] if mine is rest else ""
+    key, rest = row.key, row.unnumbered_key
+    prefix = key[: len(key) - len(rest)]
+    for mine, theirs, before in ((key, whole, ""), (rest, bare, prefix), (rest, whole, prefix)):
+        if not mine or mine[0] != theirs[:1]:
+            continue
         if mine == theirs:
-            return 3, prefix + theirs
+            return 3, before + theirs
         if len(mine) > 2 and theirs.startswith(mine):
-            return 2.6, prefix + theirs
+            return 2.6, before + theirs
         if len(theirs) > 3 and mine.startswith(theirs):
             return 2.2, ""
-    return _by_words(row, words), ""
+    return 0, ""
 
 
 def _by_words(row: Row, words: Sequence[str]) -> float:
@@ -139,7 +150,7 @@ def _by_words(row: Row, words: Sequence[str]) -> float:
     for word in words:
         if word in mine[at:]:
             at, shared = mine.index(word, at) + 1, shared + 1
-    part = shared / min(len(words), max(len(mine), 1))
+    part = shared / min(len(words), len(mine))
     return 1 + part if part > 0.6 else 0
 
 

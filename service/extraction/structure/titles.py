@@ -17,8 +17,9 @@ _ROLES = {
     Role.ABSTRACT: "abstract|summary and keywords",
     Role.CONTENTS: "(?:table of )?contents|list of (?:figures|tables|algorithms)",
     Role.REFERENCES: (
-        "references?(?: and notes?| cited)?|(?:selected )?bibliograph(?:y|ies)|literature(?: cited)?"
-        "|works cited|reference list|references? list|bibliographie|literatur(?:verzeichnis)?"
+        "references?(?: and notes?| cited)?|(?:selected )?bibliograph(?:y|ies)"
+        "|literature(?: cited)?|works cited|references? list|bibliographie"
+        "|literatur(?:verzeichnis)?"
     ),
 }
 _ROLE = {role: re.compile(f"(?:{words})", re.IGNORECASE) for role, words in _ROLES.items()}
