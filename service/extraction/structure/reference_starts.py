@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from statistics import median_low
 
 from service.extraction.structure.flow import Flow, Row
+from service.extraction.structure.heading_block import lead_of
 from service.extraction.structure.navigation import Destination, Target
 
 MAX_ITEMS = 20_000  # of one list
@@ -30,6 +31,8 @@ def starts_of(
     That is `destinations` (hyperref's `cite.*`, as far as they point into `rows`), `labels`,
     `indent` or `gap`; printed numbers win when they count more items than there are destinations.
     """
+    if not rows:
+        return [], ""
     labels = _labelled(rows)
     named = _at_destinations(rows, places)
     if labels and len(labels) >= len(named):
@@ -38,14 +41,30 @@ def starts_of(
         return named, "destinations"
     if labels:
         return labels, "labels"
+    rows = rows[: _end(flow, rows)]
     indented = _indented(rows)
     if indented:
-        return indented, "indent"
+        return indented[:MAX_ITEMS], "indent"
     return _by_gap(flow, rows), "gap"
 
 
+def _end(flow: Flow, rows: Sequence[Row]) -> int:
+    """How many rows belong to a list without labels: up to one that is set like a heading."""
+    first = rows[0]
+    for at, row in enumerate(rows[1:], 1):
+        is_set_off = (row.is_bold and not first.is_bold) or row.size > first.size + 1.2
+        if (
+            is_set_off
+            and flow.is_apart(row)
+            and len(row.text) < 80
+            and lead_of(row) == len(row.text)
+        ):
+            return at
+    return len(rows)
+
+
 def first_labelled(rows: Sequence[Row]) -> int | None:
-    """Where in `rows` the last run of at least ten labels `[1]`, `[2]`, … begins, if there is one."""
+    """Where in `rows` the longest run of at least ten labels `[1]`, `[2]`, … begins, or None."""
     found = _chain(rows, _LABELS["bracket"])
     return found[0] if len(found) >= 10 else None
 
@@ -90,25 +109,23 @@ def _at_destinations(rows: Sequence[Row], places: Sequence[Destination]) -> list
     by_page: dict[int, list[Row]] = {}
     for row in rows:
         by_page.setdefault(row.page, []).append(row)
-    found = set()
-    for place in places:
-        if _CITE.match(place.name):
-            row = _row_at(by_page.get(place.target.page, []), place.target)
-            if row is not None:
-                found.add(row.index)
-    return sorted(found)
+    cited = (p.target for p in places if _CITE.match(p.name) and p.target.page in by_page)
+    found = (_row_at(by_page[target.page], target) for target in cited)
+    return sorted({row.index for row in found if row is not None})
 
 
 def _row_at(rows: Sequence[Row], target: Target) -> Row | None:
+    """The row next below a target: hyperref raises it by a line or less."""
     if target.y is None:
         return None
     x, y = target.x, target.y
     near = [
-        (abs(y - row.top), row.x0, row)
+        (y - row.baseline, row.index)
         for row in rows
-        if -10 < y - row.top < 18 and (x is None or row.x0 - 60 < x < row.x1)
+        if 2 < y - row.baseline < 1.9 * row.size and (x is None or -60 < x - row.x0 < 40)
     ]
-    return min(near, key=lambda item: item[:2])[2] if near else None
+    index = min(near)[1] if near else None
+    return next((row for row in rows if row.index == index), None)
 
 
 def _look_like_items(rows: Sequence[Row], found: Sequence[int]) -> bool:
@@ -129,7 +146,7 @@ def _begins_with_name(text: str) -> bool:
 
 
 def _indented(rows: Sequence[Row]) -> list[int]:
-    """Rows at the left of two edges, in lists whose items hang; or at the right, where they do not."""
+    """Rows at the left of two edges where items hang, at the right where they are indented."""
     edges = _edges(rows)
     if not edges:
         return []

@@ -9,7 +9,7 @@ from service.extraction.document import Reference
 from service.extraction.structure.flow import Flow, Row
 from service.extraction.structure.heading import Heading
 from service.extraction.structure.identifiers import arxiv_ids, dois, ids_of_uri
-from service.extraction.structure.navigation import Destination, Link, Navigation
+from service.extraction.structure.navigation import Link, Navigation
 from service.extraction.structure.reference_starts import first_labelled, starts_of
 from service.extraction.structure.titles import Role
 
@@ -32,7 +32,7 @@ class References:
 def references_of(flow: Flow, headings: Sequence[Heading], navigation: Navigation) -> References:
     """The items of all lists of a paper in order; none where nothing looks like one."""
     items: list[Reference] = []
-    regions = _regions(flow, headings, navigation.destinations)
+    regions = _regions(flow, headings)
     sources = []
     taken = []
     links = _by_page(navigation.links)
@@ -51,10 +51,8 @@ def references_of(flow: Flow, headings: Sequence[Heading], navigation: Navigatio
     return References(tuple(items), sources[0] if sources else None, tuple(taken))
 
 
-def _regions(
-    flow: Flow, headings: Sequence[Heading], destinations: Sequence[Destination]
-) -> list[range]:
-    """The rows of the lists: from a heading to the next one; without heading, from a first label."""
+def _regions(flow: Flow, headings: Sequence[Heading]) -> list[range]:
+    """The rows of the lists: from a heading to the next; without heading, from a first label."""
     ends = sorted(heading.start for heading in headings)
     found = []
     for heading in headings:
