@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from service.extraction.document import Caption, CaptionKind
-from service.extraction.structure.flow import Flow, Row
+from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading_block import lead_of
+from service.extraction.structure.row import Row
 
 MAX_CAPTIONS = 2_000
 MAX_ROWS = 60  # of one caption

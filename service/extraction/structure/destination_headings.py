@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from service.extraction.structure.flow import Flow, Row, Style
+from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading import Heading
 from service.extraction.structure.heading_block import block_at, is_prose_style
 from service.extraction.structure.navigation import Destination, Target
 from service.extraction.structure.numbering import split_number
+from service.extraction.structure.row import Row, Style
 from service.extraction.structure.titles import role_of
 
 _KINDS = {"part": 0, "chapter": 1, "section": 2, "appendix": 2, "subsection": 3, "subsubsection": 4}

@@ -4,16 +4,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.extraction.structure.flow import Flow, Row
+from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading import Heading
+from service.extraction.structure.heading_candidates import contents_rows
+from service.extraction.structure.row import Row
 from service.extraction.structure.titles import Role, key_of
 
 _MAX_TITLE_ROWS = 6
 _MAX_ABSTRACT_ROWS = 120
 _NOT_TITLE = re.compile(
-    r"arxiv:|preprint|draft|published|accepted|submitted|to appear|under review|proceedings|journal|"
-    r"provided proper|permission|conference|workshop|(?:https?|doi|issn|isbn)\b|vol(?:ume|\.)|"
-    r"\d+$|page \d|copyright|©|received|version|printed|astronomy & astrophysics|mon\. not\.",
+    r"arxiv:|preprint|draft|published|accepted|submitted|to appear|under review|"
+    r"proceedings|journal|(?:.{0,20}\b)?journal of|provided proper|permission|conference|workshop|"
+    r"(?:https?|doi|issn|isbn)\b|vol(?:ume|\.)|\d+$|page \d|copyright|©|received|version|printed|"
+    r"astronomy & astrophysics|mon\. not\.",
     re.IGNORECASE,
 )
 _ABSTRACT = re.compile(r"\s*(?:abstract|a\s?b\s?s\s?t\s?r\s?a\s?c\s?t|summary)\s*[.:—–-]+\s*", re.I)
@@ -24,6 +27,7 @@ _BEHIND = re.compile(
     r"table of contents|contents$)",
     re.IGNORECASE,
 )
+_PLAIN_WORD = re.compile(r"\b[a-z]{2,}\b")  # names and addresses have few
 _MARKS = re.compile(r"[\s∗*†‡§¶#]*(?:\^\S{1,6})?[\s∗*†‡§¶#]*$")
 
 
@@ -83,33 +87,28 @@ def _prominence(row: Row) -> float:
 def _abstract_rows(flow: Flow, headings: Sequence[Heading], limit: int | None) -> range:
     """From its heading, from the word that begins it, or the last block before the text."""
     for heading in headings:
-        if heading.role is Role.ABSTRACT and heading.end > heading.start and heading.page <= 4:
-            is_run_in = heading.run_in is not None
-            start = heading.end - 1 if is_run_in else heading.end
+        if heading.role is Role.ABSTRACT and heading.page <= 4:
+            start = heading.end - (heading.run_in is not None)
             return range(start, _end(flow, start, headings))
     stop = limit if limit is not None else len(flow.on_page(1))
     for row in flow.rows[:stop]:
         if _ABSTRACT.match(row.text):
             return range(row.index, _end(flow, row.index, headings))
-    return _unmarked(flow, stop, headings) if limit is not None else range(0)
+    return _unmarked(flow, stop) if limit is not None else range(0)
 
 
-def _unmarked(flow: Flow, stop: int, headings: Sequence[Heading]) -> range:
+def _unmarked(flow: Flow, stop: int) -> range:
     """An abstract without a title, as in REVTeX: the longest block of prose before the text."""
-    best = range(0)
-    start = 0
+    best, most, start, words = range(0), 0, 0, 0
+    skipped = contents_rows(flow)
     for row in flow.rows[:stop]:
-        is_new = (
-            row.gap is None
-            or row.gap > 1.7 * row.size
-            or abs(row.size - flow.rows[start].size) > 0.4
-        )
-        if is_new:
-            start = row.index
-        if row.index + 1 - start > len(best):
-            best = range(start, row.index + 1)
-    words = sum(len(flow.rows[i].text) for i in best)
-    return best if len(best) >= 3 and words > 200 else range(0)
+        is_far = row.gap is None or row.gap > 1.7 * row.size
+        if is_far or abs(row.size - flow.rows[start].size) > 0.4 or row.index in skipped:
+            start, words = row.index, 0
+        words += len(_PLAIN_WORD.findall(row.text)) * (row.index not in skipped)
+        if words > most:
+            best, most = range(start, row.index + 1), words
+    return best if len(best) >= 3 and most >= 40 else range(0)
 
 
 def _end(flow: Flow, start: int, headings: Sequence[Heading]) -> int:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from service.extraction.layout import Font, Run
-from service.extraction.structure.flow import Flow, Row, is_symbol_font
+from service.extraction.structure.flow import Flow
+from service.extraction.structure.row import Row, is_symbol_font
 from service.extraction.structure.titles import key_of
 
 MAX_HEADING_ROWS = 5

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from service.extraction.structure.flow import Flow, Row, Style
+from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading_block import Block, block_at, is_prose_style
 from service.extraction.structure.numbering import Number, split_number
+from service.extraction.structure.row import Row, Style
 from service.extraction.structure.titles import Role, is_known, role_of
 
 MAX_CANDIDATES = 3_000  # of one paper; the rest is left out

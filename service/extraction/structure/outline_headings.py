@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from service.extraction.structure.flow import Flow, Row
+from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading import Heading
 from service.extraction.structure.heading_block import Block, block_at, is_prose_style
 from service.extraction.structure.navigation import Bookmark, Target
 from service.extraction.structure.numbering import Number, split_number
+from service.extraction.structure.row import Row
 from service.extraction.structure.titles import key_of, role_of, words_of
 
 _NEXT_PAGE_ROWS = 12  # a bookmark may point to the foot of the page before its heading's

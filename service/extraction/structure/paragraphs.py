@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from service.extraction.document import Paragraph, ParagraphKind
-from service.extraction.structure.flow import Flow, Row, is_symbol_font
-from service.extraction.structure.titles import words_of
+from service.extraction.structure.flow import Flow
+from service.extraction.structure.row import Row, is_symbol_font
 
 MAX_CHARACTERS = 50_000  # of one paragraph; what is longer is split
 _ITEM = re.compile(r"\s*(?:[•◦▪■●‣·–∗*]\s|\(?(?:[ivx]{1,4}|[a-h]|\d{1,2})[.)]\s)")
@@ -18,6 +18,7 @@ _THEOREM = re.compile(
 _PROOF = re.compile(r"\s*(?:proof|sketch of proof|proof sketch)\b[^a-z]{0,3}", re.IGNORECASE)
 _NOTE = re.compile(r"\s*(?:\^?\{?\d{1,3}\}?|[∗*†‡§¶]+)\s?[A-Z\"“(h]")
 _MONO = re.compile(r"mono|courier|cmtt|sftt|typewriter|lmtt|consol|inconsolata|txtt|beramono", re.I)
+_LONG_WORD = re.compile(r"[A-Za-z]{3,}")
 _ENDS = (".", "?", "!", ":", ".”", ".)", '."')
 
 
@@ -95,14 +96,13 @@ def _is_cell(rows: Sequence[Row], at: int) -> bool:
 
 def _is_formula(flow: Flow, row: Row) -> bool:
     """A row of a display: few words, and mostly in fonts of mathematics or other sizes."""
-    if len(words_of(row.text)) > 3 or len(row.text) > 160:
+    if len(row.text) > 160 or len(_LONG_WORD.findall(row.text)) > 3:
         return False
-    letters = sum(len(run.text) for run in row.runs)
-    symbols = sum(
-        len(run.text)
-        for run in row.runs
-        if is_symbol_font(run.font.name) or run.font.is_italic or abs(run.size - flow.size) > 1
-    )
+    letters = symbols = 0
+    for run in row.runs:
+        letters += len(run.text)
+        is_other = run.font.is_italic or abs(run.size - flow.size) > 1
+        symbols += len(run.text) * (is_other or is_symbol_font(run.font.name))
     return symbols > 0.3 * letters
 
 
@@ -130,11 +130,14 @@ def _opens(row: Row) -> bool:
 def _opening(row: Row) -> ParagraphKind:
     if _ITEM.match(row.text):
         return "list"
-    is_set_off = not row.runs or row.style.is_bold or row.style.is_italic or row.is_capitals
-    is_set_off = is_set_off or row.runs[0].font.name != row.main.font.name
-    if is_set_off and _THEOREM.match(row.text):
-        return "theorem"
-    return "proof" if is_set_off and _PROOF.match(row.text) else "p"
+    is_theorem = _THEOREM.match(row.text) is not None
+    if not is_theorem and not _PROOF.match(row.text):
+        return "p"
+    style = row.style
+    is_set_off = style.is_bold or style.is_italic or style.is_capitals
+    if not is_set_off and style.font == row.main.font.name:
+        return "p"
+    return "theorem" if is_theorem else "proof"
 
 
 def _is_near(block: _Block, row: Row) -> bool:

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median_low
 
-from service.extraction.structure.flow import Flow, Row
+from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading_block import lead_of
 from service.extraction.structure.navigation import Destination, Target
+from service.extraction.structure.row import Row
 
 MAX_ITEMS = 20_000  # of one list
 _LABELS = {

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from service.extraction.document import Reference
-from service.extraction.structure.flow import Flow, Row
+from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading import Heading
 from service.extraction.structure.identifiers import arxiv_ids, dois, ids_of_uri
 from service.extraction.structure.navigation import Link, Navigation
 from service.extraction.structure.reference_starts import first_labelled, starts_of
+from service.extraction.structure.row import Row
 from service.extraction.structure.titles import Role
 
 MAX_ITEM_ROWS = 40  # a longer item is the last one, with what follows the list

@@ -9,10 +9,11 @@ without numbers, like those titles that many papers have (Introduction, Conclusi
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from service.extraction.structure.flow import Flow, Style
+from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading import Heading
 from service.extraction.structure.heading_candidates import Candidate, candidates
 from service.extraction.structure.numbering import Number
+from service.extraction.structure.row import Style
 from service.extraction.structure.titles import Role, words_of
 
 _MAX_CHAIN = 400  # sections of one paper

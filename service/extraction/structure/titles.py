@@ -23,6 +23,8 @@ _ROLES = {
     ),
 }
 _ROLE = {role: re.compile(f"(?:{words})", re.IGNORECASE) for role, words in _ROLES.items()}
+_MAX_ROLE = 60  # characters
+_INITIALS = frozenset("asctlrbw")  # of the titles above
 _KNOWN = re.compile(
     r"(?:general )?introduction|preliminar(?:y|ies)|background|related works?|motivation|"
     r"methods?|methodology|materials and methods|data|observations?|(?:numerical )?experiments?|"
@@ -34,11 +36,16 @@ _KNOWN = re.compile(
     r"data availability(?: statement)?|competing interests|conflicts? of interest|outlook",
     re.IGNORECASE,
 )
+_NOT_KEY = re.compile(r"[\W_]+")
+_MARK = re.compile("[\u0300-\u036f]+")  # accents that NFKD sets apart
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _SPACED = re.compile(r"(?:\b\w ){3,}\w\b")
 
 
 def role_of(title: str) -> Role | None:
     """The part that a title without its number names, None for a section's."""
+    if len(title) > _MAX_ROLE or title.lstrip(" .:—–-*")[:1].lower() not in _INITIALS:
+        return None
     plain = unspaced(title).strip(" .:—–-*")
     return next((role for role, words in _ROLE.items() if words.fullmatch(plain)), None)
 
@@ -55,12 +62,13 @@ def unspaced(title: str) -> str:
 
 def key_of(text: str) -> str:
     """Letters and digits only, without case, accents and ligatures."""
-    plain = unicodedata.normalize("NFKD", text) if not text.isascii() else text
-    return "".join(c for c in plain.lower() if c.isalnum())
+    if text.isascii():
+        return _NOT_KEY.sub("", text).lower()
+    return _NOT_KEY.sub("", unicodedata.normalize("NFKD", text)).lower()
 
 
 def words_of(text: str) -> list[str]:
     """The words of three letters and more, without case and accents."""
-    plain = unicodedata.normalize("NFKD", text) if not text.isascii() else text
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return re.findall(r"[^\W\d_]{3,}", plain.lower())
+    if not text.isascii():
+        text = _MARK.sub("", unicodedata.normalize("NFKD", text))
+    return _WORD.findall(text.lower())
