@@ -8,6 +8,7 @@ box says. Lines stand in the order of the page's content, as PDFium gives them,
 not sorted by position.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -28,7 +29,7 @@ class Font:
 
     `name` is the base font's, without subset prefixes (`ABCDEF+`, and what cairo
     makes of them): `CMSY10`, `NimbusRomNo9L-Medi`; empty for Type 3 fonts. Bold
-    and italic go by name, weight and flags.
+    and italic go by the name.
     """
 
     name: str
@@ -36,31 +37,43 @@ class Font:
     is_italic: bool
 
 
-class Run(NamedTuple):
-    """Neighbouring characters of a line in one font, size and baseline.
+class Span(NamedTuple):
+    """A stretch of a line that is one text object of the PDF, or a part of one.
 
-    `text` holds the blanks behind it, too. `size` is the font size times the
-    text matrix (what a reader sees, in points), `baseline` the y of its origin.
+    It reaches from `start` (an index into the page's text as PDFium has it) to
+    the next span. `size` is the font size times the text matrix: what a reader
+    sees, in points. `x0` is where the text object begins, `baseline` the y of its origin.
     """
+
+    start: int
+    font: Font
+    size: float
+    x0: float
+    baseline: float
+    is_upright: bool
+
+
+class Run(NamedTuple):
+    """The text of a span, with the blanks behind it, as repaired; it may be empty."""
 
     text: str
     font: Font
     size: float
     x0: float
-    x1: float
     baseline: float
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a page: a run of text that PDFium does not break.
+    """One line of a page.
 
-    `text` is that of `runs` together, without the line feed; never empty. `size`,
-    `font`, `is_bold` and `baseline` are those of the font that most of its
-    letters have. Box: x0 < x1, y0 < y1, the font's ascent and descent included,
-    not the ink alone. `is_upright` is false for text that is not written
-    from left to right (arXiv's stamp, axis labels); its box is then only a hint.
-    `furniture` says what it is when it does not belong to the text.
+    `text` has no line feed and no blanks around, and is never empty. `size`,
+    `font`, `is_bold` and `baseline` are those of its longest span. Box:
+    x0 < x1, y0 < y1, the font's ascent and descent included, not the ink alone.
+    `is_upright` is false for text that is not written from left to right
+    (arXiv's stamp, axis labels); its box is then only a hint. `pieces` are the
+    texts of `spans`, one each, together `text`. `furniture` says what the line
+    is when it does not belong to the paper's text.
     """
 
     text: str
@@ -72,13 +85,22 @@ class Line:
     size: float
     font: Font
     is_upright: bool
-    runs: tuple[Run, ...]
+    spans: Sequence[Span]
+    pieces: tuple[str, ...]
     furniture: Furniture | None = None
 
     @property
     def is_bold(self) -> bool:
-        """True when most of its letters are bold."""
+        """True when its longest span is bold."""
         return self.font.is_bold
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Its spans with their texts; made anew at each call."""
+        return tuple(
+            Run(piece, span.font, span.size, span.x0, span.baseline)
+            for piece, span in zip(self.pieces, self.spans, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,92 @@
+"""Words broken at line ends stand whole on the line and page where they begin."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from service.extraction.hyphenation import Vocabulary, keeps_hyphen
+from service.extraction.layout import Line, PageLayout
+
+SOFT_HYPHEN = "\u00ad"
+_HYPHENS = ("-", SOFT_HYPHEN)
+_LOOK_AHEAD = 60  # lines (a note, a table) between the parts of a word
+_SAME_SIZE = 0.04  # of the size: text that goes on has the same
+_MAX_PARTS = 4  # of one word
+
+
+def mend_words(pages: Sequence[PageLayout]) -> list[PageLayout]:
+    """The same pages with their broken words whole; a line that this empties goes."""
+    vocabulary = Vocabulary()
+    for page in pages:
+        vocabulary.read(page.text)
+    lines = [line for page in pages for line in page.lines]
+    numbers = [at for at, page in enumerate(pages) for _ in page.lines]
+    text = [at for at, line in enumerate(lines) if line.furniture is None]
+    changed: set[int] = set()
+    for position, at in enumerate(text):
+        for _ in range(_MAX_PARTS):
+            if not lines[at].text.endswith(_HYPHENS):
+                break
+            following = _continuation(lines, text, position)
+            if following is None:
+                break
+            lines[at], lines[following] = _mended(lines[at], lines[following], vocabulary)
+            changed |= {numbers[at], numbers[following]}
+    return _regrouped(pages, lines, changed)
+
+
+def _continuation(lines: Sequence[Line], text: Sequence[int], position: int) -> int | None:
+    """Which line goes on with the word that this one breaks; None when it is no broken word."""
+    line = lines[text[position]]
+    if len(line.text) < 2 or not line.text[-2].isalnum():
+        return None
+    for at in text[position + 1 : position + 1 + _LOOK_AHEAD]:
+        other = lines[at]
+        if other.text and abs(other.size - line.size) <= _SAME_SIZE * line.size:
+            return at if other.text[0].isalnum() else None
+    return None
+
+
+def _mended(line: Line, following: Line, vocabulary: Vocabulary) -> tuple[Line, Line]:
+    """Both lines, the word whole on the first."""
+    before, after = line.text[:-1], following.text
+    tail = after.split(maxsplit=1)[0]
+    is_soft = line.text.endswith(SOFT_HYPHEN)
+    hyphen = "-" if not is_soft and keeps_hyphen(before, after, vocabulary) else ""
+    rest = after[len(tail) :].lstrip()
+    pieces = _cut_end(line.pieces, 1)
+    pieces = (*pieces[:-1], pieces[-1] + hyphen + tail)
+    return (
+        replace(line, text=before + hyphen + tail, pieces=pieces),
+        replace(following, text=rest, pieces=_cut_start(following.pieces, len(after) - len(rest))),
+    )
+
+
+def _cut_end(pieces: Sequence[str], count: int) -> tuple[str, ...]:
+    whole = "".join(pieces)
+    return _cut(pieces, 0, len(whole) - count)
+
+
+def _cut_start(pieces: Sequence[str], count: int) -> tuple[str, ...]:
+    return _cut(pieces, count, sum(map(len, pieces)))
+
+
+def _cut(pieces: Sequence[str], start: int, end: int) -> tuple[str, ...]:
+    """The parts of the pieces between two places in their text."""
+    parts, at = [], 0
+    for piece in pieces:
+        parts.append(piece[max(start - at, 0) : max(end - at, 0)])
+        at += len(piece)
+    return tuple(parts)
+
+
+def _regrouped(
+    pages: Sequence[PageLayout], lines: Sequence[Line], changed: set[int]
+) -> list[PageLayout]:
+    result, at = [], 0
+    for number, page in enumerate(pages):
+        mine = lines[at : at + len(page.lines)]
+        at += len(page.lines)
+        if number in changed:
+            page = replace(page, lines=tuple(line for line in mine if line.text))  # noqa: PLW2901
+        result.append(page)
+    return result

@@ -1,0 +1,103 @@
+"""The true text of a PDF: its pages read, repaired and put together.
+
+Page by page, while PDFium has it open: symbols, lines, accents, superscripts,
+glued words. Then over the whole document: ligatures, furniture, words
+broken at line ends. What comes out is the layout of each page, from which the reading
+text and the document's structure are made.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import pypdfium2
+
+from service.extraction.accents import compose_accents
+from service.extraction.broken_words import SOFT_HYPHEN, mend_words
+from service.extraction.layout import Line, PageLayout
+from service.extraction.ligatures import resolve_ligatures
+from service.extraction.page_furniture import mark_furniture
+from service.extraction.pdfium_page import BROKEN_WORD, Characters, LineSpans, read_characters
+from service.extraction.superscripts import join_lines, mark_superscripts
+from service.extraction.tex_symbols import repair_symbols
+from service.extraction.words import split_glued
+
+_STRANGE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd-\uffff\ue000-\uf8ff\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+_UNKNOWN = "\ufffd"
+
+
+def read_page(page: pypdfium2.PdfPage, number: int, known_words: set[str]) -> PageLayout:
+    """The page's layout, repaired as far as one page can be.
+
+    `known_words` holds what earlier pages of the document showed to be words; it grows.
+    Raises PdfiumError or AssertionError when PDFium cannot read the page.
+    """
+    characters = read_characters(page.get_textpage())
+    repair_symbols(characters)
+    join_lines(characters)
+    compose_accents(characters)
+    split_glued(characters, known_words)
+    mark_superscripts(characters)
+    lines = [line for spans in characters.lines if (line := _line(characters, spans))]
+    unknown = sum(len(_STRANGE.findall(line.text)) for line in lines if not line.text.isascii())
+    box = tuple(page.get_bbox())
+    return PageLayout(number, (box[0], box[1], box[2], box[3]), tuple(lines), unknown)
+
+
+def finish_pages(pages: Sequence[PageLayout]) -> list[PageLayout]:
+    """The pages of a document, in order, repaired as far as that needs all of them."""
+    return mend_words(mark_furniture(resolve_ligatures(pages)))
+
+
+def _line(page: Characters, line: LineSpans) -> Line | None:
+    """The line with the text as repaired; None when nothing is left of it."""
+    spans = line.spans
+    if len(spans) == 1:
+        pieces = ["".join(page.chars[line.start : line.end])]
+        main = spans[0]
+    else:
+        starts = [span.start for span in spans]
+        ends = [*starts[1:], line.end]
+        pieces = ["".join(page.chars[a:b]) for a, b in zip(starts, ends, strict=True)]
+        main = spans[max(range(len(spans)), key=lambda at: ends[at] - starts[at])]
+    text = "".join(pieces)
+    if not (text.isascii() and text.isprintable() and text == text.strip()):
+        pieces = _trimmed([_clean(piece) for piece in pieces])
+        text = "".join(pieces)
+    if not text:
+        return None
+    box = line.box
+    return Line(
+        text,
+        *box,
+        main.baseline,
+        main.size,
+        main.font,
+        main.is_upright,
+        spans,
+        tuple(pieces),
+    )
+
+
+def _clean(text: str) -> str:
+    """NFC, without soft hyphens but at the end, without controls."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace(BROKEN_WORD, "-")
+    if SOFT_HYPHEN in text:
+        text = text[:-1].replace(SOFT_HYPHEN, "") + text[-1]
+    return unicodedata.normalize("NFC", _UNPRINTABLE.sub(_UNKNOWN, text))
+
+
+def _trimmed(pieces: list[str]) -> list[str]:
+    """The pieces without blanks at both ends of their text."""
+    for at, piece in enumerate(pieces):
+        pieces[at] = piece.lstrip()
+        if pieces[at]:
+            break
+    for at in reversed(range(len(pieces))):
+        pieces[at] = pieces[at].rstrip()
+        if pieces[at]:
+            break
+    return pieces
