@@ -60,7 +60,9 @@ def _sections(found: Sequence[Candidate]) -> Chosen:
         for key, pairs in groups.items()
     }
     chains = {key: _chain(pairs) for key, pairs in before.items()}
-    best = max(chains, key=lambda key: _weight(chains[key]), default=None)
+    best = max(
+        chains, key=lambda key: (_weight(chains[key]), key[1].is_bold, key[1].size), default=None
+    )
     if best is None or not _weight(chains[best]):
         return {}
     chain = chains[best]
@@ -131,15 +133,23 @@ def _continuing(candidate: Candidate, last: Counters) -> tuple[Number, int, tupl
     for number in candidate.numbers:
         level = number.level
         if level > 1:
-            before = last.get(level, ("", (*number.parts[:-1], 0)))[1]
-            is_below = level - 1 in last and last[level - 1][1] == number.parts[:-1]
-            if is_below and 1 <= number.parts[-1] - before[-1] <= 2:
+            if _is_next(number.parts, last, is_set_off=candidate.is_set_off):
                 return number, level, number.parts
         elif number.is_marked and candidate.is_set_off:
             for level in (2, 3):
                 if _counts_on(number, last, level):
                     return number, level, (*last[level - 1][1], number.parts[0])
     return None
+
+
+def _is_next(parts: tuple[int, ...], last: Counters, *, is_set_off: bool) -> bool:
+    """Whether `parts` come next, one left out at most; for those set off, with a parent left out."""
+    above = parts[:-1]
+    before = last.get(len(parts), ("", (*above, 0)))[1]
+    if len(parts) - 1 in last and last[len(parts) - 1][1] == above:
+        return 1 <= parts[-1] - before[-1] <= 2
+    is_within = 1 in last and last[1][1] == parts[:1] and parts > max(p for _, p in last.values())
+    return is_set_off and is_within and parts[-1] == 1
 
 
 def _counts_on(number: Number, last: Counters, level: int) -> bool:
