@@ -22,12 +22,13 @@ def document_of(pages: Sequence[PageLayout], navigation: Navigation) -> Document
     """The structure of a paper; never fails, what is not found is None or empty."""
     flow = flow_of(pages)
     found = headings_of(flow, navigation)
-    references = references_of(flow, found.found, navigation)
+    captions = captions_of(flow, {i for h in found.found for i in range(h.start, h.end)})
+    captioned = {i for placed in captions for i in range(placed.start, placed.end)}
+    references = references_of(flow, found.found, navigation, captioned)
     front = front_matter_of(flow, found.found)
     headings = [h for h in found.found if h.role is None and not is_title(h, front.title)]
     used = _used(found.found, references, front)
-    captions = captions_of(flow, used)
-    used.update(i for placed in captions for i in range(placed.start, placed.end))
+    used.update(captioned)
     used.update(contents_rows(flow))
     sections = _sections(flow, headings, used, front)
     return Document(

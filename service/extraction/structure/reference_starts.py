@@ -27,7 +27,7 @@ _INDENT = (4.0, 45.0)  # points from the first to the other rows of an item
 def starts_of(
     flow: Flow, rows: Sequence[Row], places: Sequence[Destination]
 ) -> tuple[list[int], str]:
-    """Indices of the rows of `rows` that begin an item, and what tells so.
+    """Which of `rows` begin an item (by their places in it), and what tells so.
 
     That is `destinations` (hyperref's `cite.*`, as far as they point into `rows`), `labels`,
     `indent` or `gap`; printed numbers win when they count more items than there are destinations.
@@ -73,9 +73,9 @@ def first_labelled(rows: Sequence[Row]) -> int | None:
 def _labelled(rows: Sequence[Row]) -> list[int]:
     chains = {name: _chain(rows, label) for name, label in _LABELS.items()}
     best = max(chains.values(), key=len)
-    if len(best) >= _MIN_CHAIN and best[0] - rows[0].index < 8:
+    if len(best) >= _MIN_CHAIN and best[0] < 8:
         return best
-    named = [row.index for row in rows if _NAMED_LABEL.match(row.text)]
+    named = [at for at, row in enumerate(rows) if _NAMED_LABEL.match(row.text)]
     return named if len(named) >= _MIN_CHAIN else []
 
 
@@ -85,7 +85,7 @@ def _chain(rows: Sequence[Row], label: re.Pattern[str]) -> list[int]:
     A row that begins with the next number by chance (a year, a page) would end the count: of
     all that continue it the nearest is taken only if the one after it is found as well.
     """
-    numbered = [(row.index, int(m[1])) for row in rows if (m := label.match(row.text))]
+    numbered = [(at, int(m[1])) for at, row in enumerate(rows) if (m := label.match(row.text))]
     best: list[int] = []
     for at, (_, value) in enumerate(numbered):
         if value <= 2 and len(numbered) - at > len(best):
@@ -110,9 +110,10 @@ def _at_destinations(rows: Sequence[Row], places: Sequence[Destination]) -> list
     by_page: dict[int, list[Row]] = {}
     for row in rows:
         by_page.setdefault(row.page, []).append(row)
+    place_of = {row.index: at for at, row in enumerate(rows)}
     cited = (p.target for p in places if _CITE.match(p.name) and p.target.page in by_page)
     found = (_row_at(by_page[target.page], target) for target in cited)
-    return sorted({row.index for row in found if row is not None})
+    return sorted({place_of[row.index] for row in found if row is not None})
 
 
 def _row_at(rows: Sequence[Row], target: Target) -> Row | None:
@@ -131,8 +132,7 @@ def _row_at(rows: Sequence[Row], target: Target) -> Row | None:
 
 def _look_like_items(rows: Sequence[Row], found: Sequence[int]) -> bool:
     """Whether most begin with a capital or a label, and not in the middle of a sentence."""
-    first = rows[0].index
-    texts = [rows[index - first].text.lstrip("[( ") for index in found]
+    texts = [rows[at].text.lstrip("[( ") for at in found]
     good = sum(
         text[:1].isupper() or text[:1].isdigit() or _begins_with_name(text) for text in texts
     )
@@ -151,10 +151,9 @@ def _indented(rows: Sequence[Row]) -> list[int]:
     edges = _edges(rows)
     if not edges:
         return []
-    hanging = [row.index for row in rows if _is_at(row, edges, 0)]
-    indented = [row.index for row in rows if _is_at(row, edges, 1)]
-    first = rows[0].index
-    if _fit(rows, indented, first) > _fit(rows, hanging, first) + 0.2:
+    hanging = [at for at, row in enumerate(rows) if _is_at(row, edges, 0)]
+    indented = [at for at, row in enumerate(rows) if _is_at(row, edges, 1)]
+    if _fit(rows, indented) > _fit(rows, hanging) + 0.2:
         return indented
     return hanging
 
@@ -177,14 +176,14 @@ def _is_at(row: Row, edges: Sequence[tuple[float, float]], side: int) -> bool:
     return any(abs(row.x0 - pair[side]) < 2.6 for pair in edges)
 
 
-def _fit(rows: Sequence[Row], starts: Sequence[int], first: int) -> float:
+def _fit(rows: Sequence[Row], starts: Sequence[int]) -> float:
     """The share of starts behind a row that ends like an item, and begin like one."""
     if not starts:
         return 0
     good = 0
-    for index in starts:
-        text = rows[index - first].text.lstrip("“\"'( ")
-        ends = index == first or rows[index - first - 1].text.rstrip().endswith((".", ")", "]"))
+    for at in starts:
+        text = rows[at].text.lstrip("“\"'( ")
+        ends = at == 0 or rows[at - 1].text.rstrip().endswith((".", ")", "]"))
         good += ends and (text[:1].isupper() or _begins_with_name(text))
     return good / len(starts)
 
@@ -199,5 +198,5 @@ def _by_gap(flow: Flow, rows: Sequence[Row]) -> list[int]:
         ends = i == 0 or rows[i - 1].text.rstrip().endswith((".", ")", "]"))
         is_apart = row.gap is None or row.gap > 1.18 * low
         if i == 0 or (ends and is_apart and row.text[:1].isupper()):
-            found.append(row.index)
+            found.append(i)
     return found[:MAX_ITEMS]

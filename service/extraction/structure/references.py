@@ -2,8 +2,9 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from service.extraction.document import Reference
 from service.extraction.structure.flow import Flow
@@ -20,6 +21,12 @@ _LABEL = re.compile(
     r"\s*(?:\[([^\]\s]{1,24}(?:\s[^\]\s]{1,8})?)\]|\(?(\d{1,4})\)|(\d{1,4})\s?\.(?!\d)|(\d{1,4})(?=\s*[A-Z“\"]))\s*"
 )
 
+_OPEN_ID = re.compile(  # what a row ends in when an identifier goes on in the next
+    r"(?:10\.\d{4,9}/(?:\S*[./_()-])?|10\.(?:\d{4,9})?|arXiv:(?:\d{4}\.|[a-z.-]+/?)?|abs/)$",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"(?=\S*\d)[a-z0-9./_()<>;:-]+", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class References:
@@ -30,25 +37,25 @@ class References:
     rows: tuple[range, ...]
 
 
-def references_of(flow: Flow, headings: Sequence[Heading], navigation: Navigation) -> References:
-    """The items of all lists of a paper in order; none where nothing looks like one."""
+def references_of(
+    flow: Flow, headings: Sequence[Heading], navigation: Navigation, skipped: Collection[int] = ()
+) -> References:
+    """The items of all lists of a paper in order; none where nothing looks like one.
+
+    Rows in `skipped` (captions of figures among the references) belong to no item.
+    """
     items: list[Reference] = []
-    regions = _regions(flow, headings)
-    sources = []
-    taken = []
+    sources, taken = [], []
     links = _by_page(navigation.links)
-    for region in regions:
-        rows = flow.rows[region.start : region.stop]
+    for region in _regions(flow, headings):
+        rows = [row for row in flow.rows[region.start : region.stop] if row.index not in skipped]
         starts, source = starts_of(flow, rows, navigation.destinations)
-        if not starts:
-            continue
-        stops = [*starts[1:], region.stop]
         has_labels = source in ("labels", "destinations")
-        for start, stop in zip(starts, stops, strict=True):
-            item_rows = _item_rows(flow, start, stop)
-            items.append(_item(item_rows, links, has_labels=has_labels))
-        taken.append(range(region.start, region.stop))
-        sources.append(source)
+        for start, stop in pairwise([*starts, len(rows)]):
+            items.append(_item(_item_rows(rows[start:stop]), links, has_labels=has_labels))
+        if starts:
+            taken.append(region)
+            sources.append(source)
     return References(tuple(items), sources[0] if sources else None, tuple(taken))
 
 
@@ -74,16 +81,14 @@ def _unheaded(flow: Flow, headings: Sequence[Heading]) -> list[range]:
     return [range(start, stop)]
 
 
-def _item_rows(flow: Flow, start: int, stop: int) -> Sequence[Row]:
+def _item_rows(rows: Sequence[Row]) -> Sequence[Row]:
     """Those of an item; the last one ends where the type changes or much room follows."""
-    first = flow.rows[start]
-    rows = [first]
-    for row in flow.rows[start + 1 : min(stop, start + MAX_ITEM_ROWS)]:
+    first = rows[0]
+    for at, row in enumerate(rows[1:MAX_ITEM_ROWS], 1):
         is_far = row.gap is not None and row.gap > 3.2 * first.size
         if is_far or abs(row.size - first.size) > 1.6:
-            break
-        rows.append(row)
-    return rows
+            return rows[:at]
+    return rows[:MAX_ITEM_ROWS]
 
 
 def _item(rows: Sequence[Row], links: dict[int, list[Link]], *, has_labels: bool) -> Reference:
@@ -112,15 +117,9 @@ def _unbroken(rows: Sequence[Row]) -> str:
     for row in rows:
         more = row.text.strip()
         tail = text.rsplit(None, 1)[-1] if text else ""
-        is_open = _OPEN_ID.search(tail) is not None and _GOES_ON.match(more) is not None
-        text += more if not text or is_open else f" {more}"
+        is_broken = _OPEN_ID.search(tail) is not None and _GOES_ON.match(more) is not None
+        text += more if not text or is_broken else f" {more}"
     return text
-
-
-_OPEN_ID = re.compile(
-    r"(?:10\.\d{4,9}/\S*|10\.\d{0,9}|https?:\S*|arXiv:\S*|[a-z]/)$", re.IGNORECASE
-)
-_GOES_ON = re.compile(r"[a-z0-9./_()-]+", re.IGNORECASE)
 
 
 def _by_page(links: Sequence[Link]) -> dict[int, list[Link]]:

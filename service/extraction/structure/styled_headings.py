@@ -143,7 +143,7 @@ def _continuing(candidate: Candidate, last: Counters) -> tuple[Number, int, tupl
 
 
 def _is_next(parts: tuple[int, ...], last: Counters, *, is_set_off: bool) -> bool:
-    """Whether `parts` come next, one left out at most; for those set off, with a parent left out."""
+    """Whether `parts` come next, one left out at most, or a parent above those set off."""
     above = parts[:-1]
     before = last.get(len(parts), ("", (*above, 0)))[1]
     if len(parts) - 1 in last and last[len(parts) - 1][1] == above:
