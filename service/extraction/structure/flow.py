@@ -37,7 +37,8 @@ class Flow:
 
     def is_apart(self, row: Row) -> bool:
         """True when there is more room above it than between lines of prose."""
-        return row.gap is None or row.gap > 1.22 * max(self.leading, row.size * 1.1)
+        gap = row.gap
+        return gap is None or (gap > 1.22 * self.leading and gap > 1.34 * row.size)
 
     def is_prose(self, row: Row) -> bool:
         """True for a row that looks like running text in its size and weight."""
@@ -76,9 +77,11 @@ def _rows(page: PageLayout, first: int) -> Iterator[Row]:
 
 def _is_same_row(left: Line, right: Line) -> bool:
     """Whether `right` goes on behind `left` on the same printed line of the same column."""
+    room, size = right.x0 - left.x1, left.size
+    if room < -0.5 * size and room < -0.5 * right.size:
+        return False
+    size = max(size, right.size)
     overlap = min(left.y1, right.y1) - max(left.y0, right.y0)
-    room = right.x0 - left.x1
-    size = max(left.size, right.size)
     low = min(left.y1 - left.y0, right.y1 - right.y0)
     return overlap > 0.4 * low and -0.5 * size < room < 2.5 * size
 

@@ -42,16 +42,18 @@ def block_at(flow: Flow, start: int, expected: str = "") -> Block:
 
 def lead_of(row: Row) -> int:
     """How many characters of a row are set as its beginning is: all for a heading of its own."""
+    if row.is_uniform:
+        return len(row.text)
     font: Font | None = None
     size, length = 0.0, 0
     for run in row.runs:
-        letters = sum(c.isalpha() for c in run.text)
+        letters = sum(map(str.isalpha, run.text))
         if font is None:
             if letters:
                 font, size = run.font, run.size
         elif letters > 1 and _is_other(run, font, size):
             rest = row.text[length:]
-            return length if sum(c.isalpha() for c in rest) > 2 else len(row.text)
+            return length if sum(map(str.isalpha, rest)) > 2 else len(row.text)
         length += len(run.text)
     return len(row.text)
 

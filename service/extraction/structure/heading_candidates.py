@@ -128,9 +128,10 @@ def contents_rows(flow: Flow) -> frozenset[int]:
     """The rows of tables of contents: below that title, or ending in leaders and a page."""
     found: set[int] = set()
     for row in flow.rows:
-        if len(row.text) < 30 and role_of(row.text) is Role.CONTENTS:
+        text = row.text
+        if len(text) < 30 and role_of(text) is Role.CONTENTS:
             found.update(_below(row, flow.rows[row.index + 1 : row.index + 400]))
-        elif (". ." in row.text or "...." in row.text) and _LEADERS.search(row.text):
+        elif (". ." in text or "...." in text) and _LEADERS.search(text):
             found.add(row.index)
     return frozenset(found)
 

@@ -86,11 +86,11 @@ def _is_note(flow: Flow, rows: Sequence[Row], at: int) -> bool:
 def _is_cell(rows: Sequence[Row], at: int) -> bool:
     """Whether it stands beside its neighbour on one line: a table's or a figure's row."""
     row = rows[at]
+    near = 0.3 * row.size
     for other in rows[max(at - 1, 0) : at + 2]:
-        if other is not row and other.page == row.page:
-            is_level = abs(other.baseline - row.baseline) < 0.3 * row.size
-            if is_level and (other.x0 > row.x1 or other.x1 < row.x0):
-                return True
+        is_level = -near < other.baseline - row.baseline < near
+        if is_level and other.page == row.page and (other.x0 > row.x1 or other.x1 < row.x0):
+            return True
     return False
 
 
@@ -99,10 +99,11 @@ def _is_formula(flow: Flow, row: Row) -> bool:
     if len(row.text) > 160 or len(_LONG_WORD.findall(row.text)) > 3:
         return False
     letters = symbols = 0
-    for run in row.runs:
-        letters += len(run.text)
-        is_other = run.font.is_italic or abs(run.size - flow.size) > 1
-        symbols += len(run.text) * (is_other or is_symbol_font(run.font.name))
+    for line in row.lines:
+        for span, piece in zip(line.spans, line.pieces, strict=True):
+            letters += len(piece)
+            is_other = span.font.is_italic or abs(span.size - flow.size) > 1
+            symbols += len(piece) * (is_other or is_symbol_font(span.font.name))
     return symbols > 0.3 * letters
 
 

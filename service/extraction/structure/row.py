@@ -43,7 +43,8 @@ class Row:
     """One printed line of one column, in one or more pieces.
 
     `main` is the piece with the most text: size, baseline and upper edge (`top`) are its. `gap`
-    is the distance down from the row above, None at the top of a page or a column.
+    is the distance down from the row above, None at the top of a page or a column. `is_uniform`
+    says that all of it is in one font and size.
     """
 
     def __init__(self, index: int, page: int, lines: tuple[Line, ...], gap: float | None) -> None:
@@ -52,6 +53,7 @@ class Row:
         self.lines = lines
         self.gap = gap
         is_single = len(lines) == 1
+        self.is_uniform = is_single and len(lines[0].spans) == 1
         main = lines[0] if is_single else max(lines, key=lambda line: len(line.text))
         self.main = main
         self.x0 = lines[0].x0
@@ -87,9 +89,10 @@ class Row:
     @_Lazy
     def style(self) -> Style:
         """What headings of one level have in common: how their first letters are set."""
-        words = (run for run in self.runs if sum(map(str.isalpha, run.text)) > 1)
-        plain = (run for run in words if not is_symbol_font(run.font.name))
-        lead: Run | Line = next(plain, self.main)
+        lead: Run | Line = self.main
+        if not self.is_uniform:
+            words = (run for run in self.runs if sum(map(str.isalpha, run.text)) > 1)
+            lead = next((run for run in words if not is_symbol_font(run.font.name)), lead)
         size = round(lead.size * 2) / 2
         return Style(size, lead.font.name, lead.font.is_bold, lead.font.is_italic, self.is_capitals)
 
