@@ -8,6 +8,7 @@ is set like a heading: hyperref sets one for each paragraph title, too.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading import Heading
@@ -17,6 +18,7 @@ from service.extraction.structure.numbering import split_number
 from service.extraction.structure.row import Row, Style
 from service.extraction.structure.titles import role_of
 
+MAX_HEADINGS = 2_000  # destinations of one kind that are looked at
 _KINDS = {"part": 0, "chapter": 1, "section": 2, "appendix": 2, "subsection": 3, "subsubsection": 4}
 _NUMBERED = re.compile(
     r"(?P<kind>part|chapter|section|appendix|subsection|subsubsection)\.(?P<number>[\w.]{1,24})",
@@ -37,7 +39,8 @@ class _Place:
 
 def from_destinations(flow: Flow, destinations: Sequence[Destination]) -> list[Heading]:
     """The headings that numbered destinations name, in the text's order."""
-    places = [place for place in map(_numbered, destinations) if place is not None]
+    named = (place for place in map(_numbered, destinations) if place is not None)
+    places = list(islice(named, MAX_HEADINGS))
     lowest = min((place.depth or 0 for place in places), default=0)
     found: dict[int, Heading] = {}
     for place in places:
@@ -57,12 +60,12 @@ def starred(
         taken.update(range(heading.start, heading.end))
         if heading.end > heading.start:
             levels.setdefault(flow.rows[heading.start].style, heading.level)
-    found = {}
-    for destination in destinations:
-        if _STARRED.fullmatch(destination.name):
-            row = _starred_row(flow, destination.target)
-            if row is not None and row.index not in taken and row.style in levels:
-                found[row.index] = _heading(flow, row, levels[row.style])
+    found: dict[int, Heading] = {}
+    places = (d.target for d in destinations if _STARRED.fullmatch(d.name))
+    for target in islice(places, MAX_HEADINGS):
+        row = _starred_row(flow, target)
+        if row is not None and row.index not in taken and row.style in levels:
+            found[row.index] = _heading(flow, row, levels[row.style])
     return [found[index] for index in sorted(found) if found[index].run_in is None]
 
 

@@ -7,13 +7,15 @@ upright are left out.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median_low
 
 from service.extraction.layout import Line, PageLayout
 from service.extraction.structure.row import Row
 
 MAX_ROWS = 200_000  # of one paper: a thousand pages of two hundred lines
+MAX_ROWS_OF_PAGE = 1_000  # in which headings are looked for
+_FAR = 1e6  # points; no page is larger, and neither infinity nor what is no number is less
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,11 @@ class Flow:
     leading: float
 
     def on_page(self, number: int) -> Sequence[Row]:
-        """The rows of a page, none for a number that no page has."""
+        """The first thousand rows of a page, none for a number that no page has."""
         if not 1 <= number < len(self.starts):
             return ()
-        return self.rows[self.starts[number - 1] : self.starts[number]]
+        first, end = self.starts[number - 1], self.starts[number]
+        return self.rows[first : min(end, first + MAX_ROWS_OF_PAGE)]
 
     def is_apart(self, row: Row) -> bool:
         """True when there is more room above it than between lines of prose."""
@@ -62,7 +65,7 @@ def _rows(page: PageLayout, first: int) -> Iterator[Row]:
     above: Line | None = None
     pieces: list[Line] = []
     index = first
-    lines = [x for x in page.lines if x.furniture is None and x.is_upright and x.text.strip()]
+    lines = [_sane(x) for x in page.lines if x.furniture is None and x.is_upright]
     for line in lines:
         if pieces and _is_same_row(pieces[-1], line):
             pieces.append(line)
@@ -73,6 +76,14 @@ def _rows(page: PageLayout, first: int) -> Iterator[Row]:
         pieces = [line]
     if pieces:
         yield Row(index, page.number, tuple(pieces), _gap(above, pieces[0]))
+
+
+def _sane(line: Line) -> Line:
+    """The line, with zeros where a file claims places or sizes that cannot be."""
+    numbers = (line.x0, line.y0, line.x1, line.y1, line.baseline, line.size)
+    if all(-_FAR < number < _FAR for number in numbers):
+        return line
+    return replace(line, x0=0.0, y0=0.0, x1=1.0, y1=1.0, baseline=0.0, size=0.0)
 
 
 def _is_same_row(left: Line, right: Line) -> bool:

@@ -11,6 +11,7 @@ from service.extraction.structure.row import Row, Style
 from service.extraction.structure.titles import Role, is_known, role_of
 
 MAX_CANDIDATES = 3_000  # of one paper; the rest is left out
+_MAX_CONTENTS = 10  # lists of contents, figures, tables
 _MAX_LENGTH = 240  # characters of a title
 _MAX_PROSE_LENGTH = 100  # of a title that is set as prose is
 _NUMBERED = re.compile(r"\s*(?:§|(?i:appendix|section)\s)?\s*(?:\d|[IVXL]+[.\s]|[A-Z][.\d\s])")
@@ -127,11 +128,13 @@ def _begins(title: str) -> bool:
 def contents_rows(flow: Flow) -> frozenset[int]:
     """The rows of tables of contents: below that title, or ending in leaders and a page."""
     found: set[int] = set()
+    tables = 0
     for row in flow.rows:
         text = row.text
-        if len(text) < 30 and role_of(text) is Role.CONTENTS:
+        if len(text) < 30 and role_of(text) is Role.CONTENTS and tables < _MAX_CONTENTS:
+            tables += 1
             found.update(_below(row, flow.rows[row.index + 1 : row.index + 400]))
-        elif (". ." in text or "...." in text) and _LEADERS.search(text):
+        elif (". ." in text or "...." in text) and _LEADERS.search(text[-80:]):
             found.add(row.index)
     return frozenset(found)
 

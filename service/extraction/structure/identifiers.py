@@ -23,8 +23,9 @@ _VERSION = r"(?:v[1-9]\d{0,3})?"
 _END = r"(?![\w/]|\.\d)"
 _ARXIV_OLD = re.compile(rf"(?<![\w.-])({_OLD}){_VERSION}{_END}", re.IGNORECASE)
 _ARXIV_NEW = re.compile(
-    rf"(?:arxiv(?:\.org)?(?:\s?(?:e-?|pre)prints?)?(?:\s*[:,.]?\s*)(?:/?\s*(?:abs|pdf|html)\s*/\s*)?"
-    rf"|\babs/\s?|10\.48550/arxiv\.|\beprint\s?:?\s?"
+    r"(?:arxiv(?:\.org)?(?:\s?(?:e-?|pre)prints?)?\s{0,3}[:,.]?\s{0,3}"
+    r"(?:/?\s?(?:abs|pdf|html)\s?/\s?)?"
+    r"|\babs/\s?|10\.48550/arxiv\.|\beprint\s?:?\s?"
     rf"|(?<=[\[(]))({_NEW}){_VERSION}(?!\w|\.\d)",
     re.IGNORECASE,
 )

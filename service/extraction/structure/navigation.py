@@ -17,7 +17,7 @@ import pypdfium2.raw as pdfium_c
 
 Handle: TypeAlias = Any  # a raw pointer of PDFium's: a document, a page, a bookmark, …
 
-MAX_BOOKMARKS = 3_000
+MAX_BOOKMARKS = 2_000
 MAX_DEPTH = 12  # LaTeX knows seven
 MAX_DESTINATIONS = 20_000
 MAX_LINKS_PER_PAGE = 2_000

@@ -12,6 +12,7 @@ from service.extraction.structure.row import Row
 from service.extraction.structure.titles import key_of, role_of, words_of
 
 _NEXT_PAGE_ROWS = 12  # a bookmark may point to the foot of the page before its heading's
+_MAX_TITLE = 400  # characters
 _MIN_FOUND = 0.5  # an outline of which less stands in the text belongs to something else
 
 
@@ -144,7 +145,7 @@ def _likeness(row: Row, whole: str, bare: str) -> tuple[float, str]:
 
 def _by_words(row: Row, words: Sequence[str]) -> float:
     """For titles with formulas, which an outline leaves out or spells otherwise."""
-    mine = words_of(row.text)
+    mine = words_of(row.text[:_MAX_TITLE])
     if not words or not mine or mine[0] != words[0]:
         return 0
     at, shared = 0, 0

@@ -44,8 +44,8 @@ def _blocks(flow: Flow, rows: Sequence[Row], skip: int) -> list[_Block]:
     blocks: list[_Block] = []
     prose: _Block | None = None  # the last one that may go on
     for at, row in enumerate(rows):
-        kind = _kind(flow, rows, at)
         last = blocks[-1] if blocks else None
+        kind = _kind(flow, rows, at, last)
         if kind == "p" and prose is not None and _continues(flow, prose, row):
             prose.rows.append(row)
         elif kind != "p" and last is not None and last.kind == kind and _is_near(last, row):
@@ -59,11 +59,11 @@ def _blocks(flow: Flow, rows: Sequence[Row], skip: int) -> list[_Block]:
     return blocks
 
 
-def _kind(flow: Flow, rows: Sequence[Row], at: int) -> ParagraphKind:
+def _kind(flow: Flow, rows: Sequence[Row], at: int, last: _Block | None) -> ParagraphKind:
     row = rows[at]
     if _MONO.search(row.main.font.name):
         return "code"
-    if row.size < flow.size - 0.7 and (_NOTE.match(row.text) or _is_note(flow, rows, at)):
+    if row.size < flow.size - 0.7 and (_NOTE.match(row.text) or _is_note(row, last)):
         return "footnote"
     if _is_cell(rows, at):
         return "table"
@@ -72,15 +72,11 @@ def _kind(flow: Flow, rows: Sequence[Row], at: int) -> ParagraphKind:
     return "p"
 
 
-def _is_note(flow: Flow, rows: Sequence[Row], at: int) -> bool:
+def _is_note(row: Row, last: _Block | None) -> bool:
     """Whether a small row goes on with a note above it."""
-    row = rows[at]
-    while at and row.size < flow.size - 0.7 and row.gap is not None and row.gap < 1.5 * row.size:
-        at -= 1
-        row = rows[at]
-        if _NOTE.match(row.text) and row.size < flow.size - 0.7:
-            return True
-    return False
+    if last is None or last.kind != "footnote" or row.index != last.rows[-1].index + 1:
+        return False
+    return row.gap is not None and row.gap < 1.5 * row.size
 
 
 def _is_cell(rows: Sequence[Row], at: int) -> bool:
@@ -163,7 +159,7 @@ def _joined(block: _Block) -> str:
     pieces: list[str] = []
     for at, row in enumerate(block.rows):
         text = " ".join((row.text[block.skip :] if at == 0 else row.text).split())
-        is_compound = bool(pieces) and re.search(r"\w-$", pieces[-1]) is not None
+        is_compound = bool(pieces) and pieces[-1][-1:] == "-" and pieces[-1][-2:-1].isalnum()
         pieces.append(text if not pieces or is_compound else f" {text}")
     return "".join(pieces).strip()
 

@@ -19,6 +19,9 @@ _LABELS = {
 }
 _NAMED_LABEL = re.compile(r"\s*\[[A-Za-z][^\]\s]{0,15}(?:\s?[^\]\s]{1,8})?\]")
 _CITE = re.compile(r"cite\.|(?:bib|ref|b|bibitem)[._-]?\d", re.IGNORECASE)
+_MAX_CITED = 5_000  # destinations of citations that are looked at
+_MAX_ROWS = 500  # of one page that they may point to
+_MAX_TRIES = 30  # places from which a count may begin, from the front and from the back
 _MIN_CHAIN = 3
 _MIN_SHARE = 0.8
 _INDENT = (4.0, 45.0)  # points from the first to the other rows of an item
@@ -87,8 +90,9 @@ def _chain(rows: Sequence[Row], label: re.Pattern[str]) -> list[int]:
     """
     numbered = [(at, int(m[1])) for at, row in enumerate(rows) if (m := label.match(row.text))]
     best: list[int] = []
-    for at, (_, value) in enumerate(numbered):
-        if value <= 2 and len(numbered) - at > len(best):
+    firsts = [at for at, (_, value) in enumerate(numbered) if value <= 2]
+    for at in (*firsts[:_MAX_TRIES], *firsts[-_MAX_TRIES:]):
+        if len(numbered) - at > len(best):
             best = max(best, _counted(numbered[at:]), key=len)
     return best
 
@@ -109,10 +113,12 @@ def _at_destinations(rows: Sequence[Row], places: Sequence[Destination]) -> list
     """The rows at which destinations of citations point, each once, in order."""
     by_page: dict[int, list[Row]] = {}
     for row in rows:
-        by_page.setdefault(row.page, []).append(row)
+        on_page = by_page.setdefault(row.page, [])
+        if len(on_page) < _MAX_ROWS:
+            on_page.append(row)
     place_of = {row.index: at for at, row in enumerate(rows)}
-    cited = (p.target for p in places if _CITE.match(p.name) and p.target.page in by_page)
-    found = (_row_at(by_page[target.page], target) for target in cited)
+    cited = [p.target for p in places if _CITE.match(p.name) and p.target.page in by_page]
+    found = (_row_at(by_page[target.page], target) for target in cited[:_MAX_CITED])
     return sorted({place_of[row.index] for row in found if row is not None})
 
 

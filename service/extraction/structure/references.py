@@ -16,6 +16,7 @@ from service.extraction.structure.row import Row
 from service.extraction.structure.titles import Role
 
 MAX_ITEM_ROWS = 40  # a longer item is the last one, with what follows the list
+MAX_LINKS = 20_000  # of one paper
 MAX_RAW = 5_000  # characters of an item
 _LABEL = re.compile(
     r"\s*(?:\[([^\]\s]{1,24}(?:\s[^\]\s]{1,8})?)\]|\(?(\d{1,4})\)|(\d{1,4})\s?\.(?!\d)|(\d{1,4})(?=\s*[A-Z“\"]))\s*"
@@ -106,8 +107,10 @@ def _joined(rows: Sequence[Row]) -> str:
     """Rows as one line; a hyphen that still ends a row belongs to a compound."""
     text = ""
     for row in rows:
-        glue = "" if not text or re.search(r"\w-$", text) else " "
+        glue = "" if not text or (text[-1] == "-" and text[-2:-1].isalnum()) else " "
         text += glue + " ".join(row.text.split())
+        if len(text) > MAX_RAW:
+            break
     return text.strip()
 
 
@@ -119,12 +122,15 @@ def _unbroken(rows: Sequence[Row]) -> str:
         tail = text.rsplit(None, 1)[-1] if text else ""
         is_broken = _OPEN_ID.search(tail) is not None and _GOES_ON.match(more) is not None
         text += more if not text or is_broken else f" {more}"
-    return text
+        if len(text) > MAX_RAW:
+            break
+    return text[:MAX_RAW]
 
 
 def _by_page(links: Sequence[Link]) -> dict[int, list[Link]]:
+    """Those that lead to a DOI or an arXiv id."""
     found: dict[int, list[Link]] = {}
-    for link in links:
+    for link in links[:MAX_LINKS]:
         if any(ids_of_uri(link.uri)):
             found.setdefault(link.page, []).append(link)
     return found

@@ -11,6 +11,7 @@ from service.extraction.structure.titles import key_of
 
 T = TypeVar("T")
 _SMALL_CAPS = re.compile(r"csc|smallcap|caps|-sc\b|sc\d+$", re.IGNORECASE)
+_MAX_SIZE = 1_000.0  # points
 _SYMBOLS = re.compile(
     r"^(?:CM(?:SY|MI|EX|BSY|MIB)|MS[AB]M|txsy|Symbol|eu[fsr]m|rsfs|stmary|wasy)", re.I
 )
@@ -93,7 +94,7 @@ class Row:
         if not self.is_uniform:
             words = (run for run in self.runs if sum(map(str.isalpha, run.text)) > 1)
             lead = next((run for run in words if not is_symbol_font(run.font.name)), lead)
-        size = round(lead.size * 2) / 2
+        size = round(min(max(lead.size, 0.0), _MAX_SIZE) * 2) / 2
         return Style(size, lead.font.name, lead.font.is_bold, lead.font.is_italic, self.is_capitals)
 
     @_Lazy
