@@ -11,27 +11,25 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-_ENTRY = re.compile(rb'"([a-z]+)": ?(\d+)')
-_COMMON = 51  # the least count of a word that is seen more than rarely; rare ones have 50
+_WORD = re.compile(r'"([a-z]+)": ?')
+_RARE = re.compile(r'"([a-z]+)": ?50\b')  # the list's least count, of words hardly ever seen
 
 
 @cache
 def english_words() -> frozenset[str]:
     """All words of the list."""
-    return frozenset(word for word, _ in _entries())
+    return frozenset(_WORD.findall(_list()))
 
 
 @cache
 def common_words() -> frozenset[str]:
-    """Those that are not rare: no `mani`, no `ther`."""
-    return frozenset(word for word, count in _entries() if count >= _COMMON)
+    """Those that are not rare: no `mani`, no `andez`."""
+    return english_words() - frozenset(_RARE.findall(_list()))
 
 
-@cache
-def _entries() -> list[tuple[str, int]]:
+def _list() -> str:
     spec = find_spec("spellchecker")
     assert spec is not None
     assert spec.origin is not None
     packed = Path(spec.origin).parent / "resources" / "en.json.gz"
-    found = _ENTRY.findall(gzip.decompress(packed.read_bytes()))
-    return [(word.decode(), int(count)) for word, count in found]
+    return gzip.decompress(packed.read_bytes()).decode()

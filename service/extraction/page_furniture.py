@@ -21,10 +21,11 @@ _SAME_ROW = 2.0  # points between the baselines of one row
 _MIN_DISTANCE = 1.3  # of its size, from a head or foot to the next row
 _MIN_PAGES = 3  # that a head stands on; two in a paper of up to five pages
 _SHORT_PAPER = 5
+_OUTER = 0.2  # of the page's height, at either end
 _MIN_SHARE = 0.4  # of the pages, that page numbers stand on
 _MAX_STAMP_LINES = 4
 
-_NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\b(?:\d+|[ivxlc]+)\b", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(
     r"[-–—~•|(\[ ]*(?:page|p\.|pp\.)?\s*(\d{1,5}|[ivxl]{1,7})"
     r"(?:\s*(?:of|/)\s*\d{1,5})?[-–—~•|)\]. ]*",
@@ -83,11 +84,19 @@ def _candidates(at: int, page: PageLayout) -> Iterator[_Candidate]:
                 break
             for place in places:
                 line = page.lines[place]
+                if not _is_outer(page, line):
+                    continue
                 distance = min(
                     (abs(page.lines[other].baseline - line.baseline) for other in following),
                     default=page.height,
                 )
                 yield _Candidate(at, place, kind, row, line, distance > _MIN_DISTANCE * line.size)
+
+
+def _is_outer(page: PageLayout, line: Line) -> bool:
+    """True in the upper and lower parts of the page, where furniture may stand."""
+    height = (line.baseline - page.box[1]) / page.height if page.height > 0 else 0.0
+    return not _OUTER < height < 1 - _OUTER
 
 
 def _rows(lines: Sequence[Line]) -> list[list[int]]:

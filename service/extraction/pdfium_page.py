@@ -279,6 +279,11 @@ def _read_font(handle: int | None) -> Font:
     return font
 
 
+def forget_fonts() -> None:
+    """Start anew with the next document."""
+    _KNOWN_FONTS.clear()
+
+
 def _described(name: bytes) -> Font:
     """What the name tells; PDFium's weight and the flags call most of TeX's fonts bold."""
     plain = _SUBSET.sub("", name.decode("utf-8", "replace"))

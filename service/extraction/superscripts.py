@@ -19,6 +19,7 @@ MAX_SUBSCRIPT_DROP = 0.3  # of the base's size; a denominator stands lower
 
 _SAME_HEIGHT = 0.05  # of the size: baselines that differ less are one
 _JOIN_GAP = 0.12  # of the size: less is no blank
+_WORD_GAP = 0.6  # of the size: the widest blank between words of one line
 _BLANK_GAP = 1.0  # of the size: more is another column
 _OVERLAP = 0.4  # of the size: a slanted base reaches under its script
 _RAISED_BY_FORM = re.compile(r"[\s′″‴‵'’\"”“‘°´`¨ˆ˜¯.,;:_-]*")
@@ -57,11 +58,13 @@ def _goes_on(base: Span, before: LineSpans, line: LineSpans) -> bool:
     gap = line.box.x0 - before.box.x1
     if not -_OVERLAP * size < gap < _BLANK_GAP * size or not (first.is_upright and base.is_upright):
         return False
+    if _is_raised(before.spans[-1], first, MAX_RISE) and len(before.spans) == 1:
+        return gap < MAX_GAP * size  # a note's mark and its note
     rise = abs(first.baseline - base.baseline)
     if first.size < MAX_SIZE * size:
         return gap < MAX_GAP * size and MIN_RISE * size < rise < MAX_RISE * size
     return rise < _SAME_HEIGHT * size and (
-        gap < _JOIN_GAP * size or before.spans[-1].size < MAX_SIZE * size
+        gap < _WORD_GAP * size or before.spans[-1].size < MAX_SIZE * size
     )
 
 

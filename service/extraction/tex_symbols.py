@@ -35,6 +35,8 @@ _OWN_ASCII = {  # what a font of the family may have under its own ASCII code
     "T1": re.compile(r"[ -~]"),
 }
 _NEEDS_THE_MARK = frozenset({"OMX", "AMS_B"})  # a bracket's code may be another bracket's
+_TEXT_FONTS = frozenset({"OT1", "T1"})
+_QUOTES = {"’": 0x27, "‘": 0x60}  # what PDFium makes of these codes where it knows no encoding
 STROKE = "\u0338"  # TeX's \\not: combines with the relation behind it
 MAPS_TO = "↦"  # TeX draws its bar, then an arrow
 PRIME = "′"
@@ -74,11 +76,11 @@ _SUSPECT_H = re.compile(r"(?<![A-Za-z])h(?=.{1,60}i)")
 
 
 class _Family(NamedTuple):
-    """A kind of font: its encoding, and what is looked up in it."""
+    """A kind of font: its encoding, what is looked up in it, what of it only if unmapped."""
 
     encoding: str
     suspect: re.Pattern[str]
-    needs_the_mark: bool
+    if_unmapped: re.Pattern[str]
 
 
 @cache
@@ -87,14 +89,17 @@ def _families() -> dict[str, _Family]:
     families = {}
     for name, own in _OWN_ASCII.items():
         encoding = getattr(tex_encodings, name)
-        codes = [
-            chr(code) for code, character in enumerate(encoding) if character != " " != chr(code)
+        wanted = [
+            chr(code)
+            for code, character in enumerate(encoding)
+            if chr(code) != character != " " != chr(code)
         ]
-        marked = name in _NEEDS_THE_MARK
-        wanted = [code for code in codes if marked or not own.fullmatch(code)]
-        wanted = [code for code in wanted if code != encoding[ord(code)]]
-        suspect = re.compile("[" + re.escape("".join(wanted)) + "]")
-        families[name] = _Family(encoding, suspect, marked)
+        never = re.compile(r"(?!)")
+        if name not in _NEEDS_THE_MARK:
+            wanted = [code for code in wanted if not own.fullmatch(code)]
+        quotes = "" if name in _TEXT_FONTS else "".join(_QUOTES)
+        suspect = re.compile("[" + re.escape("".join(wanted)) + quotes + "]")
+        families[name] = _Family(encoding, suspect, own if name in _NEEDS_THE_MARK else never)
     return families
 
 
@@ -106,13 +111,19 @@ def _family(font_name: str) -> _Family | None:
 
 def repair_symbols(page: Characters) -> None:
     """Replace what TeX's fonts left as codes, and give each character its one form."""
+    combining: list[int] = []
     for line in page.lines:
         spans = line.spans
         for at, span in enumerate(spans):
             family = _family(span.font.name)
             if family is not None:
                 end = spans[at + 1].start if at + 1 < len(spans) else line.end
-                _look_up(page, family, span.start, end)
+                combining += _look_up(page, family, span.start, end)
+    for at in combining:
+        if page.chars[at] == STROKE:
+            _strike_out(page, at)
+        elif page.chars[at] == MAPS_TO:
+            _drop_next(page, at, "→⟶")
     if not page.text.isascii():
         for found in _TWO_FORMS.finditer(page.text):
             at = found.start()
@@ -122,21 +133,21 @@ def repair_symbols(page: Characters) -> None:
     _bracket_angles(page)
 
 
-def _look_up(page: Characters, family: _Family, start: int, end: int) -> None:
-    """The characters of the codes from `start` to `end`, in one font."""
+def _look_up(page: Characters, family: _Family, start: int, end: int) -> list[int]:
+    """Replace the codes from `start` to `end`; returns where signs stand that combine."""
+    combining = []
     for found in family.suspect.finditer(page.text, start, end):
-        at = found.start()
-        if family.needs_the_mark and not page.is_unmapped(at):
+        at, code = found.start(), found[0]
+        if family.if_unmapped.fullmatch(code) and not page.is_unmapped(at):
             continue
-        character = family.encoding[ord(found[0]) & 0x7F]
+        character = family.encoding[_QUOTES.get(code, ord(code) & 0x7F)]
         page.chars[at] = character
-        if character == STROKE:
-            _strike_out(page, at)
-        elif character == MAPS_TO:
-            _drop_next(page, at, "→⟶")
+        if character in (STROKE, MAPS_TO):
+            combining.append(at)
         elif character == PRIME and at and page.chars[at - 1] in _MORE_PRIMES:
             page.chars[at] = _MORE_PRIMES[page.chars[at - 1]]
             page.chars[at - 1] = ""
+    return combining
 
 
 def _strike_out(page: Characters, at: int) -> None:

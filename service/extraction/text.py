@@ -22,9 +22,8 @@ from service.extraction.superscripts import join_lines, mark_superscripts
 from service.extraction.tex_symbols import repair_symbols
 from service.extraction.words import split_glued
 
-_STRANGE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd-\uffff\ue000-\uf8ff\ud800-\udfff]")
+_STRANGE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\uffff\ue000-\uf8ff\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
-_UNKNOWN = "\ufffd"
 
 
 def read_page(page: pypdfium2.PdfPage, number: int, known_words: set[str]) -> PageLayout:
@@ -40,7 +39,7 @@ def read_page(page: pypdfium2.PdfPage, number: int, known_words: set[str]) -> Pa
     split_glued(characters, known_words)
     mark_superscripts(characters)
     lines = [line for spans in characters.lines if (line := _line(characters, spans))]
-    unknown = sum(len(_STRANGE.findall(line.text)) for line in lines if not line.text.isascii())
+    unknown = len(_STRANGE.findall("".join(characters.chars)))
     box = tuple(page.get_bbox())
     return PageLayout(number, (box[0], box[1], box[2], box[3]), tuple(lines), unknown)
 
@@ -81,13 +80,13 @@ def _line(page: Characters, line: LineSpans) -> Line | None:
 
 
 def _clean(text: str) -> str:
-    """NFC, without soft hyphens but at the end, without controls."""
+    """NFC, without soft hyphens but at the end, without what cannot be printed."""
     if text.isascii() and text.isprintable():
         return text
     text = text.replace(BROKEN_WORD, "-")
     if SOFT_HYPHEN in text:
         text = text[:-1].replace(SOFT_HYPHEN, "") + text[-1]
-    return unicodedata.normalize("NFC", _UNPRINTABLE.sub(_UNKNOWN, text))
+    return unicodedata.normalize("NFC", _UNPRINTABLE.sub("", text))
 
 
 def _trimmed(pieces: list[str]) -> list[str]:

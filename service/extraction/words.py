@@ -10,7 +10,6 @@ usual gap around it.
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median_low
 
 from service.extraction.lexicon import common_words, english_words
 from service.extraction.pdfium_page import Characters, LineSpans
@@ -57,7 +56,7 @@ def _parting(page: Characters, line: LineSpans, start: int, end: int) -> list[in
     if size <= 0:
         return []
     gaps = [(b.x0 - a.x1) / size for a, b in pairwise(page.boxes(start, end))]
-    usual = max(0.0, median_low(gaps)) if len(gaps) >= _MIN_SPACED else 0.0
+    usual = max(0.0, sorted(gaps)[(len(gaps) - 1) // 2]) if len(gaps) >= _MIN_SPACED else 0.0
     found = [
         at
         for at, gap in enumerate(gaps, start + 1)

@@ -38,7 +38,7 @@ BEGINNINGS = {
     "image_only.pdf": "",
     "js_openaction.pdf": "js",
     "nul_text.pdf": "abc",
-    "pages_200k.pdf": "x\n\nx\n\nx",
+    "pages_200k.pdf": "x\fx\fx",
     "pdfjs__90ms_rksj_h_sample.pdf": "Hello ASCII\n日本語テスト",
     "pdfjs__GHOSTSCRIPT-698804-1-fuzzed.pdf": "",
     "pdfjs__Pages-tree-refs.pdf": "Testcase: ’Pages loop’",
