@@ -21,12 +21,7 @@ from service.extraction.document import Document, Section
 from service.extraction.layout import PageLayout
 from service.extraction.structure.from_pdf import document_of
 from service.extraction.structure.identifiers import arxiv_ids, dois, ids_of_uri
-from service.extraction.structure.navigation import (
-    Navigation,
-    read_bookmarks,
-    read_destinations,
-    read_links,
-)
+from service.extraction.structure.navigation import Navigation, read_links, read_navigation
 from service.extraction.structure.numbering import split_number
 from service.extraction.structure.titles import key_of, role_of
 from service.extraction.text import finish_pages, read_page
@@ -83,8 +78,8 @@ def read(path: Path) -> tuple[list[PageLayout], Navigation]:
             pages.append(read_page(page, at + 1, known))
             links.extend(read_links(document.raw, page.raw, at + 1))
             page.close()
-        bookmarks, places = read_bookmarks(document.raw), read_destinations(document.raw)
-    return finish_pages(pages), Navigation(bookmarks, places, tuple(links))
+        navigation = read_navigation(document.raw, links)
+    return finish_pages(pages), navigation
 
 
 def measure(path: Path) -> Scores:

@@ -23,7 +23,7 @@ _WORD = (
 _LABEL = re.compile(
     rf"\s*(?:(?i:suppl(?:ementary|\.)|extended data|online|appendix)\s+)?(?i:{_WORD})\s*"
     r"(?P<number>(?:[A-Z]{1,2}[.\-–]?)?\d{1,3}(?:[.\-–]\d{1,3}){0,2}[a-z]?|[IVXLC]{1,7}|[A-Z])"
-    r"(?P<end>\s?[.:|]*\s?[—–-]+|\s?[.:|]+(?=\s|$)|\)|(?=\s|$))\s*"
+    r"(?P<end>\s?[.:|]*\s?[—–-]+|\s?[.:|]+(?=\s|$)|(?=\s|$))\s*"
 )
 _STEP = re.compile(
     r"\s*(?:(?:require|ensure|input|inputs|output|data|result)s?\b\s?:|1\s?:)", re.IGNORECASE

@@ -18,7 +18,7 @@ from service.extraction.structure.numbering import split_number
 from service.extraction.structure.row import Row, Style
 from service.extraction.structure.titles import role_of
 
-MAX_HEADINGS = 2_000  # destinations of one kind that are looked at
+MAX_HEADINGS = 1_000  # destinations of one kind that are looked at
 _KINDS = {"part": 0, "chapter": 1, "section": 2, "appendix": 2, "subsection": 3, "subsubsection": 4}
 _NUMBERED = re.compile(
     r"(?P<kind>part|chapter|section|appendix|subsection|subsubsection)\.(?P<number>[\w.]{1,24})",

@@ -14,7 +14,7 @@ from service.extraction.layout import Line, PageLayout
 from service.extraction.structure.row import Row
 
 MAX_ROWS = 200_000  # of one paper: a thousand pages of two hundred lines
-MAX_ROWS_OF_PAGE = 1_000  # in which headings are looked for
+MAX_ROWS_OF_PAGE = 600  # in which headings are looked for
 _FAR = 1e6  # points; no page is larger, and neither infinity nor what is no number is less
 
 
@@ -32,7 +32,7 @@ class Flow:
     leading: float
 
     def on_page(self, number: int) -> Sequence[Row]:
-        """The first thousand rows of a page, none for a number that no page has."""
+        """The first rows of a page, none for a number that no page has."""
         if not 1 <= number < len(self.starts):
             return ()
         first, end = self.starts[number - 1], self.starts[number]

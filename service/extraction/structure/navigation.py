@@ -9,7 +9,7 @@ same as in `service/extraction/layout.py`.
 
 import ctypes
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ import pypdfium2.raw as pdfium_c
 
 Handle: TypeAlias = Any  # a raw pointer of PDFium's: a document, a page, a bookmark, …
 
-MAX_BOOKMARKS = 2_000
+MAX_BOOKMARKS = 1_000
 MAX_DEPTH = 12  # LaTeX knows seven
 MAX_DESTINATIONS = 20_000
 MAX_LINKS_PER_PAGE = 2_000
@@ -67,6 +67,11 @@ class Navigation:
     bookmarks: tuple[Bookmark, ...] = ()
     destinations: tuple[Destination, ...] = ()
     links: tuple[Link, ...] = ()
+
+
+def read_navigation(document: Handle, links: Iterable[Link]) -> Navigation:
+    """All of a raw PDFium document, with the links that its pages gave while they were open."""
+    return Navigation(read_bookmarks(document), read_destinations(document), tuple(links))
 
 
 def read_bookmarks(document: Handle) -> tuple[Bookmark, ...]:

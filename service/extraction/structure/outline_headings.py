@@ -1,7 +1,9 @@
 """Headings from the PDF's outline: each bookmark found again in the text of its page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nlargest
+from operator import itemgetter
 
 from service.extraction.structure.flow import Flow
 from service.extraction.structure.heading import Heading
@@ -12,6 +14,7 @@ from service.extraction.structure.row import Row
 from service.extraction.structure.titles import key_of, role_of, words_of
 
 _NEXT_PAGE_ROWS = 12  # a bookmark may point to the foot of the page before its heading's
+_MAX_TRIES = 5  # rows that begin like a title
 _MAX_TITLE = 400  # characters
 _MIN_FOUND = 0.5  # an outline of which less stands in the text belongs to something else
 
@@ -92,35 +95,35 @@ def _has_lost(title: str) -> bool:
 
 
 def _best(flow: Flow, title: str, target: Target) -> _Match | None:
-    rows = list(flow.on_page(target.page))
-    match = max(_matches(flow, rows, title, target), key=lambda m: m.score, default=None)
+    match = _match(flow, flow.on_page(target.page), title, target)
     if match is not None and match.score >= 1.5:
         return match
     near = [
-        *list(flow.on_page(target.page + 1))[:_NEXT_PAGE_ROWS],
-        *list(flow.on_page(target.page - 1))[-_NEXT_PAGE_ROWS:],
+        *flow.on_page(target.page + 1)[:_NEXT_PAGE_ROWS],
+        *flow.on_page(target.page - 1)[-_NEXT_PAGE_ROWS:],
     ]
-    other = max(
-        _matches(flow, near, title, Target(target.page)), key=lambda m: m.score, default=None
-    )
+    other = _match(flow, near, title, Target(target.page))
     return other if other is not None and other.score >= 3 else match
 
 
-def _matches(flow: Flow, rows: Sequence[Row], title: str, target: Target) -> Iterator[_Match]:
+def _match(flow: Flow, rows: Sequence[Row], title: str, target: Target) -> _Match | None:
+    """The best of the rows that begin like the title; by its words if no row does to the letter."""
     keys = key_of(title), key_of(_split(title)[1])
-    is_found = False
+    alike = []
     for row in rows:
         score, expected = _likeness(row, *keys)
-        if not score:
-            continue
+        if score:
+            alike.append((score + _bonus(flow, row, target), row, expected))
+    for score, row, expected in nlargest(_MAX_TRIES, alike, key=itemgetter(0)):
         block = block_at(flow, row.index, expected)
         if not expected or key_of(block.text) == expected:
-            is_found = True
-            yield _Match(score + _bonus(flow, row, target), block)
-    words = [] if is_found else words_of(title)
-    for row in rows if words else ():
-        if score := _by_words(row, words):
-            yield _Match(score + _bonus(flow, row, target), block_at(flow, row.index))
+            return _Match(score, block)
+    words = words_of(title)
+    by_words = [
+        (score + _bonus(flow, row, target), row) for row in rows if (score := _by_words(row, words))
+    ]
+    best = max(by_words, key=itemgetter(0), default=None)
+    return _Match(best[0], block_at(flow, best[1].index)) if best else None
 
 
 def _bonus(flow: Flow, row: Row, target: Target) -> float:
@@ -145,8 +148,11 @@ def _likeness(row: Row, whole: str, bare: str) -> tuple[float, str]:
 
 def _by_words(row: Row, words: Sequence[str]) -> float:
     """For titles with formulas, which an outline leaves out or spells otherwise."""
-    mine = words_of(row.text[:_MAX_TITLE])
-    if not words or not mine or mine[0] != words[0]:
+    text = row.text[:_MAX_TITLE]
+    if not words or (text.isascii() and words[0] not in text.lower()):
+        return 0
+    mine = words_of(text)
+    if not mine or mine[0] != words[0]:
         return 0
     at, shared = 0, 0
     for word in words:

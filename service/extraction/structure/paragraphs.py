@@ -98,7 +98,8 @@ def _is_formula(flow: Flow, row: Row) -> bool:
     for line in row.lines:
         for span, piece in zip(line.spans, line.pieces, strict=True):
             letters += len(piece)
-            is_other = span.font.is_italic or abs(span.size - flow.size) > 1
+            is_variable = span.font.is_italic and len(piece) < 4
+            is_other = is_variable or abs(span.size - flow.size) > 1
             symbols += len(piece) * (is_other or is_symbol_font(span.font.name))
     return symbols > 0.3 * letters
 

@@ -17,7 +17,7 @@ PROSE = "Words of running text fill this line from the left edge to the right on
 
 @dataclass
 class Page:
-    """A page under work: each call of `put` goes down by a gap; `column` starts anew at a left edge."""
+    """A page under work: each `put` goes down by a gap, `column` begins another column."""
 
     number: int
     left: float = LEFT
