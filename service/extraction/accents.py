@@ -11,7 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from service.extraction.lexicon import common_words
+from service.extraction.lexicon import is_common
 from service.extraction.pdfium_page import Box, Characters, LineSpans
 
 _COMBINING = {
@@ -37,7 +37,7 @@ _COMBINING = {
 _BELOW = frozenset("¸˛")
 _ACCENT = re.compile("[" + re.escape("".join(_COMBINING)) + "]")
 _DOTLESS = {"ı": "i", "ȷ": "j"}
-_NEAR = 12  # characters around an accent that are tried before its whole line
+_NEAR = 4  # characters around an accent that are tried before its whole line
 _MAX_GAP = 0.4  # of the size, between the glyphs of accent and letter
 _MAX_OVERLAP = 0.35  # of the size, that an accent reaches into its letter's height
 _MAX_SHIFT = 0.3  # of the size, between their centres; slanted letters need it
@@ -47,6 +47,8 @@ _MAX_TORN_GAP = 0.3  # of the size; up to that it is none if it leaves no words
 
 def compose_accents(page: Characters) -> None:
     """Put each accent that stands apart on its letter; what fits no letter stays."""
+    if page.alphabet.isdisjoint(_COMBINING):
+        return
     starts = [line.start for line in page.lines]
     for found in _ACCENT.finditer(page.text):
         at = found.start()
@@ -143,4 +145,4 @@ def _is_torn(page: Characters, left: int, right: int) -> bool:
         after += 1
     head, tail = page.text[before : left + 1], page.text[right : after + 1]
     is_plain = head.isascii() and tail.isascii() and tail.islower() and len(tail) > 1
-    return is_plain and head.lower() not in common_words() and tail not in common_words()
+    return is_plain and not is_common(head.lower()) and not is_common(tail)

@@ -15,29 +15,29 @@ _MAX_PARTS = 4  # of one word
 
 def mend_words(pages: Sequence[PageLayout]) -> list[PageLayout]:
     """The same pages with their broken words whole; a line that this empties goes."""
-    vocabulary = Vocabulary()
-    for page in pages:
-        vocabulary.read(page.text)
     lines = [line for page in pages for line in page.lines]
-    numbers = [at for at, page in enumerate(pages) for _ in page.lines]
     text = [at for at, line in enumerate(lines) if line.furniture is None]
+    broken = [position for position, at in enumerate(text) if lines[at].text[-1] in _HYPHENS]
+    if not broken:
+        return list(pages)
+    vocabulary = Vocabulary()
+    vocabulary.read([lines[at].text for at in text])
     changed: set[int] = set()
-    for position, at in enumerate(text):
+    for position in broken:
+        at = text[position]
         for _ in range(_MAX_PARTS):
-            if not lines[at].text.endswith(_HYPHENS):
-                break
             following = _continuation(lines, text, position)
             if following is None:
                 break
             lines[at], lines[following] = _mended(lines[at], lines[following], vocabulary)
-            changed |= {numbers[at], numbers[following]}
+            changed |= {at, following}
     return _regrouped(pages, lines, changed)
 
 
 def _continuation(lines: Sequence[Line], text: Sequence[int], position: int) -> int | None:
     """Which line goes on with the word that this one breaks; None when it is no broken word."""
     line = lines[text[position]]
-    if len(line.text) < 2 or not line.text[-2].isalnum():
+    if line.text[-1:] not in _HYPHENS or not line.text[-2:-1].isalnum():
         return None
     for at in text[position + 1 : position + 1 + _LOOK_AHEAD]:
         other = lines[at]
@@ -82,11 +82,12 @@ def _cut(pieces: Sequence[str], start: int, end: int) -> tuple[str, ...]:
 def _regrouped(
     pages: Sequence[PageLayout], lines: Sequence[Line], changed: set[int]
 ) -> list[PageLayout]:
-    result, at = [], 0
-    for number, page in enumerate(pages):
-        mine = lines[at : at + len(page.lines)]
-        at += len(page.lines)
-        if number in changed:
-            page = replace(page, lines=tuple(line for line in mine if line.text))  # noqa: PLW2901
+    result, start = [], 0
+    for page in pages:
+        end = start + len(page.lines)
+        if not changed.isdisjoint(range(start, end)):
+            kept = tuple(line for line in lines[start:end] if line.text)
+            page = replace(page, lines=kept)  # noqa: PLW2901
         result.append(page)
+        start = end
     return result

@@ -7,12 +7,14 @@ addresses keep the hyphen, and so do two words that make no word together.
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 
-from service.extraction.lexicon import common_words, english_words
+from service.extraction.lexicon import english_words, is_common
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_BROKEN = re.compile(r"\S+[-\u00ad]\n\S+")
+_HYPHENS = ("-", "\u00ad")
+_MARKS = ".,;:!?()[]{}<>/*†‡’‘“”'\"0123456789^"
 _HEAD = re.compile(r"[^\W\d_]+$")  # the letters before the hyphen
 _TAIL = re.compile(r"[^\W\d_]+")  # the letters behind it
 _ADDRESS = re.compile(r"://|www\.|\w@\w+[.-]|^10\.\d{4}", re.IGNORECASE)
@@ -53,30 +55,50 @@ class Vocabulary:
     """How often a paper spells a word, closed and with hyphens, where it does not break it."""
 
     def __init__(self) -> None:
+        self._tokens: Counter[str] = Counter()
         self._words: Counter[str] = Counter()
-        self._joints: Counter[tuple[str, str]] | None = None
+        self._joints: Counter[tuple[str, str]] = Counter()
         self._prefixed: dict[str, int] = {}
 
-    def read(self, text: str) -> None:
-        """Count the words of a page's lines; those broken at a line's end do not count."""
-        whole = _BROKEN.sub(" ", text) if "-\n" in text or "\u00ad\n" in text else text
-        self._words.update(map(str.lower, _WORD.findall(whole)))
-        self._joints = None
+    def read(self, lines: Iterable[str]) -> None:
+        """Count the words of some lines; those broken at a line's end do not count."""
+        whole, is_broken = [], False
+        for line in lines:
+            text = line.partition(" ")[2] if is_broken else line
+            is_broken = line.endswith(_HYPHENS)
+            whole.append(text.rpartition(" ")[0] if is_broken else text)
+        self._tokens.update(" ".join(whole).lower().split())
+
+    def _count(self) -> None:
+        """Sort out what has been read: once for each different token."""
+        for token, count in self._tokens.items():
+            word = token.strip(_MARKS)
+            self._words[word] += count
+            if "-" in word:
+                self._count_parts(word, count)
+        self._tokens.clear()
+
+    def _count_parts(self, token: str, count: int) -> None:
+        for word in _WORD.findall(token):
+            if word != token:
+                self._words[word] += count
+            for head, tail in pairwise(word.split("-")):
+                for pair in ((head, tail), (head, ""), ("", tail)):
+                    self._joints[pair] += count
 
     def closed(self, word: str) -> int:
         """How often the paper has this word."""
+        if self._tokens:
+            self._count()
         return self._words[word]
 
     def joint(self, head: str, tail: str) -> int:
-        """How often the paper has these two with a hyphen between, also inside a longer word."""
-        if self._joints is None:
-            self._joints = Counter()
-            for word, count in self._words.items():
-                if "-" in word:
-                    parts = word.split("-")
-                    for pair in pairwise(parts):
-                        for key in (pair, (pair[0], ""), ("", pair[1])):
-                            self._joints[key] += count
+        """How often the paper has these two with a hyphen between, also inside a longer word.
+
+        An empty `tail` or `head` stands for any.
+        """
+        if self._tokens:
+            self._count()
         return self._joints[head, tail]
 
     def with_prefix(self, prefix: str) -> int:
@@ -85,13 +107,13 @@ class Vocabulary:
             self._prefixed[prefix] = sum(
                 count
                 for word, count in self._words.items()
-                if word.startswith(prefix) and word[len(prefix) :] in common_words()
+                if word.startswith(prefix) and is_common(word[len(prefix) :])
             )
         return self._prefixed[prefix]
 
     def has(self, word: str) -> bool:
         """True for a word of the language or of this paper."""
-        return word in common_words() or self._words[word] > 1
+        return is_common(word) or self._words[word] > 1
 
 
 def keeps_hyphen(before: str, after: str, vocabulary: Vocabulary) -> bool:

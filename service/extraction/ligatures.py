@@ -22,7 +22,7 @@ _Key = tuple[str, str]  # a font's name and the private character
 
 def resolve_ligatures(pages: Sequence[PageLayout]) -> list[PageLayout]:
     """The same pages, private characters replaced where the words tell what they are."""
-    touched = [page for page in pages if any(_PRIVATE.search(line.text) for line in page.lines)]
+    touched = [page for page in pages if page.unknown_characters]
     if not touched:
         return list(pages)
     words: dict[_Key, set[str]] = defaultdict(set)
@@ -33,7 +33,7 @@ def resolve_ligatures(pages: Sequence[PageLayout]) -> list[PageLayout]:
                     for private in _PRIVATE.findall(word):
                         words[font, private].add(word.lower())
     meant = {key: best for key, seen in words.items() if (best := _best(key[1], seen))}
-    return [_resolved(page, meant) for page in pages]
+    return [_resolved(page, meant) if page.unknown_characters else page for page in pages]
 
 
 def _pieces(line: Line) -> list[tuple[str, str]]:

@@ -20,8 +20,9 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
-from operator import mul
+from functools import partial
+from itertools import compress, count, repeat
+from operator import mul, ne
 from typing import Any, NamedTuple
 
 import pypdfium2
@@ -59,18 +60,23 @@ _KNOWN_FONTS: dict[bytes, Font] = {}
 
 
 def _prototype(name: str, result: type, *arguments: type) -> Callable[..., Any]:
-    """PDFium's function as a plain C prototype: addresses as integers, no conversions."""
+    """PDFium's function as a plain C prototype: addresses as integers, no conversions.
+
+    The interpreter's lock is kept meanwhile: giving it up costs as much as the call.
+    """
     address = ctypes.cast(getattr(raw, name), _POINTER).value or 0
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)
 
 
-_unicode = _prototype("FPDFText_GetUnicode", ctypes.c_uint, _POINTER, _INT)
-_char_index = _prototype("FPDFText_GetCharIndexFromTextIndex", _INT, _POINTER, _INT)
-_map_error = _prototype("FPDFText_HasUnicodeMapError", _INT, _POINTER, _INT)
-_object = _prototype("FPDFText_GetTextObject", _POINTER, _POINTER, _INT)
-_font_size = _prototype("FPDFText_GetFontSize", ctypes.c_double, _POINTER, _INT)
-_matrix = _prototype("FPDFText_GetMatrix", _INT, _POINTER, _INT, _POINTER)
-_loose_box = _prototype("FPDFText_GetLooseCharBox", _INT, _POINTER, _INT, _POINTER)
+# Called with a ready c_void_p and integers that fit a C int, these need no conversion
+# by declared types, which is a third of a call.
+_unicode = _prototype("FPDFText_GetUnicode", ctypes.c_uint)
+_char_index = _prototype("FPDFText_GetCharIndexFromTextIndex", _INT)
+_map_error = _prototype("FPDFText_HasUnicodeMapError", _INT)
+_object = _prototype("FPDFText_GetTextObject", _POINTER)
+_font_size = _prototype("FPDFText_GetFontSize", ctypes.c_double)
+_matrix = _prototype("FPDFText_GetMatrix", _INT)
+_loose_box = _prototype("FPDFText_GetLooseCharBox", _INT)
 _ink_box = _prototype("FPDFText_GetCharBox", _INT, _POINTER, _INT, *repeat(_POINTER, 4))
 _font = _prototype("FPDFTextObj_GetFont", _POINTER, _POINTER)
 _font_name = _prototype("FPDFFont_GetBaseFontName", _SIZE, _POINTER, _POINTER, _SIZE)
@@ -83,6 +89,10 @@ class Box(NamedTuple):
     y0: float
     x1: float
     y1: float
+
+
+_new_box = partial(tuple.__new__, Box)  # what Box._make does, in C
+_new_span = partial(tuple.__new__, Span)
 
 
 class LineSpans(NamedTuple):
@@ -104,14 +114,20 @@ class Characters:
     """
 
     owner: pypdfium2.PdfTextPage  # what `handle` belongs to, kept open
-    handle: int
+    handle: ctypes.c_void_p
     text: str
     chars: list[str]
     lines: list[LineSpans]
+    alphabet: frozenset[str]  # of `text`: which repairs have something to do
+    unknown: int = 0  # characters that no rule explains
 
     def boxes(self, start: int, end: int) -> list[Box]:
         """Each character's box from its origin over its advance width, ascent and descent."""
         return _loose_boxes(self.handle, range(start, end))
+
+    def edges(self, places: Sequence[int]) -> "array[float]":
+        """The same boxes as four numbers each: left, top, right, bottom."""
+        return _floats(_loose_box, self.handle, places, 4)
 
     def ink_boxes(self, start: int, end: int) -> list[Box]:
         """Each character's box around its glyph."""
@@ -128,14 +144,15 @@ class Characters:
 
 def read_characters(text_page: pypdfium2.PdfTextPage) -> Characters:
     """The characters of a text page that stays open as long as boxes are asked for."""
-    handle = ctypes.cast(text_page.raw, _POINTER).value or 0
+    handle = ctypes.cast(text_page.raw, _POINTER)
     text = _text_of(text_page.raw, handle)
     bounds = [line.span() for line in _LINES.finditer(text)]
     starts = _object_starts(handle, text, bounds)
-    chars = list(text)
+    chars = list(text.replace(BROKEN_WORD, "-"))
     for pair in _PAIRS.finditer(text):
         chars[pair.start() : pair.end()] = [_united(pair[0]), ""]
-    return Characters(text_page, handle, text, chars, _lines(handle, bounds, starts))
+    lines = _lines(handle, bounds, starts)
+    return Characters(text_page, handle, text, chars, lines, frozenset(text))
 
 
 def _united(pair: str) -> str:
@@ -143,7 +160,7 @@ def _united(pair: str) -> str:
     return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
-def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: int) -> str:
+def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: ctypes.c_void_p) -> str:
     """One character for each of PDFium's, even where it leaves some out of its text.
 
     PDFium's are UTF-16 units: those beyond it come as two surrogates.
@@ -162,7 +179,7 @@ def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: int) -> str:
     return _one_by_one(handle, range(count))
 
 
-def _with_gaps_filled(text: str, count: int, handle: int) -> str:
+def _with_gaps_filled(text: str, count: int, handle: ctypes.c_void_p) -> str:
     """`text` with the characters that PDFium left out of it, found by bisection."""
     pieces, start, gap = [], 0, 0
     while start < len(text):
@@ -175,7 +192,7 @@ def _with_gaps_filled(text: str, count: int, handle: int) -> str:
     return "".join(pieces)
 
 
-def _one_by_one(handle: int, places: range) -> str:
+def _one_by_one(handle: ctypes.c_void_p, places: range) -> str:
     """These characters, asked for one by one; the mark of a broken word is another there."""
     codes = map(_unicode, repeat(handle), places)
     return "".join(BROKEN_WORD if code == _BROKEN_CODE else _character(code) for code in codes)
@@ -186,7 +203,9 @@ def _character(code: int) -> str:
     return chr(code) if code < 0x110000 else "\ufffd"
 
 
-def _object_starts(handle: int, text: str, bounds: Sequence[tuple[int, int]]) -> dict[int, Any]:
+def _object_starts(
+    handle: ctypes.c_void_p, text: str, bounds: Sequence[tuple[int, int]]
+) -> dict[int, Any]:
     """Where text objects begin, in order, and which; each line's start is among them.
 
     Asked are the ends of each line, in lines of several objects the first
@@ -194,19 +213,24 @@ def _object_starts(handle: int, text: str, bounds: Sequence[tuple[int, int]]) ->
     """
     firsts = _objects(handle, [start for start, _ in bounds])
     lasts = _objects(handle, [end - 1 for _, end in bounds])
-    mixed = [bound for bound, a, b in zip(bounds, firsts, lasts, strict=True) if a != b]
-    places = [at for bound in mixed for at in (*_word_starts(text, *bound), bound[1])]
-    there = dict(zip(places, _objects(handle, places), strict=True))
-    stops = {end for _, end in mixed}
-    inside = [
-        at
-        for place, following in pairwise(places)
-        if there[place] != there[following] and place not in stops
-        for at in range(place + 1, following + (following not in stops))
-    ]
-    there.update(zip(inside, _objects(handle, inside), strict=True))
-    starts = {bound[0]: first for bound, first in zip(bounds, firsts, strict=True)}
-    starts.update((at, there[at]) for at in inside if there[at] and there[at] != there.get(at - 1))
+    mixed = compress(bounds, map(ne, firsts, lasts))
+    places: list[int] = []
+    stops: set[int] = set()
+    for start, end in mixed:
+        places += _word_starts(text, start, end)
+        places.append(end)
+        stops.add(end)
+    objects = _objects(handle, places)
+    inside: list[int] = []
+    for at in compress(count(), map(ne, objects, objects[1:])):
+        if places[at] not in stops:
+            following = places[at + 1]
+            inside += range(places[at], following + (following not in stops))
+    there = _objects(handle, inside)
+    starts = dict(zip((start for start, _ in bounds), firsts, strict=True))
+    for at in compress(count(1), map(ne, there[1:], there)):
+        if there[at] and inside[at] == inside[at - 1] + 1:
+            starts[inside[at]] = there[at]
     return dict(sorted(starts.items()))
 
 
@@ -214,13 +238,13 @@ def _word_starts(text: str, start: int, end: int) -> list[int]:
     return [word.start() for word in _WORDS.finditer(text, start, end)]
 
 
-def _objects(handle: int, places: Sequence[int]) -> list[int | None]:
+def _objects(handle: ctypes.c_void_p, places: Sequence[int]) -> list[int | None]:
     """The text object at each place; None for what PDFium added."""
     return list(map(_object, repeat(handle), places))
 
 
 def _lines(
-    handle: int, bounds: Sequence[tuple[int, int]], objects: Mapping[int, int | None]
+    handle: ctypes.c_void_p, bounds: Sequence[tuple[int, int]], objects: Mapping[int, int | None]
 ) -> list[LineSpans]:
     """The lines with their spans."""
     if len(objects) > MAX_SPANS:
@@ -231,14 +255,12 @@ def _lines(
     groups = map(spans.__getitem__, map(slice, begins, [*begins[1:], len(spans)]))
     first = _floats(_loose_box, handle, [start for start, _ in bounds], 4)
     last = _floats(_loose_box, handle, [end - 1 for _, end in bounds], 4)
-    boxes = map(Box._make, zip(first[::4], first[3::4], last[2::4], first[1::4], strict=True))
-    return [
-        LineSpans(start, end, box, group)
-        for (start, end), box, group in zip(bounds, boxes, groups, strict=True)
-    ]
+    boxes = map(_new_box, zip(first[::4], first[3::4], last[2::4], first[1::4], strict=True))
+    columns = ([start for start, _ in bounds], [end for _, end in bounds], boxes, groups)
+    return list(map(partial(tuple.__new__, LineSpans), zip(*columns, strict=True)))
 
 
-def _spans(handle: int, objects: Mapping[int, int | None]) -> list[Span]:
+def _spans(handle: ctypes.c_void_p, objects: Mapping[int, int | None]) -> list[Span]:
     """The spans that begin at the keys of `objects`."""
     starts = list(objects)
     sizes = map(_font_size, repeat(handle), starts)
@@ -249,13 +271,13 @@ def _spans(handle: int, objects: Mapping[int, int | None]) -> list[Span]:
     scales = [abs(c) + abs(d) for c, d in zip(m[2::6], m[3::6], strict=True)]
     scaled = map(mul, sizes, scales)
     columns = (starts, _fonts(objects.values()), scaled, m[4::6], m[5::6], uprights)
-    return list(map(Span._make, zip(*columns, strict=True)))
+    return list(map(_new_span, zip(*columns, strict=True)))
 
 
-def _loose_boxes(handle: int, places: Sequence[int]) -> list[Box]:
+def _loose_boxes(handle: ctypes.c_void_p, places: Sequence[int]) -> list[Box]:
     values = _floats(_loose_box, handle, places, 4)
     columns = (values[::4], values[3::4], values[2::4], values[1::4])  # left, top, right, bottom
-    return list(map(Box._make, zip(*columns, strict=True)))
+    return list(map(_new_box, zip(*columns, strict=True)))
 
 
 def _fonts(objects: Iterable[int | None]) -> list[Font]:
@@ -292,11 +314,30 @@ def _described(name: bytes) -> Font:
 
 
 def _floats(
-    function: Callable[..., Any], handle: int, places: Sequence[int], width: int
+    function: Callable[..., Any], handle: ctypes.c_void_p, places: Sequence[int], width: int
 ) -> "array[float]":
     """What `function` writes for each place: `width` C floats each (zeros where it fails)."""
-    room = array("f", bytes(4 * width * len(places)))
-    first = room.buffer_info()[0]
-    addresses = range(first, first + 4 * width * len(places), 4 * width)
-    deque(map(function, repeat(handle), places, addresses), maxlen=0)
-    return room
+    room = _ROOMS[width]
+    room.make_fit(len(places))
+    deque(map(function, repeat(handle), places, room.pointers), maxlen=0)
+    return room.floats[: width * len(places)]
+
+
+class _Room:
+    """Memory that PDFium writes floats to, with a ready pointer to each group of them."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self.floats = array("f")
+        self.pointers: list[ctypes.c_void_p] = []
+
+    def make_fit(self, groups: int) -> None:
+        """Have room for so many groups, all zeros."""
+        if groups > len(self.pointers):
+            self.floats = array("f", bytes(4 * self._width * 2 * groups))
+            first, step = self.floats.buffer_info()[0], 4 * self._width
+            self.pointers = [ctypes.c_void_p(first + step * at) for at in range(2 * groups)]
+        ctypes.memset(self.floats.buffer_info()[0], 0, 4 * self._width * groups)
+
+
+_ROOMS = {4: _Room(4), 6: _Room(6)}

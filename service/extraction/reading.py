@@ -47,7 +47,9 @@ def read_document(
     quality = {
         "ms": round((time.process_time() - began) * 1000),
         "unknown_characters": sum(page.unknown_characters for page in pages),
-        "pages_without_text": [page.number for page in pages if not page.text.strip()],
+        "pages_without_text": [
+            page.number for page, text in zip(pages, texts, strict=True) if not text
+        ],
     }
     head = {
         "state": "text",

@@ -7,6 +7,7 @@ breaks the line at one; what goes on at the same height is one line again.
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from service.extraction.layout import Span
 from service.extraction.pdfium_page import Box, Characters, LineSpans
@@ -24,6 +25,12 @@ _BLANK_GAP = 1.0  # of the size: more is another column
 _OVERLAP = 0.4  # of the size: a slanted base reaches under its script
 _RAISED_BY_FORM = re.compile(r"[\s′″‴‵'’\"”“‘°´`¨ˆ˜¯.,;:_-]*")
 _LARGE = re.compile("cmex|lmmathext|lmex|[tp]xb?ex", re.IGNORECASE)
+
+
+@cache
+def _is_large(font_name: str) -> bool:
+    """True for TeX's fonts of large brackets and operators."""
+    return bool(_LARGE.match(font_name))
 
 
 def join_lines(page: Characters) -> None:
@@ -47,7 +54,7 @@ def join_lines(page: Characters) -> None:
 def _base_of(line: LineSpans, base: Span) -> Span:
     """The last span of the line that is no script."""
     for span in line.spans:
-        if span.size > MAX_SIZE * base.size and not _LARGE.match(span.font.name):
+        if span.size > MAX_SIZE * base.size and not _is_large(span.font.name):
             base = span
     return base
 
@@ -82,7 +89,9 @@ def mark_superscripts(page: Characters) -> None:
     """Write `^` before superscripts, with braces around several characters."""
     for line in page.lines:
         if len(line.spans) > 1:
-            _mark(page, line.spans, line.end)
+            sizes = [span.size for span in line.spans]
+            if min(sizes) < MAX_SIZE * max(sizes):
+                _mark(page, line.spans, line.end)
 
 
 def _mark(page: Characters, spans: Sequence[Span], end: int) -> None:
@@ -90,7 +99,7 @@ def _mark(page: Characters, spans: Sequence[Span], end: int) -> None:
     base, at, count = _first_base(spans), 0, len(spans)
     while at < count:
         stop = at
-        rise = MAX_RISE_OF_LARGE if at and _LARGE.match(spans[at - 1].font.name) else MAX_RISE
+        rise = MAX_RISE_OF_LARGE if at and _is_large(spans[at - 1].font.name) else MAX_RISE
         while stop < count and _is_raised(spans[stop], base, rise):
             stop += 1
         if stop == at:
@@ -117,13 +126,13 @@ def _is_raised(span: Span, base: Span, max_rise: float) -> bool:
     if span.size >= MAX_SIZE * base.size or not span.is_upright:
         return False
     is_raised = MIN_RISE * base.size < rise < max_rise * base.size
-    return is_raised and not _LARGE.match(span.font.name)
+    return is_raised and not _is_large(span.font.name)
 
 
 def _is_base(span: Span, base: Span) -> bool:
     """True when scripts behind `span` are its own: it is no subscript, no large bracket."""
     is_subscript = span.size < MAX_SIZE * base.size and span.baseline < base.baseline
-    return not is_subscript and not _LARGE.match(span.font.name)
+    return not is_subscript and not _is_large(span.font.name)
 
 
 def _is_fraction(spans: Sequence[Span], at: int, stop: int, base: Span) -> bool:

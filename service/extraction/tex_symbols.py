@@ -10,6 +10,7 @@ arrow, two primes) become one; characters that Unicode has twice get one form.
 import re
 import unicodedata
 from functools import cache
+from itertools import compress, count
 from typing import NamedTuple
 
 from service.extraction import tex_encodings
@@ -70,7 +71,8 @@ _ONE_FORM = str.maketrans(
         **dict(zip(map(chr, range(0xF8F6, 0xF8FF)), "⎞⎟⎠⎤⎥⎦⎫⎬⎭", strict=True)),
     }
 )
-_TWO_FORMS = re.compile("[" + "".join(map(chr, _ONE_FORM)) + "]")
+_TWICE = frozenset(map(chr, _ONE_FORM))
+_TWO_FORMS = re.compile("[" + "".join(_TWICE) + "]")
 _MEMBER_SLASH = re.compile("∈ ?/")
 _SUSPECT_H = re.compile(r"(?<![A-Za-z])h(?=.{1,60}i)")
 
@@ -114,21 +116,23 @@ def repair_symbols(page: Characters) -> None:
     combining: list[int] = []
     for line in page.lines:
         spans = line.spans
-        for at, span in enumerate(spans):
-            family = _family(span.font.name)
-            if family is not None:
-                end = spans[at + 1].start if at + 1 < len(spans) else line.end
-                combining += _look_up(page, family, span.start, end)
+        families = [_family(span.font.name) for span in spans]
+        for at in compress(count(), families):
+            end = spans[at + 1].start if at + 1 < len(spans) else line.end
+            family = families[at]
+            if family is not None and family.suspect.search(page.text, spans[at].start, end):
+                combining += _look_up(page, family, spans[at].start, end)
     for at in combining:
         if page.chars[at] == STROKE:
             _strike_out(page, at)
         elif page.chars[at] == MAPS_TO:
             _drop_next(page, at, "→⟶")
-    if not page.text.isascii():
+    if not page.alphabet.isdisjoint(_TWICE):
         for found in _TWO_FORMS.finditer(page.text):
             at = found.start()
             if page.chars[at] == found[0]:
                 page.chars[at] = found[0].translate(_ONE_FORM)
+    if "∈" in page.alphabet:
         _strike_out_members(page)
     _bracket_angles(page)
 

@@ -7,8 +7,8 @@ text and the document's structure are made.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
+from unicodedata import is_normalized, normalize
 
 import pypdfium2
 
@@ -17,7 +17,7 @@ from service.extraction.broken_words import SOFT_HYPHEN, mend_words
 from service.extraction.layout import Line, PageLayout
 from service.extraction.ligatures import resolve_ligatures
 from service.extraction.page_furniture import mark_furniture
-from service.extraction.pdfium_page import BROKEN_WORD, Characters, LineSpans, read_characters
+from service.extraction.pdfium_page import Characters, LineSpans, read_characters
 from service.extraction.superscripts import join_lines, mark_superscripts
 from service.extraction.tex_symbols import repair_symbols
 from service.extraction.words import split_glued
@@ -39,9 +39,8 @@ def read_page(page: pypdfium2.PdfPage, number: int, known_words: set[str]) -> Pa
     split_glued(characters, known_words)
     mark_superscripts(characters)
     lines = [line for spans in characters.lines if (line := _line(characters, spans))]
-    unknown = len(_STRANGE.findall("".join(characters.chars)))
     box = tuple(page.get_bbox())
-    return PageLayout(number, (box[0], box[1], box[2], box[3]), tuple(lines), unknown)
+    return PageLayout(number, (box[0], box[1], box[2], box[3]), tuple(lines), characters.unknown)
 
 
 def finish_pages(pages: Sequence[PageLayout]) -> list[PageLayout]:
@@ -52,24 +51,27 @@ def finish_pages(pages: Sequence[PageLayout]) -> list[PageLayout]:
 def _line(page: Characters, line: LineSpans) -> Line | None:
     """The line with the text as repaired; None when nothing is left of it."""
     spans = line.spans
+    main = spans[0]
     if len(spans) == 1:
         pieces = ["".join(page.chars[line.start : line.end])]
-        main = spans[0]
     else:
         starts = [span.start for span in spans]
         ends = [*starts[1:], line.end]
         pieces = ["".join(page.chars[a:b]) for a, b in zip(starts, ends, strict=True)]
-        main = spans[max(range(len(spans)), key=lambda at: ends[at] - starts[at])]
+        lengths = list(map(len, pieces))
+        main = spans[lengths.index(max(lengths))]
     text = "".join(pieces)
-    if not (text.isascii() and text.isprintable() and text == text.strip()):
-        pieces = _trimmed([_clean(piece) for piece in pieces])
+    if not text.isprintable() or "\ufffd" in text:
+        page.unknown += len(_STRANGE.findall(text))
+    is_plain = text.isascii() or is_normalized("NFC", text)
+    if not (text.isprintable() and is_plain and text == text.strip()):
+        pieces = _trimmed(list(map(_clean, pieces)))
         text = "".join(pieces)
     if not text:
         return None
-    box = line.box
     return Line(
         text,
-        *box,
+        *line.box,
         main.baseline,
         main.size,
         main.font,
@@ -81,12 +83,9 @@ def _line(page: Characters, line: LineSpans) -> Line | None:
 
 def _clean(text: str) -> str:
     """NFC, without soft hyphens but at the end, without what cannot be printed."""
-    if text.isascii() and text.isprintable():
-        return text
-    text = text.replace(BROKEN_WORD, "-")
     if SOFT_HYPHEN in text:
         text = text[:-1].replace(SOFT_HYPHEN, "") + text[-1]
-    return unicodedata.normalize("NFC", _UNPRINTABLE.sub("", text))
+    return normalize("NFC", _UNPRINTABLE.sub("", text))
 
 
 def _trimmed(pieces: list[str]) -> list[str]:

@@ -39,7 +39,7 @@ def test_the_papers_own_spelling_decides(elsewhere, word):
 
 def test_another_form_of_the_word_counts_too():
     vocabulary = Vocabulary()
-    vocabulary.read("many meta-algorithms")
+    vocabulary.read(["many meta-algorithms"])
 
     assert keeps_hyphen("a meta", "algorithm", vocabulary)
 
@@ -84,8 +84,8 @@ def test_signs_of_a_hyphen_that_only_breaks_the_word(before, after):
 
 def test_an_authors_habit_decides_for_prefixes_that_go_both_ways():
     hyphens, closed = Vocabulary(), Vocabulary()
-    hyphens.read("a non-linear and a non-zero one")
-    closed.read("a nonlinear and a nonzero one")
+    hyphens.read(["a non-linear and a non-zero one"])
+    closed.read(["a nonlinear and a nonzero one"])
 
     assert keeps_hyphen("is non", "negative", hyphens)
     assert not keeps_hyphen("is non", "negative", closed)
