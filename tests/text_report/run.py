@@ -11,8 +11,9 @@ from tests.text_report.cost import MAX_RATIO, cost
 from tests.text_report.figures import Measure
 from tests.text_report.measures import MEASURES
 from tests.text_report.samples import FOLDER, Sample, samples
+from tests.text_report.structure import STRUCTURE_MEASURES
 
-ALL_MEASURES: tuple[Measure, ...] = (*MEASURES,)
+ALL_MEASURES: tuple[Measure, ...] = (*MEASURES, *STRUCTURE_MEASURES)
 
 
 def main(arguments: Sequence[str]) -> int:

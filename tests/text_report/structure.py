@@ -3,8 +3,8 @@
 The truth is what the file itself says besides its text: outline and named destinations
 for headings, `cite.*` destinations for the number of references, links for
 identifiers. Each paper is measured twice: as it is, and as if it had neither outline nor
-destinations ("stripped"). `python -m tests.text_report.structure [FOLDER]` prints the table and
-fails below the bars.
+destinations ("stripped"). Part of `make text-report`; alone, with a row for each paper:
+`python -m tests.text_report.structure [FOLDER]`.
 """
 
 import re
@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import cache
 from pathlib import Path
 
 import pypdfium2
@@ -25,8 +26,10 @@ from service.extraction.structure.navigation import Navigation, read_links, read
 from service.extraction.structure.numbering import split_number
 from service.extraction.structure.titles import key_of, role_of
 from service.extraction.text import finish_pages, read_page
+from tests.text_report.figures import Measure
+from tests.text_report.samples import FOLDER as SAMPLES
+from tests.text_report.samples import Sample
 
-SAMPLES = Path(__file__).parents[2] / ".." / "shared" / "arxiv-samples" / "pdf"
 BARS = {
     "headings found": 0.98,
     "headings right": 0.98,
@@ -182,6 +185,22 @@ def _is_beside_text(box: tuple[float, float, float, float], page: PageLayout) ->
     middle = (box[1] + box[3]) / 2
     lines = (line for line in page.lines if line.furniture is None and line.is_upright)
     return any(line.y0 < middle < line.y1 for line in lines)
+
+
+@cache
+def _measured(path: Path) -> Scores:
+    return measure(path)
+
+
+def _measure_of(name: str, bar: float) -> Measure:
+    def count(sample: Sample) -> tuple[float, float]:
+        share = _measured(sample.path).get(name, Share())
+        return share.good, share.all
+
+    return Measure(name, count, 100 * bar)
+
+
+STRUCTURE_MEASURES = tuple(_measure_of(name, bar) for name, bar in BARS.items())
 
 
 def total(scores: Iterable[Scores]) -> Scores:
