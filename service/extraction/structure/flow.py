@@ -80,8 +80,8 @@ def _rows(page: PageLayout, first: int) -> Iterator[Row]:
 
 def _sane(line: Line) -> Line:
     """The line, with zeros where a file claims places or sizes that cannot be."""
-    numbers = (line.x0, line.y0, line.x1, line.y1, line.baseline, line.size)
-    if all(-_FAR < number < _FAR for number in numbers):
+    low, high = line.x0 + line.y0, line.x1 + line.y1  # no number and infinity pass into sums
+    if -_FAR < low < _FAR and -_FAR < high < _FAR and -_FAR < line.baseline + line.size < _FAR:
         return line
     return replace(line, x0=0.0, y0=0.0, x1=1.0, y1=1.0, baseline=0.0, size=0.0)
 
@@ -106,9 +106,12 @@ def _gap(above: Line | None, line: Line) -> float | None:
 
 
 def _prose_size(rows: Sequence[Row]) -> float:
-    weights: Counter[float] = Counter()
+    exact: dict[float, int] = {}
     for row in rows:
-        weights[round(row.size, 1)] += len(row.main.text)
+        exact[row.size] = exact.get(row.size, 0) + len(row.main.text)
+    weights: Counter[float] = Counter()
+    for size, weight in exact.items():
+        weights[round(size, 1)] += weight
     return weights.most_common(1)[0][0] if weights else 10.0
 
 

@@ -40,12 +40,15 @@ def arxiv_ids(text: str) -> tuple[str, ...]:
     """The arXiv ids in `text` without versions, in order, each once."""
     text = text[:_MAX_TEXT]
     found = [(match.start(), match[1]) for match in _ARXIV_NEW.finditer(text)]
-    found += [(match.start(), _old_style(match[1])) for match in _ARXIV_OLD.finditer(text)]
+    if "/" in text:
+        found += [(match.start(), _old_style(match[1])) for match in _ARXIV_OLD.finditer(text)]
     return _unique(arxiv_id for _, arxiv_id in sorted(found))
 
 
 def dois(text: str) -> tuple[str, ...]:
     """The DOIs in `text` in lower case, in order, each once; not those of arXiv itself."""
+    if "10." not in text:
+        return ()
     found = (_trimmed(match[0]).lower() for match in _DOI.finditer(text[:_MAX_TEXT]))
     return _unique(doi for doi in found if not doi.startswith(_ARXIV_DOI))
 

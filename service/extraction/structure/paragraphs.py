@@ -92,6 +92,8 @@ def _is_cell(rows: Sequence[Row], at: int) -> bool:
 
 def _is_formula(flow: Flow, row: Row) -> bool:
     """A row of a display: few words, and mostly in fonts of mathematics or other sizes."""
+    if row.is_uniform and not row.is_italic and -1 < row.size - flow.size < 1:
+        return is_symbol_font(row.main.font.name)
     if len(row.text) > 160 or len(_LONG_WORD.findall(row.text)) > 3:
         return False
     letters = symbols = 0
