@@ -86,7 +86,7 @@ def _may_be(flow: Flow, row: Row, end: int) -> bool:
 
 
 def _is_short(row: Row) -> bool:
-    return len(row.text) < 40 and is_known(row.text)
+    return len(row.text) < 40 and (is_known(row.text) or role_of(row.text) is not None)
 
 
 def _candidate(flow: Flow, row: Row) -> Candidate | None:

@@ -165,7 +165,11 @@ def _counts_on(number: Number, last: Counters, level: int) -> bool:
 def _add_unnumbered(flow: Flow, found: Sequence[Candidate], chosen: Chosen) -> None:
     """Those set like the numbered ones or like known titles, and what is set off below them."""
     levels = {c.style: level for c, number, level in chosen.values() if number and c.is_set_off}
-    rest = [c for c in found if c.row.index not in chosen and c.is_alone and c.title[0].isupper()]
+    rest = [
+        c
+        for c in found
+        if c.row.index not in chosen and c.is_alone and c.block.text.lstrip()[:1].isupper()
+    ]
     if len(chosen) < 2:
         styles = Counter(c.style for c in rest if c.is_known and c.is_set_off)
         levels |= {style: 1 for style, _ in styles.most_common(1)}
