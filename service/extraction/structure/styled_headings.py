@@ -168,7 +168,7 @@ def _add_unnumbered(flow: Flow, found: Sequence[Candidate], chosen: Chosen) -> N
     rest = [
         c
         for c in found
-        if c.row.index not in chosen and c.is_alone and c.block.text.lstrip()[:1].isupper()
+        if c.row.index not in chosen and c.is_alone and not c.block.text.lstrip()[:1].islower()
     ]
     if len(chosen) < 2:
         styles = Counter(c.style for c in rest if c.is_known and c.is_set_off)
