@@ -94,7 +94,7 @@ class Row:
         if not self.is_uniform:
             words = (run for run in self.runs if sum(map(str.isalpha, run.text)) > 1)
             lead = next((run for run in words if not is_symbol_font(run.font.name)), lead)
-        size = round(min(max(lead.size, 0.0), _MAX_SIZE) * 2) / 2
+        size = round(lead.size * 2) / 2 if 0 < lead.size < _MAX_SIZE else 0.0
         return Style(size, lead.font.name, lead.font.is_bold, lead.font.is_italic, self.is_capitals)
 
     @_Lazy

@@ -2,7 +2,9 @@
 
 import math
 import time
+from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +75,20 @@ def test_ids_are_unique_and_levels_and_pages_are_told():
     assert [(s.id, s.level, s.page) for s in document.sections] == [
         *(("s1", 1, 1), ("s2", 2, 1), ("s3", 1, 1), ("s4", 1, 2))
     ]
+
+
+def test_a_caption_among_the_references_is_in_none_of_them():
+    page = Page(1).put(("1 Introduction", BOLD), size=12).prose(3, gap=20)
+    page.put(("References", BOLD), size=12, gap=30)
+    for number in (1, 2, 3, 4):
+        page.put(f"[{number}] A. Author, Journal of Things, 1999.")
+        if number == 2:
+            page.put("Figure 1: What is seen.", gap=30).y -= 20
+
+    document = document_of(made([page]), NOTHING)
+
+    assert {r.raw for r in document.references} == {"A. Author, Journal of Things, 1999."}
+    assert [caption.number for caption in document.captions] == ["1"]
 
 
 def test_furniture_is_no_text():
@@ -177,7 +193,7 @@ _NAVIGATIONS = st.builds(
         )
     ).map(tuple),
     st.lists(
-        st.builds(Link, st.integers(0, 9), st.tuples(*[_FLOATS] * 4), st.just("doi.org/10.1/x"))
+        st.builds(Link, st.integers(0, 9), st.tuples(*[_FLOATS] * 4), st.just("doi.org/10.1000/x"))
     ).map(tuple),
 )
 
@@ -196,6 +212,20 @@ def test_whatever_a_file_claims_a_document_comes_of_it(pages, navigation):
     assert all(
         isinstance(paragraph.page, int) for s in document.sections for paragraph in s.paragraphs
     )
+
+
+@pytest.mark.parametrize("lie", [math.nan, math.inf, -math.inf, 1e300, -5.0, 0.0])
+@pytest.mark.parametrize("what", ["size", "x0", "y0", "x1", "baseline"])
+def test_sizes_and_places_that_cannot_be_do_no_harm(lie, what):
+    pages = paper("1 Introduction", "2 Results", "3 Conclusion")
+    first = pages[0].lines[2]
+    spans = tuple(span._replace(size=lie, x0=lie, baseline=lie) for span in first.spans)
+    lines = [replace(line, **{what: lie}, spans=spans) for line in pages[0].lines[:4]]
+    pages[0] = replace(pages[0], lines=(*lines, *pages[0].lines))
+
+    assert [s.title for s in document_of(pages, NOTHING).sections if s.title] == [
+        *("Introduction", "Results", "Conclusion")
+    ]
 
 
 def _hostile(*texts: str, count: int, font: Font = ROMAN) -> list[PageLayout]:

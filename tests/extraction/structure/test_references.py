@@ -1,10 +1,13 @@
 """A list of references is split into the items that are printed."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from service.extraction.structure.flow import flow_of
 from service.extraction.structure.headings import headings_of
-from service.extraction.structure.navigation import Destination, Link, Navigation, Target
+from service.extraction.structure.navigation import Bookmark, Destination, Link, Navigation, Target
 from service.extraction.structure.references import references_of
 from tests.extraction.structure.layouts import BOLD, Page, made
 
@@ -113,10 +116,24 @@ def test_what_follows_the_list_is_none_of_its_items():
     page = begun()
     for name in NAMES:
         page.put(FIRST.format(name=name)).put(SECOND, indent=12)
-    page.put(("Affiliation:", BOLD), size=12, gap=60).put("Somewhere").put("In a Street")
+    page.put(("Affiliation:", BOLD), size=12, gap=30).put("Somewhere").put("In a Street", indent=12)
+    page.put("Elsewhere").put("In a Street", indent=12)
+    names = ("Introduction", "Conclusion", "References")
+    outline = Navigation(bookmarks=tuple(Bookmark(name, 1, Target(1)) for name in names))
+
+    items = references(page, outline).items
+
+    assert [item.raw.split(",")[0] for item in items] == [*NAMES]
+    assert "where" not in items[-1].raw
+
+
+def test_a_row_whose_place_is_no_number_is_a_row_all_the_same():
+    page = begun()
+    for name in NAMES:
+        page.put(FIRST.format(name=name)).put(SECOND, indent=12)
+    page.lines[-1] = replace(page.lines[-1], x0=math.nan, x1=math.nan)
 
     assert len(references(page).items) == 10
-    assert "Somewhere" not in references(page).items[-1].raw
 
 
 def cited(page: Page, starts: str = "ABCDEFGHIJ", rise: float = 10.0) -> Navigation:
@@ -197,10 +214,10 @@ def test_identifiers_come_from_links_upon_the_item():
         page.put(f"[{number}] {name}, Phys. Rev. 12, 345 (1999).")
     y = page.lines[-3].baseline
     links = (
+        Link(1, (590, y - 2, 600, y + 7), "https://doi.org/10.1000/elsewhere"),
         Link(1, (100, y - 2, 180, y + 7), "https://doi.org/10.1103/PhysRev.12.345"),
         Link(1, (190, y - 2, 220, y + 7), "http://arxiv.org/abs/hep-ph/0305012"),
-        Link(1, (590, y - 2, 600, y + 7), "https://doi.org/10.1/elsewhere"),
-        Link(2, (100, y - 2, 180, y + 7), "https://doi.org/10.1/other.page"),
+        Link(2, (100, y - 2, 180, y + 7), "https://doi.org/10.1000/other.page"),
     )
 
     items = references(page, Navigation(links=links)).items
