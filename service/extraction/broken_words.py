@@ -1,14 +1,17 @@
 """Words broken at line ends stand whole on the line and page where they begin."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from service.extraction.hyphenation import Vocabulary, keeps_hyphen
 from service.extraction.layout import Line, PageLayout
+from service.extraction.lexicon import english_words
 
 SOFT_HYPHEN = "\u00ad"
 _HYPHENS = ("-", SOFT_HYPHEN)
 _LOOK_AHEAD = 60  # lines (a note, a table) between the parts of a word
+_NEXT_SIZE = 0.12  # of the size: how much the very next line may differ
 _SAME_SIZE = 0.04  # of the size: text that goes on has the same
 _MAX_PARTS = 4  # of one word
 
@@ -41,9 +44,33 @@ def _continuation(lines: Sequence[Line], text: Sequence[int], position: int) -> 
         return None
     for at in text[position + 1 : position + 1 + _LOOK_AHEAD]:
         other = lines[at]
-        if other.text and abs(other.size - line.size) <= _SAME_SIZE * line.size:
-            return at if other.text[0].isalnum() else None
+        is_next = at == text[position] + 1
+        if other.text and (_is_like(line, other) or (is_next and _meet(line, other))):
+            goes_on = other.text[0].isalnum() and (is_next or _is_word(line.text, other.text))
+            return at if goes_on else None
     return None
+
+
+def _is_like(line: Line, other: Line) -> bool:
+    return abs(other.size - line.size) <= _SAME_SIZE * line.size
+
+
+def _meet(line: Line, other: Line) -> bool:
+    """True when what ends the one has about the size of what begins the other."""
+    ends = [
+        span.size
+        for span, piece in zip(line.spans, line.pieces, strict=True)
+        if any(map(str.isalnum, piece))
+    ]
+    return bool(ends) and abs(other.spans[0].size - ends[-1]) <= _NEXT_SIZE * ends[-1]
+
+
+def _is_word(before: str, after: str) -> bool:
+    """True when the parts make an English word, or two."""
+    head = before[:-1].rsplit(maxsplit=1)[-1].rpartition("-")[2].lower()
+    tail = re.split(r"[^\w]", after, maxsplit=1)[0].lower()
+    words = english_words()
+    return head + tail in words or (after[0].islower() and head in words and tail in words)
 
 
 def _mended(line: Line, following: Line, vocabulary: Vocabulary) -> tuple[Line, Line]:
@@ -55,9 +82,25 @@ def _mended(line: Line, following: Line, vocabulary: Vocabulary) -> tuple[Line, 
     rest = after[len(tail) :].lstrip()
     pieces = _cut_end(line.pieces, 1)
     pieces = (*pieces[:-1], pieces[-1] + hyphen + tail)
-    return (
-        replace(line, text=before + hyphen + tail, pieces=pieces),
-        replace(following, text=rest, pieces=_cut_start(following.pieces, len(after) - len(rest))),
+    cut = _cut_start(following.pieces, len(after) - len(rest))
+    return _with_text(line, before + hyphen + tail, pieces), _with_text(following, rest, cut)
+
+
+def _with_text(line: Line, text: str, pieces: tuple[str, ...]) -> Line:
+    """The line with another text; made directly, which takes a tenth of `replace`."""
+    return Line(
+        text,
+        line.x0,
+        line.y0,
+        line.x1,
+        line.y1,
+        line.baseline,
+        line.size,
+        line.font,
+        line.is_upright,
+        line.spans,
+        pieces,
+        line.furniture,
     )
 
 

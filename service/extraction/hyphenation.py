@@ -73,15 +73,15 @@ class Vocabulary:
         """Sort out what has been read: once for each different token."""
         for token, count in self._tokens.items():
             word = token.strip(_MARKS)
-            self._words[word] += count
-            if "-" in word:
+            if word.isalpha():
+                self._words[word] += count
+            elif word:
                 self._count_parts(word, count)
         self._tokens.clear()
 
     def _count_parts(self, token: str, count: int) -> None:
         for word in _WORD.findall(token):
-            if word != token:
-                self._words[word] += count
+            self._words[word] += count
             for head, tail in pairwise(word.split("-")):
                 for pair in ((head, tail), (head, ""), ("", tail)):
                     self._joints[pair] += count

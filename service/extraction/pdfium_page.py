@@ -163,7 +163,7 @@ def _united(pair: str) -> str:
 def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: ctypes.c_void_p) -> str:
     """One character for each of PDFium's, even where it leaves some out of its text.
 
-    PDFium's are UTF-16 units: those beyond it come as two surrogates.
+    PDFium's are UTF-16 units where the PDF says so: then those beyond come as two surrogates.
     """
     count = max(raw.FPDFText_CountChars(raw_page), 0)
     room = (ctypes.c_ushort * (count + 1))()
@@ -174,7 +174,8 @@ def _text_of(raw_page: raw.FPDF_TEXTPAGE, handle: ctypes.c_void_p) -> str:
         text = "".join(map(chr, memoryview(units).cast("H")))
     if len(text) == count:
         return text
-    if 0 < count - len(text) <= MAX_GAPS:
+    missing, last = count - len(text), len(text) - 1
+    if 0 < missing <= MAX_GAPS and last >= 0 and _char_index(handle, last) - last == missing:
         return _with_gaps_filled(text, count, handle)
     return _one_by_one(handle, range(count))
 

@@ -17,7 +17,7 @@ from service.extraction.text import finish_pages, read_page
 TEXT_VERSION = 1  # to be raised when the same PDF gives another text
 EXTRACTOR = f"pypdfium2 {PYPDFIUM_INFO.api_tag[0]}.{PYPDFIUM_INFO.api_tag[1]}, text {TEXT_VERSION}"
 PAGE_BREAK = "\f"
-MAX_FURNITURE = 10_000  # lines; more are left out of the field, as they are out of the text
+MAX_FURNITURE = 5_000  # lines; more are left out of the field, as they are out of the text
 MAX_FURNITURE_TEXT = 300  # characters of one
 
 

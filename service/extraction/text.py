@@ -52,15 +52,14 @@ def _line(page: Characters, line: LineSpans) -> Line | None:
     """The line with the text as repaired; None when nothing is left of it."""
     spans = line.spans
     main = spans[0]
-    if len(spans) == 1:
-        pieces = ["".join(page.chars[line.start : line.end])]
-    else:
+    text = "".join(page.chars[line.start : line.end])
+    pieces: tuple[str, ...] = (text,)
+    if len(spans) > 1:
         starts = [span.start for span in spans]
-        ends = [*starts[1:], line.end]
-        pieces = ["".join(page.chars[a:b]) for a, b in zip(starts, ends, strict=True)]
+        stretches = map(slice, starts, [*starts[1:], line.end])
+        pieces = tuple(map("".join, map(page.chars.__getitem__, stretches)))
         lengths = list(map(len, pieces))
         main = spans[lengths.index(max(lengths))]
-    text = "".join(pieces)
     if not text.isprintable() or "\ufffd" in text:
         page.unknown += len(_STRANGE.findall(text))
     is_plain = text.isascii() or is_normalized("NFC", text)
@@ -77,7 +76,7 @@ def _line(page: Characters, line: LineSpans) -> Line | None:
         main.font,
         main.is_upright,
         spans,
-        tuple(pieces),
+        pieces,
     )
 
 
@@ -88,7 +87,7 @@ def _clean(text: str) -> str:
     return normalize("NFC", _UNPRINTABLE.sub("", text))
 
 
-def _trimmed(pieces: list[str]) -> list[str]:
+def _trimmed(pieces: list[str]) -> tuple[str, ...]:
     """The pieces without blanks at both ends of their text."""
     for at, piece in enumerate(pieces):
         pieces[at] = piece.lstrip()
@@ -98,4 +97,4 @@ def _trimmed(pieces: list[str]) -> list[str]:
         pieces[at] = pieces[at].rstrip()
         if pieces[at]:
             break
-    return pieces
+    return tuple(pieces)

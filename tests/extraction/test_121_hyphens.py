@@ -104,6 +104,13 @@ def test_notes_between_the_parts_of_a_word_are_passed_over():
     assert text_of(made) == "Here the representation\n1 A note.\fgoes on\nand on"
 
 
+def test_what_makes_no_word_is_not_joined_over_a_note():
+    first = [*lines(b"Here the repre-", y=120.0), *lines(b"1 A note.", y=80.0, size=7.0)]
+    made = pdf(first, lines(b"The next page", b"and on"))
+
+    assert text_of(made) == "Here the repre-\n1 A note.\fThe next page\nand on"
+
+
 def test_a_dash_that_ends_a_line_is_no_broken_word():
     made = pdf(lines(b"one -", b"two", b"(three)-", b"- four"))
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from service.extraction.lexicon import is_common
@@ -11,7 +12,7 @@ from tests.text_report.glyphs import Glyph, pages_of
 from tests.text_report.samples import Sample
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_BREAK = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
+_BREAK = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)(?![^\W\d_]| ?[´`¨ˆ˜¸])")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _ACCENTS = "´¨ˆ˜¯˘˙˚ˇ˝¸˛"
 _PAIR = re.compile(r"([^\W\d_]+)[ \n]+(?=([^\W\d_]+))")
@@ -26,19 +27,41 @@ _SYMBOLS = {  # by kind of font, what a character or code of it means
 
 def hyphens(sample: Sample) -> tuple[float, float]:
     """Broken words spelt as elsewhere in the paper, where it spells them one way more often."""
-    raw = "\n".join(sample.raw_pages)
-    elsewhere = Counter(map(str.lower, _WORD.findall(_BREAK.sub(" ", raw))))
-    breaks = Counter((head.lower(), tail.lower()) for head, tail in _BREAK.findall(raw))
+    return _spelt_as(sample, _words_elsewhere(sample), Counter())
+
+
+def hyphens_by_others(papers: Sequence[Sample]) -> Callable[[Sample], tuple[float, float]]:
+    """The same for words that only other papers spell: in more of them one way than the other."""
+    seen = [(paper, set(_words_elsewhere(paper))) for paper in papers]
+
+    def count(sample: Sample) -> tuple[float, float]:
+        others = Counter(word for paper, words in seen if paper is not sample for word in words)
+        return _spelt_as(sample, others, _words_elsewhere(sample))
+
+    return count
+
+
+def _spelt_as(sample: Sample, known: Counter[str], excluded: Counter[str]) -> tuple[float, float]:
+    """How many broken words are spelt as `known` has them, but for those that `excluded` has."""
+    breaks = Counter(
+        (head.lower(), tail.lower()) for head, tail in _BREAK.findall("\n".join(sample.raw_pages))
+    )
     heads = " ".join(text for _, _, text in sample.head["furniture"])
     ours = Counter(map(str.lower, _WORD.findall(f"{sample.text} {heads}")))
+    ours -= _words_elsewhere(sample)
     right = of = 0
     for (head, tail), count in breaks.items():
-        closed, joint = elsewhere[head + tail], elsewhere[f"{head}-{tail}"]
-        if closed != joint:
-            spelt = head + tail if closed > joint else f"{head}-{tail}"
+        closed, joint = head + tail, f"{head}-{tail}"
+        if known[closed] != known[joint] and not (excluded[closed] or excluded[joint]):
             of += count
-            right += min(count, max(0, ours[spelt] - elsewhere[spelt]))
+            right += min(count, ours[closed if known[closed] > known[joint] else joint])
     return right, of
+
+
+def _words_elsewhere(sample: Sample) -> Counter[str]:
+    """The words that the paper does not break."""
+    raw = "\n".join(sample.raw_pages)
+    return Counter(map(str.lower, _WORD.findall(_BREAK.sub(" ", raw))))
 
 
 def accents(sample: Sample) -> tuple[float, float]:
@@ -94,6 +117,7 @@ def _is_raised(glyph: Glyph, base: Glyph) -> bool:
     rise = (glyph.y - base.y) / base.size if base.size else 0.0
     gap = (glyph.x - base.right) / base.size if base.size else 9.0
     is_text = (base.character.isalnum() and base.character.isascii()) or base.character in ")]"
+    is_text = is_text and not re.search("sy", glyph.font, re.IGNORECASE)  # primes have codes, too
     return is_text and glyph.size < 0.85 * base.size and 0.2 < rise < 0.6 and -0.05 < gap < 0.2
 
 
@@ -165,6 +189,12 @@ def glued(sample: Sample) -> tuple[float, float]:
 
 def _pairs(text: str) -> set[tuple[str, str]]:
     return set(_PAIR.findall(text.lower()))
+
+
+def measures(papers: Sequence[Sample]) -> tuple[Measure, ...]:
+    """The rows of the table for these papers."""
+    by_others = Measure("hyphens right, attested in others only", hyphens_by_others(papers), 95.0)
+    return (MEASURES[0], by_others, *MEASURES[1:])
 
 
 MEASURES = (
