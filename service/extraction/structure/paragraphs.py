@@ -16,9 +16,11 @@ _THEOREM = re.compile(
     re.IGNORECASE,
 )
 _PROOF = re.compile(r"\s*(?:proof|sketch of proof|proof sketch)\b[^a-z]{0,3}", re.IGNORECASE)
-_NOTE = re.compile(r"\s*(?:\^?\{?\d{1,3}\}?|[∗*†‡§¶]+)\s?[A-Z\"“(h]")
+_NOTE = re.compile(r"\s*\^?\{?(?:\d{1,3}|[∗*†‡§¶]+)\}?\s?[A-Z\"“(h]")
 _MONO = re.compile(r"mono|courier|cmtt|sftt|typewriter|lmtt|consol|inconsolata|txtt|beramono", re.I)
 _LONG_WORD = re.compile(r"[A-Za-z]{3,}")
+_BULLETS = frozenset("•◦▪■●‣")
+_BEFORE_ITEM = (".", ":", ";", ",", "?", "!", ")", "and", "or")  # a row of prose before a list
 _ENDS = (".", "?", "!", ":", ".”", ".)", '."')
 
 
@@ -109,9 +111,12 @@ def _is_formula(flow: Flow, row: Row) -> bool:
 def _continues(flow: Flow, block: _Block, row: Row) -> bool:
     """Whether prose goes on: close below, or from the end of a column or of a page."""
     last = block.rows[-1]
-    if abs(row.size - last.size) > 0.7 or _opens(row):
-        return False
     text = last.text.rstrip()
+    if abs(row.size - last.size) > 0.7:
+        return False
+    is_sure = row.text.lstrip()[:1] in _BULLETS or flow.is_apart(row) or text.endswith(_BEFORE_ITEM)
+    if is_sure and _opens(row):
+        return False
     if row.gap is None or row.index != last.index + 1:
         return not text.endswith(_ENDS) or row.text[:1].islower()
     if flow.is_apart(row) and row.gap > 1.35 * max(flow.leading, row.size):

@@ -140,6 +140,17 @@ def test_kinds_of_paragraphs():
     assert paragraphs[-1].text == "print(1)\nprint(2)"
 
 
+def test_a_number_at_the_end_of_a_bracket_begins_no_list():
+    page = (
+        Page(1).put(("1 Introduction", BOLD), size=12).put("It is shown there (see Table", gap=20)
+    )
+    page.put("2) and allows more.").put(("2 End", BOLD), size=12, gap=30)
+
+    paragraphs = document_of(made([page]), NOTHING).sections[0].paragraphs
+
+    assert [p.text for p in paragraphs] == ["It is shown there (see Table 2) and allows more."]
+
+
 def test_a_compound_at_the_end_of_a_row_keeps_its_hyphen_and_no_blank():
     page = Page(1).put(("1 Introduction", BOLD), size=12).put("All of it is self-", gap=20)
     page.put("attention, as they say.").put(("2 End", BOLD), size=12, gap=30)
