@@ -10,6 +10,7 @@ from rich.table import Table
 from tests.text_report.cost import MAX_RATIO, cost
 from tests.text_report.measures import measures
 from tests.text_report.samples import FOLDER, Sample, samples
+from tests.text_report.structure import STRUCTURE_MEASURES
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,7 +36,7 @@ def _print_measures(console: Console, papers: Sequence[Sample]) -> bool:
     for title in ("", "right", "of", "share", "bar", ""):
         table.add_column(title, justify="left" if not title else "right")
     is_kept = True
-    for measure in measures(papers):
+    for measure in (*measures(papers), *STRUCTURE_MEASURES):
         counts = [measure.count(paper) for paper in papers]
         share = measure.share(counts)
         holds = measure.holds(share)
