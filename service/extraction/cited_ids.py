@@ -21,6 +21,7 @@ _ARXIV_TEXT = (
     re.compile(rf"\b10\.48550/arxiv\.{_ID}", re.IGNORECASE),
     re.compile(rf"(?<![\w/.]){_ID.replace(_NEW_ID + '|', '')}"),
     re.compile(rf"\[{_ID}(?:\s*\[[\w.-]+\])?\]"),
+    re.compile(rf"External Links:(?: \S+,)*? {_ID}"),  # LaTeXML's words for an entry's eprint
     re.compile(rf"arxiv\b.{{0,40}}?(?<![\w.]){_ID}", re.IGNORECASE),
 )
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}|\\^`]+", re.IGNORECASE)

@@ -13,7 +13,6 @@ from service.extraction.document import (
     Section,
 )
 from service.extraction.html.labels import bare_number
-from service.extraction.inline_math import segments
 
 _NOTE_LABEL = re.compile(r"^[A-Za-z0-9]{1,8}$")
 _ABSTRACT_TITLES = frozenset({"abstract", "summary"})
@@ -51,21 +50,21 @@ class Builder:
         self._pending_notes: list[Paragraph] = []
         self._note_labels: set[str] = set()
 
-    def begin_section(self, wanted_id: str | None, rank: str) -> Draft:
+    def begin_section(self, wanted_id: str, rank: str) -> Draft:
         """A new section, at this place of the reading order."""
-        section = Draft(self._unique(wanted_id or "section"), rank)
+        section = Draft(self._unique(wanted_id), rank)
         self.sections.append(section)
         return section
 
     def paragraph(self, text: str, kind: ParagraphKind) -> None:
         """Add a paragraph, and behind it the notes that it called."""
-        self.current.paragraphs.append(Paragraph(text, kind=kind))
+        self._place().paragraphs.append(Paragraph(text, kind=kind))
         self.end_notes()
 
     def end_notes(self) -> None:
         """Add the notes whose marks stand in a title, a caption or a table."""
         if self._pending_notes:
-            self.current.paragraphs.extend(self._pending_notes)
+            self._place().paragraphs.extend(self._pending_notes)
             self._pending_notes.clear()
 
     def note(self, printed: str | None, text: str) -> str:
@@ -81,7 +80,8 @@ class Builder:
 
     def equation(self, tex: str, number: str | None, wanted_id: str | None) -> Equation:
         """Add a row of a display, in the section that is being read."""
-        section = self.current.id if self.current.rank or self.current is self.lead else None
+        place = self._place()
+        section = None if place is self.abstract or place is self.bibliography else place.id
         shown = bare_number(number)
         equation = Equation(self._unique(wanted_id or "equation"), shown, tex, section)
         self.equations.append(equation)
@@ -92,6 +92,14 @@ class Builder:
         number = bare_number(label)
         if text or number:
             self.captions.append(Caption(kind, number, text))
+
+    def _place(self) -> Draft:
+        """Where text goes now: behind the sections, outside of all, in one without a title."""
+        if self.current is not self.lead or not self.sections:
+            return self.current
+        if self.sections[-1].rank:
+            self.begin_section("back", "")
+        return self.sections[-1]
 
     def _unique(self, wanted: str) -> str:
         name = wanted[:200]
@@ -208,9 +216,3 @@ def _move_equations(builder: Builder, section: str) -> None:
         Equation(e.id, e.number, e.tex, None) if e.section == section else e
         for e in builder.equations
     ]
-
-
-def count_words(text: str) -> int:
-    """Words of three letters or more outside of formulas."""
-    plain = "".join(piece for is_math, piece in segments(text) if not is_math)
-    return len(re.findall(r"[^\W\d_]{3,}", plain))

@@ -16,6 +16,8 @@ from service.extraction.html.walk import Unreadable, Walk
 MAX_BYTES = 16 * 1024 * 1024
 MAX_ELEMENTS = 1_000_000  # start and end tags; each costs libxml2 some 100 to 250 bytes
 
+Element = _Element
+
 _GENERATOR = re.compile(rb"<!--\s*(Generated[^>]{0,200}?LaTeXML[^>]{0,200}?)\s*-->")
 _FATAL = b"Conversion to HTML had a Fatal error"  # ar5iv's notice, at the end of the page
 _WATERMARK = re.compile(r"arXiv:\s*(\S+?)v(\d+)(?![\w.])")

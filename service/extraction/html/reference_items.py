@@ -12,7 +12,7 @@ from service.extraction.html.sinks import LineSink
 from service.extraction.html.structure import block
 from service.extraction.html.walk import Walk
 
-_LINKS_HEAD = re.compile(r"(?:External Links?:[\s,;.]*)+$")  # LaTeXML's words, of links left out
+_LINKS_HEAD = re.compile(r"\bExternal Links?:\s*")  # LaTeXML's words, not the author's
 
 
 def item(walk: Walk, element: _Element) -> bool:
@@ -24,17 +24,17 @@ def item(walk: Walk, element: _Element) -> bool:
 
     def keep(sink: LineSink) -> None:
         walk.links = None
-        raw = _LINKS_HEAD.sub("", sink.line).rstrip(" ,;")
-        if raw or links:
-            walk.builder.references.append(reference(bare_key(sink.label), raw, links))
+        if sink.line or links:
+            walk.builder.references.append(reference(bare_key(sink.label), sink.line, links))
 
     walk.line(element, keep, takes_label=True)
     return True
 
 
-def reference(key: str | None, raw: str, links: list[str]) -> Reference:
+def reference(key: str | None, text: str, links: list[str]) -> Reference:
     """An item with the ids that it names."""
-    return Reference(key, raw, doi_in(raw, links), arxiv_id_in(raw, links))
+    raw = _LINKS_HEAD.sub("", text).rstrip(" ,;")
+    return Reference(key, raw, doi_in(text, links), arxiv_id_in(text, links))
 
 
 def finished_references(builder: Builder) -> tuple[Reference, ...]:

@@ -17,6 +17,7 @@ _MAX_LIST_DEPTH = 6
 _WIDE_BLANKS = str.maketrans({"\u00a0": " ", "\u2002": " ", "\u2003": "  ", "\t": "    "})
 _LINE_END = re.compile(r"[ \t]*\n\s*")
 _BULLET = re.compile(r"^[•·∙‣▪◦●○■□–—*+-]$")
+_END_OF_PROOF = frozenset({"∎", "□", "■", "◻", "◼", r"$\square$", r"$\Box$", r"$\blacksquare$"})
 _ORDINAL = re.compile(r"^(\d{1,9})[.)]$")
 
 
@@ -94,7 +95,7 @@ class FlowSink(LineSink):
             return
         line = self.line
         self._parts.clear()
-        if line:
+        if line and line not in _END_OF_PROOF:
             self._hand_over(line)
 
     def line_break(self) -> None:

@@ -51,9 +51,11 @@ def section(walk: Walk, element: _Element) -> bool:
     if not walk.in_flow:
         return block(walk, element)
     walk.flow.end_head()
+    walk.builder.end_notes()
     tokens = class_tokens(element)
     rank = next(name for name in SECTION_CLASSES if name in tokens)
-    return _place(walk, element, walk.builder.begin_section(element.get("id"), rank))
+    name = element.get("id") or rank.removeprefix("ltx_")
+    return _place(walk, element, walk.builder.begin_section(name, rank))
 
 
 def abstract(walk: Walk, element: _Element) -> bool:

@@ -1,0 +1,236 @@
+"""Page numbers for a document made from HTML: its paragraphs found in the PDF's text by words.
+
+Runs of three words of each paragraph are looked up in the words of the PDF; the place
+where most of them agree is the paragraph's, and of several the one nearest behind the
+paragraph before (floats and notes stand elsewhere in a PDF, so order only breaks ties).
+What has no such runs, above all equations, lies between its neighbours. Cost grows
+with the words of either side, not with their product.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from service.extraction.document import Caption, Document, Section
+from service.extraction.inline_math import without_math
+
+_RUN = 3  # words that are looked up together
+_HEAD_RUNS = 60  # runs from a paragraph's start that say where it begins
+_TAIL_RUNS = 20  # runs from its end that say where it ends
+_MAX_PLACES = 12  # a run that stands in more places says nothing
+_DRIFT = 48  # words that formulas may add to a paragraph within its first runs
+_MAX_WORDS = 400_000  # of the PDF; about 800 pages
+_HEADING_REACH = 3_000  # words before a section's text in which its heading stands
+_MAX_HEADING_PLACES = 50  # places of a heading's first word that are looked at
+_FLOATING = frozenset({"table", "code", "footnote"})  # may stand before the heading in a PDF
+_WORD = re.compile(r"[^\W_]+")
+
+Words = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Where something stands in the words of the PDF: its first word, and the one behind."""
+
+    start: int
+    end: int
+
+
+class _Pdf:
+    """The words of a PDF in order, the page of each, and where the runs asked for stand."""
+
+    def __init__(self, pages: Sequence[tuple[int, str]], wanted: set[int]) -> None:
+        self.words: list[str] = []
+        self._starts: list[int] = []
+        self._numbers: list[int] = []
+        for number, text in pages:
+            self._starts.append(len(self.words))
+            self._numbers.append(number)
+            self.words.extend(words_of(text)[: _MAX_WORDS - len(self.words)])
+        self.places: Mapping[int, list[int]] = _places(self.words, wanted)
+        self.by_word: defaultdict[str, list[int]] = defaultdict(list)
+        for place, word in enumerate(self.words):
+            self.by_word[word].append(place)
+
+    def page(self, place: int) -> int:
+        """The number of the page that holds the word at `place`."""
+        return self._numbers[max(0, bisect_right(self._starts, place) - 1)]
+
+    def between(self, before: int, after: int) -> int:
+        """The page of what stands between two places: where there is more room for it."""
+        first = bisect_right(self._starts, before)
+        if self.page(before) == self.page(after) or first >= len(self._starts):
+            return self.page(before)
+        last = bisect_right(self._starts, after) - 1
+        is_on_first = self._starts[first] - before >= after - self._starts[last]
+        return self.page(before) if is_on_first else self.page(after)
+
+
+def with_pages(document: Document, pages: Sequence[tuple[int, str]]) -> tuple[Document, int]:
+    """`document` with the page of each section, paragraph and caption, and how many were guessed.
+
+    `pages`: number, from 1, and text of each page of the PDF. A page is where something
+    begins. Guessed are the paragraphs that lie between their neighbours, equations included.
+    """
+    paragraphs = [words_of(p.text) for s in document.sections for p in s.paragraphs]
+    captions = [words_of(f"{c.kind} {c.number or ''} {c.text}") for c in document.captions]
+    pdf = _Pdf(pages, {run for words in chain(paragraphs, captions) for run in _asked(words)})
+    if not pdf.words:
+        return document, len(paragraphs)
+    spans = _spans(paragraphs, pdf)
+    found = _paragraph_pages(spans, pdf)
+    sections = _paged_sections(document.sections, spans, found, pdf)
+    return (
+        replace(document, sections=sections, captions=_paged(document.captions, captions, pdf)),
+        sum(span is None for span in spans),
+    )
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text for comparison: in small letters, without accents and formulas."""
+    plain = without_math(text)
+    if not plain.isascii():
+        decomposed = unicodedata.normalize("NFKD", plain)
+        plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return _WORD.findall(plain.casefold())
+
+
+def _asked(words: Words) -> set[int]:
+    """The runs of a paragraph that will be looked up."""
+    return {run for _, run in _head(words)} | {run for _, run in _tail(words)}
+
+
+def _head(words: Words) -> Iterable[tuple[int, int]]:
+    return ((i, _run(words, i)) for i in range(min(len(words) - _RUN + 1, _HEAD_RUNS)))
+
+
+def _tail(words: Words) -> Iterable[tuple[int, int]]:
+    last = len(words) - _RUN
+    return ((i, _run(words, i)) for i in range(last, max(-1, last - _TAIL_RUNS), -1))
+
+
+def _run(words: Words, start: int) -> int:
+    return hash(tuple(words[start : start + _RUN]))
+
+
+def _places(words: Words, wanted: set[int]) -> Mapping[int, list[int]]:
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for i, run in enumerate(map(hash, zip(words, words[1:], words[2:], strict=False))):
+        if run in wanted:
+            places[run].append(i)
+    return {run: found for run, found in places.items() if len(found) <= _MAX_PLACES}
+
+
+def _spans(paragraphs: Sequence[Words], pdf: _Pdf) -> list[_Span | None]:
+    spans: list[_Span | None] = []
+    expected = 0
+    for words in paragraphs:
+        span = _find(words, expected, pdf)
+        spans.append(span)
+        expected = span.end if span else expected
+    return spans
+
+
+def _find(words: Words, expected: int, pdf: _Pdf) -> _Span | None:
+    """Where a paragraph stands, or None: by votes of its first runs for a start."""
+    votes = [(place - i, place, i) for i, run in _head(words) for place in pdf.places.get(run, ())]
+    if not votes:
+        return None
+    bins = Counter(start // _DRIFT for start, _, _ in votes)
+    best = max(bins, key=lambda b: (bins[b] + bins.get(b + 1, 0), -abs(b * _DRIFT - expected)))
+    near = [v for v in votes if best <= v[0] // _DRIFT <= best + 1]
+    start, _, _ = min(near, key=lambda vote: (vote[2], abs(vote[0] - best * _DRIFT)))
+    start = max(0, start)
+    return _Span(start, _end(words, start, pdf))
+
+
+def _end(words: Words, start: int, pdf: _Pdf) -> int:
+    """Where a paragraph that starts at `start` ends: formulas make it longer in the PDF."""
+    longest = start + 3 * len(words) + 4 * _DRIFT
+    for i, run in _tail(words):
+        places = [p for p in pdf.places.get(run, ()) if start + i // 2 <= p <= longest]
+        if places:
+            return min(places, key=lambda p: abs(p - start - i)) + len(words) - i
+    return start + len(words)
+
+
+def _paragraph_pages(spans: Sequence[_Span | None], pdf: _Pdf) -> list[int]:
+    """The page of each paragraph; one that was not found lies between its neighbours."""
+    following = _next_starts(spans, len(pdf.words) - 1)
+    pages: list[int] = []
+    before = 0
+    for span, after in zip(spans, following, strict=True):
+        if span is not None:
+            pages.append(pdf.page(span.start))
+            before = span.end
+        else:
+            pages.append(pdf.between(min(before, after), after))
+    return pages
+
+
+def _next_starts(spans: Sequence[_Span | None], last: int) -> list[int]:
+    """For each paragraph the start of the first one, from it on, that was found."""
+    starts: list[int] = []
+    after = last
+    for span in reversed(spans):
+        after = span.start if span is not None else after
+        starts.append(after)
+    return starts[::-1]
+
+
+def _paged_sections(
+    sections: Sequence[Section], spans: Sequence[_Span | None], pages: Sequence[int], pdf: _Pdf
+) -> tuple[Section, ...]:
+    """The sections from the last to the first: a heading stands right before what follows it."""
+    done: list[Section] = []
+    end, limit = len(pages), len(pdf.words)
+    for section in reversed(sections):
+        start = end - len(section.paragraphs)
+        limit = min(limit, _text_start(section, spans[start:end], limit))
+        place = _heading(section, limit, pdf)
+        own = pages[start:end]
+        page = pdf.page(place) if place is not None else next(iter(own), _page_of(done))
+        limit = place if place is not None else limit
+        paragraphs = zip(section.paragraphs, own, strict=True)
+        shown = tuple(replace(paragraph, page=number) for paragraph, number in paragraphs)
+        done.append(replace(section, page=page, paragraphs=shown))
+        end = start
+    return tuple(reversed(done))
+
+
+def _text_start(section: Section, spans: Sequence[_Span | None], default: int) -> int:
+    """Where the text of a section starts, what may float left aside."""
+    pairs = zip(section.paragraphs, spans, strict=True)
+    starts = (span.start for p, span in pairs if span is not None and p.kind not in _FLOATING)
+    return next(starts, default)
+
+
+def _heading(section: Section, limit: int, pdf: _Pdf) -> int | None:
+    """The place of a heading: the last one before `limit` that reads like it."""
+    title = words_of(section.title)
+    if not title:
+        return None
+    places = pdf.by_word.get(title[0], [])
+    behind = bisect_right(places, limit - len(title))
+    for place in reversed(places[max(0, behind - _MAX_HEADING_PLACES) : behind]):
+        if place < limit - _HEADING_REACH:
+            break
+        if pdf.words[place : place + len(title)] == title:
+            return place
+    return None
+
+
+def _page_of(done: Sequence[Section]) -> int | None:
+    return done[-1].page if done else None
+
+
+def _paged(captions: Sequence[Caption], words: Sequence[Words], pdf: _Pdf) -> tuple[Caption, ...]:
+    spans = (_find(words_of_one, 0, pdf) for words_of_one in words)
+    return tuple(
+        replace(caption, page=pdf.page(span.start) if span else None)
+        for caption, span in zip(captions, spans, strict=True)
+    )
