@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import accumulate, chain
 
 from service.extraction.document import Caption, Document, Section
 from service.extraction.inline_math import without_math
@@ -24,7 +24,7 @@ _TAIL_RUNS = 20  # runs from its end that say where it ends
 _MAX_PLACES = 12  # a run that stands in more places says nothing
 _DRIFT = 48  # words that formulas may add to a paragraph within its first runs
 _MAX_WORDS = 400_000  # of the PDF; about 800 pages
-_HEADING_REACH = 3_000  # words before a section's text in which its heading stands
+_MIN_STEADY_WORDS = 6  # shorter paragraphs may be labels within figures
 _MAX_HEADING_PLACES = 50  # places of a heading's first word that are looked at
 _FLOATING = frozenset({"table", "code", "footnote"})  # may stand before the heading in a PDF
 _WORD = re.compile(r"[^\W_]+")
@@ -185,42 +185,67 @@ def _next_starts(spans: Sequence[_Span | None], last: int) -> list[int]:
 def _paged_sections(
     sections: Sequence[Section], spans: Sequence[_Span | None], pages: Sequence[int], pdf: _Pdf
 ) -> tuple[Section, ...]:
-    """The sections from the last to the first: a heading stands right before what follows it."""
+    """The sections from the last to the first: a heading stands before what follows it."""
+    own = _by_section(sections, spans)
+    floors = _floors(sections, own)
     done: list[Section] = []
     end, limit = len(pages), len(pdf.words)
-    for section in reversed(sections):
-        start = end - len(section.paragraphs)
-        limit = min(limit, _text_start(section, spans[start:end], limit))
-        place = _heading(section, limit, pdf)
-        own = pages[start:end]
-        page = pdf.page(place) if place is not None else next(iter(own), _page_of(done))
-        limit = place if place is not None else limit
-        paragraphs = zip(section.paragraphs, own, strict=True)
+    for section, theirs, floor in reversed(list(zip(sections, own, floors, strict=True))):
+        limit = min(limit, next((span.start for span in _steady(section, theirs)), limit))
+        place = _heading(section, floor, limit, pdf)
+        numbers = pages[end - len(theirs) : end]
+        page = pdf.page(place) if place is not None else next(iter(numbers), _page_of(done))
+        limit = limit if place is None else place
+        paragraphs = zip(section.paragraphs, numbers, strict=True)
         shown = tuple(replace(paragraph, page=number) for paragraph, number in paragraphs)
         done.append(replace(section, page=page, paragraphs=shown))
-        end = start
+        end -= len(theirs)
     return tuple(reversed(done))
 
 
-def _text_start(section: Section, spans: Sequence[_Span | None], default: int) -> int:
-    """Where the text of a section starts, what may float left aside."""
+def _by_section(
+    sections: Sequence[Section], spans: Sequence[_Span | None]
+) -> list[Sequence[_Span | None]]:
+    ends = list(accumulate(len(section.paragraphs) for section in sections))
+    return [spans[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _floors(sections: Sequence[Section], spans: Sequence[Sequence[_Span | None]]) -> list[int]:
+    """For each section where the text before it ends, less what formulas may blur."""
+    floors: list[int] = []
+    floor = 0
+    for section, own in zip(sections, spans, strict=True):
+        floors.append(max(0, floor - _DRIFT))
+        floor = next((span.end for span in reversed(_steady(section, own))), floor)
+    return floors
+
+
+def _steady(section: Section, spans: Sequence[_Span | None]) -> list[_Span]:
+    """The places of what stands in the PDF where it stands in the page: floats do not."""
     pairs = zip(section.paragraphs, spans, strict=True)
-    starts = (span.start for p, span in pairs if span is not None and p.kind not in _FLOATING)
-    return next(starts, default)
+    return [
+        span
+        for paragraph, span in pairs
+        if span is not None
+        and paragraph.kind not in _FLOATING
+        and span.end - span.start >= _MIN_STEADY_WORDS
+    ]
 
 
-def _heading(section: Section, limit: int, pdf: _Pdf) -> int | None:
-    """The place of a heading: the last one before `limit` that reads like it."""
+def _heading(section: Section, floor: int, limit: int, pdf: _Pdf) -> int | None:
+    """The place of a heading from `floor` on: the last before `limit` that reads like it."""
     title = words_of(section.title)
     if not title:
         return None
-    places = pdf.by_word.get(title[0], [])
-    behind = bisect_right(places, limit - len(title))
-    for place in reversed(places[max(0, behind - _MAX_HEADING_PLACES) : behind]):
-        if place < limit - _HEADING_REACH:
-            break
-        if pdf.words[place : place + len(title)] == title:
-            return place
+    numbered = [*words_of(section.number or ""), *title]
+    for wanted in (numbered, title):
+        places = pdf.by_word.get(wanted[0], [])
+        behind = bisect_right(places, limit - len(wanted))
+        for place in reversed(places[max(0, behind - _MAX_HEADING_PLACES) : behind]):
+            if place < floor:
+                break
+            if pdf.words[place : place + len(wanted)] == wanted:
+                return place
     return None
 
 
