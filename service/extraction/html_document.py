@@ -15,8 +15,8 @@ from service.extraction.document import Document
 from service.extraction.html import page
 from service.extraction.html.builder import abstract_text, finished_sections
 from service.extraction.html.characters import count_unknown
+from service.extraction.html.limits import Unreadable
 from service.extraction.html.reference_items import finished_references
-from service.extraction.html.walk import Unreadable
 from service.extraction.html_gate import (
     PdfEvidence,
     Refusal,

@@ -57,8 +57,10 @@ def refuse_signs(signs: Signs, arxiv_id: str, version: int) -> str | None:
 
     A page without a watermark is not refused for that.
     """
-    if signs.watermark is not None and signs.watermark != (arxiv_id, version):
-        return "html_wrong_paper"
+    if signs.watermark is not None:
+        printed, printed_version = signs.watermark
+        if (_plain_id(printed), printed_version) != (_plain_id(arxiv_id), version):
+            return "html_wrong_paper"
     return "html_fatal_error" if signs.is_fatal else None
 
 
@@ -105,6 +107,12 @@ def count_words(document: Document) -> int:
     texts.extend(caption.text for caption in document.captions)
     texts.extend(reference.raw for reference in document.references)
     return sum(len(_WORD.findall(without_math(text))) for text in texts)
+
+
+def _plain_id(arxiv_id: str) -> str:
+    """An id without the subject class that old ones may carry: math.GT/0309136."""
+    archive, slash, number = arxiv_id.partition("/")
+    return f"{archive.partition('.')[0]}/{number}" if slash else arxiv_id
 
 
 def _count_found(wanted: list[str], document: Document) -> int:

@@ -13,12 +13,14 @@ from service.extraction.document import (
     Section,
 )
 from service.extraction.html.labels import bare_number
+from service.extraction.html.limits import MAX_PARAGRAPHS, MAX_REFERENCES, Unreadable
 
 _NOTE_LABEL = re.compile(r"^[A-Za-z0-9]{1,8}$")
 _ABSTRACT_TITLES = frozenset({"abstract", "summary"})
 _REFERENCE_TITLES = frozenset(
     {"references", "bibliography", "literature cited", "references cited"}
 )
+_MAX_ITEMS = 2_000  # of a list in one paragraph
 _ITEM_MARK = re.compile(r"^(?:- )?(?:\[(?P<key>[^\]]{1,40})\]|(?P<number>\d{1,4})[.)])\s*")
 
 
@@ -49,6 +51,7 @@ class Builder:
         self._ids = {self.lead.id}
         self._pending_notes: list[Paragraph] = []
         self._note_labels: set[str] = set()
+        self._paragraphs = 0
 
     def begin_section(self, wanted_id: str, rank: str) -> Draft:
         """A new section, at this place of the reading order."""
@@ -58,6 +61,7 @@ class Builder:
 
     def paragraph(self, text: str, kind: ParagraphKind) -> None:
         """Add a paragraph, and behind it the notes that it called."""
+        self._count_paragraph()
         self._place().paragraphs.append(Paragraph(text, kind=kind))
         self.end_notes()
 
@@ -74,6 +78,7 @@ class Builder:
         label = (printed or "").strip(" .:()[]")
         if not _NOTE_LABEL.match(label) or label in self._note_labels:
             label = f"note{len(self._note_labels) + 1}"
+        self._count_paragraph()
         self._note_labels.add(label)
         self._pending_notes.append(Paragraph(f"[^{label}]: {text}", kind="footnote"))
         return f"[^{label}]"
@@ -92,6 +97,17 @@ class Builder:
         number = bare_number(label)
         if text or number:
             self.captions.append(Caption(kind, number, text))
+
+    def reference(self, reference: Reference) -> None:
+        """Add an item of the list of references; raises Unreadable for too many."""
+        if len(self.references) >= MAX_REFERENCES:
+            raise Unreadable("html_too_large")
+        self.references.append(reference)
+
+    def _count_paragraph(self) -> None:
+        self._paragraphs += 1
+        if self._paragraphs > MAX_PARAGRAPHS:
+            raise Unreadable("html_too_large")
 
     def _place(self) -> Draft:
         """Where text goes now: behind the sections, outside of all, in one without a title."""
@@ -181,15 +197,16 @@ def _items(text: str) -> list[str]:
     first = _ITEM_MARK.match(text)
     if first is None:
         return [text]
-    items: list[str] = []
-    rest, number = text, int(first.group("number") or _digits(first.group("key")) or 0)
-    while number:
-        following = re.search(_next_mark(first, number + 1), rest)
+    start, number = 0, int(first.group("number") or _digits(first.group("key")) or 0)
+    starts = [start]
+    while number and len(starts) < _MAX_ITEMS:
+        number += 1
+        following = re.compile(_next_mark(first, number)).search(text, start + 1)
         if following is None:
             break
-        items.append(rest[: following.start()].strip())
-        rest, number = rest[following.start() :].strip(), number + 1
-    return [*items, rest]
+        start = following.start()
+        starts.append(start)
+    return [text[i:j].strip() for i, j in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
 def _next_mark(first: re.Match[str], number: int) -> str:

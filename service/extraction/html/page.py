@@ -10,11 +10,9 @@ from lxml.etree import _Element
 
 from service.extraction.html import displays, floats, inline, reference_items, structure
 from service.extraction.html.builder import Builder
+from service.extraction.html.limits import MAX_BYTES, MAX_TAGS, Unreadable
 from service.extraction.html.roles import Role, class_tokens
-from service.extraction.html.walk import Unreadable, Walk
-
-MAX_BYTES = 16 * 1024 * 1024
-MAX_ELEMENTS = 1_000_000  # start and end tags; each costs libxml2 some 100 to 250 bytes
+from service.extraction.html.walk import Walk
 
 Element = _Element
 
@@ -73,7 +71,7 @@ def parse(data: bytes) -> _Element:
 
     Nothing is fetched and no entity is expanded but HTML's own characters.
     """
-    if len(data) > MAX_BYTES or data.count(b"<") > MAX_ELEMENTS:
+    if len(data) > MAX_BYTES or data.count(b"<") > MAX_TAGS:
         raise Unreadable("html_too_large")
     parser = etree.HTMLParser(
         encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
@@ -89,7 +87,8 @@ def parse(data: bytes) -> _Element:
 
 def find_root(tree: _Element) -> _Element:
     """The element of the paper; raises Unreadable ("html_no_document")."""
-    root = next((e for e in tree.iter() if "ltx_document" in class_tokens(e)), None)
+    candidates = tree.iterfind(".//*[@class]")
+    root = next((e for e in candidates if "ltx_document" in class_tokens(e)), None)
     if root is None:
         raise Unreadable("html_no_document")
     return root
@@ -117,7 +116,7 @@ def read_body(root: _Element) -> tuple[Builder, Counter[str]]:
 
 
 def _by_id(tree: _Element, wanted: str) -> str:
-    found = next((e for e in tree.iter("div", "a", "span", "p") if e.get("id") == wanted), None)
+    found = tree.find(f".//*[@id='{wanted}']")
     return "" if found is None else " ".join("".join(map(str, found.itertext())).split())
 
 

@@ -25,7 +25,7 @@ def item(walk: Walk, element: _Element) -> bool:
     def keep(sink: LineSink) -> None:
         walk.links = None
         if sink.line or links:
-            walk.builder.references.append(reference(bare_key(sink.label), sink.line, links))
+            walk.builder.reference(reference(bare_key(sink.label), sink.line, links))
 
     walk.line(element, keep, takes_label=True)
     return True

@@ -102,6 +102,8 @@ _BY_CLASS: tuple[tuple[Role, tuple[str, ...]], ...] = (
     ),
 )
 
+_MAX_KNOWN = 10_000  # a hostile page may have a new class on every element
+
 _FLOAT_CLASSES = frozenset({"ltx_figure", "ltx_table", "ltx_float", "ltx_algorithm"})
 _LISTING_CLASSES = frozenset({"ltx_listing", "ltx_lstlisting", "ltx_verbatim"})
 _EQUATION_CLASSES = frozenset({"ltx_equation", "ltx_equationgroup", "ltx_eqn_table", "ltx_eqn_row"})
@@ -138,7 +140,7 @@ class Roles:
         role = self._known.get(key)
         if role is None:
             role = _role(*key)
-            if len(key[1]) < 500:  # a hostile page may have a new class on every element
+            if len(self._known) < _MAX_KNOWN and len(key[1]) < 500:
                 self._known[key] = role
         return role
 

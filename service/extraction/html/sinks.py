@@ -15,6 +15,7 @@ from service.extraction.inline_math import between_dollars
 
 _MAX_LIST_DEPTH = 6
 _WIDE_BLANKS = str.maketrans({"\u00a0": " ", "\u2002": " ", "\u2003": "  ", "\t": "    "})
+_ONLY_MARKS = re.compile(r"^(?:\[\^\w+\]\s*)+$")  # of notes that stand by themselves
 _LINE_END = re.compile(r"[ \t]*\n\s*")
 _BULLET = re.compile(r"^[•·∙‣▪◦●○■□–—*+-]$")
 _END_OF_PROOF = frozenset({"∎", "□", "■", "◻", "◼", r"$\square$", r"$\Box$", r"$\blacksquare$"})
@@ -95,7 +96,7 @@ class FlowSink(LineSink):
             return
         line = self.line
         self._parts.clear()
-        if line and line not in _END_OF_PROOF:
+        if line and line not in _END_OF_PROOF and not _ONLY_MARKS.match(line):
             self._hand_over(line)
 
     def line_break(self) -> None:

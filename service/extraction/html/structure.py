@@ -101,9 +101,12 @@ def item(walk: Walk, element: _Element) -> bool:
     """An item of a list; a mark that is printed before it is found at its start."""
     if not walk.in_flow or walk.flow.depth == 0:
         return block(walk, element)
-    walk.flow.begin_item("")
-    walk.flow.takes_label, walk.flow.label = True, None
-    return _kind(walk, element, "list")
+    is_term, is_description = element.tag == "dt", element.tag == "dd"
+    walk.flow.end_block()
+    if not (is_description and walk.flow.head):
+        walk.flow.begin_item("")
+    walk.flow.takes_label, walk.flow.label = not is_description, None
+    return _kind(walk, element, "list", keeps_head=is_term)
 
 
 def label(walk: Walk, element: _Element) -> bool:
@@ -114,8 +117,8 @@ def label(walk: Walk, element: _Element) -> bool:
     return True
 
 
-def _kind(walk: Walk, element: _Element, kind: ParagraphKind) -> bool:
-    """Paragraphs within are of a kind of their own."""
+def _kind(walk: Walk, element: _Element, kind: ParagraphKind, *, keeps_head: bool = False) -> bool:
+    """Paragraphs within are of a kind of their own; a term's head waits for what it describes."""
     if not walk.in_flow:
         return block(walk, element)
     if kind != "list":
@@ -123,7 +126,7 @@ def _kind(walk: Walk, element: _Element, kind: ParagraphKind) -> bool:
     walk.flow.kinds.append(kind)
 
     def end() -> None:
-        walk.flow.end_head()
+        walk.flow.end_block() if keeps_head else walk.flow.end_head()
         walk.flow.kinds.pop()
 
     walk.at_end(element, end)

@@ -12,18 +12,9 @@ from lxml import etree
 from lxml.etree import _Element
 
 from service.extraction.html.builder import Builder
+from service.extraction.html.limits import MAX_DEPTH, Unreadable
 from service.extraction.html.roles import Role, Roles
 from service.extraction.html.sinks import FlowSink, LineSink, Sink
-
-MAX_DEPTH = 1_000  # nested elements; libxml2 itself stops at 2,048 and cuts what is below
-
-
-class Unreadable(Exception):
-    """The bytes are no page that can be read; `code` says why."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Walk:
