@@ -23,10 +23,12 @@ _HEAD_RUNS = 60  # runs from a paragraph's start that say where it begins
 _TAIL_RUNS = 20  # runs from its end that say where it ends
 _MAX_PLACES = 12  # a run that stands in more places says nothing
 _DRIFT = 48  # words that formulas may add to a paragraph within its first runs
+_FAR = 2_000  # words from where a paragraph is expected that take more than one run to believe
 _MAX_WORDS = 400_000  # of the PDF; about 800 pages
 _MIN_STEADY_WORDS = 6  # shorter paragraphs may be labels within figures
 _MAX_HEADING_PLACES = 50  # places of a heading's first word that are looked at
 _FLOATING = frozenset({"table", "code", "footnote"})  # may stand before the heading in a PDF
+_ACCENT = re.compile("[\u0300-\u036f]")
 _WORD = re.compile(r"[^\W_]+")
 
 Words = Sequence[str]
@@ -94,8 +96,7 @@ def words_of(text: str) -> list[str]:
     """The words of a text for comparison: in small letters, without accents and formulas."""
     plain = without_math(text)
     if not plain.isascii():
-        decomposed = unicodedata.normalize("NFKD", plain)
-        plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+        plain = _ACCENT.sub("", unicodedata.normalize("NFKD", plain))
     return _WORD.findall(plain.casefold())
 
 
@@ -135,13 +136,17 @@ def _spans(paragraphs: Sequence[Words], pdf: _Pdf) -> list[_Span | None]:
     return spans
 
 
-def _find(words: Words, expected: int, pdf: _Pdf) -> _Span | None:
+def _find(words: Words, expected: int | None, pdf: _Pdf) -> _Span | None:
     """Where a paragraph stands, or None: by votes of its first runs for a start."""
+    likely = expected or 0
     votes = [(place - i, place, i) for i, run in _head(words) for place in pdf.places.get(run, ())]
     if not votes:
         return None
     bins = Counter(start // _DRIFT for start, _, _ in votes)
-    best = max(bins, key=lambda b: (bins[b] + bins.get(b + 1, 0), -abs(b * _DRIFT - expected)))
+    best = max(bins, key=lambda b: (bins[b] + bins.get(b + 1, 0), -abs(b * _DRIFT - likely)))
+    is_weak = bins[best] + bins.get(best + 1, 0) == 1
+    if is_weak and expected is not None and abs(best * _DRIFT - expected) > _FAR:
+        return None
     near = [v for v in votes if best <= v[0] // _DRIFT <= best + 1]
     start, _, _ = min(near, key=lambda vote: (vote[2], abs(vote[0] - best * _DRIFT)))
     start = max(0, start)
@@ -254,7 +259,7 @@ def _page_of(done: Sequence[Section]) -> int | None:
 
 
 def _paged(captions: Sequence[Caption], words: Sequence[Words], pdf: _Pdf) -> tuple[Caption, ...]:
-    spans = (_find(words_of_one, 0, pdf) for words_of_one in words)
+    spans = (_find(words_of_one, None, pdf) for words_of_one in words)
     return tuple(
         replace(caption, page=pdf.page(span.start) if span else None)
         for caption, span in zip(captions, spans, strict=True)

@@ -50,10 +50,11 @@ _NOT_TEXT = (
     " or self::form or self::object or self::h1"
 )
 _NOT_BODY = (
-    "ltx_authors ltx_TOC ltx_toclist ltx_pagination ltx_note_mark ltx_note_type ltx_date ltx_dates"
-    " ltx_role_footnotemark ltx_tag ltx_bibtag ltx_ERROR ltx_listing_data ltx_bibliography"
-    " ltx_title_abstract ltx_eqn_table ltx_equation ltx_equationgroup"
-).split()
+    *("ltx_authors", "ltx_TOC", "ltx_toclist", "ltx_pagination", "ltx_date", "ltx_dates"),
+    *("ltx_note_mark", "ltx_note_type", "ltx_role_footnotemark", "ltx_tag", "ltx_bibtag"),
+    *("ltx_ERROR", "ltx_listing_data", "ltx_bibliography", "ltx_title_abstract"),
+    *("ltx_eqn_table", "ltx_equation", "ltx_equationgroup"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,9 @@ def rows(samples: Path = SAMPLES) -> list[Row]:
 def judge_page(name: str, data: bytes, document: Document) -> Iterator[Row]:
     """The figures of one page."""
     tree = parsed(data)
-    yield Row("body words", name, share(body_words(tree), document_words(document)), 0.995)
+    in_page, in_document = body_words(tree), document_words(document)
+    yield Row("body words", name, share(in_page, in_document), 0.995)
+    yield Row("words not invented", name, share(in_document, all_words(tree)), 0.995)
     displays = display_rows(tree)
     yield Row("display equations", name, share(displays, _tex(document)), 0.99)
     items = BY_HAND.get(name) or len(tree.xpath(f"//*[{_has('ltx_bibitem')}]"))
@@ -141,6 +144,12 @@ def body_words(tree: etree._Element) -> Counter[str]:
     skipped = " or ".join([_NOT_TEXT, *map(_has, _NOT_BODY)])
     texts = tree.xpath(f".//text()[not(ancestor::*[{skipped}])][not(parent::*[{skipped}])]")
     texts = [text for text in texts if not _is_comment(text)]
+    return Counter(_WORD.findall(_plain(" ".join(" ".join(texts).split()))))
+
+
+def all_words(tree: etree._Element) -> Counter[str]:
+    """Words of the page's text without formulas, once for each time they stand there."""
+    texts = tree.xpath(f".//text()[not(ancestor::*[{_NOT_TEXT.replace(' or self::h1', '')}])]")
     return Counter(_WORD.findall(_plain(" ".join(" ".join(texts).split()))))
 
 

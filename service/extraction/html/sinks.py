@@ -16,7 +16,7 @@ from service.extraction.inline_math import between_dollars
 _MAX_LIST_DEPTH = 6
 _WIDE_BLANKS = str.maketrans({"\u00a0": " ", "\u2002": " ", "\u2003": "  ", "\t": "    "})
 _ONLY_MARKS = re.compile(r"^(?:\[\^\w+\]\s*)+$")  # of notes that stand by themselves
-_LINE_END = re.compile(r"[ \t]*\n\s*")
+_LINE_END = re.compile(r"[ \t\r]*\n[ \t\r\n\f]*")  # wide blanks behind it are indentation
 _BULLET = re.compile(r"^[•·∙‣▪◦●○■□–—*+-]$")
 _END_OF_PROOF = frozenset({"∎", "□", "■", "◻", "◼", r"$\square$", r"$\Box$", r"$\blacksquare$"})
 _ORDINAL = re.compile(r"^(\d{1,9})[.)]$")
