@@ -110,8 +110,8 @@ def test_footnotes_with_one_mark_get_labels_of_their_own():
 
     assert [text for kind, text in found if kind == "footnote"] == [
         "[^1]: one",
-        "[^note2]: two",
-        "[^note3]: three",
+        "[^n2]: two",
+        "[^n3]: three",
     ]
 
 

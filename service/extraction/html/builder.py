@@ -77,7 +77,7 @@ class Builder:
             return ""
         label = (printed or "").strip(" .:()[]")
         if not _NOTE_LABEL.match(label) or label in self._note_labels:
-            label = f"note{len(self._note_labels) + 1}"
+            label = f"n{len(self._note_labels) + 1}"
         self._count_paragraph()
         self._note_labels.add(label)
         self._pending_notes.append(Paragraph(f"[^{label}]: {text}", kind="footnote"))
