@@ -75,6 +75,16 @@ def test_more_tags_than_any_paper_has_are_refused_before_parsing(tag):
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("value", ["", "=1", '=">"', "='<b c>'", ' = "x"'])
+def test_more_attributes_than_any_element_has_are_refused_before_parsing(value):
+    def tag(count: int) -> str:
+        return f"<span {' '.join(f'a{i}{value}' for i in range(count))}>x</span>"
+
+    assert code(page(p(FILLER) + p(tag(limits.MAX_ATTRIBUTES)))) is None
+    assert code(page(p(FILLER) + p(tag(limits.MAX_ATTRIBUTES + 1)))) == "html_too_large"
+    assert code(page(p(FILLER) + p(tag(500_000)))) == "html_too_large"
+
+
 def test_more_references_than_any_paper_has_are_refused(monkeypatch):
     monkeypatch.setattr("service.extraction.html.builder.MAX_REFERENCES", 50)
     item = '<li class="ltx_bibitem"><span class="ltx_bibblock">A., 1999.</span></li>'

@@ -10,12 +10,19 @@ from lxml.etree import _Element
 
 from service.extraction.html import displays, floats, inline, reference_items, structure
 from service.extraction.html.builder import Builder
-from service.extraction.html.limits import MAX_BYTES, MAX_TAGS, Unreadable
+from service.extraction.html.limits import MAX_ATTRIBUTES, MAX_BYTES, MAX_TAGS, Unreadable
 from service.extraction.html.roles import Role, class_tokens
 from service.extraction.html.walk import Walk
 
 Element = _Element
 
+_MANY_ATTRIBUTES = re.compile(  # possessive throughout: no page costs more than its length
+    rb"""<[A-Za-z][^\s>]{0,100}+
+    (?:[\s/]++ [^\s/>="']{1,200}+ (?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"']++))?+ )
+    """
+    + b"{%d}" % (MAX_ATTRIBUTES + 1),
+    re.VERBOSE,
+)
 _GENERATOR = re.compile(rb"<!--\s*(Generated[^>]{0,200}?LaTeXML[^>]{0,200}?)\s*-->")
 _FATAL = b"Conversion to HTML had a Fatal error"  # ar5iv's notice, at the end of the page
 _WATERMARK = re.compile(r"arXiv:\s*(\S+?)v(\d+)(?![\w.])")
@@ -71,7 +78,7 @@ def parse(data: bytes) -> _Element:
 
     Nothing is fetched and no entity is expanded but HTML's own characters.
     """
-    if len(data) > MAX_BYTES or data.count(b"<") > MAX_TAGS:
+    if len(data) > MAX_BYTES or data.count(b"<") > MAX_TAGS or _MANY_ATTRIBUTES.search(data):
         raise Unreadable("html_too_large")
     parser = etree.HTMLParser(
         encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
