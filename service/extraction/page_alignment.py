@@ -137,20 +137,35 @@ def _spans(paragraphs: Sequence[Words], pdf: _Pdf) -> list[_Span | None]:
 
 
 def _find(words: Words, expected: int | None, pdf: _Pdf) -> _Span | None:
-    """Where a paragraph stands, or None: by votes of its first runs for a start."""
-    likely = expected or 0
-    votes = [(place - i, place, i) for i, run in _head(words) for place in pdf.places.get(run, ())]
+    """Where a paragraph stands, or None: where most of its first runs agree on a start."""
+    votes = sorted((place - i, i) for i, run in _head(words) for place in pdf.places.get(run, ()))
     if not votes:
         return None
-    bins = Counter(start // _DRIFT for start, _, _ in votes)
-    best = max(bins, key=lambda b: (bins[b] + bins.get(b + 1, 0), -abs(b * _DRIFT - likely)))
-    is_weak = bins[best] + bins.get(best + 1, 0) == 1
-    if is_weak and expected is not None and abs(best * _DRIFT - expected) > _FAR:
+    support, distance, first, last = _best(votes, expected or 0)
+    if support == 1 and expected is not None and distance > _FAR:
         return None
-    near = [v for v in votes if best <= v[0] // _DRIFT <= best + 1]
-    start, _, _ = min(near, key=lambda vote: (vote[2], abs(vote[0] - best * _DRIFT)))
-    start = max(0, start)
+    start = max(0, min(votes[first:last], key=lambda vote: vote[1])[0])
     return _Span(start, _end(words, start, pdf))
+
+
+def _best(votes: Sequence[tuple[int, int]], expected: int) -> tuple[int, int, int, int]:
+    """The votes for starts close to each other that most runs share, nearest to `expected`.
+
+    (runs that agree, distance from `expected`, index of the first vote, index behind the last).
+    """
+    runs: Counter[int] = Counter()
+    best = (0, 0, 0, 0)
+    last = 0
+    for first, (start, run) in enumerate(votes):
+        while last < len(votes) and votes[last][0] < start + _DRIFT:
+            runs[votes[last][1]] += 1
+            last += 1
+        found = (len(runs), abs(start - expected), first, last)
+        best = max(best, found, key=lambda one: (one[0], -one[1]))
+        runs[run] -= 1
+        if not runs[run]:
+            del runs[run]
+    return best
 
 
 def _end(words: Words, start: int, pdf: _Pdf) -> int:

@@ -82,7 +82,7 @@ def rows(samples: Path = SAMPLES) -> list[Row]:
         document, spent = _timed(data, arxiv_id, version)
         times += spent
         found += judge_page(name, data, document)
-    found += [_refused(samples, name, *paper) for name, paper in REFUSED.items()]
+    found += [judge_refusal(samples, name) for name in REFUSED]
     found.append(Row("ms a page, p95", "all papers", p95(times), 150, is_upper_bound=True))
     found.append(judge_pair(samples))
     return found
@@ -226,7 +226,9 @@ def _timed(data: bytes, arxiv_id: str, version: int) -> tuple[Document, list[flo
     return document, spent
 
 
-def _refused(samples: Path, name: str, arxiv_id: str, version: int) -> Row:
+def judge_refusal(samples: Path, name: str) -> Row:
+    """Whether a page that holds no paper is refused without a PDF to compare it with."""
+    arxiv_id, version = REFUSED[name]
     data = (samples / "html" / name).read_bytes()
     found = document_from_html(data, arxiv_id=arxiv_id, version=version, pdf=None)
     return Row("refused", name, float(isinstance(found, Refusal)), 1)
