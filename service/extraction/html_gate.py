@@ -17,7 +17,7 @@ from service.extraction.inline_math import without_math
 
 MIN_SHARE_OF_WORDS = 0.8  # of the PDF's; a good conversion has 0.95, one cut off 0.73
 MIN_SHARE_OF_HEADINGS = 0.9  # of the PDF's outline
-MIN_WORDS = 60  # of a page without a PDF; the shells seen have fewer than ten
+MIN_WORDS = 60  # of a page's sections; shells have fewer than ten, or title and abstract only
 MIN_MISSING_CITATIONS = 5
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -66,7 +66,7 @@ def refuse_signs(signs: Signs, arxiv_id: str, version: int) -> str | None:
 
 def refuse_content(document: Document, signs: Signs, counts: Mapping[str, int]) -> str | None:
     """The code of a page that holds no paper, or one without what it cites; None if it is fine."""
-    words = count_words(document)
+    words = _count_body_words(document)
     sections = [section for section in document.sections if section.title]
     texts = [p.text for section in document.sections for p in section.paragraphs]
     if any(_INCLUDED_PDF.match(text) for text in texts[:5]) and words < 10 * MIN_WORDS:
@@ -106,6 +106,11 @@ def count_words(document: Document) -> int:
         texts.extend(p.text for p in section.paragraphs if p.kind != "equation")
     texts.extend(caption.text for caption in document.captions)
     texts.extend(reference.raw for reference in document.references)
+    return sum(len(_WORD.findall(without_math(text))) for text in texts)
+
+
+def _count_body_words(document: Document) -> int:
+    texts = (p.text for section in document.sections for p in section.paragraphs)
     return sum(len(_WORD.findall(without_math(text))) for text in texts)
 
 

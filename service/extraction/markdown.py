@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from service.extraction.document import Caption, Document, Paragraph, Reference, Section
 from service.extraction.html.tables import split_row
-from service.extraction.markdown_text import block, code, inline, math
+from service.extraction.markdown_text import block, code, inline
 
 _NOTE = re.compile(r"^\[\^(\w{1,12})\]: ")
 _LIST_MARK = re.compile(r"^( *)(?:(-|•)|(\d{1,9})[.)]) +")
@@ -68,8 +68,6 @@ def _paragraph(paragraph: Paragraph, document: Document, notes: Collection[str])
         return code(text)
     if paragraph.kind == "table":
         return _table(text, document, notes)
-    if paragraph.kind == "equation" and document.source == "html":
-        return math(" ".join(text.split()))
     note = _NOTE.match(text) if paragraph.kind == "footnote" else None
     if note is None:
         return block(text, document.source, notes)

@@ -15,7 +15,7 @@ _SPECIAL = re.compile(
     r"""(\\(?!\$)        # a backslash, unless it already escapes a dollar sign
     |[`*<>~]
     |\[(?=\^)|\](?=[(\[:])  # what only looks like a note, a link or a definition
-    |(?<!\w)_|_(?!\w)    # within a word an underscore means nothing
+    |(?<![^\W_])_|_(?![^\W_])  # within a word an underscore means nothing
     |&(?=\#?\w{1,31};)   # only where an entity would follow
     )""",
     re.VERBOSE,
@@ -49,10 +49,14 @@ def block(text: str, source: Source, notes: Collection[str] = ()) -> str:
 
 def math(formula: str) -> str:
     """A formula with its dollar signs, the same to TeX and without markup to CommonMark."""
-    plain = formula.translate(_IN_FORMULA).replace("](", "] (")
+    edge = 2 if formula.startswith("$$") else 1
+    plain = formula[edge:-edge].translate(_IN_FORMULA).replace("](", "] (")
     if "*" in plain:
         plain = _STAR.sub(lambda star: star.group(1) or r"\ast ", plain)
-    return _OPENING_UNDERSCORE.sub("_ ", plain)
+    if plain.endswith("\\"):
+        plain += " "  # or it would seem to escape the dollar sign
+    dollars = formula[:edge]
+    return f"{dollars}{_OPENING_UNDERSCORE.sub('_ ', plain)}{dollars}"
 
 
 def code(text: str) -> str:

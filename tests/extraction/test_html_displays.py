@@ -140,3 +140,19 @@ def test_segments_lose_nothing():
 
     assert "".join(piece for _, piece in segments(text)) == text
     assert without_math(text) == r"costs \$5 or   and   or $ alone"
+
+
+def test_displays_that_are_not_aligned_are_rows_too():
+    number = '<span class="ltx_tag ltx_tag_equation ltx_eqn_eqno">(3)</span>'
+    made = in_s1(
+        '<div class="ltx_equationgroup ltx_eqn_div">'
+        f'<div id="E1" class="ltx_equation ltx_eqn_div">{number}<span>{math("a")}</span></div>'
+        f'<div id="E2" class="ltx_equation ltx_eqn_div"><span>{math("b")}</span></div></div>'
+        f'<div id="E3" class="ltx_equation ltx_eqn_div"><span>{math("c")}</span></div>'
+    )
+
+    assert [(e.id, e.number, e.tex) for e in made.equations] == [
+        ("E1", "3", "a"),
+        ("E2", None, "b"),
+        ("E3", None, "c"),
+    ]

@@ -175,3 +175,17 @@ def test_a_figure_within_a_paragraph_takes_nothing_away():
     )
 
     assert found == [("p", "One."), ("p", "Two.")]
+
+
+def test_a_listing_of_spans_is_a_listing():
+    lines = line("a").replace("div", "span") + line("  b").replace("div", "span")
+
+    assert in_section(f'<span class="ltx_listing ltx_lstlisting">{lines}</span>') == [
+        ("code", "a\n  b")
+    ]
+
+
+def test_code_of_the_listings_package_within_a_line_is_text():
+    code = '<span class="ltx_text ltx_lstlisting ltx_font_typewriter">f</span>'
+
+    assert in_section(p(f"call {code} now")) == [("p", "call f now")]

@@ -62,6 +62,7 @@ def test_a_missing_watermark_is_not_refused():
     ("body", "code"),
     [
         ("", "html_stub"),
+        (f'<div class="ltx_abstract">{FILLER}</div>', "html_stub"),
         (p("long longfalse"), "html_stub"),
         (p('See pages 1-last of <a href="x.pdf">0_adam_main.pdf</a>'), "html_stub"),
         (p("See page 1 of paper.pdf") + p(FILLER), "html_stub"),

@@ -226,3 +226,37 @@ def test_text_behind_all_sections_stands_behind_them():
 
     assert [s.id for s in made.sections] == ["S1", "back", "Z"]
     assert section(made, "back") == [("p", "loose")]
+
+
+def test_a_box_within_a_sentence_does_not_break_it():
+    box = '<span class="ltx_text ltx_inline-block" style="width:20pt;">box</span>'
+
+    assert in_section(p(f"A {box} here.")) == [("p", "A box here.")]
+
+
+def test_paragraphs_within_minipages_are_paragraphs():
+    pages = (
+        '<span class="ltx_inline-para ltx_minipage"><span class="ltx_para"><span class="ltx_p">{}'
+        "</span></span></span>"
+    )
+
+    assert in_section(pages.format("left") + pages.format("right")) == [
+        ("p", "left"),
+        ("p", "right"),
+    ]
+
+
+def test_hidden_text_is_left_out():
+    hidden = '<span class="ltx_text ltx_phantom"><span style="visibility:hidden">00</span></span>'
+
+    assert in_section(p(f"5{hidden}")) == [("p", "5")]
+
+
+def test_acknowledgements_are_a_section():
+    made = document(
+        '<div id="ack" class="ltx_acknowledgements"><h6 class="ltx_title ltx_title_acknowledgements">'
+        "Acknowledgements.</h6>We thank all.</div>"
+    )
+
+    assert (made.sections[0].title, made.sections[0].level) == ("Acknowledgements", 1)
+    assert section(made, "ack") == [("p", "We thank all.")]

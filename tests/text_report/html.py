@@ -51,7 +51,8 @@ _NOT_TEXT = (
 )
 _NOT_BODY = (
     *("ltx_authors", "ltx_TOC", "ltx_toclist", "ltx_pagination", "ltx_date", "ltx_dates"),
-    *("ltx_note_mark", "ltx_note_type", "ltx_role_footnotemark", "ltx_tag", "ltx_bibtag"),
+    *("ltx_note_mark", "ltx_note_type", "ltx_role_footnotemark", "ltx_phantom"),
+    *("ltx_tag", "ltx_bibtag"),
     *("ltx_ERROR", "ltx_listing_data", "ltx_bibliography", "ltx_title_abstract"),
     *("ltx_eqn_table", "ltx_equation", "ltx_equationgroup"),
 )

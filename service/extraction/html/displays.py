@@ -13,7 +13,7 @@ from service.extraction.inline_math import between_dollars
 def equation(walk: Walk, element: _Element) -> bool:
     """A display of one row or many; its table is layout, no data."""
     if isinstance(walk.sink, RowSink):
-        return True
+        return _row(walk, walk.sink, element)
     walk.sink.end_block()
     if walk.in_flow:
         walk.flow.end_head()
@@ -28,9 +28,7 @@ def equation_row(walk: Walk, element: _Element) -> bool:
     sink = walk.sink
     if not isinstance(sink, RowSink):
         return block(walk, element)
-    sink.row_id = _row_id(element) or sink.row_id
-    walk.at_end(element, lambda: _add_row(walk, sink))
-    return True
+    return _row(walk, sink, element)
 
 
 def formula(walk: Walk, element: _Element) -> bool:
@@ -40,6 +38,14 @@ def formula(walk: Walk, element: _Element) -> bool:
         _add(walk, Row(tex_of(element) or "", "", None, element.get("id")))
         return False
     return inline_formula(walk, element)
+
+
+def _row(walk: Walk, sink: RowSink, element: _Element) -> bool:
+    """A row of its own, whether a table's or, in pages that align nothing, a block of a group."""
+    _add_row(walk, sink)
+    sink.row_id = _row_id(element) or sink.row_id
+    walk.at_end(element, lambda: _add_row(walk, sink))
+    return True
 
 
 def _row_id(element: _Element) -> str | None:
@@ -53,7 +59,8 @@ def _row_id(element: _Element) -> str | None:
 def _add_row(walk: Walk, sink: RowSink) -> None:
     """Add a row at its end, while the sink of its display is still the last."""
     row = sink.take_row()
-    walk.beneath(lambda: _add(walk, row))
+    if row.tex or row.words:
+        walk.beneath(lambda: _add(walk, row))
 
 
 def _add(walk: Walk, row: Row) -> None:

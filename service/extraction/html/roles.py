@@ -75,6 +75,7 @@ _BY_CLASS: tuple[tuple[Role, tuple[str, ...]], ...] = (
             "ltx_role_footnotemark",
             "ltx_tag_listingline",
             "ltx_authors",
+            "ltx_phantom",
             "ltx_date",
             "ltx_dates",
             "sr-only",
@@ -96,16 +97,13 @@ _BY_CLASS: tuple[tuple[Role, tuple[str, ...]], ...] = (
     (Role.TABULAR, ("ltx_tabular",)),
     (Role.ROW, ("ltx_tr",)),
     (Role.LISTING_LINE, ("ltx_listingline",)),
-    (
-        Role.BLOCK,
-        ("ltx_p", "ltx_para", "ltx_block", "ltx_minipage", "ltx_inline-block", "ltx_inline-para"),
-    ),
+    (Role.BLOCK, ("ltx_p", "ltx_para")),
 )
 
 _MAX_KNOWN = 10_000  # a hostile page may have a new class on every element
 
 _FLOAT_CLASSES = frozenset({"ltx_figure", "ltx_table", "ltx_float", "ltx_algorithm"})
-_LISTING_CLASSES = frozenset({"ltx_listing", "ltx_lstlisting", "ltx_verbatim"})
+_CODE_CLASSES = frozenset({"ltx_lstlisting", "ltx_verbatim"})
 _EQUATION_CLASSES = frozenset({"ltx_equation", "ltx_equationgroup", "ltx_eqn_table", "ltx_eqn_row"})
 
 _BY_TAG = {
@@ -167,10 +165,12 @@ def _structural(tag: str, tokens: frozenset[str]) -> Role | None:
     """Roles whose classes stand on several elements, told apart by tag or company."""
     if tokens & _EQUATION_CLASSES:
         return Role.EQUATION_ROW if tag == "tr" else Role.EQUATION
-    if tag in ("figure", "div") and tokens & _FLOAT_CLASSES:
+    if tag in ("figure", "div", "span") and tokens & _FLOAT_CLASSES:
         return Role.FIGURE
-    if tokens & _LISTING_CLASSES and tag not in ("code", "span", "a"):
+    if "ltx_listing" in tokens and tag != "code":
         return Role.LISTING
+    if tokens & _CODE_CLASSES and tag not in ("code", "span", "a"):
+        return Role.LISTING  # within a line it is text like any other
     if "ltx_td" in tokens or "ltx_th" in tokens:
         return Role.CELL
     return None

@@ -157,7 +157,9 @@ def _keep_head(walk: Walk, sink: LineSink) -> None:
 
 
 def _keep_heading(draft: Draft, sink: LineSink) -> None:
-    draft.title, draft.number = sink.line, bare_number(sink.label)
+    is_named_by_latexml = draft.rank == "ltx_acknowledgements"  # and a full stop put behind it
+    draft.title = sink.line.rstrip(" .") if is_named_by_latexml else sink.line
+    draft.number = bare_number(sink.label)
 
 
 def _keep_label(walk: Walk, holder: Sink, sink: LineSink) -> None:
