@@ -14,10 +14,12 @@ from service.extraction.markdown_text import block, code, inline
 
 _NOTE = re.compile(r"^\[\^(\w{1,12})\]: ")
 _LIST_MARK = re.compile(r"^( *)(?:(-|•)|(\d{1,9})[.)]) +")
+_WIDE_GAP = re.compile(r" {2,}")
 _MARK_OF = {"figure": "Figure", "table": "Table", "algorithm": "Algorithm", "other": ""}
 _MAX_HEADING = 6
 _INDENT = 4  # columns for each level of a list: room for "- " and for "99. "
 _MAX_TABLE_COLUMNS = 60
+_MAX_TABLE_CELLS = 50_000  # those that fill short rows up included
 
 
 def to_markdown(document: Document) -> str:
@@ -89,23 +91,33 @@ def _list_item(text: str, document: Document, notes: Collection[str]) -> str:
 
 
 def _table(text: str, document: Document, notes: Collection[str]) -> str:
-    """Pipes where they fit: from two columns on; a table of one column is paragraphs."""
-    rows = [split_row(line) for line in text.split("\n")]
-    width = max(map(len, rows))
-    if not 2 <= width <= _MAX_TABLE_COLUMNS:
-        shown = (
-            block(line.replace(r"\|", "|"), document.source, notes) for line in text.split("\n")
-        )
-        return "\n\n".join(shown)
+    """Pipes where they fit, from two columns on; else each row is a line."""
+    lines = text.split("\n")
+    rows = [_cells(line, document) for line in lines]
+    widths = set(map(len, rows))
+    width = max(widths)
+    is_regular = document.source == "html" or len(widths) == 1
+    fits = 2 <= width <= _MAX_TABLE_COLUMNS and width * len(rows) <= _MAX_TABLE_CELLS
+    if not (is_regular and fits):
+        shown = (block(_plain_cell(line), document.source, notes) for line in lines)
+        return "\\\n".join(filter(None, shown))
     first, *rest = ([*row, *[""] * (width - len(row))] for row in rows)
-    lines = [_row(first, document, notes), f"|{' --- |' * width}"]
-    return "\n".join([*lines, *(_row(row, document, notes) for row in rest)])
+    head = [_row(first, document, notes), f"|{' --- |' * width}"]
+    return "\n".join([*head, *(_row(row, document, notes) for row in rest)])
+
+
+def _cells(line: str, document: Document) -> list[str]:
+    """The cells of a row: parted by bars in documents made from HTML, by wide gaps in others."""
+    return split_row(line) if document.source == "html" else _WIDE_GAP.split(line.strip())
+
+
+def _plain_cell(text: str) -> str:
+    return text.replace(r"\|", "|")
 
 
 def _row(cells: Sequence[str], document: Document, notes: Collection[str]) -> str:
     shown = (
-        inline(cell.replace(r"\|", "|"), document.source, notes).replace("|", r"\|")
-        for cell in cells
+        inline(_plain_cell(cell), document.source, notes).replace("|", r"\|") for cell in cells
     )
     return f"| {' | '.join(shown)} |"
 

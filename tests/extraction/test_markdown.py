@@ -140,8 +140,22 @@ def test_a_table_with_columns_is_piped():
     assert "<td>b|c</td>" in html
 
 
-def test_a_table_of_one_column_is_paragraphs():
-    assert rendered(Paragraph("a\nb", kind="table")) == "a\n\nb"
+def test_a_table_of_one_column_is_lines():
+    assert rendered(Paragraph("a\n# b", kind="table")) == "a\\\n\\# b"
+
+
+def test_short_rows_of_a_long_table_are_not_filled_up():
+    text = "\n".join([" | ".join("abcdefgh"), *["x"] * 20_000])
+
+    assert len(rendered(Paragraph(text, kind="table"))) < 4 * len(text)
+
+
+def test_a_table_of_a_pdf_is_piped_where_its_rows_are_alike():
+    alike = rendered(Paragraph("a b  $1\nc  2|3", kind="table"), source="pdf")
+    not_alike = rendered(Paragraph("a  b\n- c", kind="table"), source="pdf")
+
+    assert alike == "| a b | \\$1 |\n| --- | --- |\n| c | 2\\|3 |"
+    assert not_alike == "a b\\\n\\- c"
 
 
 def test_lists_are_lists_and_nest():
