@@ -4,9 +4,12 @@
 import tracemalloc
 
 import pytest
+from lxml import etree
 
 from service.extraction.document import Document
 from service.extraction.html import limits
+from service.extraction.html.builder import Builder
+from service.extraction.html.roles import Roles
 from service.extraction.html_document import document_from_html
 from service.extraction.html_gate import PdfEvidence, Refusal
 from service.extraction.markdown import to_markdown
@@ -120,29 +123,50 @@ def test_entities_are_not_expanded_and_files_are_not_read(tmp_path):
 
 def test_spans_of_cells_do_not_multiply():
     cell = '<td class="ltx_td" colspan="100000" rowspan="999999999999">x</td>'
-    row = f'<tr class="ltx_tr">{cell * 3}</tr>'
-
-    made = convert(page(p(FILLER) + f'<table class="ltx_tabular">{row * 1000}</table>'))
+    data = page(
+        p(FILLER) + f'<table class="ltx_tabular">{f"<tr class=ltx_tr>{cell}</tr>" * 20_000}</table>'
+    )
+    tracemalloc.start()
+    try:
+        made = convert(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
     assert isinstance(made, Document)
     assert len(str(made)) < 500_000
+    assert peak < 60 * 1024 * 1024  # 20,000 rows of 1,000 cells would be 160 MB of pointers
 
 
-def test_one_id_ten_thousand_times_costs_no_square():
-    row = '<tr id="E" class="ltx_equation"><td><math alttext="x"></math></td></tr>'
+class Counting(set):
+    """A set that counts how often something is looked up in it."""
 
-    made = convert(page(p(FILLER) + f'<table class="ltx_equationgroup">{row * 10_000}</table>'))
+    lookups = 0
 
-    assert isinstance(made, Document)
-    assert len({equation.id for equation in made.equations}) == 10_000
+    def __contains__(self, item):
+        self.lookups += 1
+        return super().__contains__(item)
+
+
+def test_one_id_many_times_costs_no_square():
+    builder = Builder()
+    builder._ids = Counting()
+
+    made = [builder.equation("x", None, "E") for _ in range(3_000)]
+
+    assert len({equation.id for equation in made}) == 3_000
+    assert builder._ids.lookups < 60 * 3_000
 
 
 def test_a_class_of_its_own_on_each_element_is_not_remembered_without_end():
-    spans = "".join(f'<span class="c{i}">w</span>' for i in range(20_000))
+    roles = Roles()
 
-    made = convert(page(p(FILLER) + p(spans)))
+    for i in range(20_000):
+        roles.of(etree.Element("span", {"class": f"c{i}"}))
+        roles.of(etree.Element("span", {"class": f"{'c' * 10_000}{i % 10}"}))
 
-    assert isinstance(made, Document)
+    assert len(roles._known) <= 10_000
+    assert sum(len(classes) for _, classes in roles._known) < 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -260,3 +260,10 @@ def test_acknowledgements_are_a_section():
 
     assert (made.sections[0].title, made.sections[0].level) == ("Acknowledgements", 1)
     assert section(made, "ack") == [("p", "We thank all.")]
+
+
+def test_a_note_that_stands_by_itself_leaves_no_paragraph_of_its_mark():
+    found = in_section(p("Text.") + p(note("4", "By itself.", "footnotetext")) + p("More."))
+
+    assert [text for _, text in found if text.startswith("[^4]")] == ["[^4]: By itself."]
+    assert ("p", "[^4]") not in found

@@ -71,6 +71,20 @@ def test_of_two_places_the_one_behind_the_paragraph_before_is_meant():
     assert pages_of(made) == [[1, 1, 2, 3]]
 
 
+def test_one_run_far_away_is_no_place():
+    far = "as shown above"
+    texts = [prose(seed, 100) for seed in range(60)]
+    paragraphs = [Paragraph(text) for text in texts]
+    paragraphs.insert(2, Paragraph(f"$x$ {far}"))
+    pages = [(i + 1, text) for i, text in enumerate(texts)]
+    pages.append((61, far))
+
+    made, guessed = with_pages(document(("", paragraphs)), pages)
+
+    assert pages_of(made)[0][:4] == [1, 2, 3, 3] or pages_of(made)[0][:4] == [1, 2, 2, 3]
+    assert guessed == 1
+
+
 def test_notes_and_floats_may_stand_out_of_order():
     table = Paragraph("a | 1 | first entry\nb | 2 | second entry", kind="table")
     one, two = prose(1), prose(2)
@@ -142,7 +156,7 @@ def test_almost_all_paragraphs_of_a_long_paper_are_placed(lost):
 
 def test_the_same_words_over_and_over_cost_no_square():
     paragraphs = [Paragraph("word " * 200)] * 2_000
-    sections = [("word", [])] * 2_000
+    sections = [("word that is not there", [])] * 2_000
 
     made, _ = with_pages(
         document(("", paragraphs), *sections), [(i, "word " * 500) for i in range(1, 800)]
