@@ -4,8 +4,8 @@
 FROM python:3.11-slim-bookworm AS environment
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
-COPY requirements.lock ./
-RUN /venv/bin/python -m pip install --require-hashes --requirement requirements.lock
+COPY requirements.lock tools/install_locked.py ./
+RUN /venv/bin/python install_locked.py requirements.lock
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH \

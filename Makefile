@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
+# Programs are run as modules: a script's first line cannot name a path with a blank.
+LOCKED := tools/install_locked.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check audit lint types imports migrations faults pooled soak fuzz bench lock clean
@@ -10,21 +12,20 @@ TEST_PROCESSES ?= 2
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-$(VENV)/.python: 
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+$(VENV)/.python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.run: requirements.lock setup.cfg pyproject.toml | $(VENV)/.python
+$(VENV)/.run: requirements.lock setup.cfg pyproject.toml $(LOCKED) | $(VENV)/.python
 	@echo "Installing what is needed to run into $(VENV) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python $(LOCKED) $< -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "Installing what is needed to develop into $(VENV) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python $(LOCKED) $< -e '.[dev]'
 	@touch $@
 
 run: $(VENV)/.run ## serve on :8000, bring one ingestion to its end, stay up
@@ -33,10 +34,10 @@ run: $(VENV)/.run ## serve on :8000, bring one ingestion to its end, stay up
 demo: $(VENV)/.run ## the same, and exit when the ingestion has completed
 	@$(BIN)/python -m service demo
 
-$(VENV)-s3/.done: tests/files/s3_server/requirements.lock | $(VENV)/.python
+$(VENV)-s3/.done: tests/files/s3_server/requirements.lock $(LOCKED) | $(VENV)/.python
 	@echo "Installing the S3 server that the tests use into $(VENV)-s3 ..."
-	@$(PYTHON) -m venv $(VENV)-s3
-	@$(VENV)-s3/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@"$(PYTHON)" -m venv $(VENV)-s3
+	@$(VENV)-s3/bin/python $(LOCKED) $< -r $(<:.lock=.in)
 	@touch $@
 
 test: $(VENV)/.dev $(VENV)-s3/.done ## the whole test suite, with coverage
@@ -54,10 +55,10 @@ soak: $(VENV)/.dev ## disturb a fleet for half an hour; options in SOAK, as in S
 fuzz: $(VENV)/.dev ## try the API at length with schemathesis; options in FUZZ, as in FUZZ="--examples 500 --seed 2"
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
-$(VENV)-bench/.done: benchmarks/requirements.lock | $(VENV)/.python
+$(VENV)-bench/.done: benchmarks/requirements.lock $(LOCKED) | $(VENV)/.python
 	@echo "Installing what the benchmarks compare with into $(VENV)-bench ..."
-	@$(PYTHON) -m venv $(VENV)-bench
-	@$(VENV)-bench/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@"$(PYTHON)" -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python $(LOCKED) $< -r $(<:.lock=.in)
 	@touch $@
 
 bench: $(VENV)/.dev $(VENV)-bench/.done ## measure; BENCH=status: only that one
@@ -66,24 +67,24 @@ bench: $(VENV)/.dev $(VENV)-bench/.done ## measure; BENCH=status: only that one
 check: lint types imports migrations test ## all that CI runs
 
 lint: $(VENV)/.dev ## format and lint
-	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check .
 
 types: $(VENV)/.dev ## mypy --strict
-	@$(BIN)/mypy
+	@$(BIN)/python -m mypy
 
 imports: $(VENV)/.dev ## layers: imports go down only
-	@$(BIN)/lint-imports --config setup.cfg
+	@$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --config setup.cfg
 
 migrations: $(VENV)/.dev ## models and migrations agree, on a database of its own
 	@DATA_DIR=$$(mktemp -d) sh -c '$(BIN)/python -m service db upgrade && $(BIN)/python -m service db check; code=$$?; rm -rf "$$DATA_DIR"; exit $$code'
 
 audit: $(VENV)/.dev ## known advisories against what is pinned; asks pypi.org
-	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
-	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements-dev.lock
 
 lock: $(VENV)/.dev ## refresh the pinned versions
-	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 setup.cfg -o requirements.lock
-	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 --extra dev -c requirements.lock setup.cfg -o requirements-dev.lock
+	@$(BIN)/python -m uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 setup.cfg -o requirements.lock
+	@$(BIN)/python -m uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11 --extra dev -c requirements.lock setup.cfg -o requirements-dev.lock
 
 clean: ## remove .venv, caches and local data
 	rm -rf $(VENV) $(VENV)-bench $(VENV)-s3 .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var

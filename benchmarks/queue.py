@@ -28,7 +28,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
 ENGINES = (1, 2, 4)
 BATCH = 100
-WAITING = 20_000  # tasks at the beginning of a round
+JOB_WATCH = 20_000  # tasks at the beginning of a round
 WRITERS = 16
 
 
@@ -71,19 +71,19 @@ async def _fill(database: Database, connection: asyncpg.Connection) -> float:
     await connection.execute(EMPTY)
     job_id = uuid4()
     began = time.perf_counter()
-    for first in range(0, WAITING, BATCH):
+    for first in range(0, JOB_WATCH, BATCH):
         tasks = [_task(job_id, number) for number in range(first, first + BATCH)]
         async with database.transaction() as conn:
             await enqueue(conn, tasks)
     took = time.perf_counter() - began
     await connection.execute("ANALYZE pgqueuer")
-    return WAITING / took
+    return JOB_WATCH / took
 
 
 async def _size(_: Database, connection: asyncpg.Connection) -> float:
     """Bytes that a waiting task takes, its entry in the log included."""
     of_all = "SELECT pg_total_relation_size('pgqueuer') + pg_total_relation_size('pgqueuer_log')"
-    size: float = await connection.fetchval(of_all) / WAITING
+    size: float = await connection.fetchval(of_all) / JOB_WATCH
     return size
 
 
@@ -112,7 +112,7 @@ async def _count(connection: asyncpg.Connection, engines: int) -> float:
     for _ in range(SECONDS * 10):
         await asyncio.sleep(0.1)
         after, ended = await connection.fetchrow(left)
-        if after < WAITING // 10:
+        if after < JOB_WATCH // 10:
             break
     rate: float = (before - after) / (ended - began).total_seconds()
     return rate

@@ -8,7 +8,7 @@ What may be repeated is repeated for a bounded time; what can go wrong is drawn 
 `arxiv_ingestion_client.errors`. Answers may grow keys that this client does not know.
 """
 
-from arxiv_ingestion_client.calls import PATIENCE
+from arxiv_ingestion_client.calls import MAX_WAIT
 from arxiv_ingestion_client.errors import (
     BrokenOff,
     ClientError,
@@ -26,7 +26,7 @@ from arxiv_ingestion_client.reports import (
 from arxiv_ingestion_client.transport import Token
 
 __all__ = [
-    "PATIENCE",
+    "MAX_WAIT",
     "BrokenOff",
     "ClientError",
     "DamagedFile",

@@ -9,7 +9,7 @@ from arxiv_ingestion_client.answers import Answer
 from arxiv_ingestion_client.errors import NOT_OURS, ServiceUnreachable
 from arxiv_ingestion_client.transport import Ask, OnTrouble, Token, Transport
 
-PATIENCE = timedelta(seconds=30)
+MAX_WAIT = timedelta(seconds=30)
 
 
 class Calls:
@@ -26,7 +26,7 @@ class Calls:
         base_url: str,
         token: Token,
         *,
-        patience: timedelta = PATIENCE,
+        patience: timedelta = MAX_WAIT,
         on_trouble: OnTrouble | None = None,
     ) -> None:
         self._transport = Transport(base_url, token, patience=patience, on_trouble=on_trouble)

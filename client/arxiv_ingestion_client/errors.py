@@ -60,7 +60,7 @@ class ProblemError(ClientError):
         self.attempts = 1
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """True when the same request may be answered in a moment."""
         if self.status in (429, 500):
             return self.retry_after is not None

@@ -166,7 +166,7 @@ _LOST = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)
 
 def _is_passing(error: BaseException) -> bool:
     if isinstance(error, ProblemError):
-        return error.is_passing
+        return error.is_transient
     return isinstance(error.__cause__, _LOST)
 
 

@@ -1,33 +1,41 @@
-"""The status of a job as callers see it: a pure function of the committed row.
+"""Status of a job: reads the committed row now, and renders it, a pure function of that row.
 
 Keys, their order and the form of moments are a contract, byte for byte. Because
 nothing but the row decides, the row's version is a strong ETag of the answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from sys import getsizeof
 from typing import Any
+from uuid import UUID
 
 import orjson
-from aiohttp import hdrs
+from aiohttp import hdrs, web
 
-from service.api.ready import packed
+from service.db.engine import Database
+from service.db.job_loader import JobLoader
+from service.db.job_rows import JobState, to_job
 from service.domain.jobs import Job, JobError, JobStatus
+
+STATUS_HEADERS = {
+    hdrs.CONTENT_TYPE: "application/json",
+    hdrs.CACHE_CONTROL: "no-cache",
+    "X-Content-Type-Options": "nosniff",
+}
+REMEMBERED = 4096  # renderings, in at most 20 MB
+MAX_LENGTH = 2048  # of a state that is remembered: few are longer, by their errors
+MAX_BYTES = 4500  # of a state and its rendering; beside them, 400 of our own
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A job's state as callers see it; `packed` is the answer, its last `length` bytes the body."""
+class RenderedStatus:
+    """A job's state as callers see it; `body` is the status object as JSON, on one line."""
 
     version: int
     is_final: bool
-    packed: bytes
-    length: int
-
-    @property
-    def body(self) -> bytes:
-        """The status object as JSON, on one line."""
-        return self.packed[-self.length :]
+    body: bytes
 
     @property
     def tag(self) -> str:
@@ -36,24 +44,60 @@ class Shown:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those of an answer with this body."""
-        return _headers(self.version)
+        """Those of a response with this body."""
+        return {**STATUS_HEADERS, "ETag": f'"{self.version}"'}
 
 
-def show(job: Job) -> Shown:
+class JobStatusReader:
+    """Reads the status of single jobs. `close` before the database is closed."""
+
+    def __init__(self, database: Database) -> None:
+        self._reads = JobLoader(database)
+
+    async def get(self, job_id: UUID) -> RenderedStatus:
+        """The job as it is committed now; raises NotFound or DatabaseUnavailable."""
+        return rendered(await self._reads.get(job_id))
+
+    async def close(self) -> None:
+        """Give up the reads under way; whoever waits for them is cancelled."""
+        await self._reads.close()
+
+
+def rendered(state: JobState) -> RenderedStatus:
+    """The rendering of a job in this state.
+
+    Most reads find a job as the read before did, and rendering costs more than comparing,
+    so the latest renderings are remembered. This is no cache of rows: each state comes
+    from the database, and all of it is compared with those remembered.
+    """
+    if len(state) > MAX_LENGTH:
+        return render(to_job(state))
+    try:
+        return _remembered(state)
+    except _TooLarge as err:
+        return err.rendered
+
+
+class _TooLarge(Exception):
+    """Not to be remembered: the cache keeps what is returned, not what is raised."""
+
+    def __init__(self, rendered: RenderedStatus) -> None:
+        super().__init__()
+        self.rendered = rendered
+
+
+@lru_cache(REMEMBERED)
+def _remembered(state: JobState) -> RenderedStatus:
+    status = render(to_job(state))
+    if getsizeof(state) + getsizeof(status.body) > MAX_BYTES:
+        raise _TooLarge(status)
+    # orjson leaves its buffer as large as it grew; a copy is as large as what is in it
+    return replace(status, body=memoryview(status.body).tobytes())
+
+
+def render(job: Job) -> RenderedStatus:
     """The state of `job` as callers see it."""
-    body = orjson.dumps(status_document(job))
-    whole = packed(_headers(job.version), body)
-    return Shown(job.version, job.status.is_final, whole, len(body))
-
-
-def _headers(version: int) -> dict[str, str]:
-    return {
-        hdrs.CONTENT_TYPE: "application/json",
-        hdrs.CACHE_CONTROL: "no-cache",
-        "X-Content-Type-Options": "nosniff",
-        "ETag": f'"{version}"',
-    }
+    return RenderedStatus(job.version, job.status.is_final, orjson.dumps(status_document(job)))
 
 
 def status_document(job: Job) -> dict[str, Any]:
@@ -70,15 +114,15 @@ def status_document(job: Job) -> dict[str, Any]:
             "pdfs_processed": job.pdfs_processed,
             "errors": errors,
         },
-        "created_at": moment(job.created_at),
-        "started_at": moment(job.started_at),
-        "completed_at": moment(job.completed_at),
+        "created_at": to_iso8601(job.created_at),
+        "started_at": to_iso8601(job.started_at),
+        "completed_at": to_iso8601(job.completed_at),
         "errors": errors,
         "stats": {} if job.taken_up_at is None else _stats(job),
     }
 
 
-def moment(value: datetime | None) -> str | None:
+def to_iso8601(value: datetime | None) -> str | None:
     """ISO 8601 in UTC with `Z`; a fraction only when it is not zero."""
     if value is None:
         return None
@@ -88,7 +132,7 @@ def moment(value: datetime | None) -> str | None:
 def _error_document(error: JobError) -> dict[str, Any]:
     more = {"arxiv_id": error.arxiv_id, "code": error.code, "attempt": error.attempt}
     return {
-        "timestamp": moment(error.occurred_at),
+        "timestamp": to_iso8601(error.occurred_at),
         "error": error.message,
         "stage": error.stage,
         **{name: value for name, value in more.items() if value is not None},
@@ -128,3 +172,6 @@ def _eta_seconds(job: Job, elapsed: float) -> float | None:
     finished = job.papers_fetched - job.pdfs_pending
     left = job.papers_total - finished
     return round(elapsed * left / finished, 1) if finished > 0 and left >= 0 else None
+
+
+JOB_STATUS_READER: web.AppKey[JobStatusReader] = web.AppKey("job_status", JobStatusReader)

@@ -19,13 +19,12 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
-from service.api.job_status import Shown, show
-from service.api.middlewares.auth import GRANT
-from service.auth.tokens import REFUSED
+from service.api.job_status import RenderedStatus, render
+from service.api.middlewares.auth import PRINCIPAL
 from service.db.changes import hear, versions_of
 from service.db.engine import Database
 from service.db.jobs import JobStore
-from service.domain.errors import DatabaseAway, NotFound, Overloaded, Unauthenticated
+from service.domain.errors import DatabaseUnavailable, NotFound, Overloaded, Unauthenticated
 
 READ_AT_ONCE = 100  # rows; each may carry a hundred errors
 RETRY_SECONDS = 5  # for those who found no room to wait
@@ -35,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaitLimits:
+class WatchLimits:
     """Bounds on waiting: `waiters` of one process, `send` for a consumer to take an event."""
 
     waiters: int = 5_000
@@ -56,11 +55,11 @@ class Watch:
     is_refused: bool = False
     _sleep: asyncio.Future[None] | None = None
 
-    def saw(self, shown: Shown) -> Shown:
+    def saw(self, shown: RenderedStatus) -> RenderedStatus:
         """The newest state known, which is `shown` or a later one: one object for all who wait."""
         return self.topic.offer(shown)
 
-    async def newer(self, known: Shown, *, until: float) -> Shown | None:
+    async def newer(self, known: RenderedStatus, *, until: float) -> RenderedStatus | None:
         """The newest state once it is newer than `known`; None when the waiting is over.
 
         That is at `until` (loop time), when the connection is lost, and when the
@@ -70,21 +69,21 @@ class Watch:
         loop = asyncio.get_running_loop()
         while not self.is_over and loop.time() < until:
             if self.topic.is_gone:
-                raise NotFound("Job not found")
+                raise NotFound("Job not found", code="job_not_found")
             newest = self.topic.newest
             if newest is not None and newest.version > known.version:
                 return newest
             self._sleep = loop.create_future()
-            alarm = loop.call_at(until, self.rouse)
+            alarm = loop.call_at(until, self.notify)
             try:
                 await self._sleep
             finally:
                 alarm.cancel()
         if self.is_refused:
-            raise Unauthenticated(REFUSED)
+            raise Unauthenticated("blocked")
         return None
 
-    def rouse(self) -> None:
+    def notify(self) -> None:
         """Let the waiter look again."""
         if self._sleep is not None and not self._sleep.done():
             self._sleep.set_result(None)
@@ -92,7 +91,7 @@ class Watch:
     def end(self) -> None:
         """Let the waiter go."""
         self.is_over = True
-        self.rouse()
+        self.notify()
 
 
 @dataclass(slots=True, eq=False)
@@ -100,10 +99,10 @@ class _Topic:
     """One job that is waited for; it lasts as long as its watches."""
 
     watches: set[Watch] = field(default_factory=set)
-    newest: Shown | None = None
+    newest: RenderedStatus | None = None
     is_gone: bool = False
 
-    def offer(self, shown: Shown) -> Shown:
+    def offer(self, shown: RenderedStatus) -> RenderedStatus:
         """Take over what was read, unless as new a state is known; returns the newest."""
         self.is_gone = False
         if self.newest is None or shown.version > self.newest.version:
@@ -111,7 +110,7 @@ class _Topic:
         return self.newest
 
 
-class Waiting:
+class JobWatch:
     """All waiters of this process. `run` serves them, `close` lets them go."""
 
     def __init__(
@@ -119,9 +118,9 @@ class Waiting:
         database: Database,
         *,
         is_active: Callable[[str], bool],
-        limits: WaitLimits | None = None,
+        limits: WatchLimits | None = None,
     ) -> None:
-        self.limits: Final = limits or WaitLimits()
+        self.limits: Final = limits or WatchLimits()
         self._is_active = is_active
         self._database = database
         self._topics: dict[UUID, _Topic] = {}
@@ -144,7 +143,7 @@ class Waiting:
     @contextmanager
     def watch(self, request: web.Request, job_id: UUID) -> Iterator[Watch]:
         """Watch a job, whether it exists or not; raises Overloaded when there is no room."""
-        caller = request[GRANT].caller
+        caller = request[PRINCIPAL].caller
         if not self.has_room(caller):
             raise Overloaded("Nobody can wait for changes here now", retry_after=RETRY_SECONDS)
         topic = self._topics.setdefault(job_id, _Topic())
@@ -202,7 +201,7 @@ class Waiting:
                 self._dismiss()
                 hinted |= await self._changed()
             await self._publish([job_id for job_id in hinted if job_id in self._topics])
-        except DatabaseAway:
+        except DatabaseUnavailable:
             if not self._is_blind:
                 _log.warning("changes of jobs not seen")
             self._is_blind = True
@@ -230,15 +229,15 @@ class Waiting:
                 if topic is None:
                     continue  # all of its waiters left meanwhile
                 if job_id in found:
-                    topic.offer(show(found[job_id]))
+                    topic.offer(render(found[job_id]))
                 else:
                     topic.is_gone = True
-                await _rouse(tuple(topic.watches))
+                await _notify(tuple(topic.watches))
 
     def _dismiss(self) -> None:
         """End the waiting of those whose connection is gone, or whose caller is blocked."""
         for watch in self._watches():
-            watch.is_refused = not self._is_active(watch.request[GRANT].caller)
+            watch.is_refused = not self._is_active(watch.request[PRINCIPAL].caller)
             if watch.is_refused or watch.request.transport is None:
                 watch.end()
 
@@ -246,11 +245,11 @@ class Waiting:
         return (watch for topic in self._topics.values() for watch in tuple(topic.watches))
 
 
-async def _rouse(watches: Iterable[Watch]) -> None:
+async def _notify(watches: Iterable[Watch]) -> None:
     for number, watch in enumerate(watches, 1):
-        watch.rouse()
+        watch.notify()
         if number % ROUSE_AT_ONCE == 0:
             await asyncio.sleep(0)
 
 
-WAITING: web.AppKey[Waiting] = web.AppKey("waiting", Waiting)
+JOB_WATCH: web.AppKey[JobWatch] = web.AppKey("waiting", JobWatch)

@@ -12,26 +12,33 @@ from service.api.handlers import (
     ops,
     paper_files,
     papers,
+    problem_pages,
     schedules,
     stats,
 )
+from service.api.handlers.static_files import STATIC_FILES, static_routes
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
 SCHEDULES = "/api/v1/schedules"
 
 # No token is asked for here; compared exactly, never by pattern.
+PROBLEMS = "/problems/"
 PUBLIC_PATHS = frozenset(
     {
         *("/healthz", "/readyz", "/metrics"),
-        *("/ops", "/ops/ops.css", "/ops/ops.js"),
-        *("/openapi.json", "/docs"),
-        *(f"/docs/{name}" for name in docs.FILES),
+        "/openapi.json",
+        *(file.path for file in STATIC_FILES),
     }
 )
 
 
-def showing_jobs(app: web.Application) -> web.AbstractRoute:
+def is_public(path: str) -> bool:
+    """Whether `path` is answered without a token."""
+    return path in PUBLIC_PATHS or path.startswith(PROBLEMS)
+
+
+def status_route(app: web.Application) -> web.AbstractRoute:
     """The route by which the status of a job is read."""
     return next(route for route in app.router["job"] if route.method == "GET")
 
@@ -65,11 +72,8 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
     app.router.add_get("/metrics", metrics.show_metrics)
-    app.router.add_get("/ops", ops.show_page)
-    app.router.add_get("/ops/ops.css", ops.show_style)
-    app.router.add_get("/ops/ops.js", ops.show_script)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
     app.router.add_get("/openapi.json", docs.show_description)
-    app.router.add_get("/docs", docs.show_page)
-    for name in docs.FILES:
-        app.router.add_get(f"/docs/{name}", docs.show_file)
+    app.router.add_get(f"{PROBLEMS}{{code:[^/]+}}", problem_pages.show_problem)
+    for path, handler in static_routes():
+        app.router.add_get(path, handler)

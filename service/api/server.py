@@ -21,8 +21,10 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
-from service.api.middlewares.errors import RETRY_AFTER_SECONDS, problem
-from service.auth.tokens import REFUSED
+from service.api.expectations import without_unknown_expectation
+from service.api.middlewares.errors import RETRY_AFTER_SECONDS, problem, problem_body
+from service.api.request_context import X_REQUEST_ID, new_request_id
+from service.api.root_path import ROOT_PATH, without_root_path
 
 SERVER_NAME = "arxiv-ingestion"
 UNREADABLE = "The request is not understood"
@@ -30,18 +32,18 @@ MAX_HEADERS = 64  # of at most 8,190 bytes each: half a megabyte for one head
 BACKLOG = 1024  # a full one loses clients who wait for us to speak first
 TELL_EVERY_SECONDS = 10.0
 RESERVED_FILES = 256  # for the database, storage, child processes and their pipes
-_DETAILS = {401: REFUSED, 500: "Internal error"}
+_CODES = {401: ("unauthenticated", "Not authenticated"), 500: ("internal_error", "Internal error")}
 _LONG_TOKEN = re.compile(rb"\s*(authorization:\s*)?bearer\s", re.IGNORECASE)
 
 
-class Entrance(Protocol):
+class FirstHandler(Protocol):
     """What requests meet before the application."""
 
     def before(self, long_way: Handler) -> Handler:
         """What handles all requests, given what does so in the application."""
 
 
-ENTRANCE: web.AppKey[Entrance] = web.AppKey("entrance", Entrance)
+FIRST_HANDLER: web.AppKey[FirstHandler] = web.AppKey("entrance", FirstHandler)
 
 _log = structlog.get_logger(__name__)
 
@@ -102,10 +104,12 @@ class Runner(web.AppRunner):
         plain = await super()._make_server()
         options: dict[str, Any] = plain._kwargs  # there is no other way in
         handler: Any = plain.request_handler
-        if (entrance := self.app.get(ENTRANCE)) is not None:
+        if (entrance := self.app.get(FIRST_HANDLER)) is not None:
             handler = entrance.before(handler)
-        server = _Server(handler, request_factory=plain.request_factory, **options)
-        server.limits = self._limits
+        root = self.app.get(ROOT_PATH, "")
+        make = without_unknown_expectation(without_root_path(plain.request_factory, root))
+        server = _Server(handler, request_factory=make, **options)
+        server.limits, server.root_path = self._limits, root
         return server
 
     async def listen(self, host: str, port: int, *, is_shared: bool = False) -> None:
@@ -117,6 +121,7 @@ class Runner(web.AppRunner):
 
 class _Server(web.Server):
     limits: ConnectionLimits
+    root_path: str
     refused = 0  # connections, since that was last logged
     _told_at = -math.inf
 
@@ -156,7 +161,7 @@ class _Protocol(RequestHandler):
         transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         if not self._manager.has_room():
             self._force_close = True  # what still comes in is not looked at
-            transport.write(_refusal())
+            transport.write(_refusal(self._manager.root_path))
             transport.close()
             return
         self._wire = transport
@@ -203,7 +208,9 @@ class _Protocol(RequestHandler):
         headers = {"Server": SERVER_NAME}
         if status == 401:
             headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
-        response = problem(status, _DETAILS.get(status, UNREADABLE), headers=headers)
+        code, detail = _CODES.get(status, ("malformed_request", UNREADABLE))
+        root = getattr(self._manager, "root_path", "")  # none once the connection is lost
+        response = problem(request, code, detail, headers=headers, root=root)
         response.force_close()
         return response
 
@@ -216,16 +223,17 @@ def _drop_when_not_taken(transport: asyncio.Transport, seconds: float) -> None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
-def _refusal() -> bytes:
+def _refusal(root: str) -> bytes:
     """A whole answer, for a connection that gets no request handler."""
-    body = problem(503, "Too many connections").body
-    assert isinstance(body, bytes)
+    request_id = new_request_id()
+    body = problem_body("overloaded", "Too many connections", status=503, root=root, id=request_id)
     head = (
         "HTTP/1.1 503 Service Unavailable",
         "Content-Type: application/problem+json",
         f"Content-Length: {len(body)}",
         f"Retry-After: {RETRY_AFTER_SECONDS}",
         f"Server: {SERVER_NAME}",
+        f"{X_REQUEST_ID}: {request_id}",
         "Connection: close",
     )
     return "\r\n".join((*head, "", "")).encode() + body

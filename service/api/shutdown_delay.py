@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.75  # whoever asks so soon after SIGTERM is still sending
 
 
 @dataclass(slots=True)
-class Traffic:
+class ShutdownDelay:
     """When requests came, by the monotonic clock."""
 
     latest_at: float = -inf
@@ -32,7 +32,7 @@ class Traffic:
             self.first_ready_at = min(self.first_ready_at, self.latest_at)
             self.latest_ready_at = self.latest_at
 
-    async def wait_until_unmissed(self, seconds: float) -> None:
+    async def wait_until_idle(self, seconds: float) -> None:
         """Return when the listener may close: after `seconds`, or soon if nobody asks."""
         began = monotonic()
         if not self._is_probed(began):
@@ -46,4 +46,4 @@ class Traffic:
         return for_long and now - self.latest_ready_at < PROBED_WITHIN_SECONDS
 
 
-TRAFFIC: web.AppKey[Traffic] = web.AppKey("traffic", Traffic)
+SHUTDOWN_DELAY: web.AppKey[ShutdownDelay] = web.AppKey("traffic", ShutdownDelay)

@@ -1,8 +1,7 @@
 """The query API's Atom feed as a page of papers: bytes in, values out, nothing touched.
 
-The bytes are not trusted. A document type is refused outright, so there are no
-entities to expand and no DTD to fetch; the parser is bounded in depth and text
-by libxml2 and in size here. One bad entry costs that entry, never the page.
+The bytes are not trusted (see `service.arxiv.xml`). One bad entry costs that
+entry, never the page.
 """
 
 import re
@@ -11,13 +10,14 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
+from service.arxiv import xml
+from service.arxiv.authors import Author, listed
+from service.arxiv.tex_accents import converted
 from service.arxiv.withdrawals import is_withdrawn
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import MAX_PAGE_SIZE
-from service.domain.papers import EntryError, Page, Paper, single_spaced
-
-MAX_TAGS = 1_000_000  # in 16 MiB; an ordinary page of 2,000 entries has about 150,000
+from service.domain.papers import TOLD_BY_SEARCH, EntryError, Page, Paper, single_spaced
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _ARXIV = "{http://arxiv.org/schemas/atom}"
@@ -61,22 +61,7 @@ def parse(body: bytes) -> Page:
 
 
 def _feed(body: bytes) -> etree._Element:
-    """The root of an Atom feed; a fresh parser each time, for threads must not share one."""
-    if b"<!DOCTYPE" in body or body.count(b"<") > MAX_TAGS:
-        raise UpstreamFaulty("arXiv's answer is XML of a kind that we do not read")
-    parser = etree.XMLParser(
-        encoding="utf-8",  # whatever the document declares: the check above saw all of it
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(body, parser)
-    except etree.LxmlError as err:
-        raise UpstreamFaulty("arXiv's answer is no well-formed XML") from err
+    root = xml.parse(body)
     if root.tag != f"{_ATOM}feed":
         raise UpstreamFaulty("arXiv's answer is no Atom feed")
     return root
@@ -101,25 +86,30 @@ def _total(feed: etree._Element) -> int:
 
 def _paper(entry: etree._Element) -> Paper:
     arxiv_id = _arxiv_id(entry)
-    title = _text(entry, f"{_ATOM}title")
+    title = converted(_text(entry, f"{_ATOM}title"))
     categories = tuple(_categories(entry))
     if not title or not categories:
         raise _BadEntry(f"the entry has no {'category' if title else 'title'}", arxiv_id.paper)
-    comments = _text(entry, f"{_ARXIV}comment") or None
+    comments = converted(_text(entry, f"{_ARXIV}comment")) or None
+    authors, affiliations = listed(_authors(entry))
+    license_uri, withdrawn = _license(entry), is_withdrawn(comments)
+    told = {"affiliations": any(affiliations), "license": license_uri, "withdrawn": withdrawn}
     return Paper(
         arxiv_id=arxiv_id,
         title=title,
-        abstract=_text(entry, f"{_ATOM}summary"),
-        authors=tuple(_authors(entry)),
+        abstract=converted(_text(entry, f"{_ATOM}summary")),
+        authors=authors,
+        affiliations=affiliations,
         categories=categories,
         primary_category=categories[0],
         published_at=_moment(entry, "published", arxiv_id),
         updated_at=_moment(entry, "updated", arxiv_id),
         doi=_text(entry, f"{_ARXIV}doi") or None,
-        journal_ref=_text(entry, f"{_ARXIV}journal_ref") or None,
+        journal_ref=converted(_text(entry, f"{_ARXIV}journal_ref")) or None,
         comments=comments,
-        license=_license(entry),
-        withdrawn=is_withdrawn(comments),
+        license=license_uri,
+        withdrawn=withdrawn,
+        told=TOLD_BY_SEARCH.union(name for name, is_told in told.items() if is_told),
     )
 
 
@@ -138,9 +128,11 @@ def _arxiv_id(entry: etree._Element) -> ArxivId:
     return arxiv_id
 
 
-def _authors(entry: etree._Element) -> Iterator[str]:
-    names = (_text(author, f"{_ATOM}name") for author in entry.iterfind(f"{_ATOM}author"))
-    return (name for name in names if name)
+def _authors(entry: etree._Element) -> Iterator[Author]:
+    """Each author's name and affiliations, in the feed's order."""
+    for author in entry.iterfind(f"{_ATOM}author"):
+        found = (xml.text_of(element) for element in author.iterfind(f"{_ARXIV}affiliation"))
+        yield _text(author, f"{_ATOM}name"), tuple(text for text in found if text)
 
 
 def _categories(entry: etree._Element) -> Iterator[str]:
@@ -169,5 +161,4 @@ def _moment(entry: etree._Element, name: str, arxiv_id: ArxivId) -> datetime:
 
 def _text(parent: etree._Element, tag: str) -> str:
     """The text of the first `tag` in `parent`, with that of elements inside; "" without one."""
-    element = parent.find(tag)
-    return "" if element is None else single_spaced("".join(map(str, element.itertext())))
+    return xml.text_of(parent.find(tag))

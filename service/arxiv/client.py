@@ -25,7 +25,7 @@ from yarl import URL
 from service.arxiv import atom
 from service.arxiv.http import Answer, Exchange, answered_at, user_agent, within
 from service.arxiv.limits import ClientLimits
-from service.arxiv.pace import Asker, Lane, Pace
+from service.arxiv.pace import Channel, RateLimiter, Requester
 from service.arxiv.pdf_response import Forbidden, PdfStream, ends_at, range_headers
 from service.arxiv.query import ApiRequest, api_request, ids_asked
 from service.arxiv.redirects import MAX_HOPS, next_hop, too_many_hops
@@ -34,10 +34,10 @@ from service.domain.errors import (
     Outage,
     RateLimited,
     Unavailable,
-    UpstreamAway,
     UpstreamFaulty,
     UpstreamRejected,
     UpstreamUnavailable,
+    UpstreamUnreachable,
 )
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import Criteria
@@ -64,7 +64,7 @@ class ArxivClient:
         api_url: str,
         pdf_url: str,
         contact: str | None,
-        pace: Pace,
+        pace: RateLimiter,
         limits: ClientLimits | None = None,
     ) -> None:
         self._api_url = api_url
@@ -73,7 +73,7 @@ class ArxivClient:
         self._limits = limits or ClientLimits()
         self._exchange = Exchange(session, user_agent(contact), self._limits)
 
-    async def page(self, criteria: Criteria, *, offset: int, size: int, asker: Asker) -> Page:
+    async def page(self, criteria: Criteria, *, offset: int, size: int, asker: Requester) -> Page:
         """The `size` results of `criteria` from `offset` on (or ids of its list, if it has one).
 
         An empty page is returned as it is, though arXiv may promise more: ask
@@ -121,35 +121,35 @@ class ArxivClient:
             reraise=True,
         )
 
-    async def _one_page(self, request: ApiRequest, asker: Asker) -> Page:
-        async with self._noting_outages(Lane.API, asker.name):
+    async def _one_page(self, request: ApiRequest, asker: Requester) -> Page:
+        async with self._recording_outages(Channel.API, asker.name):
             answer = await self._answer(request, asker)
             if (
                 answer.status == 403  # we are blocked; going on would be taken for an attack
-                or asks_for_silence(answer.status, answer.headers)
+                or asks_for_cooldown(answer.status, answer.headers)
                 or _is_rate_exceeded(answer)
             ):
-                raise await self._silenced(Lane.API, answer.headers)
+                raise await self._cooldown(Channel.API, answer.headers)
             page = await _page_of(answer)
-        await self._pace.cleared(Lane.API)
+        await self._pace.cleared(Channel.API)
         return page
 
     @asynccontextmanager
-    async def _noting_outages(self, lane: Lane, asker: str) -> AsyncIterator[None]:
+    async def _recording_outages(self, lane: Channel, asker: str) -> AsyncIterator[None]:
         """Raise Outage when the block, like those of others before, found arXiv away."""
         try:
             yield
-        except UpstreamAway as err:
+        except UpstreamUnreachable as err:
             delay = await self._pace.failed(lane, asker)
             if delay is not None:
                 raise Outage(delay) from err
             raise
 
-    async def _answer(self, request: ApiRequest, asker: Asker) -> Answer:
+    async def _answer(self, request: ApiRequest, asker: Requester) -> Answer:
         """The answer at the end of the redirects; each hop has a turn of its own."""
         url = URL(request.url, encoded=True)
         for _ in range(MAX_HOPS + 1):
-            async with self._pace.api_turn() as turn:
+            async with self._pace.api_slot() as turn:
                 await asker.check()
                 await turn.begin()
                 answer = await self._exchange.whole(url, request.form, on_answer=turn.answered)
@@ -165,20 +165,20 @@ class ArxivClient:
     ) -> AsyncIterator[PdfStream]:
         url, headers = URL(f"{self._pdf_url}/{arxiv_id}"), range_headers(offset, etag)
         for _ in range(MAX_HOPS + 1):
-            await self._pace.pdf_turn()
+            await self._pace.pdf_slot()
             deadline = within(self._limits.pdf_total)
-            async with self._noting_outages(Lane.PDF, str(arxiv_id)):
+            async with self._recording_outages(Channel.PDF, str(arxiv_id)):
                 response = await self._exchange.start(url, headers, deadline=deadline)
             try:
                 target = next_hop(url, response.status, response.headers.get("Location"))
                 if target is None:
-                    async with self._noting_outages(Lane.PDF, str(arxiv_id)):
+                    async with self._recording_outages(Channel.PDF, str(arxiv_id)):
                         await self._check_pdf_answer(response, offset)
                     body = self._exchange.body(response, deadline)
                     stream = PdfStream.of(response, body, asked=offset, etag=etag)
                     yield stream
                     if stream.is_complete:
-                        await self._pace.cleared(Lane.PDF)
+                        await self._pace.cleared(Channel.PDF)
                     return
             finally:
                 response.close()
@@ -188,27 +188,27 @@ class ArxivClient:
     async def _check_pdf_answer(self, response: ClientResponse, offset: int) -> None:
         """Raise what an answer means for a PDF that brings none of it from `offset` on."""
         status = response.status
-        if asks_for_silence(status, response.headers):
-            raise await self._silenced(Lane.PDF, response.headers)
+        if asks_for_cooldown(status, response.headers):
+            raise await self._cooldown(Channel.PDF, response.headers)
         if status in (200, 206) or ends_at(response, offset):
             return
         if status in (404, 410):
             raise Unavailable("arXiv has no PDF of this version")
         if status == 403:
-            await self._pace.silence(Lane.PDF, None)
+            await self._pace.silence(Channel.PDF, None)
             raise Forbidden("arXiv forbids us its PDFs for now")
         if 400 <= status < 500 and status != 416:
             raise UpstreamRejected(f"arXiv refused the PDF (HTTP {status})")
-        away = UpstreamAway if status >= 500 else UpstreamFaulty
+        away = UpstreamUnreachable if status >= 500 else UpstreamFaulty
         raise away(f"arXiv answered with HTTP {status} for a PDF")
 
-    async def _silenced(self, lane: Lane, headers: CIMultiDictProxy[str]) -> RateLimited:
+    async def _cooldown(self, lane: Channel, headers: CIMultiDictProxy[str]) -> RateLimited:
         """Silence the lane for the whole fleet as arXiv wishes; the error that says how long."""
         wish = retry_after(headers.get("Retry-After"), now=answered_at(headers))
         return RateLimited(await self._pace.silence(lane, wish))
 
 
-def asks_for_silence(status: int, headers: CIMultiDictProxy[str]) -> bool:
+def asks_for_cooldown(status: int, headers: CIMultiDictProxy[str]) -> bool:
     """True for a throttling answer; a 503 that names no time is a fault like any other 5xx."""
     return status == 429 or (status == 503 and "Retry-After" in headers)
 
@@ -226,7 +226,7 @@ async def _page_of(answer: Answer) -> Page:
             await _parsed(answer.body)  # an error feed names its reason
     if 400 <= answer.status < 500 and answer.status not in _PASSING:
         raise UpstreamRejected(f"arXiv refused the query (HTTP {answer.status})")
-    away = UpstreamAway if answer.status >= 500 else UpstreamFaulty
+    away = UpstreamUnreachable if answer.status >= 500 else UpstreamFaulty
     raise away(f"arXiv answered with HTTP {answer.status}")
 
 

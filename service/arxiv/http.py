@@ -27,7 +27,7 @@ from service.arxiv.http_errors import ConnectionLost, foreign_errors_as_ours
 from service.arxiv.limits import ClientLimits
 from service.arxiv.resolver import PublicResolver
 from service.arxiv.retry_after import http_date
-from service.domain.errors import UpstreamAway, UpstreamFaulty
+from service.domain.errors import UpstreamFaulty, UpstreamUnreachable
 
 CHUNK_BYTES = 64 * 1024
 _HEADER_BYTES = 8190  # of one header line; more is no answer of arXiv's
@@ -123,9 +123,9 @@ class Exchange:
     ) -> ClientResponse:
         """The answer to a GET (a POST of `form`) once its headers are there; the caller closes it.
 
-        `deadline` is a time of the running loop. Raises UpstreamAway.
+        `deadline` is a time of the running loop. Raises UpstreamUnreachable.
         """
-        with foreign_errors_as_ours(UpstreamAway):
+        with foreign_errors_as_ours(UpstreamUnreachable):
             async with asyncio.timeout_at(deadline):
                 return await self._session.request(
                     "GET" if form is None else "POST",

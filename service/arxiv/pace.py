@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Lane(StrEnum):
+class Channel(StrEnum):
     """Which of arXiv's services is asked; each has its own pace and its own silences."""
 
     API = "api"
@@ -21,7 +21,7 @@ class Lane(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """For whom arXiv is asked: `name` tells askers apart.
 
     `check` is awaited when the turn has come, just before the request, and
@@ -32,7 +32,7 @@ class Asker:
     check: Callable[[], Awaitable[None]]
 
 
-class Turn(Protocol):
+class Slot(Protocol):
     """The right to ask on the API lane, now."""
 
     async def begin(self) -> None:
@@ -44,32 +44,32 @@ class Turn(Protocol):
         ...
 
 
-class Pace(Protocol):
+class RateLimiter(Protocol):
     """Who may ask arXiv, and when. Each wait in here has its own deadline."""
 
-    def api_turn(self) -> AbstractAsyncContextManager[Turn]:
+    def api_slot(self) -> AbstractAsyncContextManager[Slot]:
         """A turn for one API request: at most one in flight, the interval kept between starts.
 
         The answer has been read whole when the block ends.
         """
         ...
 
-    async def pdf_turn(self) -> None:
+    async def pdf_slot(self) -> None:
         """Return when one PDF request may start."""
         ...
 
-    async def silence(self, lane: Lane, delay: timedelta | None) -> timedelta:
+    async def silence(self, lane: Channel, delay: timedelta | None) -> timedelta:
         """Let nobody ask on `lane` for `delay` (None: an own, growing backoff).
 
         Returns the silence that was set.
         """
         ...
 
-    async def cleared(self, lane: Lane) -> None:
+    async def cleared(self, lane: Channel) -> None:
         """A request of `lane` ended well: forget strikes and failures."""
         ...
 
-    async def failed(self, lane: Lane, asker: str) -> timedelta | None:
+    async def failed(self, lane: Channel, asker: str) -> timedelta | None:
         """Note that arXiv was away when `asker` asked on `lane`.
 
         Returns how long to wait if it is away for everybody: the lane is silent

@@ -3,31 +3,28 @@
 The grammar is that of the API manual's appendix "Details of Query
 Construction" (info.arxiv.org/help/api/user-manual.html), read as the server of
 November 2025 reads it: every term with its field prefix, phrases in double
-quotes, whole dates, no wildcards. Nothing that a caller writes into a field
-can end the phrase that it stands in.
+quotes, whole dates, every operator written out, every group in brackets (see
+`query_terms` and `query_tree`).
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import urlencode
 
+from service.arxiv.query_terms import category_term, is_searchable, term
+from service.arxiv.query_tree import NotAQuery, rewritten
+from service.arxiv.search_windows import Window
 from service.domain.checkpoint import IDS_PER_REQUEST
-from service.domain.errors import UpstreamRejected
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria
 from service.domain.papers import single_spaced
 
 MAX_URL_BYTES = 8_000  # servers commonly refuse request lines from 8,190 bytes on
 
-_FIRST_DAY = date(1991, 1, 1)  # arXiv took its first paper in August 1991
-_LAST_DAY = date(2099, 12, 31)  # "no end": constant, so that equal criteria give equal queries
-
-_ENDS_A_PHRASE = str.maketrans({'"': " ", "\\": " "})
-_BARE_WORD = re.compile(r"\w[\w.-]*")
-_OPERATORS = frozenset({"AND", "OR", "ANDNOT", "NOT", "TO"})
+_NO_WORDS = str.maketrans({'"': " ", "\\": " "})
 _SYNTAX = re.compile(
-    r"""(?<!\w)(?:ti|au|abs|co|jr|cat|rn|id|all|submittedDate|lastUpdatedDate):\S
+    r"""(?<!\w)(?:ti|title|au|abs|co|doi|jr|cat|rn|id|all|submittedDate|lastUpdatedDate):\S
     |["()]
     |\S\s(?:AND|OR|ANDNOT)\s\S""",
     re.VERBOSE,
@@ -42,36 +39,53 @@ class ApiRequest:
     form: bytes | None = None
 
 
-def api_request(api_url: str, criteria: Criteria, *, offset: int, size: int) -> ApiRequest:
+def api_request(
+    api_url: str,
+    criteria: Criteria,
+    *,
+    offset: int,
+    size: int,
+    window: Window | None = None,
+    limit: int = SEARCH_WINDOW,
+) -> ApiRequest:
     """The request for `size` results from `offset` on; its URL is always < 8 kB.
 
     Text that is not ASCII takes up to 12 bytes a character in a URL, so a long
     query may not fit. The API manual (3.1) offers POST for exactly that.
     Raises what `request_params` raises.
     """
-    encoded = urlencode(request_params(criteria, offset=offset, size=size), safe=":,/")
+    params = request_params(criteria, offset=offset, size=size, window=window, limit=limit)
+    encoded = urlencode(params, safe=":,/")
     url = f"{api_url}?{encoded}"
     if len(url) < MAX_URL_BYTES:
         return ApiRequest(url)
     return ApiRequest(api_url, encoded.encode())
 
 
-def request_params(criteria: Criteria, *, offset: int, size: int) -> dict[str, str]:
-    """The parameters that ask for `size` results from `offset` on.
+def request_params(
+    criteria: Criteria,
+    *,
+    offset: int,
+    size: int,
+    window: Window | None = None,
+    limit: int = SEARCH_WINDOW,
+) -> dict[str, str]:
+    """The parameters that ask for `size` results from `offset` on, of those in `window` if given.
 
     With ids, `offset` and `size` count ids of the list instead. Raises
     ValueError for what must never be asked: nothing at all, more than 2,000
-    results, past 30,000, more than 100 ids.
+    results, past `limit`, more than 100 ids.
     """
     if not 1 <= size <= MAX_PAGE_SIZE or offset < 0:
         raise ValueError(f"no page of arXiv's: {size} results from {offset} on")
-    params = {"search_query": search_query(criteria)} if criteria.has_terms else {}
+    query = search_query(criteria, window)
+    params = {"search_query": query} if query else {}
     if criteria.ids:
         asked = ids_asked(criteria, offset=offset, size=size)
         params["id_list"] = ",".join(str(arxiv_id) for arxiv_id in asked)
         params |= {"start": "0", "max_results": str(len(asked))}
-    elif not criteria.has_terms or offset + size > SEARCH_WINDOW:
-        raise ValueError(f"nothing to search for, or past arXiv's window of {SEARCH_WINDOW}")
+    elif not query or offset + size > limit:
+        raise ValueError(f"nothing to search for, or past arXiv's window of {limit}")
     else:
         params |= {"start": str(offset), "max_results": str(size)}
     return params | {"sortBy": criteria.sort_by, "sortOrder": criteria.sort_order}
@@ -88,71 +102,31 @@ def ids_asked(criteria: Criteria, *, offset: int, size: int) -> tuple[ArxivId, .
     return asked
 
 
-def search_query(criteria: Criteria) -> str:
+def search_query(criteria: Criteria, window: Window | None = None) -> str:
     """Everything that `criteria` says besides ids, joined with AND; "" when that is nothing.
 
+    A `window` stands in place of the days of `criteria`, which it must lie in.
     Raises UpstreamRejected for a field without a letter or digit: left out, it
     would widen the search behind the caller's back.
     """
-    fields = {
-        "cat": criteria.category,
-        "au": criteria.author,
-        "ti": criteria.title,
-        "abs": criteria.abstract,
-    }
+    fields = {"au": criteria.author, "ti": criteria.title, "abs": criteria.abstract}
     terms = [_free_text(criteria.query)] if criteria.query else []
-    terms += [_term(prefix, text) for prefix, text in fields.items() if text]
-    if criteria.from_date or criteria.to_date:
-        terms.append(_submitted(criteria.from_date, criteria.to_date))
+    terms += [category_term(criteria.category)] if criteria.category else []
+    terms += [term(field, text) for field, text in fields.items() if text]
+    if window or criteria.from_date or criteria.to_date:
+        terms.append((window or Window.of_days(criteria.from_date, criteria.to_date)).term())
     return " AND ".join(terms)
 
 
 def _free_text(query: str) -> str:
-    """A caller's own query in parentheses if it is one, else its words, each searched everywhere.
+    """A caller's own query if it is one, else its words, each searched everywhere.
 
-    Text with an odd quote or parenthesis is no query but words: passed through,
-    it would swallow the terms beside it.
+    Text with an odd quote or bracket is no query but words.
     """
     text = single_spaced(query)
-    if _SYNTAX.search(text) and _is_balanced(text):
-        return f"({text})"
-    words = text.translate(_ENDS_A_PHRASE).split()
-    terms = [_term("all", word) for word in words if _is_searchable(word)]
-    return " AND ".join(terms) or _term("all", text)
-
-
-def _term(prefix: str, text: str) -> str:
-    phrase = single_spaced(text.translate(_ENDS_A_PHRASE))
-    if not _is_searchable(phrase):
-        raise UpstreamRejected("The search has a field without a letter or digit")
-    if _BARE_WORD.fullmatch(phrase) and phrase not in _OPERATORS:
-        return f"{prefix}:{phrase}"
-    return f'{prefix}:"{phrase}"'
-
-
-def _is_searchable(text: str) -> bool:
-    return any(character.isalnum() for character in text)
-
-
-def _is_balanced(text: str) -> bool:
-    """True when quotes pair up, none is escaped, and parentheses outside of them pair up."""
-    if text.count('"') % 2 or "\\" in text:
-        return False
-    depth = 0
-    for character in "".join(text.split('"')[::2]):
-        depth += (character == "(") - (character == ")")
-        if depth < 0:
-            return False
-    return depth == 0
-
-
-def _submitted(first: date | None, last: date | None) -> str:
-    """A range of whole days (GMT), both inclusive; an open end takes arXiv's first or a far day."""
-    first, last = first or _FIRST_DAY, last or _LAST_DAY
-    if first > last:
-        raise ValueError("the first day is after the last")
-    return f"submittedDate:[{_day(first)}0000 TO {_day(last)}2359]"
-
-
-def _day(day: date) -> str:
-    return day.isoformat().replace("-", "")
+    if _SYNTAX.search(text):
+        with suppress(NotAQuery):
+            return rewritten(text)
+    words = text.translate(_NO_WORDS).split()
+    terms = [term("all", word) for word in words if is_searchable(word)]
+    return " AND ".join(terms) or term("all", text)

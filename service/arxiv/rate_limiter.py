@@ -3,7 +3,7 @@
 arXiv allows one request every three seconds and one connection at a time over
 its query API and OAI-PMH together, "across all machines under your control"
 (info.arxiv.org/help/api/tou.html), and PDFs at up to four a second
-(info.arxiv.org/help/bulk_data.html). `FleetPace` implements `Pace` over a row
+(info.arxiv.org/help/bulk_data.html). `FleetRateLimiter` implements `RateLimiter` over a row
 for each lane. A replica that dies with the turn blocks the others for one lease.
 """
 
@@ -18,10 +18,10 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from service.arxiv.pace import Lane, Turn
+from service.arxiv.pace import Channel, Slot
 from service.db.engine import Database
-from service.db.rate_limits import OUTAGE_ASKERS, PaceStore
-from service.domain.errors import DatabaseAway, UpstreamFaulty
+from service.db.rate_limits import OUTAGE_ASKERS, RateLimitStore
+from service.domain.errors import DatabaseUnavailable, UpstreamFaulty
 
 # The gap is measured where requests arrive: a slow packet must not shrink it.
 API_MARGIN = timedelta(milliseconds=50)
@@ -31,18 +31,18 @@ PDF_LATEST = timedelta(milliseconds=60)
 MOST_BOOKINGS = 20
 SHORTEST_LOOK = timedelta(milliseconds=20)
 LONGEST_LOOK = timedelta(seconds=1)  # a turn may come free earlier than its lease says
-FIRST_SILENCE = {Lane.API: timedelta(seconds=10), Lane.PDF: timedelta(seconds=60)}
+FIRST_SILENCE = {Channel.API: timedelta(seconds=10), Channel.PDF: timedelta(seconds=60)}
 FIRST_PAUSE = timedelta(seconds=3)  # of an outage, doubled each time that arXiv still is away
 LONGEST_PAUSE = timedelta(minutes=1)
 LONGEST_OUTAGE = timedelta(hours=1)  # after that, jobs may fail of it again
-LONGEST_SILENCE = {Lane.API: timedelta(minutes=10), Lane.PDF: timedelta(hours=1)}
+LONGEST_SILENCE = {Channel.API: timedelta(minutes=10), Channel.PDF: timedelta(hours=1)}
 TURN_LOST = "the turn to ask arXiv was lost"
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetPace:
+class FleetRateLimiter:
     """The pace of the fleet that shares `database`.
 
     `api_interval` lies between two starts on the API lane, `pdf_interval` on the
@@ -55,7 +55,7 @@ class FleetPace:
     lease: timedelta
 
     @asynccontextmanager
-    async def api_turn(self) -> AsyncIterator[Turn]:
+    async def api_slot(self) -> AsyncIterator[Slot]:
         """Hold the fleet's only turn on the API lane for the block.
 
         The next turn is one interval after the answer began to come, for only
@@ -70,7 +70,7 @@ class FleetPace:
         body = asyncio.current_task()
         lost = asyncio.Event()
         keeper = asyncio.create_task(self._keep(holder, body, lost))
-        turn = _Turn(partial(self._hold, holder))
+        turn = _Slot(partial(self._hold, holder))
         try:
             yield turn
         except asyncio.CancelledError:
@@ -82,7 +82,7 @@ class FleetPace:
             await asyncio.wait({keeper})
             await asyncio.shield(self._give_back(holder, turn))
 
-    async def pdf_turn(self) -> None:
+    async def pdf_slot(self) -> None:
         """Return when a PDF request may start.
 
         Who comes too late for its booking, or finds that a silence has come while
@@ -95,7 +95,7 @@ class FleetPace:
             due = await self._booked()
             await asyncio.sleep(due - asyncio.get_running_loop().time())
             async with self.database.transaction() as conn:
-                is_silent = await PaceStore(conn).silence_left(Lane.PDF) > timedelta(0)
+                is_silent = await RateLimitStore(conn).cooldown_left(Channel.PDF) > timedelta(0)
             if is_silent:
                 continue
             if asyncio.get_running_loop().time() - due <= PDF_LATEST.total_seconds():
@@ -107,26 +107,26 @@ class FleetPace:
         """Book the next start of a PDF; when that is (loop time)."""
         async with self.database.transaction() as conn:
             interval = self.pdf_interval * PDF_MARGIN
-            delay = await PaceStore(conn).book(Lane.PDF, interval=interval)
+            delay = await RateLimitStore(conn).book(Channel.PDF, interval=interval)
             return asyncio.get_running_loop().time() + delay.total_seconds()
 
-    async def silence(self, lane: Lane, delay: timedelta | None) -> timedelta:
+    async def silence(self, lane: Channel, delay: timedelta | None) -> timedelta:
         """Let nobody of the fleet ask on `lane` for `delay` (None: longer each time in a row)."""
         first, longest = FIRST_SILENCE[lane], LONGEST_SILENCE[lane]
         async with self.database.transaction() as conn:
-            left = await PaceStore(conn).silence(lane, delay, first=first, longest=longest)
+            left = await RateLimitStore(conn).silence(lane, delay, first=first, longest=longest)
         _log.warning("arXiv asked for silence", lane=lane, seconds=round(left.total_seconds(), 1))
         return left
 
-    async def cleared(self, lane: Lane) -> None:
+    async def cleared(self, lane: Channel) -> None:
         """Note that arXiv answers again on `lane`."""
         async with self.database.transaction() as conn:
-            await PaceStore(conn).clear(lane)
+            await RateLimitStore(conn).clear(lane)
 
-    async def failed(self, lane: Lane, asker: str) -> timedelta | None:
+    async def failed(self, lane: Channel, asker: str) -> timedelta | None:
         """Note that arXiv was away; how long the fleet waits if it is so for everybody."""
         async with self.database.transaction() as conn:
-            noted = await PaceStore(conn).fail(
+            noted = await RateLimitStore(conn).fail(
                 lane, asker, first=FIRST_PAUSE, longest=LONGEST_PAUSE
             )
         if noted.askers < OUTAGE_ASKERS or noted.lasting > LONGEST_OUTAGE:
@@ -139,8 +139,8 @@ class FleetPace:
         interval = self.api_interval + API_MARGIN if self.api_interval else timedelta(0)
         while True:
             async with self.database.transaction() as conn:
-                wait = await PaceStore(conn).take(
-                    Lane.API, holder, interval=interval, lease=self.lease
+                wait = await RateLimitStore(conn).take(
+                    Channel.API, holder, interval=interval, lease=self.lease
                 )
             if wait is None:
                 return
@@ -164,27 +164,27 @@ class FleetPace:
                 asyncio.timeout(self.lease.total_seconds() / 3),
                 self.database.transaction() as conn,
             ):
-                return await PaceStore(conn).renew(Lane.API, holder, lease=self.lease)
-        except (DatabaseAway, TimeoutError):
+                return await RateLimitStore(conn).renew(Channel.API, holder, lease=self.lease)
+        except (DatabaseUnavailable, TimeoutError):
             return False
 
     async def _hold(self, holder: UUID) -> None:
         """Raise UpstreamFaulty unless the turn still is the holder's: it may have slept long."""
         async with self.database.transaction() as conn:
-            if not await PaceStore(conn).renew(Lane.API, holder, lease=self.lease):
+            if not await RateLimitStore(conn).renew(Channel.API, holder, lease=self.lease):
                 raise UpstreamFaulty(TURN_LOST)
 
-    async def _give_back(self, holder: UUID, turn: "_Turn") -> None:
+    async def _give_back(self, holder: UUID, turn: "_Slot") -> None:
         pause = turn.pause(self.api_interval)
         try:
             async with self.database.transaction() as conn:
-                await PaceStore(conn).give_back(Lane.API, holder, not_before=pause)
-        except DatabaseAway:
-            _log.warning("turn not given back", lane=Lane.API)  # its lease will lapse
+                await RateLimitStore(conn).give_back(Channel.API, holder, not_before=pause)
+        except DatabaseUnavailable:
+            _log.warning("turn not given back", lane=Channel.API)  # its lease will lapse
 
 
 @dataclass(slots=True)
-class _Turn:
+class _Slot:
     """What became of one turn: whether a request went out, and when its answer began."""
 
     hold: Callable[[], Awaitable[None]]

@@ -12,10 +12,9 @@ from datetime import timedelta
 
 import structlog
 
-from service.auth.tokens import REFUSED
 from service.db.callers import CallerStore
 from service.db.engine import Database
-from service.domain.errors import DatabaseAway, Unauthenticated
+from service.domain.errors import DatabaseUnavailable, Unauthenticated
 
 LOOK_EVERY = timedelta(milliseconds=500)
 START_PATIENCE = timedelta(seconds=2)  # of a process that starts, for a server that hangs
@@ -24,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class ActiveCallers:
+class Blocklist:
     """The blocked callers as of the last look; `watch` keeps looking.
 
     While the database is away the last known list stays in force.
@@ -42,23 +41,23 @@ class ActiveCallers:
         """True when it is known that no operator has blocked `sub`."""
         return self._blocked is not None and sub not in self._blocked
 
-    def demand(self, sub: str) -> None:
-        """Raise Unauthenticated when `sub` is blocked, DatabaseAway when that is not known yet."""
+    def require_active(self, sub: str) -> None:
+        """Raise Unauthenticated if `sub` is blocked, DatabaseUnavailable before that is known."""
         if self.is_active(sub):
             return
         if self._blocked is None:
-            raise DatabaseAway("the database is not available")
-        raise Unauthenticated(REFUSED)
+            raise DatabaseUnavailable("the database is not available")
+        raise Unauthenticated("blocked")
 
     async def look(self, *, within: timedelta | None = None) -> None:
-        """Read the list now; raises DatabaseAway, after `within` at the latest."""
+        """Read the list now; raises DatabaseUnavailable, after `within` at the latest."""
         seconds = None if within is None else within.total_seconds()
         async with self.database.transaction(within=seconds) as conn:
             self._blocked = await CallerStore(conn).blocked()
 
-    async def look_first(self) -> None:
+    async def load(self) -> None:
         """Read the list before anybody asks, if the database answers soon."""
-        with suppress(DatabaseAway):  # `watch` says so, and looks again
+        with suppress(DatabaseUnavailable):  # `watch` says so, and looks again
             await self.look(within=START_PATIENCE)
 
     async def watch(self) -> None:
@@ -66,6 +65,6 @@ class ActiveCallers:
         while True:
             try:
                 await self.look()
-            except DatabaseAway:
+            except DatabaseUnavailable:
                 _log.warning("blocked callers not refreshed")
             await asyncio.sleep(LOOK_EVERY.total_seconds())

@@ -18,7 +18,7 @@ import aiohttp
 import structlog
 
 from service.auth.keys import Key, published
-from service.domain.errors import KeysAway
+from service.domain.errors import KeysUnavailable
 
 LOOK_SECONDS = 600.0  # between looks, spread by a tenth
 UNKNOWN_SECONDS = 30.0  # at least, between looks that unknown names cause
@@ -44,7 +44,7 @@ class NoUsableKey(ValueError):
     """The set has no key that may verify tokens of the algorithm."""
 
 
-class PublishedKeys:
+class KeySet:
     """The keys at `url` that may verify tokens of `algorithm`; `watch` keeps them fresh.
 
     `on_change` is called when the keys are others than before.
@@ -69,7 +69,7 @@ class PublishedKeys:
         """The keys that may have signed a token that names `key_id` (None: no key).
 
         An unknown name, or having no keys yet, waits for a look if one may be
-        had. Raises KeysAway when there are no keys at all.
+        had. Raises KeysUnavailable when there are no keys at all.
         """
         found = self._named(key_id)
         if not found and self._may_look():
@@ -79,7 +79,7 @@ class PublishedKeys:
                     await self._looked.wait()
             found = self._named(key_id)
         if not self._keys:
-            raise KeysAway("The keys that tokens are verified with are not available")
+            raise KeysUnavailable("The keys that tokens are verified with are not available")
         return found
 
     def _named(self, key_id: str | None) -> tuple[Key, ...]:

@@ -8,7 +8,6 @@ with it costs a look instead of a signature; its times are judged anew each time
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -20,15 +19,23 @@ from aiohttp import hdrs, web
 from aiohttp_jwt import JWTMiddleware
 from cachetools import TLRUCache
 
-from service.auth.jwks import PublishedKeys
+from service.auth.jwks import KeySet
 from service.auth.keys import Key, named
 from service.domain.errors import Unauthenticated
 
 MAX_REMEMBERED = 10_000  # some 6 MB; one more puts out the one that was used least lately
 MAX_SUBJECT_LENGTH = 255
-REFUSED = "Not authenticated"
 MAX_DECODERS = 64
 _CLAIMS = "claims"
+# of PyJWT's errors, the more special before those that it is a kind of
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (jwt.ExpiredSignatureError, "expired"),
+    (jwt.ImmatureSignatureError, "not_yet_valid"),
+    (jwt.InvalidAudienceError, "wrong_audience"),
+    (jwt.InvalidIssuerError, "wrong_issuer"),
+    (jwt.InvalidSignatureError, "bad_signature"),
+    (jwt.InvalidAlgorithmError, "bad_signature"),
+)
 _KEYS_BROUGHT_ALONG = frozenset({"jku", "jwk", "x5u", "x5c"})
 
 
@@ -62,7 +69,7 @@ class TokenRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Principal:
     """What a good token says: who, with which scopes, and from when until when it is good."""
 
     caller: str
@@ -77,7 +84,7 @@ class Tokens:
     def __init__(
         self,
         rules: TokenRules,
-        published: PublishedKeys | None = None,
+        published: KeySet | None = None,
         *,
         clock: Callable[[], float] = time,
         most_remembered: int = MAX_REMEMBERED,
@@ -86,25 +93,29 @@ class Tokens:
         self._published = published
         self._clock = clock
         self._decoder = lru_cache(MAX_DECODERS)(partial(_decoder, rules))
-        self._remembered: Final[TLRUCache[bytes, Grant]] = TLRUCache(
+        self._remembered: Final[TLRUCache[bytes, Principal]] = TLRUCache(
             most_remembered, ttu=lambda _, grant, __: grant.ends, timer=clock
         )
         if published is not None:
             published.on_change = self._remembered.clear  # a key may have been withdrawn
 
-    def recall(self, text: str) -> Grant | None:
-        """The grant that `learn` found for this very text, if it is good now."""
+    def cached(self, text: str) -> Principal | None:
+        """The grant that `verify` found for this very text, if it is good now."""
         try:
             grant = self._remembered[_hash(text)]
         except KeyError:
             return None
         return grant if grant.begins <= self._clock() else None
 
-    async def learn(self, text: str, token: str) -> Grant:
-        """The grant of `token`, to be recalled by `text`; raises Unauthenticated."""
+    async def verify(self, text: str, token: str) -> Principal:
+        """The grant of `token`, to be found again by `text`; raises Unauthenticated."""
         grant = _grant(await self._claims(token), self.rules)
-        if not grant.begins <= self._clock() < grant.ends:
-            raise Unauthenticated(REFUSED)
+        now = self._clock()
+        if now >= grant.ends:
+            raise Unauthenticated("expired")
+        if now < grant.begins:
+            lasts_too_long = grant.ends - 2 * self.rules.leeway - self.rules.max_lifetime > now
+            raise Unauthenticated("lifetime_too_long" if lasts_too_long else "not_yet_valid")
         self._remembered[_hash(text)] = grant
         return grant
 
@@ -115,10 +126,15 @@ class Tokens:
             keys = await self._published.find(key_id)
         else:
             keys = tuple(key for key in self.rules.keys if key_id in (None, key.id))
+        reason: str | None = None
         for key in keys:
-            with suppress(Unauthenticated):
+            try:
                 return await self._decoder(key.text)(token)
-        raise Unauthenticated(REFUSED)
+            except Unauthenticated as err:
+                # that it was not signed with this key says less than what another key says
+                if reason is None or err.reason != "bad_signature":
+                    reason = err.reason
+        raise Unauthenticated(reason or "unknown_key")
 
 
 def _hash(text: str) -> bytes:
@@ -134,25 +150,27 @@ def _key_id(token: str) -> str | None:
     try:
         header = jwt.get_unverified_header(token)
     except Exception:  # not only its own: hostile headers make it raise others
-        raise Unauthenticated(REFUSED) from None
+        raise Unauthenticated("malformed") from None
     if not _KEYS_BROUGHT_ALONG.isdisjoint(header):
-        raise Unauthenticated(REFUSED)
+        raise Unauthenticated("malformed")
     key_id: str | None = header.get("kid")  # a text, if it is there: the library has looked
     return key_id
 
 
-def _grant(claims: Mapping[str, Any], rules: TokenRules) -> Grant:
+def _grant(claims: Mapping[str, Any], rules: TokenRules) -> Principal:
     """What verified claims grant; raises Unauthenticated unless each is as it must be."""
     subject, expires = claims.get("sub"), claims.get("exp")
     if not isinstance(expires, int | float) or isinstance(expires, bool):
-        raise Unauthenticated(REFUSED)
+        raise Unauthenticated("no_expiry")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH:
-        raise Unauthenticated(REFUSED)
-    if not subject.isprintable() or rules.issuer not in (None, claims.get("iss")):
-        raise Unauthenticated(REFUSED)
+        raise Unauthenticated("no_subject")
+    if not subject.isprintable():
+        raise Unauthenticated("no_subject")
+    if rules.issuer not in (None, claims.get("iss")):
+        raise Unauthenticated("wrong_issuer")
     # The decoder has seen to it that these are numbers.
     starts = max(int(claims.get(name, 0)) for name in ("nbf", "iat"))
-    return Grant(
+    return Principal(
         caller=subject,
         scopes=_scopes(claims.get("scope")),
         begins=max(starts, int(expires) - rules.max_lifetime) - rules.leeway,
@@ -183,7 +201,7 @@ def _decoder(rules: TokenRules, key: str) -> Callable[[str], Awaitable[Mapping[s
     )
 
     async def decode(token: str) -> Mapping[str, Any]:
-        shown = _Shown(token)
+        shown = _Rendered(token)
         try:
             await library(shown, _nothing)
             claims: Mapping[str, Any] = shown[_CLAIMS]
@@ -195,7 +213,7 @@ def _decoder(rules: TokenRules, key: str) -> Callable[[str], Awaitable[Mapping[s
     return decode
 
 
-class _Shown(dict[str, Any]):
+class _Rendered(dict[str, Any]):
     """What the library sees of a request: a token, and a place for the claims.
 
     It writes them under a plain string, which aiohttp's own requests warn about.
@@ -208,11 +226,11 @@ class _Shown(dict[str, Any]):
         self.token = token
 
 
-async def _shown_token(shown: _Shown) -> str:
+async def _shown_token(shown: _Rendered) -> str:
     return shown.token
 
 
-async def _nothing(_: _Shown) -> web.StreamResponse:
+async def _nothing(_: _Rendered) -> web.StreamResponse:
     """What the library's middleware believes to be the handler."""
     return web.Response()
 
@@ -238,7 +256,17 @@ def _within_leeway(err: Exception, token: str, key: str, rules: TokenRules) -> M
             pass
         else:
             return claims
-    raise Unauthenticated(REFUSED) from None
+    raise Unauthenticated(_reason(err.__context__ or err)) from None
+
+
+def _reason(err: BaseException) -> str:
+    """Why the library refuses a token, in the words of the log."""
+    if isinstance(err, jwt.MissingRequiredClaimError):
+        return {"aud": "wrong_audience", "iss": "wrong_issuer"}.get(err.claim, "malformed")
+    for kind, reason in _REASONS:
+        if isinstance(err, kind):
+            return reason
+    return "malformed"
 
 
 def issue(

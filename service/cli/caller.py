@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 from sqlalchemy.exc import ProgrammingError
 
-from service.api.job_status import moment
+from service.api.job_status import to_iso8601
 from service.auth.tokens import MAX_SUBJECT_LENGTH
 from service.cli.database import database_url
 from service.cli.output import print_json, print_table
@@ -63,7 +63,7 @@ def list_callers(*, as_json: bool) -> None:
                     "sub": row.sub,
                     "is_blocked": row.is_blocked,
                     "reason": row.reason,
-                    "changed_at": moment(row.changed_at),
+                    "changed_at": to_iso8601(row.changed_at),
                 }
                 for row in rows
             ]
@@ -72,7 +72,7 @@ def list_callers(*, as_json: bool) -> None:
         click.echo("No caller was ever blocked.")
     else:
         told = [
-            (row.sub, "yes" if row.is_blocked else "no", row.reason, moment(row.changed_at))
+            (row.sub, "yes" if row.is_blocked else "no", row.reason, to_iso8601(row.changed_at))
             for row in rows
         ]
         print_table(("Caller", "Blocked", "Reason", "Since"), told)

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 import aiohttp
 import click
-from arxiv_ingestion_client import PATIENCE, IngestionClient, JobReport
+from arxiv_ingestion_client import MAX_WAIT, IngestionClient, JobReport
 from rich.console import Console
 from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_fixed
 
@@ -66,7 +66,7 @@ class Demo:
         ):
             self._introduce(serve, arxiv.told)
             token, url = make_token(settings, "demo"), base_url(settings)
-            async with IngestionClient(url, token, patience=PATIENCE) as client:
+            async with IngestionClient(url, token, patience=MAX_WAIT) as client:
                 job = await serve.beside(self._job(client, serve))
                 seen = await client.job(job.job_id)
             self.has_ended_well = True

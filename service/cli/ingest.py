@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 import click
-from arxiv_ingestion_client import PATIENCE, IngestionClient, JobReport, ProblemError
+from arxiv_ingestion_client import MAX_WAIT, IngestionClient, JobReport, ProblemError
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
@@ -91,7 +91,7 @@ def ingest(
     and leaves the job running.
     """
     request = build_request(read_request(file), options)
-    client = client_for(url, token, patience=PATIENCE)
+    client = client_for(url, token, patience=MAX_WAIT)
     job = _submit(client, request, idempotency_key or str(uuid.uuid4()))
     if detach:
         print_json(job.document) if as_json else click.echo(safe(job.job_id))

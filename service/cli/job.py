@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 
 import click
-from arxiv_ingestion_client import PATIENCE, JobReport
+from arxiv_ingestion_client import MAX_WAIT, JobReport
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
@@ -147,7 +147,7 @@ def retry(
 ) -> None:
     """Bring in what final JOB_ID did not, as a new job; prints the new job's id."""
     key = idempotency_key or str(uuid.uuid4())
-    client = client_for(url, token, patience=PATIENCE)
+    client = client_for(url, token, patience=MAX_WAIT)
     new = connection.run(client, lambda opened: opened.retry(job_id, idempotency_key=key))
     if is_watched:
         click.echo(f"Job {safe(new.job_id)}", err=as_json)

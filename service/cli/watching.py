@@ -48,12 +48,12 @@ async def watch(
 def display_for(*, quiet: bool, to: Console | None = None) -> AbstractContextManager[Display]:
     """Bars if the console is a terminal, else lines; nothing with `quiet`."""
     if quiet:
-        return nullcontext(Silence())
+        return nullcontext(NoDisplay())
     to = to or console()
     return Bars(to) if to.is_terminal and not to.is_dumb_terminal else nullcontext(Lines(to))
 
 
-class Silence:
+class NoDisplay:
     """Shows nothing."""
 
     def show(self, job: JobReport) -> None:

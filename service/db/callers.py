@@ -47,7 +47,7 @@ class CallerStore:
         count: int = (await self._conn.execute(counted)).scalar_one()
         return count
 
-    async def take_turn(self, sub: str) -> None:
+    async def take_slot(self, sub: str) -> None:
         """Wait until no other transaction has the turn of `sub`, and keep it to the end."""
         turn = func.pg_advisory_xact_lock(_TURNS, func.hashtext(sub))
         await self._conn.execute(select(turn))

@@ -2,7 +2,7 @@
 
 `Database` is what the rest of the program holds. Use cases open transactions on
 it; stores get the connection. Whatever a connection can raise because the
-server is away, overloaded or too slow leaves here as `DatabaseAway`.
+server is away, overloaded or too slow leaves here as `DatabaseUnavailable`.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.db.pgbouncer import expect_pooler, is_pooled
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable, TransactionConflict
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -42,10 +42,11 @@ _PASSING_ERRORS = (PoolTimeoutError, OSError, TimeoutError, asyncpg.InternalClie
 # What `fetching` lets through of asyncpg's own.
 _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
-# All that may come up from a connection; `is_passing` tells what of it time can mend.
+# All that may come up from a connection; `is_transient` tells what of it time can mend.
 FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
 
 READ_ONLY = "25006"
+CONFLICTS = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing was changed
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
 
 
@@ -99,7 +100,7 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
     return engine
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """True when `error` says that the database is away or busy, not that the statement is wrong."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
@@ -183,7 +184,7 @@ class Database:
 
         `within`: a shorter deadline than usual, in seconds.
 
-        Raises DatabaseAway when the server cannot be asked now, or has no schema
+        Raises DatabaseUnavailable when the server cannot be asked now, or has no schema
         for us yet; whether a commit that was cut off took place is then unknown.
         """
         async with self._connected(self.engine, within) as conn, conn.begin():
@@ -194,7 +195,7 @@ class Database:
         """A connection without a transaction, for one statement that only reads.
 
         It sees what is committed when it starts, and costs one round trip where
-        a transaction costs three. Raises DatabaseAway like `transaction`.
+        a transaction costs three. Raises DatabaseUnavailable like `transaction`.
         """
         if not is_pooled(self.engine):
             async with self._connected(self._autocommitting) as conn:
@@ -236,8 +237,10 @@ class Database:
                             await conn.invalidate()
                         raise
         except FAILURES as err:
-            if is_passing(err) or is_behind(err):
-                raise DatabaseAway("the database is not available") from err
+            if _state(err) in CONFLICTS:
+                raise TransactionConflict("the database is not available") from err
+            if is_transient(err) or is_behind(err):
+                raise DatabaseUnavailable("the database is not available") from err
             raise
 
     async def close(self) -> None:

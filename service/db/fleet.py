@@ -53,7 +53,7 @@ class FleetStore:
         """Queue depth: kind, status, tasks, oldest_at, heartbeat_at."""
         return (await self._conn.execute(_TASKS)).all()
 
-    async def list_lanes(self) -> Sequence[Row[Any]]:
+    async def list_channels(self) -> Sequence[Row[Any]]:
         """Pace: lane, turns, refusals, strikes, silent_until, is_held, silent_seconds (≥ 0)."""
         return (await self._conn.execute(_LANES)).all()
 

@@ -92,9 +92,10 @@ class HeldPaperStore:
         found = await self._conn.execute(statement.where(papers.c.arxiv_id == arxiv_id.paper))
         row: Row[Any] | None = found.one_or_none()
         if row is None:
-            raise NotFound("Paper not found")
+            raise NotFound("Paper not found", code="paper_not_found")
         if arxiv_id.version not in (None, row.version):
-            raise NotFound(f"Only version {row.version} of this paper is held")
+            message = f"Only version {row.version} of this paper is held"
+            raise NotFound(message, code="paper_not_found")
         return row
 
 

@@ -15,11 +15,11 @@ from uuid import UUID
 
 from service.db.engine import Database
 from service.db.job_rows import JobState, jobs_by_ids
-from service.domain.errors import DatabaseAway, NotFound
+from service.domain.errors import DatabaseUnavailable, NotFound
 
 MAX_JOBS = 500  # in one query: some milliseconds of work for either side
 MAX_QUERIES = 4  # at once
-PATIENCE = timedelta(milliseconds=50)
+MAX_WAIT = timedelta(milliseconds=50)
 
 TURN_SHARE = 0.2  # of the deadline, then the connection is given back
 REST = timedelta(milliseconds=5)  # that it is kept for, though nobody waits
@@ -39,10 +39,10 @@ class Sharing:
 
     max_jobs: int = MAX_JOBS
     max_queries: int = MAX_QUERIES
-    patience: timedelta = PATIENCE
+    patience: timedelta = MAX_WAIT
 
 
-class JobReads:
+class JobLoader:
     """Single jobs, read in company. `close` before the database is closed."""
 
     def __init__(self, database: Database, sharing: Sharing | None = None) -> None:
@@ -61,7 +61,7 @@ class JobReads:
     async def get(self, job_id: UUID) -> JobState:
         """The state of the job with its latest errors; raises NotFound.
 
-        Raises DatabaseAway when there is no answer within the database's deadline,
+        Raises DatabaseUnavailable when there is no answer within the database's deadline,
         from now on, whatever the query that it shares does.
         """
         if not self._is_due:
@@ -75,7 +75,7 @@ class JobReads:
             del self._deadlines[reader]
             self._waiting.pop(reader, None)
         if state is None:
-            raise NotFound("Job not found")
+            raise NotFound("Job not found", code="job_not_found")
         return state
 
     def _expect(self) -> None:
@@ -106,7 +106,7 @@ class JobReads:
             return
         while self._waiting and self._may_begin():
             readers = self._next_readers()
-            turn = asyncio.create_task(self._take_turn(readers), name="read jobs")
+            turn = asyncio.create_task(self._take_slot(readers), name="read jobs")
             self._note_query(turn, readers)
             turn.add_done_callback(self._end)
 
@@ -130,7 +130,7 @@ class JobReads:
             self._overdue.cancel()
         self._overdue = loop.call_at(self._overdue_at, self._ask)
 
-    async def _take_turn(self, readers: Readers) -> None:
+    async def _take_slot(self, readers: Readers) -> None:
         """Query after query on one connection while anybody asks: taking one costs as much."""
         turn = asyncio.current_task()
         assert turn is not None
@@ -178,7 +178,7 @@ class JobReads:
                 self._watch = loop.call_at(deadline, self._expire)
                 return
             if not reader.done():
-                reader.set_exception(DatabaseAway("the database is not available"))
+                reader.set_exception(DatabaseUnavailable("the database is not available"))
 
 
 def _end_rest(rest: asyncio.Future[None]) -> None:

@@ -35,7 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.job_rows import JobState, job_rows, jobs_by_ids, to_job
 from service.db.tables import job_errors, jobs
-from service.domain.checkpoint import Cursor
+from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from service.domain.jobs import (
     ACTIVE_STATUSES,
@@ -81,7 +81,7 @@ class JobStore:
         """The job with its latest errors; raises NotFound."""
         found = await self.get_many([job_id])
         if not found:
-            raise NotFound("Job not found")
+            raise NotFound("Job not found", code="job_not_found")
         return found[job_id]
 
     async def get_many(self, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
@@ -126,7 +126,7 @@ class JobStore:
         statement = select(jobs.c.requested_by).where(jobs.c.id == job_id)
         row = (await self._conn.execute(statement)).one_or_none()
         if row is None:
-            raise NotFound("Job not found")
+            raise NotFound("Job not found", code="job_not_found")
         owner: str | None = row.requested_by
         return owner
 
@@ -143,12 +143,14 @@ class JobStore:
         )
         return set(job_ids) - set((await self._conn.execute(active)).scalars())
 
-    async def list_stranded(self, *, limit: int) -> Sequence[Row[Any]]:
+    async def list_orphaned(self, *, limit: int) -> Sequence[Row[Any]]:
         """Work of running jobs that no task will do: job_id, arxiv_id (None: the harvest)."""
         statement = text("SELECT job_id, arxiv_id FROM stranded_work LIMIT :limit")
         return (await self._conn.execute(statement, {"limit": limit})).all()
 
-    async def take_up(self, job_id: UUID, page: Mapping[str, Any] | None = None) -> Row[Any] | None:
+    async def claim_page(
+        self, job_id: UUID, page: Mapping[str, Any] | None = None
+    ) -> Row[Any] | None:
         """Begin (or go on with) the harvest; counts the start before any work is done.
 
         Returns request, checkpoint, papers_fetched, harvest_attempts and
@@ -185,7 +187,7 @@ class JobStore:
     async def release(self, job_id: UUID, *, starts: int, failed: bool) -> None:
         """Note that a start on the harvest ended in order; `failed` counts an attempt.
 
-        `starts` is the number that `take_up` returned; if another has begun since
+        `starts` is the number that `claim_page` returned; if another has begun since
         (or this was noted already) nothing changes.
         """
         await self._conn.execute(
@@ -198,7 +200,7 @@ class JobStore:
             .values(harvest_starts=0, harvest_attempts=jobs.c.harvest_attempts + int(failed))
         )
 
-    async def lock_at(self, job_id: UUID, checkpoint: Cursor | None) -> bool:
+    async def lock_at(self, job_id: UUID, checkpoint: Checkpoint | None) -> bool:
         """Lock the running job if its checkpoint is still `checkpoint`; False: somebody went on.
 
         The compare half of compare-and-set; `advance` in the same transaction is
@@ -206,12 +208,12 @@ class JobStore:
         """
         return await self._first(_running_at(job_id, checkpoint).with_for_update()) is not None
 
-    async def is_at(self, job_id: UUID, checkpoint: Cursor | None) -> bool:
+    async def is_at(self, job_id: UUID, checkpoint: Checkpoint | None) -> bool:
         """Whether the job runs and its checkpoint still is `checkpoint`; nothing is locked."""
         return await self._first(_running_at(job_id, checkpoint)) is not None
 
     async def advance(
-        self, job_id: UUID, cursor: Cursor, *, counters: Mapping[str, int], total: int | None
+        self, job_id: UUID, cursor: Checkpoint, *, counters: Mapping[str, int], total: int | None
     ) -> None:
         """Move the checkpoint to `cursor` and the counters by what its rows changed."""
         await self._conn.execute(
@@ -291,7 +293,7 @@ class JobStore:
         return (await self._conn.execute(statement)).first()
 
 
-def _running_at(job_id: UUID, checkpoint: Cursor | None) -> Select[Any]:
+def _running_at(job_id: UUID, checkpoint: Checkpoint | None) -> Select[Any]:
     expected: ColumnElement[Any] = null()
     if checkpoint is not None:
         expected = literal(checkpoint.dump(), JSONB)

@@ -39,7 +39,7 @@ class Wait:
     delay: timedelta
 
 
-class PaceStore:
+class RateLimitStore:
     """All SQL on `upstream_pace`; each call is a short transaction of its own."""
 
     def __init__(self, conn: AsyncConnection) -> None:
@@ -116,7 +116,7 @@ class PaceStore:
         delay: timedelta = (await self._conn.execute(booked)).scalar_one()
         return max(delay, timedelta(0))
 
-    async def silence_left(self, lane: str) -> timedelta:
+    async def cooldown_left(self, lane: str) -> timedelta:
         """How much longer nobody may ask on the lane (0: one may)."""
         pace = upstream_pace.c
         left = func.coalesce(pace.silent_until - _NOW, timedelta(0))

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.job_papers import OPEN_STATES
 from service.db.tables import job_papers, jobs
-from service.domain.checkpoint import Cursor
+from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from service.domain.jobs import ACTIVE_STATUSES
 from service.domain.papers import PaperState
@@ -51,7 +51,7 @@ class RetryStore:
         statement = statement.with_for_update(of=jobs, read=True, key_share=True)
         row: Row[Any] | None = (await self._conn.execute(statement)).first()
         if row is None:
-            raise NotFound("Job not found")
+            raise NotFound("Job not found", code="job_not_found")
         return row
 
     async def find_active(self, job_id: UUID) -> UUID | None:
@@ -66,7 +66,7 @@ class RetryStore:
         job_id: UUID,
         *,
         values: Mapping[str, Any],
-        cursor: Cursor,
+        cursor: Checkpoint,
         caller: str,
         key: str | None,
     ) -> UUID | None:

@@ -10,21 +10,21 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 900.0  # longer than any restart; then somebody should look
 
 
-async def patiently(action: Callable[[], Awaitable[T]], *, seconds: float = PATIENCE_SECONDS) -> T:
-    """What `action` returns, run again and again while it raises DatabaseAway.
+async def with_retry(action: Callable[[], Awaitable[T]], *, seconds: float = PATIENCE_SECONDS) -> T:
+    """What `action` returns, run again and again while it raises DatabaseUnavailable.
 
     Raises that after `seconds`. The action must not mind running twice: a commit
     that was cut off may have taken place.
     """
     async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(DatabaseAway),
+        retry=retry_if_exception_type(DatabaseUnavailable),
         stop=stop_after_delay(seconds),
         wait=wait_exponential_jitter(multiplier=0.1, max=5),
         reraise=True,

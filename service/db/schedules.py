@@ -36,7 +36,7 @@ class ScheduleStore:
         chosen = statement.with_for_update() if lock else statement
         row: Row[Any] | None = (await self._conn.execute(chosen)).first()
         if row is None:
-            raise NotFound("Schedule not found")
+            raise NotFound("Schedule not found", code="schedule_not_found")
         return row
 
     async def list_all(self, *, limit: int, after: str = "") -> Sequence[Row[Any]]:

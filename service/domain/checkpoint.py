@@ -14,7 +14,7 @@ IDS_PER_REQUEST = 100  # keeps the URL far below 8 kB with the longest ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class Checkpoint:
     """The next thing to do: batch `batch` of the page at `offset`.
 
     `offset` counts results (or ids, when the job is a list of ids) from the
@@ -85,11 +85,11 @@ class Cursor:
             total_shift=self.total_shift + open_papers - seen,
         )
 
-    def took_over(self, last: str) -> Self:
+    def inherited(self, last: str) -> Self:
         """After unfinished papers up to the id `last` were taken over; more may follow."""
         return replace(self, taken_over=last)
 
-    def all_taken_over(self) -> Self:
+    def all_inherited(self) -> Self:
         """After the last of them: what remains is the list."""
         return replace(self, is_taking_over=False)
 

@@ -20,10 +20,11 @@ ServiceError
 │   ├── UpstreamFaulty      an answer was broken or missing
 │   ├── NotPdf              a page came in place of the PDF
 │   ├── ExtractorCrashed    the process that read the PDF died
-│   ├── DatabaseAway        PostgreSQL cannot be asked now
+│   ├── DatabaseUnavailable PostgreSQL cannot be asked now
+│   │   └── TransactionConflict  a deadlock or serialization failure
 │   ├── Overloaded          we have enough to do   → 503, says when to come again
-│   ├── StorageAway         files cannot be written now
-│   └── KeysAway            tokens cannot be judged now
+│   ├── StorageUnavailable  files cannot be written now
+│   └── KeysUnavailable     tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
     ├── UpstreamUnavailable arXiv stayed away for the whole budget
@@ -49,7 +50,7 @@ class ServiceError(Exception):
 class RequestError(ServiceError):
     """The caller can mend the request."""
 
-    code = "bad_request"
+    code = "malformed_request"
 
 
 class InvalidRequest(RequestError):
@@ -69,9 +70,13 @@ class MalformedRequest(RequestError):
 
 
 class NotFound(RequestError):
-    """There is nothing of that name."""
+    """There is nothing of that name; `code` says of what kind, as in `job_not_found`."""
 
-    code = "not_found"
+    code = "route_not_found"
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Conflict(RequestError):
@@ -131,9 +136,18 @@ class WrongMediaType(RequestError):
 
 
 class Unauthenticated(RequestError):
-    """No token, or not one we accept, or of a caller who is not active."""
+    """No token, or not one we accept, or of a caller who is not active.
+
+    `reason` is for the log: `missing`, `malformed`, `expired`, `not_yet_valid`,
+    `no_expiry`, `lifetime_too_long`, `no_subject`, `bad_signature`, `unknown_key`,
+    `wrong_audience`, `wrong_issuer` or `blocked`.
+    """
 
     code = "unauthenticated"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Not authenticated")
+        self.reason = reason
 
 
 class NotAllowed(RequestError):
@@ -165,7 +179,7 @@ class UpstreamFaulty(TransientError):
     code = "upstream_faulty"
 
 
-class UpstreamAway(UpstreamFaulty):
+class UpstreamUnreachable(UpstreamFaulty):
     """arXiv did not answer, or only to say that it is out of order: no fault of what was asked."""
 
 
@@ -203,10 +217,14 @@ class Suspected(TransientError):
         self.delay = delay
 
 
-class DatabaseAway(TransientError):
+class DatabaseUnavailable(TransientError):
     """PostgreSQL cannot be reached or does not answer in time."""
 
-    code = "database_away"
+    code = "database_unavailable"
+
+
+class TransactionConflict(DatabaseUnavailable):
+    """A transaction lost against another one, and changed nothing: it may be run again."""
 
 
 class Overloaded(TransientError):
@@ -219,16 +237,16 @@ class Overloaded(TransientError):
         self.retry_after = retry_after
 
 
-class StorageAway(TransientError):
+class StorageUnavailable(TransientError):
     """The PDF storage cannot be written now (full, read-only, missing)."""
 
-    code = "storage_away"
+    code = "storage_unavailable"
 
 
-class KeysAway(TransientError):
+class KeysUnavailable(TransientError):
     """The keys that tokens are verified with were never published, or too long ago."""
 
-    code = "keys_away"
+    code = "keys_unavailable"
 
 
 class PermanentError(ServiceError):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from service.domain.errors import (
-    DatabaseAway,
+    DatabaseUnavailable,
     Outage,
     PermanentError,
     RateLimited,
-    StorageAway,
+    StorageUnavailable,
     Suspected,
     TransientError,
 )
@@ -66,7 +66,7 @@ def decide(error: Exception | None, *, attempt: int, limit: int, jitter: float) 
             return Snooze(min(delay, SNOOZE_LONGEST) + timedelta(seconds=jitter))
         case PermanentError(code=code):
             return Fail(code, str(error))
-        case DatabaseAway() | StorageAway():  # ours to mend: no item is to blame
+        case DatabaseUnavailable() | StorageUnavailable():  # ours to mend: no item is to blame
             return Snooze(OUTAGE_DELAY + OUTAGE_DELAY * jitter)
         case TransientError(code=code, limit=own) if attempt >= min(limit, own or limit):
             return Fail(code, f"gave up after {attempt} attempts: {error}")

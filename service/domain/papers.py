@@ -31,13 +31,54 @@ class PdfState(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+_COMMON = frozenset(
+    {"title", "abstract", "authors", "categories", "primary_category"}
+    | {"doi", "journal_ref", "comments"}
+)
+TOLD_BY_SEARCH = _COMMON | {"version", "published_at", "updated_at"}
+TOLD_BY_OAI_ARXIV = _COMMON | {"license", "datestamp"}
+TOLD_BY_SNAPSHOT = TOLD_BY_SEARCH | {
+    *("license", "datestamp", "submitter", "affiliations", "versions"),
+}
+TOLD_BY_OAI_RAW = TOLD_BY_SNAPSHOT | {"withdrawn", "source_types"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperVersion:
+    """One version in a paper's history, as OAI-PMH (arXivRaw) or the snapshot list it.
+
+    `submitted_at` is aware UTC. `size_kb` is that of the source in kilobytes,
+    `source_type` arXiv's letters (`I` withdrawn, `D` pdfTeX, `H` HTML, `P`
+    PostScript, `X` docx, `A` ancillary files, `S` source not public). Both are
+    None in a snapshot, and where arXivRaw leaves them out.
+    """
+
+    version: int
+    submitted_at: datetime
+    size_kb: int | None = None
+    source_type: str | None = None
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """True when arXiv marks this very version as a withdrawal."""
+        return self.source_type is not None and "I" in self.source_type
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """Metadata of one version of one paper.
+    """Metadata of one version of one paper, from whichever source.
 
     `arxiv_id.version` is always set. Moments are aware UTC. `authors` keeps
-    arXiv's order; `categories` starts with the primary one. Texts are single
-    spaced, without control characters; None where arXiv gives nothing.
+    arXiv's order, each as `Forenames Keyname Suffix`; `affiliations` is as long
+    and holds the texts of each. `categories` starts with the primary one. Texts
+    are single spaced, without control characters; None where arXiv gives nothing.
+    `versions` is the history, oldest first, its last the version of `arxiv_id`.
+    `datestamp` is the day arXiv lists the record with: that of its last change.
+
+    `told` names the fields that the source tells; what it does not tell, it does
+    not change (`version`: that of `arxiv_id`; `source_types`: sizes and types in
+    `versions`). No source but arXivRaw can tell that a version is *not* withdrawn.
+    Raises ValueError when there are affiliations, but not one entry per author.
     """
 
     arxiv_id: ArxivId
@@ -53,6 +94,21 @@ class Paper:
     comments: str | None = None
     license: str | None = None
     withdrawn: bool = False
+    affiliations: tuple[tuple[str, ...], ...] = ()
+    submitter: str | None = None
+    versions: tuple[PaperVersion, ...] = ()
+    datestamp: date | None = None
+    told: frozenset[str] = TOLD_BY_SEARCH
+
+    def __post_init__(self) -> None:
+        if not self.affiliations:
+            object.__setattr__(self, "affiliations", ((),) * len(self.authors))
+        elif len(self.affiliations) != len(self.authors):
+            raise ValueError("as many affiliations as authors, or none at all")
+
+    def tells(self, name: str) -> bool:
+        """True when the source tells the field `name` (see the class)."""
+        return name in self.told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,4 +198,9 @@ def clean_text(text: str) -> str:
 
 def single_spaced(text: str) -> str:
     """`text` cleaned, with every run of white space as one blank."""
+    spaced = text.replace("\n", " ")
+    while "  " in spaced:
+        spaced = spaced.replace("  ", " ")
+    if spaced.isprintable():  # quick, and true of nearly all: blanks are its only white space
+        return spaced.strip(" ")
     return " ".join(clean_text(text).split())

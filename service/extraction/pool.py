@@ -16,12 +16,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from service.domain.errors import BadPdf, StorageAway
+from service.domain.errors import BadPdf, StorageUnavailable
 from service.domain.papers import ExtractedText, clean_text
-from service.extraction.process import END_DEADLINE, Answer, Child, ChildDied, ExtractorAway
+from service.extraction.process import END_DEADLINE, Answer, Child, ChildDied, ExtractorUnavailable
 from service.files.blocking import in_thread
 
-__all__ = ["ChildDied", "ExtractLimits", "Extractor", "ExtractorAway"]
+__all__ = ["ChildDied", "ExtractLimits", "Extractor", "ExtractorUnavailable"]
 
 PDFS_PER_CHILD = 500  # then a fresh process, so that no leak of a library adds up
 _SLICE_BYTES = 1 << 16  # cleaned at once: about a millisecond of holding the interpreter
@@ -75,7 +75,7 @@ class Extractor:
         return frozenset(child.pid for child in self._children)
 
     async def start(self) -> None:
-        """Bring all children up; raises ExtractorAway when one cannot be had.
+        """Bring all children up; raises ExtractorUnavailable when one cannot be had.
 
         Without it they are started when they are first needed.
         """
@@ -91,7 +91,7 @@ class Extractor:
 
         Raises BadPdf with code `encrypted` (needs a password), `corrupt` or
         `resource_limit`; its subclass ChildDied (`crashed`) when the child died
-        of no limit; StorageAway when the file cannot be opened; ExtractorAway
+        of no limit; StorageUnavailable when the file cannot be opened; ExtractorUnavailable
         when no child can be had. Cancelling kills the child at work.
         """
         return await _judged(await self._asked(path, wants_text=True))
@@ -103,7 +103,7 @@ class Extractor:
     async def prepare(self) -> None:
         """Return when a child is up and idle, so that the next question need not wait for one.
 
-        Raises ExtractorAway when none can be had.
+        Raises ExtractorUnavailable when none can be had.
         """
         async with self._free:
             await self._give_back(await self._take())
@@ -111,7 +111,7 @@ class Extractor:
     async def close(self) -> None:
         """Kill all children and wait for their end, usually at once, at most some seconds.
 
-        Callers still at work, or waiting, get ExtractorAway.
+        Callers still at work, or waiting, get ExtractorUnavailable.
         """
         self._is_closed = True
         idle, self._idle = self._idle, []
@@ -177,7 +177,7 @@ class Extractor:
 
     def _require_open(self) -> None:
         if self._is_closed:
-            raise ExtractorAway("The extraction was stopped")
+            raise ExtractorUnavailable("The extraction was stopped")
 
 
 async def _judged(answer: Answer) -> ExtractedText:
@@ -195,7 +195,7 @@ async def _judged(answer: Answer) -> ExtractedText:
         case "resource_limit":
             raise BadPdf("The PDF needs too much memory", code="resource_limit")
         case "missing":
-            raise StorageAway("The PDF file cannot be opened")
+            raise StorageUnavailable("The PDF file cannot be opened")
         case _:
             raise BadPdf("The PDF cannot be read", code="corrupt")
 

@@ -41,7 +41,7 @@ _PIPE_BYTES = 1 << 20
 _LIMIT_SIGNALS = (signal.SIGABRT, signal.SIGXCPU)
 
 
-class ExtractorAway(TransientError):
+class ExtractorUnavailable(TransientError):
     """No child process can be had now: the machine is short of something, or we shut down."""
 
     code = "extractor_away"
@@ -80,7 +80,7 @@ class Child:
 
     @classmethod
     async def start(cls, limits: Mapping[str, Any]) -> Self:
-        """A child that has taken on its limits; raises ExtractorAway when none comes up."""
+        """A child that has taken on its limits; raises ExtractorUnavailable when none comes up."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", str(PROGRAM), str(os.getpid()), json.dumps(limits)),
@@ -93,7 +93,7 @@ class Child:
                 limit=_PIPE_BYTES,
             )
         except OSError as err:
-            raise ExtractorAway("A process to read PDFs cannot be started") from err
+            raise ExtractorUnavailable("A process to read PDFs cannot be started") from err
         child = cls(process, limits["max_characters"] * BYTES_PER_CHARACTER)
         try:
             await child._come_up()
@@ -149,11 +149,11 @@ class Child:
             async with asyncio.timeout(START_DEADLINE.total_seconds()):
                 ready = await self._receive()
         except (TimeoutError, EOFError, OSError, ValueError) as err:
-            raise ExtractorAway("A process to read PDFs did not come up") from err
+            raise ExtractorUnavailable("A process to read PDFs did not come up") from err
         if ready.head.get("protocol") != PROTOCOL:
             # The files were replaced under a running service. Talking past each
             # other would look like a time limit, and condemn every PDF.
-            raise ExtractorAway("The process to read PDFs is of another version")
+            raise ExtractorUnavailable("The process to read PDFs is of another version")
         self.has_network = bool(ready.head.get("has_network"))
 
     async def _exchange(self, path: bytes, wants_text: bool) -> Answer:

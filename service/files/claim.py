@@ -67,7 +67,7 @@ def create(folder: int, stem: str) -> tuple[str, int]:
     raise OSError(errno.EAGAIN, "new parts vanish")
 
 
-def take_over(folder: int, stem: str, max_bytes: int) -> tuple[str, int] | None:
+def inherit(folder: int, stem: str, max_bytes: int) -> tuple[str, int] | None:
     """A part of the same version whose writer died, locked for us; None when there is none.
 
     Abandoned parts that nobody could go on with (no ETag, empty, over

@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from service.domain.errors import StorageAway
+from service.domain.errors import StorageUnavailable
 
 MARKER = ".arxiv-pdf-store"
 FOLDER_MODE = 0o750
@@ -38,19 +38,19 @@ _SAFE_WORDS = {
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Turn any OSError of the block into `StorageAway`, in words that show no path."""
+    """Turn any OSError of the block into `StorageUnavailable`, in words that show no path."""
     try:
         yield
     except OSError as err:
         words = _SAFE_WORDS.get(err.errno or 0, "an unexpected system error")
-        raise StorageAway(f"The PDF storage cannot be used: {words}") from err
+        raise StorageUnavailable(f"The PDF storage cannot be used: {words}") from err
 
 
 class Root:
     """The folder that holds all PDFs.
 
     The first write through this object leaves the marker; from then on a root
-    without it is another folder than before, and raises `StorageAway` until the
+    without it is another folder than before, and raises `StorageUnavailable` until the
     right one is back.
     """
 
@@ -100,7 +100,7 @@ class Root:
             os.stat(MARKER, dir_fd=fd, follow_symlinks=False)
         except FileNotFoundError:
             if self._is_known:
-                raise StorageAway("The PDF storage is another folder than before") from None
+                raise StorageUnavailable("The PDF storage is another folder than before") from None
             if not adopt:
                 return
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

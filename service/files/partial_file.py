@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from aiofiles.threadpool import wrap
 
-from service.domain.errors import BadPdf, StorageAway
+from service.domain.errors import BadPdf, StorageUnavailable
 from service.files import claim
 from service.files.blocking import in_thread, to_its_end
 from service.files.folder import Root, storage_errors
@@ -92,7 +92,7 @@ class Part:
         """Append `chunk`.
 
         Raises BadPdf (`too_large`) instead when the file would grow over the
-        limit, and StorageAway when the disk does not take it; in both cases the
+        limit, and StorageUnavailable when the disk does not take it; in both cases the
         part is gone.
         """
         await self.expect(self.size + len(chunk))
@@ -137,10 +137,10 @@ class Part:
     # What follows blocks, and is for the store.
 
     def open(self) -> None:
-        """Take over a part that was left behind, or make a new one; raises StorageAway."""
+        """Take over a part that was left behind, or make a new one; raises StorageUnavailable."""
         with storage_errors():
             self._folder = self._root.open_for_writing(claim.FOLDER)
-            left = claim.take_over(self._folder, self._stem, self._max_bytes)
+            left = claim.inherit(self._folder, self._stem, self._max_bytes)
             name, fd = left or claim.create(self._folder, self._stem)
             self._file = _HashedFile(fd)
             self._name = name
@@ -191,7 +191,7 @@ class Part:
         try:
             with storage_errors():
                 await work
-        except StorageAway:
+        except StorageUnavailable:
             await self.discard()
             raise
 

@@ -21,9 +21,8 @@ _NAME = re.compile(r"(?P<stem>[\w.-]+v[0-9]+)(-[0-9a-f]{16})?\.pdf", re.ASCII)
 def path_for(arxiv_id: ArxivId, sha256: str) -> str:
     """`2301/2301.00001v3-<digest>.pdf`; `hep-th/9901/hep-th_9901001v1-<digest>.pdf`.
 
-    Old archives with and without a subject class (`math.GT/0309136`,
-    `math/0309136`) stay apart. Raises ValueError for an id without a version
-    and for an `ArxivId` that was not made by parsing.
+    Raises ValueError for an id without a version and for an `ArxivId` that was
+    not made by parsing.
     """
     return f"{_folder_of(arxiv_id)}/{stem_of(arxiv_id)}-{sha256[:DIGEST_LETTERS]}.pdf"
 
@@ -50,7 +49,7 @@ def stem_of(arxiv_id: ArxivId) -> str:
     return str(arxiv_id).replace("/", "_")
 
 
-def is_plain(path: str) -> bool:
+def is_simple_get(path: str) -> bool:
     """True when `path` can only lead downwards: no NUL, no empty step, none with a leading dot."""
     return "\0" not in path and all(step and not step.startswith(".") for step in path.split("/"))
 

@@ -34,14 +34,14 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store as Bucket
 
-from service.domain.errors import BadPdf, NotFound, StorageAway
+from service.domain.errors import BadPdf, NotFound, StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.papers import StoredPdf
 from service.files.blocking import in_thread
 from service.files.folder import MARKER, Root, storage_errors
 from service.files.local_copies import Copies
 from service.files.partial_file import Part
-from service.files.paths import is_plain, path_for
+from service.files.paths import is_simple_get, path_for
 from service.files.scratch import Scratch
 from service.files.store import KeptFile, PdfStore
 
@@ -214,14 +214,14 @@ class S3Store(PdfStore):
             meta = await self._meta_of(path)
             size = -1 if meta is None else meta["size"]
             if meta is None or wanted.stop > size or size_bytes not in (None, size):
-                raise NotFound("PDF not found")
+                raise NotFound("PDF not found", code="pdf_not_found")
             for start in range(wanted.start, wanted.stop, BLOCK_BYTES):
                 end = min(start + BLOCK_BYTES, wanted.stop)
                 yield await self._in_thread(self._block, path, (start, end), meta["e_tag"])
 
     async def _meta_of(self, path: str) -> "ObjectMeta | None":
         """None when there is no such object."""
-        if not is_plain(path):
+        if not is_simple_get(path):
             return None
         try:
             return await self._in_thread(obstore.head, self._bucket, path)
@@ -235,9 +235,9 @@ class S3Store(PdfStore):
         try:
             block = bytes(obstore.get(self._bucket, path, options=options).bytes())
         except (FileNotFoundError, PreconditionError) as err:
-            raise NotFound("PDF not found") from err
+            raise NotFound("PDF not found", code="pdf_not_found") from err
         if len(block) != between[1] - between[0]:
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
         return block
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
@@ -254,19 +254,19 @@ class S3Store(PdfStore):
             with storage_errors():
                 await in_thread(os.write, fd, block)
         if digest.hexdigest() != pdf.sha256:
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
 
 
 @contextmanager
 def s3_errors() -> Iterator[None]:
-    """Turn whatever S3 or the way to it does into `StorageAway`, in words that show no URL."""
+    """Map failures of S3 and the way to it to `StorageUnavailable`, in words without a URL."""
     try:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as err:
-        raise StorageAway("The PDF storage cannot be used: access is denied") from err
+        raise StorageUnavailable("The PDF storage cannot be used: access is denied") from err
     except FileNotFoundError as err:
-        raise StorageAway("The PDF storage cannot be used: the bucket is missing") from err
+        raise StorageUnavailable("The PDF storage cannot be used: the bucket is missing") from err
     except (BaseError, OSError) as err:  # TimeoutError is one of the second
-        raise StorageAway(
+        raise StorageUnavailable(
             "The PDF storage cannot be used: S3 does not answer as it should"
         ) from err

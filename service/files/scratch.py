@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-from service.domain.errors import PermanentError, StorageAway
+from service.domain.errors import PermanentError, StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.files import claim
 from service.files.blocking import in_thread
@@ -52,7 +52,7 @@ class Scratch:
         try:
             await in_thread(part.open)
             yield part
-        except (PermanentError, StorageAway) as err:
+        except (PermanentError, StorageUnavailable) as err:
             if _is_full(err):
                 self._needed_bytes = part.size
             await part.discard()
@@ -65,7 +65,7 @@ class Scratch:
         self._needed_bytes = 0
 
     async def check_writable(self) -> None:
-        """Write, force to disk and remove a file; StorageAway when that fails or takes over 5 s.
+        """Write, fsync and remove a file; StorageUnavailable when that fails or takes over 5 s.
 
         Calls at the same time share one probe, so that a hanging disk holds one
         thread, not one for each question.
@@ -78,7 +78,7 @@ class Scratch:
                 with storage_errors():
                     await asyncio.shield(self._probe)
         except TimeoutError as err:
-            raise StorageAway("The PDF storage does not answer in time") from err
+            raise StorageUnavailable("The PDF storage does not answer in time") from err
 
     async def sweep(self, older_than: timedelta) -> int:
         """Look through the folder of partial files; nothing else is touched."""

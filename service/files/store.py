@@ -35,7 +35,7 @@ from service.files.folder import (
     storage_errors,
 )
 from service.files.partial_file import Part
-from service.files.paths import is_plain, path_for
+from service.files.paths import is_simple_get, path_for
 from service.files.scratch import Scratch
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class KeptFile:
 class PdfStore(Protocol):
     """What the rest of the service may ask of a PDF storage, wherever it is.
 
-    Each method raises `StorageAway` when the storage cannot do it now.
+    Each method raises `StorageUnavailable` when the storage cannot do it now.
     """
 
     async def prepare(self) -> None:
@@ -131,7 +131,7 @@ class LocalStore(PdfStore):
         """Force the part to disk, then give it its final name (atomic, durable).
 
         A file already there is replaced: by the same bytes, unless somebody altered
-        it. A symbolic link at the target or above it raises StorageAway and is left
+        it. A symbolic link at the target or above it raises StorageUnavailable and is left
         as it was.
         """
         if not part.size:
@@ -153,7 +153,7 @@ class LocalStore(PdfStore):
         with storage_errors():
             size = await in_thread(self._size_of, pdf.path)
         if size is None:
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
         yield self._root.path / pdf.path
 
     async def read(self, path: str, wanted: range) -> AsyncGenerator[bytes]:
@@ -169,14 +169,14 @@ class LocalStore(PdfStore):
                 with storage_errors():
                     piece = await to_its_end(file.read(min(left, READ_BYTES)))
                 if not piece:
-                    raise NotFound("PDF not found")
+                    raise NotFound("PDF not found", code="pdf_not_found")
                 left -= len(piece)
                 yield piece
         finally:
             await to_its_end(file.close())
 
     async def check_writable(self) -> None:
-        """Write, force to disk and remove a file; StorageAway when that fails or takes over 5 s."""
+        """Write, fsync and remove a file; StorageUnavailable when that fails or takes over 5 s."""
         await self._scratch.check_writable()
 
     async def sweep(self, older_than: timedelta) -> int:
@@ -224,11 +224,11 @@ class LocalStore(PdfStore):
         """The stored file, standing at the range; raises NotFound when it ends before that does."""
         fd = self._find(path)
         if fd is None:
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
         file = io.FileIO(fd, "rb")  # closes what it holds, should nobody take it
         if os.fstat(fd).st_size < wanted.stop:
             file.close()
-            raise NotFound("PDF not found")
+            raise NotFound("PDF not found", code="pdf_not_found")
         file.seek(wanted.start)
         return file
 
@@ -257,7 +257,7 @@ class LocalStore(PdfStore):
     def _in_folder_of(self, path: str, do: Callable[[int, str], T]) -> T | None:
         """What `do` makes of the open folder and the name; None when there is no such file."""
         *folders, name = path.split("/")
-        if not is_plain(path):
+        if not is_simple_get(path):
             return None
         os.close(self._root.open())  # a missing root is no missing file
         try:

@@ -22,7 +22,7 @@ from service.domain.errors import (
     ExtractorCrashed,
     NotFound,
     NotPdf,
-    StorageAway,
+    StorageUnavailable,
     Unavailable,
     UpstreamFaulty,
 )
@@ -34,7 +34,7 @@ from service.extraction.pool import ChildDied
 from service.extraction.quarantine import Readers
 from service.files.partial_file import Part
 from service.files.store import PdfStore
-from service.jobs.results import Recorder, Result
+from service.jobs.results import Result, ResultWriter
 
 ENCRYPTED = "encrypted"  # a good file whose text we cannot have
 
@@ -86,7 +86,7 @@ class PdfTools:
     arxiv: PdfSource
     store: PdfStore
     extractor: TextSource
-    recorder: Recorder
+    recorder: ResultWriter
     readers: Readers
 
 
@@ -150,7 +150,7 @@ class FetchPdf:
             async with self.tools.store.local_copy(pdf) as path, self._reading(attempt):
                 text = await self.tools.extractor.text_of(path)
         except NotFound as err:  # another job's bytes have just taken its place, or it was lost
-            raise StorageAway("The stored PDF is not there any more") from err
+            raise StorageUnavailable("The stored PDF is not there any more") from err
         await self._record(attempt, PaperState.PROCESSED, text=text)
 
     async def conclude(
@@ -255,7 +255,7 @@ class FetchPdf:
     async def _remove(self, replaced: str | None) -> None:
         """Remove the file that the row has just moved away from; what stays is found later."""
         if replaced is not None:
-            with suppress(StorageAway):
+            with suppress(StorageUnavailable):
                 await self.tools.store.remove(replaced)
 
     async def _record(

@@ -15,15 +15,15 @@ from uuid import UUID
 
 import structlog
 
-from service.arxiv.pace import Asker
+from service.arxiv.pace import Requester
 from service.db.engine import Database
 from service.db.jobs import JobStore
-from service.domain.checkpoint import Cursor
+from service.domain.checkpoint import Checkpoint
 from service.domain.errors import PermanentError, UpstreamUnavailable
 from service.domain.jobs import Criteria, IngestionRequest, JobError, Stage
 from service.domain.outcomes import Fail, Outcome, Snooze, Succeed
 from service.domain.papers import Page, Paper
-from service.jobs.retry import take_over
+from service.jobs.retry import inherit
 from service.jobs.store_batch import PageStorer
 
 MAX_EMPTY_PAGES = 2  # times an empty answer is asked again before it is believed (arXiv #43, #129)
@@ -31,14 +31,14 @@ MAX_EMPTY_PAGES = 2  # times an empty answer is asked again before it is believe
 _log = structlog.get_logger(__name__)
 
 
-class NotWanted(Exception):
+class StaleTask(Exception):
     """Nobody waits for this page any more."""
 
 
 class PageSource(Protocol):
     """Where pages come from."""
 
-    async def page(self, criteria: Criteria, *, offset: int, size: int, asker: Asker) -> Page:
+    async def page(self, criteria: Criteria, *, offset: int, size: int, asker: Requester) -> Page:
         """`size` results from `offset` on."""
         ...
 
@@ -50,7 +50,7 @@ class HarvestAttempt:
     number: int
     crashes: int
     document: Mapping[str, Any]
-    checkpoint: Cursor | None
+    checkpoint: Checkpoint | None
     position: int  # papers the job has brought in so far
 
     @cached_property
@@ -63,17 +63,17 @@ class HarvestAttempt:
             raise PermanentError(message, code="unreadable_request") from err
 
     @property
-    def cursor(self) -> Cursor:
+    def cursor(self) -> Checkpoint:
         """What to do next."""
-        return self.checkpoint or Cursor.first(self.request)
+        return self.checkpoint or Checkpoint.first(self.request)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """From one checkpoint to the next; `ends_page` when a whole page is stored with it."""
 
-    before: Cursor | None
-    after: Cursor
+    before: Checkpoint | None
+    after: Checkpoint
     ends_page: bool
 
 
@@ -86,7 +86,7 @@ class HarvestPage:
     database: Database
     arxiv: PageSource
     max_attempts: int = 5
-    _checkpoint: Cursor | None = None  # the last one that this run has read or written
+    _checkpoint: Checkpoint | None = None  # the last one that this run has read or written
 
     async def begin(self) -> HarvestAttempt | None:
         """Take the job up; None when the page is stored, or nothing is left to harvest.
@@ -94,11 +94,13 @@ class HarvestPage:
         A job whose checkpoint cannot be read fails.
         """
         async with self.database.transaction() as conn:
-            row = await JobStore(conn).take_up(self.job_id, self.page)
+            row = await JobStore(conn).claim_page(self.job_id, self.page)
             if row is None:
                 return None
             try:
-                self._checkpoint = None if row.checkpoint is None else Cursor.load(row.checkpoint)
+                self._checkpoint = (
+                    None if row.checkpoint is None else Checkpoint.load(row.checkpoint)
+                )
             except ValueError as err:  # nobody of this version could ever go on
                 await self._fail(JobStore(conn), code="unreadable_request", message=str(err))
                 return None
@@ -118,18 +120,18 @@ class HarvestPage:
         cursor, request = attempt.cursor, attempt.request
         if cursor.is_taking_over:
             position = attempt.position
-            async for following in take_over(
+            async for following in inherit(
                 self.database, self.job_id, request, cursor, position=position
             ):
                 self._checkpoint = following
             return
         size = cursor.page_size(request)
-        asker = Asker(str(self.job_id), partial(self._check_wanted, attempt))
+        asker = Requester(str(self.job_id), partial(self._check_wanted, attempt))
         try:
             page = await self.arxiv.page(
                 request.criteria, offset=cursor.offset, size=size, asker=asker
             )
-        except NotWanted:
+        except StaleTask:
             _log.info("page not wanted any more", job_id=str(self.job_id), offset=cursor.offset)
             return
         if not page.entries and _is_doubtful(page, attempt):
@@ -164,13 +166,13 @@ class HarvestPage:
             await store.add_errors(self.job_id, [what])
 
     async def _check_wanted(self, attempt: HarvestAttempt) -> None:
-        """Raise NotWanted if the job was cancelled, or another worker went on, meanwhile.
+        """Raise StaleTask if the job was cancelled, or another worker went on, meanwhile.
 
         It may have been long: until the turn came, or since this process was stopped.
         """
         async with self.database.transaction() as conn:
             if not await JobStore(conn).is_at(self.job_id, attempt.checkpoint):
-                raise NotWanted
+                raise StaleTask
 
     async def _ask_again(self, attempt: HarvestAttempt) -> None:
         """Queue the same page once more: an empty answer is not believed at first."""
@@ -213,7 +215,7 @@ class HarvestPage:
             counters = await pages.store_papers(batch, position=attempt.position)
             if step.ends_page:
                 counters["pages_fetched"] = 1
-                counters["pdfs_unavailable"] = await pages.note_oddities(page)
+                counters["pdfs_unavailable"] = await pages.record_page_errors(page)
             total = max(0, attempt.request.total_of(page.total) + step.after.total_shift)
             await jobs.advance(self.job_id, step.after, counters=counters, total=total)
             if step.after.done:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.callers import CallerStore
 from service.db.engine import Database
-from service.domain.errors import DatabaseAway, Overloaded, QuotaExceeded
+from service.domain.errors import DatabaseUnavailable, Overloaded, QuotaExceeded
 
 LOOK_EVERY_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 30  # nobody knows when a job will end
@@ -23,7 +23,7 @@ MOST_RANKED = 10_000  # without a quota, further jobs of one caller rank alike
 
 
 @dataclass(slots=True)
-class Admission:
+class Quotas:
     """Decides for one process; `per_caller` and `in_all` are unfinished jobs, 0: no limit."""
 
     per_caller: int = 0
@@ -37,14 +37,14 @@ class Admission:
         Raises QuotaExceeded and Overloaded. Until the transaction ends, other
         submits of a caller near its quota wait.
         """
-        self.demand_room()
+        self.require_room()
         most = self.per_caller or MOST_RANKED
         store = CallerStore(conn)
         active = await store.count_jobs(caller, most=most)
         if not self.per_caller:
             return active
         if active + MARGIN >= self.per_caller:
-            await store.take_turn(caller)
+            await store.take_slot(caller)
             active = await store.count_jobs(caller, most=most)
         if active >= self.per_caller:
             raise QuotaExceeded(
@@ -54,7 +54,7 @@ class Admission:
             )
         return active
 
-    def demand_room(self) -> None:
+    def require_room(self) -> None:
         """Raise Overloaded if there are as many jobs as there may be, as far as is known here."""
         if self.in_all and self._looked + self._since >= self.in_all:
             raise Overloaded("Too many jobs are waiting", retry_after=RETRY_AFTER_SECONDS)
@@ -64,7 +64,7 @@ class Admission:
         self._since += 1
 
     async def look(self, database: Database) -> None:
-        """Count all unfinished jobs now, if they are bounded; raises DatabaseAway."""
+        """Count all unfinished jobs now, if they are bounded; raises DatabaseUnavailable."""
         if not self.in_all:
             return
         before = self._since
@@ -75,6 +75,6 @@ class Admission:
     async def watch(self, database: Database) -> None:
         """Keep looking until cancelled."""
         while True:
-            with suppress(DatabaseAway):  # who submits meanwhile is told so anyway
+            with suppress(DatabaseUnavailable):  # who submits meanwhile is told so anyway
                 await self.look(database)
             await asyncio.sleep(LOOK_EVERY_SECONDS)

@@ -22,8 +22,8 @@ from service.db.engine import Database
 from service.db.job_papers import JobPaperStore, Move
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
-from service.db.retry import patiently
-from service.domain.errors import DatabaseAway
+from service.db.retry import with_retry
+from service.domain.errors import DatabaseUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError
 from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf
@@ -67,7 +67,7 @@ Entry = tuple[Result, "asyncio.Future[str | None]"]
 
 
 @dataclass(slots=True)
-class Recorder:
+class ResultWriter:
     """Records results in batches; `run` it beside the work that calls `record`.
 
     At most one batch is being written at a time; what comes meanwhile waits, and
@@ -82,7 +82,7 @@ class Recorder:
     async def record(self, result: Result) -> str | None:
         """Return when `result` is committed: the path of the file that its `pdf` took the place of.
 
-        No row names that file any more. Raises DatabaseAway when it took too long.
+        No row names that file any more. Raises DatabaseUnavailable when it took too long.
         """
         done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((result, done))
@@ -101,8 +101,8 @@ class Recorder:
 
     async def _write(self, batch: Sequence[Entry]) -> None:
         try:
-            left = await patiently(partial(self._commit, [result for result, _ in batch]))
-        except DatabaseAway as err:
+            left = await with_retry(partial(self._commit, [result for result, _ in batch]))
+        except DatabaseUnavailable as err:
             _refuse(batch, err)
         except SQLAlchemyError as err:
             if len(batch) == 1:

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.db.retries import RetryStore
-from service.domain.checkpoint import Cursor
+from service.domain.checkpoint import Checkpoint
 from service.domain.errors import Conflict, KeyReused
 from service.domain.jobs import IngestionRequest, Job, JobStatus, Priority
-from service.jobs.quotas import Admission
+from service.jobs.quotas import Quotas
 from service.jobs.store_batch import PageStorer
 from service.jobs.tasks import harvest_task
 from service.worker.engine import enqueue
@@ -35,7 +35,7 @@ async def retry(
     *,
     caller: str,
     key: str | None = None,
-    admission: Admission | None = None,
+    admission: Quotas | None = None,
 ) -> Job:
     """Record the job that retries `job_id`, and queue it; returns it.
 
@@ -43,7 +43,7 @@ async def retry(
     do, or is being retried already. A `key` of `caller` names one retry of one
     job, and `admission` decides whether there is room, as in `submit`.
     """
-    admission = admission or Admission()
+    admission = admission or Quotas()
     async with database.transaction() as conn:
         store = RetryStore(conn)
         ended = await store.find(job_id)
@@ -62,7 +62,7 @@ async def retry(
     return job
 
 
-def _beginning(ended: Row[Any]) -> Cursor:
+def _beginning(ended: Row[Any]) -> Checkpoint:
     """Where the retry of a job begins; raises Conflict for one that cannot be retried."""
     if not JobStatus(ended.status).is_final:
         raise Conflict(f"The job is {ended.status}; only a final job can be retried")
@@ -70,8 +70,8 @@ def _beginning(ended: Row[Any]) -> Cursor:
     if not ended.unfinished and not has_list:
         raise Conflict("The job has no failed papers")
     try:
-        first = Cursor.first(IngestionRequest.load(ended.request))
-        cursor = first if ended.checkpoint is None else Cursor.load(ended.checkpoint)
+        first = Checkpoint.first(IngestionRequest.load(ended.request))
+        cursor = first if ended.checkpoint is None else Checkpoint.load(ended.checkpoint)
     except (KeyError, TypeError, ValueError):
         raise Conflict("The stored request of the job cannot be read") from None
     return cursor.for_retry(
@@ -79,7 +79,7 @@ def _beginning(ended: Row[Any]) -> Cursor:
     )
 
 
-def _values(ended: Row[Any], cursor: Cursor) -> dict[str, Any]:
+def _values(ended: Row[Any], cursor: Checkpoint) -> dict[str, Any]:
     """What the new row has in common with that of the job that ended, and its own total."""
     total = ended.unfinished
     if not cursor.done:
@@ -106,14 +106,14 @@ async def _rival(conn: AsyncConnection, job_id: UUID, *, caller: str, key: str |
     raise Conflict(f"The job is being retried already, by job {active}")
 
 
-async def take_over(
+async def inherit(
     database: Database,
     job_id: UUID,
     request: IngestionRequest,
-    cursor: Cursor,
+    cursor: Checkpoint,
     *,
     position: int,
-) -> AsyncIterator[Cursor]:
+) -> AsyncIterator[Checkpoint]:
     """Take over the unfinished papers of the job that `job_id` retries; yields each checkpoint.
 
     After the last of them the list is queued where there is more of it. Ends
@@ -130,9 +130,9 @@ async def take_over(
                 job_id, after=cursor.taken_over, limit=size
             )
             pages = PageStorer(conn, job_id, request)
-            counters = await pages.take_over(batch, position=position)
+            counters = await pages.inherit(batch, position=position)
             is_last = len(batch) < size
-            cursor = cursor.all_taken_over() if is_last else cursor.took_over(batch[-1])
+            cursor = cursor.all_inherited() if is_last else cursor.inherited(batch[-1])
             await jobs.advance(job_id, cursor, counters=counters, total=None)
             position += len(batch)
             if cursor.is_harvested:

@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.db.callers import CallerStore
 from service.db.engine import Database
 from service.db.schedules import ScheduleStore
-from service.domain.errors import Conflict, DatabaseAway, Overloaded, QuotaExceeded
+from service.domain.errors import Conflict, DatabaseUnavailable, Overloaded, QuotaExceeded
 from service.domain.jobs import IngestionRequest
 from service.jobs.cron import next_run
-from service.jobs.quotas import Admission
+from service.jobs.quotas import Quotas
 from service.jobs.submit import record
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -42,7 +42,7 @@ async def add_schedule(
     Raises Conflict when there is one of that name, or `caller` has MAX_PER_CALLER.
     """
     store = ScheduleStore(conn)
-    await CallerStore(conn).take_turn(caller)  # for the count to be exact
+    await CallerStore(conn).take_slot(caller)  # for the count to be exact
     if await store.count_of(caller) >= MAX_PER_CALLER:
         raise Conflict(f"You have {MAX_PER_CALLER} schedules, as many as a caller may have")
     next_run_at = None if wanted["is_paused"] else next_run(wanted["cron"], await store.now())
@@ -69,20 +69,20 @@ async def change_schedule(
     return await ScheduleStore(conn).change(before.id, values) if values else before
 
 
-async def keep_schedules(database: Database, admission: Admission) -> None:
+async def keep_schedules(database: Database, admission: Quotas) -> None:
     """Run what is due and what `admission` has room for, until cancelled."""
     while True:
         try:
             await admission.look(database)
             await run_due(database, admission)
-        except DatabaseAway as err:
+        except DatabaseUnavailable as err:
             _log.warning("schedules not looked at", code=err.code)
         await asyncio.sleep(LOOK_EVERY.total_seconds())
 
 
-async def run_due(database: Database, admission: Admission | None = None) -> list[UUID]:
+async def run_due(database: Database, admission: Quotas | None = None) -> list[UUID]:
     """Submit the jobs of the schedules that are due; returns their ids."""
-    admission = admission or Admission()
+    admission = admission or Quotas()
     submitted: list[UUID] = []
     for _ in range(MAX_RUNS):
         async with database.transaction() as conn:
@@ -97,7 +97,7 @@ async def run_due(database: Database, admission: Admission | None = None) -> lis
     return submitted
 
 
-async def _run(conn: AsyncConnection, due: Row[Any], admission: Admission) -> UUID | None:
+async def _run(conn: AsyncConnection, due: Row[Any], admission: Quotas) -> UUID | None:
     """Submit the job of a schedule that is locked and due, and move it on; the job's id.
 
     None when there is nothing to submit: the schedule is new and only gets its

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.db.job_papers import JobPaperStore, NewJobPaper
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
-from service.domain.checkpoint import Cursor
+from service.domain.checkpoint import Checkpoint
 from service.domain.jobs import IngestionRequest, JobError, Stage
 from service.domain.papers import Page, Paper, PaperState, PdfState
 from service.jobs.tasks import harvest_task, pdf_task
@@ -24,7 +24,7 @@ class PageStorer:
     job_id: UUID
     request: IngestionRequest
 
-    async def queue_page(self, cursor: Cursor, *, position: int) -> None:
+    async def queue_page(self, cursor: Checkpoint, *, position: int) -> None:
         """Queue the harvest of the page at `cursor`."""
         task = harvest_task(self.job_id, self.request.priority, cursor, position=position)
         await enqueue(self.conn, [task])
@@ -52,7 +52,7 @@ class PageStorer:
             "pdfs_pending": len(wanted),
         }
 
-    async def take_over(self, arxiv_ids: Sequence[str], *, position: int) -> dict[str, int]:
+    async def inherit(self, arxiv_ids: Sequence[str], *, position: int) -> dict[str, int]:
         """Begin papers that another job did not finish; returns what that adds to the counters.
 
         They count as seen and left as they were, for arXiv is not asked for them again.
@@ -103,7 +103,7 @@ class PageStorer:
             ],
         )
 
-    async def note_oddities(self, page: Page) -> int:
+    async def record_page_errors(self, page: Page) -> int:
         """Record entries that were no papers, and ids unknown to arXiv; returns how many ids."""
         asked = dict.fromkeys(missing.paper for missing in page.missing)
         known = await JobPaperStore(self.conn).known(self.job_id, asked)

@@ -4,10 +4,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
 from service.db.jobs import JobStore
-from service.domain.checkpoint import Cursor
+from service.domain.checkpoint import Checkpoint
 from service.domain.errors import KeyReused, Overloaded, QuotaExceeded
 from service.domain.jobs import IngestionRequest, Job
-from service.jobs.quotas import Admission
+from service.jobs.quotas import Quotas
 from service.jobs.tasks import harvest_task
 from service.worker.engine import enqueue
 
@@ -18,7 +18,7 @@ async def submit(
     *,
     caller: str,
     key: str | None = None,
-    admission: Admission | None = None,
+    admission: Quotas | None = None,
 ) -> Job:
     """Record a job and queue its harvest, in one transaction; returns the job.
 
@@ -29,7 +29,7 @@ async def submit(
     raises (without one there always is). A caller's n-th unfinished job ranks
     like the n-th paper of one: many jobs do not hold up another caller's.
     """
-    admission = admission or Admission()
+    admission = admission or Quotas()
     async with database.transaction() as conn:
         store = JobStore(conn)
         try:
@@ -56,7 +56,7 @@ async def record(
     """
     job = await JobStore(conn).add(request, caller=caller, key=key)
     if job is not None:
-        first = Cursor.first(request)
+        first = Checkpoint.first(request)
         await enqueue(conn, [harvest_task(job.id, request.priority, first, position=position)])
     return job
 

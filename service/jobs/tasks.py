@@ -7,7 +7,7 @@ large one does not hold up a small one.
 
 from uuid import UUID
 
-from service.domain.checkpoint import Cursor
+from service.domain.checkpoint import Checkpoint
 from service.domain.jobs import Priority
 from service.worker.task import Task
 
@@ -21,7 +21,9 @@ _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}
 LEVELS = {level: (_LEVEL[level], _LEVEL[level] + _STEP - 1) for level in reversed(Priority)}
 
 
-def harvest_task(job_id: UUID, priority: Priority, cursor: Cursor | None, *, position: int) -> Task:
+def harvest_task(
+    job_id: UUID, priority: Priority, cursor: Checkpoint | None, *, position: int
+) -> Task:
     """The next page of a job that has brought in `position` papers.
 
     Taking over the papers of another job comes before the first page, under its own key.
@@ -37,7 +39,7 @@ def harvest_task(job_id: UUID, priority: Priority, cursor: Cursor | None, *, pos
     )
 
 
-def _key(cursor: Cursor) -> str:
+def _key(cursor: Checkpoint) -> str:
     return "retry" if cursor.is_taking_over else f"{cursor.offset}.{cursor.empty_pages}"
 
 

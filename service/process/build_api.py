@@ -7,31 +7,33 @@ from typing import Any
 
 from aiohttp import web
 
-from service.api.fast_path import ShortWay
+from service.api.fast_path import FastPath
 from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
-from service.api.handlers.jobs import ADMISSION, DATABASE
+from service.api.handlers.jobs import DATABASE, QUOTAS
 from service.api.handlers.metrics import METRICS, Metrics
 from service.api.handlers.paper_files import STORE
 from service.api.handlers.stats import STATS, Stats
-from service.api.job_watch import WAITING, Waiting, WaitLimits
-from service.api.looks import LOOKS, Looks
+from service.api.job_status import JOB_STATUS_READER, JobStatusReader
+from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
 from service.api.middlewares.auth import authentication
+from service.api.middlewares.conflict_retry import retry_conflicts
 from service.api.middlewares.errors import problems
 from service.api.middlewares.rate_limit import Bounds, RateLimits
 from service.api.request_body import BODY_SECONDS, MAX_BODY_BYTES
-from service.api.response_headers import Dressing
-from service.api.routes import PUBLIC_PATHS, add_routes, showing_jobs
-from service.api.server import ENTRANCE
-from service.api.shutdown_delay import TRAFFIC, Traffic
+from service.api.request_context import request_context
+from service.api.response_headers import ResponseHeaders
+from service.api.routes import add_routes, is_public, status_route
+from service.api.server import FIRST_HANDLER
+from service.api.shutdown_delay import SHUTDOWN_DELAY, ShutdownDelay
 from service.api.streaming import STREAMS, Streams
-from service.auth.blocklist import ActiveCallers
-from service.auth.jwks import PublishedKeys
+from service.auth.blocklist import Blocklist
+from service.auth.jwks import KeySet
 from service.auth.tokens import TokenRules, Tokens
 from service.config.settings import Settings
 from service.db.engine import Database
 from service.files.store import PdfStore
-from service.jobs.quotas import Admission
+from service.jobs.quotas import Quotas
 from service.process.background import beside
 from service.process.loop_lag import LoopLag
 
@@ -76,54 +78,61 @@ def build_api(
     store: PdfStore,
     bounds: Bounds | None = None,
     *,
-    wait_limits: WaitLimits | None = None,
+    wait_limits: WatchLimits | None = None,
 ) -> web.Application:
     """The HTTP application; its background work starts and ends with it.
 
     `wait_limits`: bounds on those who wait for changes, if not the usual ones.
     """
     bounds = bounds or Bounds()
-    callers, lag = ActiveCallers(database), LoopLag()
-    published = PublishedKeys(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
+    callers, lag = Blocklist(database), LoopLag()
+    published = KeySet(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
     tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures)
     rates = RateLimits(bounds, is_stuck=lambda: lag.is_stuck)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
+            request_context,
             metrics.measure,
             problems,
             authentication(
-                tokens, public=PUBLIC_PATHS, demand_active=callers.demand, admit=rates.admit
+                tokens,
+                is_public=is_public,
+                require_active=callers.require_active,
+                admit=rates.admit,
             ),
+            retry_conflicts,
         ],
     )
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
-    app[ADMISSION] = Admission(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
+    app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[READINESS] = Readiness(database, store, callers, published)
     app.on_cleanup.append(lambda app: app[READINESS].close())
-    app[THE_DESCRIPTION] = Description()
-    app[TRAFFIC] = Traffic()
+    app[SHUTDOWN_DELAY] = ShutdownDelay()
     _look_at(app, database, store)
-    _serve_waiters(app, Waiting(database, is_active=callers.is_active, limits=wait_limits))
-    dressing = Dressing(lambda: app[READINESS].is_stopping, rates, app[TRAFFIC])
-    app.on_response_prepare.append(dressing.dress)
+    _serve_waiters(app, JobWatch(database, is_active=callers.is_active, limits=wait_limits))
+    response_headers = ResponseHeaders(
+        lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY]
+    )
+    app.on_response_prepare.append(response_headers.apply)
     watches: list[Watch] = [
         callers.watch,
         lag.watch,
-        partial(app[ADMISSION].watch, database),
-        app[WAITING].run,
+        partial(app[QUOTAS].watch, database),
+        app[JOB_WATCH].run,
     ]
     if published is not None:
         watches.append(published.watch)
-    app.cleanup_ctx.append(_watching(watches, first=callers.look_first))
+    app.cleanup_ctx.append(_watching(watches, first=callers.load))
     add_routes(app)
-    app[ENTRANCE] = ShortWay(
-        route=showing_jobs(app),
-        looks=app[LOOKS],
+    app[THE_DESCRIPTION] = Description(app)
+    app[FIRST_HANDLER] = FastPath(
+        route=status_route(app),
+        statuses=app[JOB_STATUS_READER],
         tokens=tokens,
         is_active=callers.is_active,
-        dressing=dressing,
+        response_headers=response_headers,
         metrics=metrics,
     )
     return app
@@ -132,17 +141,21 @@ def build_api(
 def _look_at(app: web.Application, database: Database, store: PdfStore) -> None:
     """Give the handlers what they read from, and let go of it at the end."""
     app[DATABASE], app[STORE] = database, store
-    app[LOOKS], app[STATS], app[STREAMS] = Looks(database), Stats(database), Streams()
+    app[JOB_STATUS_READER], app[STATS], app[STREAMS] = (
+        JobStatusReader(database),
+        Stats(database),
+        Streams(),
+    )
     app.on_shutdown.append(app[STREAMS].stop)
     app.on_cleanup.append(lambda app: app[STATS].close())
-    app.on_cleanup.append(lambda app: app[LOOKS].close())
+    app.on_cleanup.append(lambda app: app[JOB_STATUS_READER].close())
 
 
-def _serve_waiters(app: web.Application, waiting: Waiting) -> None:
+def _serve_waiters(app: web.Application, waiting: JobWatch) -> None:
     async def let_go(_: web.Application) -> None:
         waiting.close()
 
-    app[WAITING] = waiting
+    app[JOB_WATCH] = waiting
     app.on_shutdown.append(let_go)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
-from service.arxiv.rate_limiter import FleetPace
+from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
 from service.db.engine import Database
 from service.domain.outcomes import Outcome
@@ -22,9 +22,9 @@ from service.extraction.quarantine import Readers
 from service.files.store import PdfStore
 from service.jobs.fulltext import FetchPdf, PdfTools
 from service.jobs.harvest import HarvestPage
-from service.jobs.maintenance.maintenance import keep_tidy
-from service.jobs.quotas import Admission
-from service.jobs.results import Recorder
+from service.jobs.maintenance.maintenance import run_maintenance
+from service.jobs.quotas import Quotas
+from service.jobs.results import ResultWriter
 from service.jobs.schedules import keep_schedules
 from service.jobs.tasks import HARVEST, PDF
 from service.process.background import beside
@@ -61,7 +61,7 @@ class Worker:
         self.engine.stop_taking()
         done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)
         if not done:
-            self.engine.hand_back()
+            self.engine.release()
             await asyncio.wait({self.running}, timeout=to_hand_back)
 
 
@@ -81,7 +81,7 @@ async def running_worker(
         store = pdf_store(settings)
         extractor = Extractor(settings.extract_processes, ExtractLimits())
         stack.push_async_callback(extractor.close)
-        recorder = Recorder(database)
+        recorder = ResultWriter(database)
         tools = PdfTools(
             database=database,
             arxiv=arxiv,
@@ -106,13 +106,13 @@ async def running_worker(
         yield Worker(engine, running, companions)
 
 
-def _admission(settings: Settings) -> Admission:
-    return Admission(per_caller=settings.max_jobs_per_caller, in_all=settings.max_jobs)
+def _admission(settings: Settings) -> Quotas:
+    return Quotas(per_caller=settings.max_jobs_per_caller, in_all=settings.max_jobs)
 
 
 def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutine[None, None, None]:
     days = settings.job_retention_days
-    return keep_tidy(
+    return run_maintenance(
         database,
         store,
         lease=timedelta(seconds=settings.lease_seconds),
@@ -124,7 +124,7 @@ def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutin
 async def _arxiv_client(
     settings: Settings, database: Database, limits: ClientLimits | None
 ) -> AsyncIterator[ArxivClient]:
-    pace = FleetPace(
+    pace = FleetRateLimiter(
         database=database,
         api_interval=timedelta(seconds=settings.arxiv_min_interval_seconds),
         pdf_interval=timedelta(seconds=1 / settings.arxiv_pdf_per_second),

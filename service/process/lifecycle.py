@@ -6,7 +6,6 @@ later, or come back. Work begins once the schema is the one this code is for.
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,17 +13,17 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from dataclasses import dataclass
 
 import structlog
-from aiohttp import hdrs, web
-from aiohttp.abc import AbstractAccessLogger
+from aiohttp import web
 
+from service.api.access_log import AccessLog
 from service.api.handlers.health import READINESS
-from service.api.job_watch import WAITING
+from service.api.job_watch import JOB_WATCH
 from service.api.server import ConnectionLimits, Runner, affordable
-from service.api.shutdown_delay import TRAFFIC
+from service.api.shutdown_delay import SHUTDOWN_DELAY
 from service.config.settings import Settings
 from service.db import migrate
-from service.db.engine import FAILURES, create_engine, is_passing
-from service.domain.errors import StorageAway
+from service.db.engine import FAILURES, create_engine, is_transient
+from service.domain.errors import StorageUnavailable
 from service.process import pid_one
 from service.process.build_api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
 from service.process.build_worker import Worker, running_worker
@@ -35,10 +34,7 @@ START_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
 CLOSE_SECONDS = 2.0  # of the drain, kept for closing connections
 
-_READING = (hdrs.METH_GET, hdrs.METH_HEAD)
-
 _log = structlog.get_logger(__name__)
-_level = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +60,7 @@ def run(
     are those that tokens are verified with, the signing one first. `announce` is
     called with the base URL once the listener is open.
     """
-    pid_one.step_aside()
+    pid_one.run_as_child_of_pid_one()
     signal.signal(signal.SIGTERM, _leave)  # until the event loop takes the signals over
     with database as url, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_live(settings, role, url=url, keys=keys, announce=announce))
@@ -117,8 +113,8 @@ async def _drain(settings: Settings, app: web.Application | None, worker: Worker
     async with asyncio.TaskGroup() as group:
         if app is not None:
             app[READINESS].is_stopping = True
-            app[WAITING].close()
-            group.create_task(app[TRAFFIC].wait_until_unmissed(_drain_delay(settings)))
+            app[JOB_WATCH].close()
+            group.create_task(app[SHUTDOWN_DELAY].wait_until_idle(_drain_delay(settings)))
         if worker is not None:
             group.create_task(worker.drain(settings.drain_seconds - _to_close(settings)))
     if app is not None:
@@ -204,8 +200,8 @@ async def _prepared(settings: Settings, url: str, stopping: asyncio.Event) -> bo
             try:
                 await migrate.upgrade(engine)
                 await pdf_store(settings).prepare()
-            except (*FAILURES, StorageAway) as err:
-                if not isinstance(err, StorageAway) and not is_passing(err):
+            except (*FAILURES, StorageUnavailable) as err:
+                if not isinstance(err, StorageUnavailable) and not is_transient(err):
                     raise
                 _log.warning("not ready to work yet", error=type(err).__name__)
             else:
@@ -217,23 +213,3 @@ async def _prepared(settings: Settings, url: str, stopping: asyncio.Event) -> bo
         return False
     finally:
         await engine.dispose()
-
-
-class AccessLog(AbstractAccessLogger):
-    """One line for each request: no query string, no headers, so no token."""
-
-    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Log a request that took `time` seconds.
-
-        Reads that went well are nearly all requests, thousands in a second; a line
-        for each would cost more than its answer, so they are for `debug`.
-        """
-        is_routine = response.status < 400 and request.method in _READING
-        if is_routine and not _level.isEnabledFor(logging.DEBUG):
-            return
-        facts = {"method": request.method, "path": request.path[:200], "status": response.status}
-        facts["milliseconds"] = round(time * 1000, 1)
-        if is_routine:
-            _log.debug("request answered", **facts)
-        else:
-            _log.info("request answered", **facts)

@@ -13,7 +13,7 @@ from types import FrameType
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
-def step_aside() -> None:
+def run_as_child_of_pid_one() -> None:
     """Go on in a child if this is the first process; the first one ends with the child's code."""
     if os.getpid() != 1:
         return

@@ -12,7 +12,7 @@ import structlog
 
 from service.db.engine import Database
 from service.db.jobs import JobStore
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 from service.worker.engine import Engine
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -30,7 +30,7 @@ async def stop_final_jobs(engine: Engine, database: Database) -> None:
         try:
             async with database.transaction() as conn:
                 final = await JobStore(conn).final_among(working_for)
-        except DatabaseAway:
+        except DatabaseUnavailable:
             continue
         for job_id in final:
             _log.info("work stopped for a final job", job_id=str(job_id))

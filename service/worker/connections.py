@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 
 ASK_AGAIN_SECONDS = (0.1, 0.2, 0.5, 1.0)
 LAST_WORDS_SECONDS = 2.0  # for each query of a drain: the process is to end in time
@@ -41,7 +41,7 @@ class TransactionDriver:
         return str((await self._conn.exec_driver_sql(query, args)).rowcount)
 
 
-class PatientDriver:
+class RetryingDriver:
     """PgQueuer's driver over a `Database`: reads are repeated until they are answered.
 
     A claim whose answer was lost is a claimed row whose lease lapses.
@@ -55,27 +55,27 @@ class PatientDriver:
         self.asked_at = 0.0  # loop time; when the read that was answered last was sent
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        """Rows of `query`; raises DatabaseAway in a drain only."""
+        """Rows of `query`; raises DatabaseUnavailable in a drain only."""
 
         async def ask() -> list[dict[str, object]]:
             self.asked_at = asyncio.get_running_loop().time()
             async with self._transaction() as conn:
                 return await TransactionDriver(conn).fetch(query, *args)
 
-        return await self.patiently(ask)
+        return await self.with_retry(ask)
 
     async def execute(self, query: str, *args: object) -> str:
         """Run `query`, once."""
         async with self._transaction() as conn:
             return await TransactionDriver(conn).execute(query, *args)
 
-    async def patiently(self, ask: Callable[[], Awaitable[T]], *, most: int | None = None) -> T:
+    async def with_retry(self, ask: Callable[[], Awaitable[T]], *, most: int | None = None) -> T:
         """What `ask` returns, asked `most` times or until answered; in a drain once more."""
         delays = chain(ASK_AGAIN_SECONDS, repeat(ASK_AGAIN_SECONDS[-1]))
         for number, delay in enumerate(delays, 1):
             try:
                 return await ask()
-            except DatabaseAway as err:
+            except DatabaseUnavailable as err:
                 if number == most or self._draining.is_set():
                     raise
                 if number == 1:

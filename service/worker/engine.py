@@ -12,13 +12,13 @@ What PgQueuer does to its users, and what is done about it here:
 * A cancelled asyncio task is deleted from the queue as "canceled". Handlers run
   in a task of their own; when a drain runs out of time *that* is cancelled, and
   PgQueuer is told to queue the row again. If PgQueuer's own is, by a stop by
-  force, it ends as `Abandoned`.
+  force, it ends as `LeaseLost`.
 * Its limit for a process is two tasks at least; `_in_slot` keeps a limit of one.
 * What it cannot make sense of it would park as failed; `_decoded` reads all.
-* A retry that cannot be written is turned into a deletion. `PatientQueries` raises
-  `Abandoned` then: PgQueuer writes nothing, the lease lapses, the task runs again.
+* A retry that cannot be written is turned into a deletion. `RetryingQueries` raises
+  `LeaseLost` then: PgQueuer writes nothing, the lease lapses, the task runs again.
 * It ends with the first query that fails, and then waits for all that is in work
-  before it can be begun anew. `PatientQueries` asks again until the database answers.
+  before it can be begun anew. `RetryingQueries` asks again until the database answers.
 * A listener that was lost stays lost; ours (`storage.listening`) comes back.
 * It renews leases late, and works on when it cannot; see `running`.
 * Cancelling many tasks by id overflows NOTIFY; cancelling is `cancel_job` in SQL.
@@ -52,11 +52,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
 from service.db.notifications import listen
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 from service.domain.outcomes import Outcome, Retry, Snooze
-from service.worker.connections import PatientDriver, TransactionDriver, gives_work, wait_for
-from service.worker.leases import Abandoned, Runs
-from service.worker.queries import CHANNEL, PatientQueries, builders
+from service.worker.connections import RetryingDriver, TransactionDriver, gives_work, wait_for
+from service.worker.leases import LeaseLost, Leases
+from service.worker.queries import CHANNEL, RetryingQueries, builders
 from service.worker.task import Handler, Kind, Task
 
 PAYLOAD_VERSION = 1
@@ -107,15 +107,15 @@ class Engine:
     lease: timedelta
     poll: timedelta
     listen_url: str | None = None
-    _runs: Runs = field(init=False)
+    _runs: Leases = field(init=False)
     _managers: list[QueueManager] = field(default_factory=list)
     _heard_by: set[NotifyCallback] = field(default_factory=set)
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
-    _handing_back: bool = False
+    _releasing: bool = False
 
     def __post_init__(self) -> None:
         """Nothing is in work yet."""
-        self._runs = Runs(self.lease)
+        self._runs = Leases(self.lease)
 
     async def run(self) -> None:
         """Work until `stop_taking` is called and what was in work has ended."""
@@ -137,9 +137,9 @@ class Engine:
         for manager in self._managers:
             manager.shutdown.set()
 
-    def hand_back(self) -> None:
+    def release(self) -> None:
         """Cancel what is still in work and queue it again, for others or for later."""
-        self._handing_back = True
+        self._releasing = True
         self._runs.cancel_all()
 
     def running_jobs(self) -> set[UUID]:
@@ -158,14 +158,14 @@ class Engine:
         while not self._draining.is_set():
             try:
                 await self._run_manager(kind)
-            except (DatabaseAway, SQLAlchemyError, PgqException, RuntimeError) as err:
+            except (DatabaseUnavailable, SQLAlchemyError, PgqException, RuntimeError) as err:
                 _log.warning("queue manager ended", kind=kind.name, error=type(err).__name__)
                 await wait_for(self._draining, RESTART_SECONDS)
 
     async def _run_manager(self, kind: Kind) -> None:
-        driver = PatientDriver(self.database, self._draining, self._heard_by)
+        driver = RetryingDriver(self.database, self._draining, self._heard_by)
         owner = QueueManagerId(uuid4())
-        queries = PatientQueries(cast(Driver, driver), runs=self._runs, **builders(owner))
+        queries = RetryingQueries(cast(Driver, driver), runs=self._runs, **builders(owner))
         manager = _Manager(queries, channel=CHANNEL)
         manager.queue_manager_id = owner
         slots = asyncio.Semaphore(kind.concurrency)
@@ -195,7 +195,7 @@ class Engine:
             self._managers.remove(manager)
 
     async def _execute(self, kind: Kind, row: QueueRow, slots: asyncio.Semaphore) -> None:
-        if self._handing_back:  # taken while the drain was already giving everything back
+        if self._releasing:  # taken while the drain was already giving everything back
             raise RetryRequested(timedelta(0), "draining")
         task = _decoded(row)
         if task is None:
@@ -214,9 +214,9 @@ def _is_news(record: logging.LogRecord) -> bool:
     That the database is away is told without a trace, which says nothing more.
     """
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, DatabaseAway):
+    if isinstance(error, DatabaseUnavailable):
         record.exc_info = None
-    return not isinstance(error, Abandoned)
+    return not isinstance(error, LeaseLost)
 
 
 class _Manager(QueueManager):

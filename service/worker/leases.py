@@ -19,12 +19,12 @@ import structlog
 from service.domain.outcomes import Outcome, Snooze, Succeed
 
 GIVE_UP_AT = 0.8  # of the lease: the rest is for the work to stop
-LOOKS = 20  # at the leases, in the time of one
+JOB_STATUS_READER = 20  # at the leases, in the time of one
 
 _log = structlog.get_logger(__name__)
 
 
-class Abandoned(BaseException):
+class LeaseLost(BaseException):
     """Leave the task to its lease: whatever is written now may be wrong.
 
     No `Exception`, because PgQueuer deletes the row of a task that ends in one.
@@ -41,7 +41,7 @@ class Run:
     is_lost: bool = False
 
     async def outcome(self) -> Outcome:
-        """What is to become of the task once the work has ended; raises Abandoned.
+        """What is to become of the task once the work has ended; raises LeaseLost.
 
         Being cancelled here is a stop by force, which PgQueuer takes for a task
         that nobody wants any more.
@@ -50,13 +50,13 @@ class Run:
             await asyncio.wait({self.work})
         except asyncio.CancelledError as err:
             self.work.cancel()
-            raise Abandoned from err
+            raise LeaseLost from err
         if self.work.cancelled():
             return Succeed() if self.is_unwanted else Snooze(timedelta(0))
         if (error := self.work.exception()) is not None:
             if not self.is_lost:  # lost work could not say how it ended: no wonder
                 _log.error("task abandoned to its lease", job_id=str(self.job_id), exc_info=error)
-            raise Abandoned from error
+            raise LeaseLost from error
         return self.work.result()
 
 
@@ -67,7 +67,7 @@ def _look_at(work: asyncio.Task[Outcome]) -> None:
 
 
 @dataclass(slots=True)
-class Runs:
+class Leases:
     """All tasks that this process has claimed, by their number in the queue."""
 
     lease: timedelta
@@ -120,7 +120,7 @@ class Runs:
     async def stop_lapsing(self) -> None:
         """Stop work whose lease was not renewed in time, until cancelled itself."""
         while True:
-            await asyncio.sleep(self.lease.total_seconds() / LOOKS)
+            await asyncio.sleep(self.lease.total_seconds() / JOB_STATUS_READER)
             oldest = self._oldest()
             for number, run in self._runs.items():
                 if not run.is_lost and self._held_since.get(number, oldest) < oldest:

@@ -1,4 +1,4 @@
-"""What PgQueuer asks of the database: under fixed names, the dead's tasks first, and patiently.
+"""What PgQueuer asks of the database: under fixed names, the dead's tasks first, and with_retry.
 
 Also fenced: PgQueuer writes to a task by its number alone, so a worker that was
 stopped for longer than its lease would put off, queue again or delete the task
@@ -23,9 +23,9 @@ from pgqueuer.domain.settings import DBSettings, Durability
 from pgqueuer.domain.types import Channel, JobId
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.domain.errors import DatabaseAway
-from service.worker.connections import PatientDriver
-from service.worker.leases import Abandoned, Runs
+from service.domain.errors import DatabaseUnavailable
+from service.worker.connections import RetryingDriver
+from service.worker.leases import LeaseLost, Leases
 
 CHANNEL = Channel("ch_pgqueuer")
 RETRY_WRITES = 3
@@ -105,10 +105,10 @@ def _replaced(sql: str, its: str, ours: str, *, times: int = 1) -> str:
 
 
 @dataclass
-class PatientQueries(Queries):
+class RetryingQueries(Queries):
     """PgQueuer's queries, on a database that may be away, and with an eye on the leases."""
 
-    runs: Runs = field(kw_only=True)
+    runs: Leases = field(kw_only=True)
 
     async def dequeue(self, *args: Any, **values: Any) -> list[QueueRow]:  # noqa: ANN401 - PgQueuer's
         """Claim tasks, and note from when on they are ours."""
@@ -125,18 +125,18 @@ class PatientQueries(Queries):
 
     async def log_jobs(self, job_status: Any) -> None:  # noqa: ANN401 - PgQueuer's
         """Take ended tasks off the queue, unless others have them now and will do the same."""
-        await self._driver.patiently(partial(super().log_jobs, job_status))
+        await self._driver.with_retry(partial(super().log_jobs, job_status))
 
     async def retry_job(
         self, job: QueueRow, delay: timedelta, traceback_record: TracebackRecord | None
     ) -> None:
-        """Queue the row again; raises Abandoned when that cannot be written."""
+        """Queue the row again; raises LeaseLost when that cannot be written."""
         write = partial(super().retry_job, job, delay, traceback_record)
         try:
-            await self._driver.patiently(write, most=RETRY_WRITES)
-        except (DatabaseAway, SQLAlchemyError) as err:
-            raise Abandoned from err
+            await self._driver.with_retry(write, most=RETRY_WRITES)
+        except (DatabaseUnavailable, SQLAlchemyError) as err:
+            raise LeaseLost from err
 
     @property
-    def _driver(self) -> PatientDriver:
-        return cast(PatientDriver, self.driver)
+    def _driver(self) -> RetryingDriver:
+        return cast(RetryingDriver, self.driver)

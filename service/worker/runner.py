@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from service.db.retry import patiently
-from service.domain.errors import DatabaseAway, Quarantined
+from service.db.retry import with_retry
+from service.domain.errors import DatabaseUnavailable, Quarantined
 from service.domain.outcomes import Outcome, Snooze, Succeed, decide
 
 # Attempts that never ended. Most of an attempt is waiting, and workers may be killed every few
@@ -65,12 +65,12 @@ class Work(Protocol[A]):
 async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
     """Begin, run and conclude `work`; returns what is to become of its task.
 
-    Raises only CancelledError, and DatabaseAway when the outcome could not be
+    Raises only CancelledError, and DatabaseUnavailable when the outcome could not be
     recorded for 15 minutes. A cancelled run is concluded as a snooze first.
     """
     try:
         attempt = await work.begin()
-    except DatabaseAway:
+    except DatabaseUnavailable:
         return Snooze(DATABASE_DELAY)
     if attempt is None:
         return Succeed()
@@ -88,7 +88,7 @@ async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
         error = err
     outcome = decide(error, attempt=attempt.number, limit=work.max_attempts, jitter=jitter())
     _note(outcome, error)
-    await patiently(lambda: work.conclude(attempt, outcome, error))
+    await with_retry(lambda: work.conclude(attempt, outcome, error))
     return outcome
 
 

@@ -13,7 +13,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import make_url
 
-from service.api.job_watch import WaitLimits
+from service.api.access_log import AccessLog
+from service.api.job_watch import WatchLimits
 from service.api.middlewares.rate_limit import Bounds
 from service.api.server import Runner
 from service.auth.tokens import TokenRules
@@ -44,7 +45,9 @@ def is_problem(response: Any, document: dict[str, Any]) -> bool:
     """Whether an answer is a problem as RFC 9457 has it, agreeing with its status line."""
     return (
         response.content_type == "application/problem+json"
-        and {"type", "title", "status", "detail"} <= document.keys()
+        and {"type", "title", "status", "detail", "code", "request_id"} <= document.keys()
+        and document["type"] == f"/problems/{document['code']}"
+        and document["request_id"] == response.headers["X-Request-ID"]
         and document["status"] == response.status
     )
 
@@ -57,7 +60,7 @@ class OurServer(TestServer):
     """A server of the tests that serves as a process does."""
 
     async def _make_runner(self, **options: Any) -> Runner:
-        return Runner(self.app, **options)
+        return Runner(self.app, access_log_class=AccessLog, **options)
 
 
 @pytest.fixture
@@ -88,7 +91,7 @@ async def serve(api_database: Database, store: LocalStore) -> AsyncIterator[Serv
         database: Database | None = None,
         store: LocalStore = store,
         bounds: Bounds | None = None,
-        wait_limits: WaitLimits | None = None,
+        wait_limits: WatchLimits | None = None,
     ) -> TestClient:
         app = build_api(rules, database or api_database, store, bounds, wait_limits=wait_limits)
         headers = {} if sub is None else bearer(token(sub=sub))

@@ -6,9 +6,9 @@ from time import monotonic
 import pytest
 from sqlalchemy import make_url
 
-from service.auth.blocklist import ActiveCallers
+from service.auth.blocklist import Blocklist
 from service.db.callers import CallerStore
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 from tests.api.conftest import JOB, RULES, STATUS, bearer, token
 
 URL = "/api/v1/ingestion/jobs"
@@ -63,10 +63,10 @@ async def test_blocking_works_although_the_schema_came_after_the_start(
     await sql("CREATE SCHEMA late")
     await sql("CREATE ROLE late LOGIN SUPERUSER")
     await sql("ALTER ROLE late SET search_path = late")
-    callers = ActiveCallers(open_database(_as_role(database_url, "late"), deadline_seconds=2))
+    callers = Blocklist(open_database(_as_role(database_url, "late"), deadline_seconds=2))
     watching = asyncio.create_task(callers.watch())
     try:
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             await callers.look()
         await sql("CREATE TABLE late.callers AS SELECT 'mallory' AS sub, true AS is_blocked")
 
@@ -88,12 +88,12 @@ def _as_role(url: str, role: str) -> str:
 async def test_the_last_known_list_stays_in_force_while_the_database_is_away(
     link, database, open_database
 ):
-    callers = ActiveCallers(open_database(link.url, deadline_seconds=0.5))
+    callers = Blocklist(open_database(link.url, deadline_seconds=0.5))
     await block(database, "mallory", is_blocked=True)
     await callers.look()
     link.freeze()
 
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         await callers.look()
 
     assert not callers.is_active("mallory")
@@ -104,7 +104,7 @@ async def test_until_it_is_known_who_is_blocked_nobody_is_let_in(serve, database
     await sql(f"INSERT INTO jobs (id) VALUES ('{JOB}')")
     await block(database, "mallory", is_blocked=True)
     may_look = asyncio.Event()
-    monkeypatch.setattr(ActiveCallers, "look", only_after(may_look, ActiveCallers.look))
+    monkeypatch.setattr(Blocklist, "look", only_after(may_look, Blocklist.look))
     api = await serve(sub="mallory")
 
     before = [await api.get(path) for path in (URL, STATUS, STATUS, URL)]  # the short way as well
@@ -124,7 +124,7 @@ def only_after(event, look):
 
     async def look_then(callers, **options):
         if not event.is_set():
-            raise DatabaseAway("the database is not available")
+            raise DatabaseUnavailable("the database is not available")
         await look(callers, **options)
 
     return look_then
@@ -132,7 +132,7 @@ def only_after(event, look):
 
 async def test_the_list_is_known_before_the_first_request(serve, database, monkeypatch):
     await block(database, "mallory", is_blocked=True)
-    monkeypatch.setattr(ActiveCallers, "watch", lambda _: asyncio.Event().wait())
+    monkeypatch.setattr(Blocklist, "watch", lambda _: asyncio.Event().wait())
     api = await serve(sub="mallory")
 
     assert (await api.get(URL)).status == 401

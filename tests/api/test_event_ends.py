@@ -6,7 +6,7 @@ from time import monotonic, time
 
 import pytest
 
-from service.api.job_watch import WAITING, WaitLimits
+from service.api.job_watch import JOB_WATCH, WatchLimits
 from tests.api.conftest import JOB, STATUS, bearer, token
 from tests.api.waiters import EVENTS, LONG, MOVE, begun, crowd, emptied, events
 
@@ -52,7 +52,7 @@ async def test_streams_end_when_the_process_is_to_stop(api, job):
         await anext(stream)
         await begun(api)
 
-        api.app[WAITING].close()
+        api.app[JOB_WATCH].close()
 
         assert [event async for event in stream] == []
     late = await api.get(EVENTS)
@@ -62,7 +62,7 @@ async def test_streams_end_when_the_process_is_to_stop(api, job):
 
 
 async def test_beyond_the_bound_there_is_no_stream(serve, job):
-    api = await serve(wait_limits=WaitLimits(waiters=1))
+    api = await serve(wait_limits=WatchLimits(waiters=1))
     async with api.get(EVENTS) as response:
         await begun(api)
 
@@ -74,7 +74,7 @@ async def test_beyond_the_bound_there_is_no_stream(serve, job):
 
 
 async def test_a_caller_who_waits_much_leaves_room_for_others(serve, job):
-    limits = WaitLimits(waiters=3, waiters_per_caller=1)
+    limits = WatchLimits(waiters=3, waiters_per_caller=1)
     api = await serve(wait_limits=limits)
     other = {"headers": bearer(token(sub="bob"))}
     async with api.get(EVENTS) as first, api.get(EVENTS, **other) as others:
@@ -132,7 +132,7 @@ async def test_those_who_left_are_forgotten(api, job):
 
 
 async def test_who_takes_nothing_is_cut_off(serve, sql, job):
-    api = await serve(wait_limits=WaitLimits(send=WaitLimits().poll))
+    api = await serve(wait_limits=WatchLimits(send=WatchLimits().poll))
     await sql(LARGE)
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -142,7 +142,7 @@ async def test_who_takes_nothing_is_cut_off(serve, sql, job):
         await begun(api)
 
         async with asyncio.timeout(60):
-            while len(api.app[WAITING]):
+            while len(api.app[JOB_WATCH]):
                 await sql(MOVE)
 
 

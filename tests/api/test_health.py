@@ -9,10 +9,10 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.api.handlers.health import READINESS
-from service.auth.blocklist import ActiveCallers
+from service.auth.blocklist import Blocklist
 from service.db import migrate
 from service.db.engine import Database, asyncpg_url, create_engine
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 from service.files.store import LocalStore
 
 
@@ -138,14 +138,14 @@ async def test_the_migrations_are_read_once(api, monkeypatch):
 
 
 async def test_it_is_not_ready_before_it_is_known_who_is_blocked(serve, monkeypatch):
-    monkeypatch.setattr(ActiveCallers, "look", cannot_look)
+    monkeypatch.setattr(Blocklist, "look", cannot_look)
     api = await serve()
 
     assert await readiness(api) == (503, "Not ready: callers")
 
 
 async def cannot_look(_, *, within=None):
-    raise DatabaseAway("the database is not available")
+    raise DatabaseUnavailable("the database is not available")
 
 
 async def test_probes_tell_nothing_about_us(api):

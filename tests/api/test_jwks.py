@@ -14,10 +14,10 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from service.auth import jwks
-from service.auth.jwks import PublishedKeys
+from service.auth.jwks import KeySet
 from service.auth.keys import published
 from service.auth.tokens import TokenRules
-from service.domain.errors import KeysAway
+from service.domain.errors import KeysUnavailable
 from tests.api.conftest import bearer
 
 URL = "/api/v1/ingestion/jobs"
@@ -84,8 +84,8 @@ class Clock:
 
 
 @asynccontextmanager
-async def watched(publisher: Publisher, clock: Clock) -> AsyncIterator[PublishedKeys]:
-    keys = PublishedKeys(publisher.url, "ES256", clock=clock)
+async def watched(publisher: Publisher, clock: Clock) -> AsyncIterator[KeySet]:
+    keys = KeySet(publisher.url, "ES256", clock=clock)
     task = asyncio.create_task(keys.watch())
     try:
         yield keys
@@ -192,7 +192,7 @@ async def test_known_keys_stay_in_force_for_a_day(publisher, monkeypatch):
         clock.now += jwks.UNKNOWN_SECONDS + 1
         await asyncio.gather(keys.find("made-up"), return_exceptions=True)
 
-        with pytest.raises(KeysAway):
+        with pytest.raises(KeysUnavailable):
             await keys.find("new")
 
     assert nearly

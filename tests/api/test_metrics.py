@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from service.api.handlers.metrics import BUCKETS, METRICS
 from service.db.fleet import FleetStore
 from service.db.papers import PaperStore
-from service.db.rate_limits import PaceStore
+from service.db.rate_limits import RateLimitStore
 from tests.conftest import make_paper
 
 PROCESS = str(os.getpid())
@@ -135,13 +135,15 @@ async def test_turns_and_refusals_are_counted_where_they_happen(database, sql):
     second = timedelta(seconds=1)
     await sql("UPDATE upstream_pace SET turns = 0, refusals = 0")
     async with database.transaction() as conn:
-        pace = PaceStore(conn)
+        pace = RateLimitStore(conn)
         assert await pace.take("api", uuid4(), interval=second, lease=second) is None
         assert await pace.take("api", uuid4(), interval=second, lease=second) is not None
         await pace.book("pdf", interval=second)
         await pace.book("pdf", interval=second)
         await pace.silence("pdf", second, first=second, longest=second)
-        lanes = {row.lane: (row.turns, row.refusals) for row in await FleetStore(conn).list_lanes()}
+        lanes = {
+            row.lane: (row.turns, row.refusals) for row in await FleetStore(conn).list_channels()
+        }
 
     assert lanes == {"api": (1, 0), "pdf": (2, 1)}
 

@@ -13,7 +13,7 @@ from tests.conftest import make_paper
 
 OVERVIEW = "/api/v1/ingestion/overview"
 FILES = ["/ops", "/ops/ops.css", "/ops/ops.js"]
-WEB = Path(ops.__file__).parent / "web"
+WEB = Path(ops.__file__).parents[1] / "static"
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from service.api.pages import PAGE_HEADERS
+from service.api.response_headers import PAGE_HEADERS
 from service.process.build_api import build_api
 from tests.api.conftest import RULES, bearer, token
 

@@ -63,7 +63,7 @@ async def test_a_pdf_of_an_old_style_id_has_a_name_without_a_slash(api, keep):
     response = await api.get("/api/v1/papers/math.GT/0309136v2/pdf")
 
     assert await response.read() == CONTENT
-    assert response.content_disposition.filename == "math.GT_0309136v2.pdf"
+    assert response.content_disposition.filename == "math_0309136v2.pdf"
 
 
 async def test_a_head_tells_of_a_pdf_and_sends_nothing(api, keep):

@@ -7,8 +7,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from service.api.job_status import status_document
-from service.api.looks import MAX_LENGTH, REMEMBERED, _remembered, shown_in
+from service.api.job_status import MAX_LENGTH, REMEMBERED, _remembered, rendered, status_document
 from service.db.job_rows import to_job
 
 NOON, ONE = "2026-01-01T12:00:00+00:00", "2026-01-01T13:00:00+00:00"
@@ -29,7 +28,7 @@ def job_id():
 
 
 def test_the_same_state_is_rendered_once(job_id):
-    assert shown_in(state_of(job_id)) is shown_in(state_of(job_id))
+    assert rendered(state_of(job_id)) is rendered(state_of(job_id))
 
 
 def test_any_other_state_of_the_job_is_rendered_as_it_is(job_id):
@@ -43,16 +42,16 @@ def test_any_other_state_of_the_job_is_rendered_as_it_is(job_id):
     ]
 
     for state in (first, *others, first):  # all of one version: only equality counts
-        body = shown_in(state).body
+        body = rendered(state).body
         assert body == orjson.dumps(status_document(to_job(state)))
-        assert (body == shown_in(first).body) is (state == first)
+        assert (body == rendered(first).body) is (state == first)
 
 
 def test_a_long_state_is_rendered_anew_each_time(job_id):
     long = state_of(job_id, request={"query": "q" * MAX_LENGTH})
 
-    assert shown_in(long) == shown_in(long)
-    assert shown_in(long) is not shown_in(long)
+    assert rendered(long) == rendered(long)
+    assert rendered(long) is not rendered(long)
 
 
 SHORT = ["infinity", "store", "", "", "", 1]  # is rendered longer than it is stored, and twice
@@ -74,7 +73,7 @@ def test_what_is_remembered_stays_within_its_bound(shape):
     tracemalloc.start()
     for number in range(200):
         changes = SHAPES[shape][number % len(SHAPES[shape])]
-        shown_in(state_of(uuid4(), **changes))
+        rendered(state_of(uuid4(), **changes))
     gc.collect()
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

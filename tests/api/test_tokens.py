@@ -41,26 +41,26 @@ async def test_a_good_token_is_decoded_once(clock):
     tokens = Tokens(STRICT, clock=clock)
     text = token(exp=NOW + 60)
 
-    learnt = await tokens.learn("Bearer " + text, text)
+    learnt = await tokens.verify("Bearer " + text, text)
 
-    assert tokens.recall("Bearer " + text) is learnt
-    assert tokens.recall(text) is None
+    assert tokens.cached("Bearer " + text) is learnt
+    assert tokens.cached(text) is None
 
 
 @pytest.mark.parametrize("late", [2, 3, 1000])
 async def test_a_remembered_token_ends_with_its_leeway(clock, late):
     tokens = Tokens(STRICT, clock=clock)
     text = token(exp=NOW + 60)
-    await tokens.learn(text, text)
+    await tokens.verify(text, text)
 
     clock.now = NOW + 61.9
-    in_time = tokens.recall(text)
+    in_time = tokens.cached(text)
     clock.now = NOW + 60 + late
 
     assert in_time is not None
-    assert tokens.recall(text) is None
+    assert tokens.cached(text) is None
     with pytest.raises(Unauthenticated):
-        await tokens.learn(text, text)
+        await tokens.verify(text, text)
 
 
 @pytest.mark.parametrize("claims", [{"nbf": NOW - 10}, {"iat": NOW - 10}, {"exp": NOW + 990}])
@@ -68,13 +68,13 @@ async def test_a_remembered_token_is_not_good_before_it_begins(clock, claims):
     """The clock was set back: what is too early now is refused, remembered or not."""
     tokens = Tokens(STRICT, clock=clock)
     text = token(**{"exp": NOW + 60, **claims})
-    await tokens.learn(text, text)
+    await tokens.verify(text, text)
 
     clock.now = NOW - 13
 
-    assert tokens.recall(text) is None
+    assert tokens.cached(text) is None
     with pytest.raises(Unauthenticated):
-        await tokens.learn(text, text)
+        await tokens.verify(text, text)
 
 
 async def test_a_bad_token_is_not_remembered(clock):
@@ -82,22 +82,22 @@ async def test_a_bad_token_is_not_remembered(clock):
     forged = token(key="another secret of more than 32 bytes!!", exp=NOW + 60)
 
     with pytest.raises(Unauthenticated):
-        await tokens.learn(forged, forged)
+        await tokens.verify(forged, forged)
 
-    assert tokens.recall(forged) is None
+    assert tokens.cached(forged) is None
 
 
 async def test_memory_is_bounded_and_keeps_what_is_used(clock):
     tokens = Tokens(STRICT, clock=clock, most_remembered=2)
     first, second, third = (token(sub=name, exp=NOW + 60) for name in "abc")
-    await tokens.learn(first, first)
-    await tokens.learn(second, second)
-    assert tokens.recall(first)
+    await tokens.verify(first, first)
+    await tokens.verify(second, second)
+    assert tokens.cached(first)
 
-    await tokens.learn(third, third)
+    await tokens.verify(third, third)
 
-    assert tokens.recall(first)
-    assert tokens.recall(second) is None
+    assert tokens.cached(first)
+    assert tokens.cached(second) is None
 
 
 async def test_what_looks_like_a_remembered_header_is_not_it(serve):

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from service.api.job_watch import WAITING, WaitLimits
-from service.api.looks import LOOKS
-from service.api.middlewares.auth import GRANT
-from service.auth.tokens import Grant
+from service.api.job_status import JOB_STATUS_READER
+from service.api.job_watch import JOB_WATCH, WatchLimits
+from service.api.middlewares.auth import PRINCIPAL
+from service.auth.tokens import Principal
 from tests.api.conftest import JOB, STATUS
 from tests.api.waiters import LONG, MOVE, begun, emptied
 
@@ -193,7 +193,7 @@ async def test_all_are_answered_when_the_process_is_to_stop(api, job):
     unchanged = asyncio.create_task(api.get(STATUS, headers={**LONG, "If-None-Match": seen}))
     await begun(api, 2)
 
-    api.app[WAITING].close()
+    api.app[JOB_WATCH].close()
 
     assert ((await plain).status, (await unchanged).status) == (200, 304)
     late = await api.get(STATUS, headers=LONG)
@@ -202,7 +202,7 @@ async def test_all_are_answered_when_the_process_is_to_stop(api, job):
 
 
 async def test_beyond_the_bound_the_answer_comes_at_once(serve, sql, job):
-    api = await serve(wait_limits=WaitLimits(waiters=1))
+    api = await serve(wait_limits=WatchLimits(waiters=1))
     asked = asyncio.create_task(api.get(STATUS, headers=LONG))
     await begun(api)
 
@@ -272,8 +272,8 @@ async def test_all_who_wait_for_a_job_share_its_state(api, sql, job):
     first, second = await _read(api), await _read(api)
     await sql(MOVE)
     newer = await _read(api)
-    waiting = api.app[WAITING]
-    asking = {GRANT: Grant("alice", frozenset(), begins=0, ends=0)}
+    waiting = api.app[JOB_WATCH]
+    asking = {PRINCIPAL: Principal("alice", frozenset(), begins=0, ends=0)}
 
     with waiting.watch(asking, UUID(JOB)) as one, waiting.watch(asking, UUID(JOB)) as other:
         assert one.saw(first) is other.saw(second)
@@ -282,4 +282,4 @@ async def test_all_who_wait_for_a_job_share_its_state(api, sql, job):
 
 
 async def _read(api):
-    return await api.app[LOOKS].at(UUID(JOB))
+    return await api.app[JOB_STATUS_READER].get(UUID(JOB))

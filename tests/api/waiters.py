@@ -9,7 +9,7 @@ import orjson
 from aiohttp import ClientResponse, ClientSession, TCPConnector
 from aiohttp.test_utils import TestClient
 
-from service.api.job_watch import WAITING
+from service.api.job_watch import JOB_WATCH
 from tests.api.conftest import STATUS
 
 EVENTS = f"{STATUS}/events"
@@ -55,7 +55,7 @@ async def events(response: ClientResponse) -> AsyncIterator[Event]:
 
 async def begun(api: TestClient, number: int = 1) -> None:
     """Wait until so many wait, and have read the row."""
-    waiting = api.app[WAITING]
+    waiting = api.app[JOB_WATCH]
     async with asyncio.timeout(30):
         while sum(watch._sleep is not None for watch in waiting._watches()) < number:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
@@ -63,7 +63,7 @@ async def begun(api: TestClient, number: int = 1) -> None:
 
 async def emptied(api: TestClient) -> None:
     """Wait until nobody waits any more, and nothing is kept of them."""
-    waiting = api.app[WAITING]
+    waiting = api.app[JOB_WATCH]
     async with asyncio.timeout(30):
         while len(waiting):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)

@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-from service.arxiv.pace import Asker
+from service.arxiv.pace import Requester
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import Criteria
 
@@ -17,7 +17,7 @@ async def wanted():
 
 
 async def ask(client, criteria=SEARCH, *, offset=0, size=10, check=wanted):
-    return await client.page(criteria, offset=offset, size=size, asker=Asker("a job", check))
+    return await client.page(criteria, offset=offset, size=size, asker=Requester("a job", check))
 
 
 def query_of(asked):

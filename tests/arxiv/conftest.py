@@ -182,7 +182,7 @@ class MemoryPace:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def api_turn(self):
+    async def api_slot(self):
         async with self._lock:
             self.turns.append("api")
             try:
@@ -190,7 +190,7 @@ class MemoryPace:
             finally:
                 self.turn_over.set()
 
-    async def pdf_turn(self):
+    async def pdf_slot(self):
         self.turns.append("pdf")
 
     async def silence(self, lane, delay):

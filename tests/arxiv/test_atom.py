@@ -20,7 +20,9 @@ HEAD = (
 def test_an_entry_becomes_a_paper_field_by_field(http):
     more = (
         '<category term="stat.ML"/><category term="cs.AI"/>'
-        "<author><name> Q.  Public </name></author>"
+        "<author><name> Q.  Public </name><arxiv:affiliation>MPA,\n Garching</arxiv:affiliation>"
+        "<arxiv:affiliation> </arxiv:affiliation><arxiv:affiliation>MIT</arxiv:affiliation>"
+        "</author><author><name> </name><arxiv:affiliation>nobody's</arxiv:affiliation></author>"
         "<arxiv:doi>10.1/x</arxiv:doi><arxiv:journal_ref>J. 1\n (2)</arxiv:journal_ref>"
         "<arxiv:comment>3 pages</arxiv:comment>"
         '<link rel="license" href="http://creativecommons.org/licenses/by/4.0/"/>'
@@ -29,9 +31,10 @@ def test_an_entry_becomes_a_paper_field_by_field(http):
 
     (paper,) = parse(http.feed(entry)).papers
 
-    assert paper.arxiv_id == ArxivId("math.GT/0309136", 2)
+    assert paper.arxiv_id == ArxivId("math/0309136", 2)
     assert (paper.title, paper.abstract) == ("A title", "About it.")
     assert paper.authors == ("Ada Lovelace", "Q. Public")
+    assert paper.affiliations == ((), ("MPA, Garching", "MIT"))
     assert paper.categories == ("cs.AI", "stat.ML")
     assert paper.primary_category == "cs.AI"
     assert paper.published_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -41,10 +44,47 @@ def test_an_entry_becomes_a_paper_field_by_field(http):
     assert not paper.withdrawn
 
 
+def test_accents_are_converted_and_formulas_kept(http):
+    more = (
+        "<author><name>J.P. Czerwi\\'nski</name></author><author><name>:</name></author>"
+        "<arxiv:comment>in Universit\\'e</arxiv:comment>"
+        '<arxiv:journal_ref>Fort. d. Phys. f\\"ur x</arxiv:journal_ref>'
+    )
+    entry = http.entry(title="M\\\"ossbauer $\\'e$ 5%", more=more).replace(
+        "About it", "\\'A propos"
+    )
+
+    (paper,) = parse(http.feed(entry)).papers
+
+    assert paper.title == "Mössbauer $\\'e$ 5%"
+    assert paper.authors == ("Ada Lovelace", "J. P. Czerwiński")
+    assert (paper.abstract, paper.comments) == ("Á propos.", "in Université")
+    assert paper.journal_ref == "Fort. d. Phys. für x"
+
+
 def test_what_arxiv_leaves_out_is_none(http):
     (paper,) = parse(http.feed(http.entry())).papers
 
     assert (paper.doi, paper.journal_ref, paper.comments, paper.license) == (None,) * 4
+    assert paper.affiliations == ((),)
+
+
+def test_the_feed_tells_what_it_names_and_nothing_else(http):
+    plain, rich = parse(
+        http.feed(
+            http.entry("2401.00001v1"),
+            http.entry(
+                "2401.00002v1",
+                more="<author><name>B</name><arxiv:affiliation>MIT</arxiv:affiliation></author>"
+                "<arxiv:comment>Withdrawn</arxiv:comment><link rel='license' href='http://x/'/>",
+            ),
+        )
+    ).papers
+
+    untold = {"affiliations", "license", "withdrawn", "versions", "submitter", "datestamp"}
+    assert not plain.told & untold
+    assert {"title", "version", "doi", "comments", "published_at"} <= plain.told
+    assert rich.told - plain.told == {"affiliations", "license", "withdrawn"}
 
 
 def test_a_withdrawn_paper_is_marked(http):
@@ -103,6 +143,64 @@ def test_a_bad_entry_is_an_error_of_that_entry_only(http, bad, error):
     assert page.entries == 3
 
 
+BAD_CHARACTERS = {
+    "reference": "&#x1;",
+    "decimal reference": "&#11;",
+    "surrogate": "&#xD800;",
+    "long reference": "&#x0000000000001;",
+    "beyond Unicode": "&#x110000;",
+    "vertical tab": "\x0b",
+    "noncharacter": "\uffff",
+    "nul": "\x00",
+    "all": "&#x1;&#xD800;\x0b\uffff\x00",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_CHARACTERS.values(), ids=BAD_CHARACTERS)
+def test_characters_that_xml_forbids_are_dropped_and_every_entry_kept(http, bad):
+    body = http.feed(
+        http.entry("2401.00001v1"),
+        http.entry("2401.00002v1", title=f"he{bad}at b&#xe4;th &amp;#x1; &#x1F600;"),
+        http.entry("2401.00003v1"),
+    )
+
+    page = parse(body)
+
+    assert [paper.arxiv_id.paper[-1] for paper in page.papers] == ["1", "2", "3"]
+    assert page.papers[1].title == "heat bäth &#x1; \U0001f600"
+    assert page.errors == ()
+
+
+@pytest.mark.parametrize("bad", BAD_CHARACTERS.values(), ids=BAD_CHARACTERS)
+def test_a_cut_feed_with_bad_characters_is_still_a_cut_feed(http, bad):
+    body = http.feed(http.entry(title=f"a{bad}b"))
+
+    for end in (len(body) - 1, len(body) - 7, body.index(b"</title>")):
+        with pytest.raises(UpstreamFaulty):
+            parse(body[:end])
+
+
+@pytest.mark.parametrize(
+    "head", ["<!DOC\x00TYPE feed>", "<!DO\x0bCTYPE feed [<!ENTITY a 'b'>]>", "<!DOCTYPE\x01 feed>"]
+)
+def test_a_document_type_is_not_let_in_by_the_cleaning(http, head):
+    with pytest.raises(UpstreamFaulty, match="of a kind that we do not read"):
+        parse(head.encode() + http.feed(http.entry(title="a&#x1;")))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><body><h1>Retry after 10 seconds</h1></body></html>",
+        "\n<!DOCTYPE html>\n<html lang='en'></html>",
+        "\ufeff<!-- x --> <HTML></HTML>",
+    ],
+)
+def test_a_web_page_in_place_of_a_feed_is_called_one(page):
+    with pytest.raises(UpstreamFaulty, match="web page"):
+        parse(page.encode())
+
+
 def test_an_entry_without_any_category_is_an_error(http):
     entry = http.entry().replace('term="cs.AI"', 'term=""')
 
@@ -156,7 +254,6 @@ def test_an_endless_reason_is_cut(http):
         HEAD,
         HEAD + b"<entry></feed>",
         HEAD + b"\xff</feed>",
-        HEAD + b"\x00</feed>",
         HEAD + b"&nbsp;</feed>",
         (HEAD + b"</feed>").decode().encode("utf-16"),
     ],

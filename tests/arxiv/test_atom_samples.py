@@ -48,7 +48,15 @@ def second_reading(entry):
         "comments": spaced(entry.findtext("x:comment", namespaces=NAMES)),
         "license": None,
         "withdrawn": False,  # no recorded paper is
+        "affiliations": tuple(affiliations(one) for one in entry.findall("a:author", NAMES)),
+        "submitter": None,
+        "versions": (),
+        "datestamp": None,
     }
+
+
+def affiliations(author):
+    return tuple(spaced(one.text) for one in author.findall("x:affiliation", NAMES))
 
 
 def moment(text):
@@ -56,7 +64,7 @@ def moment(text):
 
 
 def as_dict(paper):
-    return {name: getattr(paper, name) for name in paper.__slots__}
+    return {name: getattr(paper, name) for name in paper.__slots__ if name != "told"}
 
 
 def test_every_recorded_entry_is_read_as_a_second_reader_reads_it(samples):
@@ -88,6 +96,11 @@ def test_a_recorded_entry_has_its_known_values(samples):
         "Stephen Fahy",
         "J. C. Greer",
     )
+    assert paper.affiliations[:2] == (
+        ("Department of Physics",),
+        ("NMRC, University College, Cork, Ireland",),
+    )
+    assert paper.tells("affiliations")
     assert paper.categories == ("cond-mat.str-el",)
     assert paper.published_at == datetime(2001, 2, 28, 20, 12, 9, tzinfo=UTC)
     assert paper.doi == "10.1063/1.1383585"

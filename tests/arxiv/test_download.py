@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Channel
 from service.domain.errors import RedirectRefused
 from service.domain.identifiers import ArxivId
 from tests.arxiv.asking import PAPER, PDF, TAG, fetch
@@ -20,7 +20,7 @@ async def test_a_pdf_comes_whole_after_its_turn(client, upstream, pace, http):
     assert asked.target == "/pdf/2401.00001v2"
     assert asked.headers["Accept-Encoding"] == "identity"
     assert "Range" not in asked.headers
-    assert (pace.turns, pace.clearings) == (["pdf"], [Lane.PDF])
+    assert (pace.turns, pace.clearings) == (["pdf"], [Channel.PDF])
 
 
 async def test_an_old_id_keeps_its_slash(client, upstream, http):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Channel
 from service.arxiv.pdf_response import Forbidden
 from service.domain.errors import RateLimited, Unavailable, UpstreamFaulty, UpstreamRejected
 from tests.arxiv.asking import PAPER, PDF, fetch
@@ -36,7 +36,7 @@ async def test_throttling_silences_the_lane(client, upstream, pace, http, status
     with pytest.raises(RateLimited) as caught:
         await fetch(client)
 
-    assert pace.silences == [(Lane.PDF, wish)]
+    assert pace.silences == [(Channel.PDF, wish)]
     assert caught.value.delay == (wish or pace.own_backoff)
 
 
@@ -46,7 +46,7 @@ async def test_a_block_silences_the_lane_and_can_pass(client, upstream, pace, ht
     with pytest.raises(Forbidden) as caught:
         await fetch(client)
 
-    assert pace.silences == [(Lane.PDF, None)]
+    assert pace.silences == [(Channel.PDF, None)]
     assert caught.value.code == "forbidden"
 
 

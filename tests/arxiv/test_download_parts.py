@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Channel
 from service.domain.errors import UpstreamFaulty
 from tests.arxiv.asking import PDF, TAG, fetch
 
@@ -32,7 +32,7 @@ async def test_what_had_come_whole_before_is_not_asked_for_again(client, upstrea
 
     assert (stream.offset, stream.total_bytes, stream.etag) == (len(PDF), len(PDF), TAG)
     assert (body, stream.is_complete) == (b"", True)
-    assert pace.clearings == [Lane.PDF]
+    assert pace.clearings == [Channel.PDF]
 
 
 @pytest.mark.parametrize(

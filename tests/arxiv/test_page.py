@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from service import __version__
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Channel
 from service.domain.jobs import Criteria
 from tests.arxiv.asking import ask, query_of
 
@@ -20,7 +20,7 @@ async def test_a_page_is_one_request_in_one_turn(client, upstream, pace, http):
     assert page.total == 70
     assert query_of(asked)["start"] == "20"
     assert query_of(asked)["search_query"] == "cat:cs.AI"
-    assert (pace.turns, pace.silences, pace.clearings) == (["api"], [], [Lane.API])
+    assert (pace.turns, pace.silences, pace.clearings) == (["api"], [], [Channel.API])
 
 
 async def test_we_say_who_we_are_and_keep_no_cookies(client, upstream, http):

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Channel
 from service.domain.errors import Outage, UpstreamUnavailable
 from tests.arxiv.asking import ask
 
@@ -58,7 +58,7 @@ async def test_a_broken_answer_is_asked_for_again_in_a_turn_of_its_own(
     assert len(page.papers) == 1
     assert len(upstream.asked) == 2
     assert pace.turns == ["api", "api"]
-    assert pace.clearings == [Lane.API]
+    assert pace.clearings == [Channel.API]
 
 
 @pytest.mark.parametrize("fault", BROKEN)
@@ -84,7 +84,7 @@ async def test_arxiv_that_is_away_for_everybody_costs_no_further_try(client, ups
         await ask(client)
 
     assert caught.value.delay == timedelta(seconds=7)
-    assert pace.failures == [(Lane.API, "a job")]
+    assert pace.failures == [(Channel.API, "a job")]
     assert len(upstream.asked) == 1
 
 
@@ -145,7 +145,7 @@ async def test_no_turn_is_held_while_waiting_for_the_next_try(build_client, upst
     waiting = asyncio.create_task(ask(client))
     await asyncio.wait_for(pace.turn_over.wait(), 5)
 
-    async with asyncio.timeout(5), pace.api_turn():
+    async with asyncio.timeout(5), pace.api_slot():
         assert not waiting.done()
 
     waiting.cancel()
@@ -157,7 +157,7 @@ async def test_a_fault_of_the_pace_is_not_taken_for_one_of_arxiv(client, upstrea
     def no_turn():
         raise ConnectionRefusedError("the database is away")
 
-    pace.api_turn = no_turn
+    pace.api_slot = no_turn
 
     with pytest.raises(ConnectionRefusedError):
         await ask(client)

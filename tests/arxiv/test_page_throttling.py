@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Channel
 from service.domain.errors import RateLimited
 from tests.arxiv.asking import ask
 
@@ -29,7 +29,7 @@ async def test_throttling_silences_the_fleet_and_is_not_tried_again(
         await ask(client)
 
     assert caught.value.delay == (wish or pace.own_backoff)
-    assert pace.silences == [(Lane.API, wish)]
+    assert pace.silences == [(Channel.API, wish)]
     assert (len(upstream.asked), pace.clearings) == (1, [])
 
 
@@ -39,7 +39,7 @@ async def test_a_block_silences_the_fleet_and_is_not_tried_again(client, upstrea
     with pytest.raises(RateLimited):
         await ask(client)
 
-    assert (len(upstream.asked), pace.silences) == (1, [(Lane.API, None)])
+    assert (len(upstream.asked), pace.silences) == (1, [(Channel.API, None)])
 
 
 async def test_a_date_to_come_back_at_is_meant_by_the_clock_of_the_sender(
@@ -57,7 +57,7 @@ async def test_a_date_to_come_back_at_is_meant_by_the_clock_of_the_sender(
     with pytest.raises(RateLimited):
         await ask(client)
 
-    assert pace.silences == [(Lane.API, timedelta(seconds=7))]
+    assert pace.silences == [(Channel.API, timedelta(seconds=7))]
 
 
 async def test_a_429_without_a_time_is_answered_by_our_own_backoff(client, upstream, pace, http):
@@ -66,7 +66,7 @@ async def test_a_429_without_a_time_is_answered_by_our_own_backoff(client, upstr
     with pytest.raises(RateLimited):
         await ask(client)
 
-    assert pace.silences == [(Lane.API, None)]
+    assert pace.silences == [(Channel.API, None)]
 
 
 @pytest.mark.parametrize("body", [b"Rate exceeded.", b"\nRate exceeded.\n", b"RATE EXCEEDED"])
@@ -76,4 +76,4 @@ async def test_rate_exceeded_with_status_200_is_throttling(client, upstream, pac
     with pytest.raises(RateLimited):
         await ask(client)
 
-    assert (pace.silences, len(upstream.asked)) == ([(Lane.API, None)], 1)
+    assert (pace.silences, len(upstream.asked)) == ([(Channel.API, None)], 1)

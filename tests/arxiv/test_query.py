@@ -1,6 +1,6 @@
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.arxiv.query import MAX_URL_BYTES, api_request, ids_asked, request_params, search_query
+from service.arxiv.search_windows import Window
 from service.domain.errors import UpstreamRejected
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import Criteria
@@ -27,8 +28,16 @@ def criteria(**fields):
     [
         ({}, ""),
         ({"category": "cs.AI"}, "cat:cs.AI"),
-        ({"category": "q-bio"}, "cat:q-bio"),
-        ({"category": "cs.*"}, 'cat:"cs.*"'),
+        ({"category": "hep-th"}, "cat:hep-th"),
+        ({"category": "cs"}, "cat:cs.*"),
+        ({"category": "cs.*"}, "cat:cs.*"),
+        ({"category": "astro-ph"}, "(cat:astro-ph OR cat:astro-ph.*)"),
+        ({"category": "math.MP"}, "cat:math-ph"),
+        ({"category": "cmp-lg"}, "cat:cmp-lg"),
+        ({"category": "x.Y*"}, 'cat:"x.Y*"'),
+        ({"author": "del_maestro"}, 'au:"del maestro"'),
+        ({"author": "_smith_"}, "au:smith"),
+        ({"title": "foo_bar"}, 'ti:"foo bar"'),
         ({"author": "Lovelace"}, "au:Lovelace"),
         ({"author": "Ada Lovelace"}, 'au:"Ada Lovelace"'),
         ({"author": "O'Brien"}, 'au:"O\'Brien"'),
@@ -43,12 +52,32 @@ def criteria(**fields):
         ({"query": "this AND"}, 'all:this AND all:"AND"'),
         ({"query": "'; DROP TABLE papers;--"}, 'all:DROP AND all:TABLE AND all:"papers;--"'),
         ({"query": "time: a history"}, 'all:"time:" AND all:a AND all:history'),
-        ({"query": "ti:electron"}, "(ti:electron)"),
-        ({"query": "electron AND proton"}, "(electron AND proton)"),
-        ({"query": "a ANDNOT b"}, "(a ANDNOT b)"),
-        ({"query": '"heat bath"'}, '("heat bath")'),
-        ({"query": "(a OR b) AND c"}, "((a OR b) AND c)"),
-        ({"query": 'all:":-)" AND x'}, '(all:":-)" AND x)'),
+        ({"query": "ti:electron"}, "ti:electron"),
+        ({"query": "title:electron"}, "ti:electron"),
+        ({"query": "electron AND proton"}, "(all:electron AND all:proton)"),
+        ({"query": "a ANDNOT b"}, "(all:a ANDNOT all:b)"),
+        ({"query": '"heat bath"'}, 'all:"heat bath"'),
+        ({"query": "(a OR b) AND c"}, "((all:a OR all:b) AND all:c)"),
+        ({"query": "a AND b OR c"}, "((all:a AND all:b) OR all:c)"),
+        ({"query": "a ANDNOT b OR c"}, "((all:a ANDNOT all:b) OR all:c)"),
+        ({"query": "a ANDNOT b ANDNOT c"}, "((all:a ANDNOT all:b) ANDNOT all:c)"),
+        ({"query": 'ti:"a b" abs:c'}, '(ti:"a b" AND abs:c)'),
+        ({"query": "ti:a b OR c d"}, "((ti:a AND all:b) OR (all:c AND all:d))"),
+        ({"query": "cat:cs.AI OR cs.LG"}, "(cat:cs.AI OR all:cs.LG)"),
+        ({"query": "cat:cs.* AND x"}, "(cat:cs.* AND all:x)"),
+        ({"query": "cat:cond-mat"}, "(cat:cond-mat OR cat:cond-mat.*)"),
+        ({"query": "ti:foo_bar AND au:smith_j"}, '(ti:"foo bar" AND au:"smith j")'),
+        ({"query": "au:del_mae*"}, "(au:del AND au:mae*)"),
+        ({"query": "au:mae* x"}, "(au:mae* AND all:x)"),
+        ({"query": "ti:(a OR b)"}, "(ti:a OR ti:b)"),
+        ({"query": "ti:(a b) AND ((c))"}, "((ti:a AND ti:b) AND all:c)"),
+        ({"query": "a AND x:y"}, '(all:a AND all:"x:y")'),
+        (
+            {"query": "a AND submittedDate:[2023  TO 20240102]"},
+            "(all:a AND submittedDate:[2023 TO 20240102])",
+        ),
+        ({"query": "a AND b", "title": "t"}, "(all:a AND all:b) AND ti:t"),
+        ({"query": "ti:a AND"}, 'all:"ti:a" AND all:"AND"'),
         ({"query": "an (open"}, 'all:an AND all:"(open"'),
         ({"query": "x) OR (y"}, 'all:"x)" AND all:"OR" AND all:"(y"'),
         ({"query": 'an "open'}, "all:an AND all:open"),
@@ -78,7 +107,35 @@ def test_a_field_that_searches_for_nothing_is_refused_rather_than_left_out(field
         search_query(criteria(**({"category": "cs.AI"} | {field: text})))
 
 
-@given(st.sampled_from(list(PREFIXES)), st.text(max_size=200))
+@pytest.mark.parametrize(
+    "query",
+    [
+        'all:":-)" AND x',
+        "ti:*foo",
+        "au:a*b",
+        "a AND *",
+        "x AND submittedDate:[2023-01-01 TO 20240102]",
+        "x AND submittedDate:[2023* TO 2024]",
+        "x AND submittedDate:[20230 TO 2024]",
+    ],
+)
+def test_what_arxiv_cannot_search_for_is_refused(query):
+    with pytest.raises(UpstreamRejected):
+        search_query(criteria(query=query))
+
+
+def test_a_window_stands_in_place_of_the_days():
+    window = Window(datetime(2024, 1, 2, 3, 4, tzinfo=UTC), datetime(2024, 1, 2, 5, 6, tzinfo=UTC))
+    what = criteria(category="cs.AI", from_date=date(2024, 1, 1), to_date=date(2024, 2, 1))
+
+    params = request_params(what, offset=9_900, size=100, window=window, limit=10_000)
+
+    assert params["search_query"] == "cat:cs.AI AND submittedDate:[202401020304 TO 202401020506]"
+    with pytest.raises(ValueError, match="window of 10000"):
+        request_params(what, offset=9_901, size=100, window=window, limit=10_000)
+
+
+@given(st.sampled_from([name for name in PREFIXES if name != "category"]), st.text(max_size=200))
 def test_no_text_gets_out_of_its_phrase(field, text):
     try:
         query = search_query(criteria(**{field: text or "x"}))

@@ -15,7 +15,7 @@ from tests.api.test_paper_files import keep
 
 __all__ = ["api", "api_database", "keep", "serve", "store"]
 
-PATIENCE = timedelta(seconds=5)
+MAX_WAIT = timedelta(seconds=5)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,7 +43,7 @@ async def misbehaving(handler: Handler, **options) -> AsyncIterator[IngestionCli
     async with (
         TestServer(app) as server,
         IngestionClient(
-            str(server.make_url("/")), "t0ken", **{"patience": PATIENCE, **options}
+            str(server.make_url("/")), "t0ken", **{"patience": MAX_WAIT, **options}
         ) as client,
     ):
         yield client
@@ -70,5 +70,5 @@ async def answering(*answers, **options):
 @pytest.fixture
 async def client(api: TestClient) -> AsyncIterator[IngestionClient]:
     """A client of the real application."""
-    async with IngestionClient(str(api.make_url("")), token(), patience=PATIENCE) as client:
+    async with IngestionClient(str(api.make_url("")), token(), patience=MAX_WAIT) as client:
         yield client

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
-from arxiv_ingestion_client import answers
-from arxiv_ingestion_client import BrokenOff, DamagedFile, ServiceUnreachable
+from arxiv_ingestion_client import BrokenOff, DamagedFile, ServiceUnreachable, answers
 
 from tests.client.conftest import document, misbehaving
 

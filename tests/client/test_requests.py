@@ -7,8 +7,7 @@ from functools import partial
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from arxiv_ingestion_client import answers
-from arxiv_ingestion_client import IngestionClient, ProblemError, ServiceUnreachable
+from arxiv_ingestion_client import IngestionClient, ProblemError, ServiceUnreachable, answers
 
 from tests.client.conftest import answering, document, misbehaving, problem, reply
 

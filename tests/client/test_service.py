@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from arxiv_ingestion_client import IngestionClient, ProblemError
 
-from service.api.job_watch import WAITING
+from service.api.job_watch import JOB_WATCH
 from tests.api.conftest import GOOD_BODY, token
 from tests.api.test_paper_files import CONTENT
 from tests.api.waiters import begun
@@ -60,7 +60,7 @@ async def test_a_stream_survives_a_restart_of_the_service(api, client, sql, serv
     stream = client.stream(job.job_id, timeout=SOON)
     first = await anext(stream)
 
-    for watch in tuple(api.app[WAITING]._watches()):  # as when the process is about to stop
+    for watch in tuple(api.app[JOB_WATCH]._watches()):  # as when the process is about to stop
         watch.end()
     await sql(END)
     rest = await _all(stream)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from service.db.engine import Database, create_engine
-from service.db.job_loader import JobReads, Sharing
+from service.db.job_loader import JobLoader, Sharing
 from service.db.job_papers import JobPaperStore, NewJobPaper
 from service.db.papers import PaperStore
 from service.domain.papers import PaperState
@@ -52,12 +52,12 @@ def add_job(database: Database, sql: Sql) -> AddJob:
 
 
 @pytest.fixture
-async def open_reads(database: Database) -> AsyncIterator[Callable[..., JobReads]]:
-    """Makes JobReads that are closed before the pool is; name it behind the pool."""
-    opened: list[JobReads] = []
+async def open_reads(database: Database) -> AsyncIterator[Callable[..., JobLoader]]:
+    """Makes JobLoader that are closed before the pool is; name it behind the pool."""
+    opened: list[JobLoader] = []
 
-    def open_reads(pool: Database, sharing: Sharing | None = None) -> JobReads:
-        opened.append(JobReads(pool, sharing))
+    def open_reads(pool: Database, sharing: Sharing | None = None) -> JobLoader:
+        opened.append(JobLoader(pool, sharing))
         return opened[-1]
 
     yield open_reads

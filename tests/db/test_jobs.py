@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 
 from service.db.jobs import JobStore
-from service.domain.checkpoint import Cursor
+from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from tests.conftest import make_request
 
-HERE = Cursor(offset=5, taken=5)
-THERE = Cursor(offset=10, taken=10)
+HERE = Checkpoint(offset=5, taken=5)
+THERE = Checkpoint(offset=10, taken=10)
 
 
 async def call(database, method: str, *args, **kwargs):
@@ -38,10 +38,10 @@ async def fresh(database):
 
 
 async def test_taking_up_begins_a_job_once(database, fresh):
-    row = await call(database, "take_up", fresh)
+    row = await call(database, "claim_page", fresh)
     first = await call(database, "get", fresh)
     await call(database, "release", fresh, starts=1, failed=True)
-    await call(database, "take_up", fresh)
+    await call(database, "claim_page", fresh)
     second = await call(database, "get", fresh)
 
     assert (row.harvest_starts, row.harvest_attempts, row.checkpoint) == (1, 0, None)
@@ -53,9 +53,9 @@ async def test_taking_up_begins_a_job_once(database, fresh):
 
 
 async def test_taking_over_from_the_dead_is_counted(database, fresh):
-    await call(database, "take_up", fresh)
+    await call(database, "claim_page", fresh)
 
-    row = await call(database, "take_up", fresh)
+    row = await call(database, "claim_page", fresh)
     job = await call(database, "get", fresh)
 
     assert row.harvest_starts == 2
@@ -66,18 +66,18 @@ async def test_taking_over_from_the_dead_is_counted(database, fresh):
 async def test_a_final_job_is_not_taken_up(database, fresh, sql, status):
     await sql(f"UPDATE jobs SET status = '{status}'")
 
-    assert await call(database, "take_up", fresh) is None
+    assert await call(database, "claim_page", fresh) is None
     assert (await call(database, "get", fresh)).status == status
 
 
 async def test_a_harvested_job_is_not_taken_up(database, fresh, sql):
     await sql("UPDATE jobs SET status = 'running', is_harvested = true")
 
-    assert await call(database, "take_up", fresh) is None
+    assert await call(database, "claim_page", fresh) is None
 
 
 async def test_a_release_that_is_written_twice_counts_once(database, fresh, sql):
-    row = await call(database, "take_up", fresh)
+    row = await call(database, "claim_page", fresh)
 
     for _ in range(2):
         await call(database, "release", fresh, starts=row.harvest_starts, failed=True)
@@ -86,8 +86,8 @@ async def test_a_release_that_is_written_twice_counts_once(database, fresh, sql)
 
 
 async def test_a_late_release_does_not_touch_the_start_of_another(database, fresh, sql):
-    stale = await call(database, "take_up", fresh)
-    await call(database, "take_up", fresh)
+    stale = await call(database, "claim_page", fresh)
+    await call(database, "claim_page", fresh)
 
     await call(database, "release", fresh, starts=stale.harvest_starts, failed=True)
 
@@ -95,7 +95,7 @@ async def test_a_late_release_does_not_touch_the_start_of_another(database, fres
 
 
 async def test_a_page_moves_the_checkpoint_once(database, fresh, sql):
-    await call(database, "take_up", fresh)
+    await call(database, "claim_page", fresh)
 
     assert await step(database, fresh, None, HERE)
     assert not await step(database, fresh, None, HERE)
@@ -106,7 +106,7 @@ async def test_a_page_moves_the_checkpoint_once(database, fresh, sql):
 
 
 async def test_of_two_workers_with_one_page_one_stores_it(database, other_database, fresh, sql):
-    await call(database, "take_up", fresh)
+    await call(database, "claim_page", fresh)
 
     stored = await asyncio.gather(
         *(step(pool, fresh, None, HERE) for pool in (database, other_database) * 5)
@@ -117,7 +117,7 @@ async def test_of_two_workers_with_one_page_one_stores_it(database, other_databa
 
 
 async def test_without_the_guard_both_would(database, fresh, sql):
-    await call(database, "take_up", fresh)
+    await call(database, "claim_page", fresh)
 
     async def unguarded() -> None:
         async with database.transaction() as conn:

@@ -7,24 +7,26 @@ from uuid import uuid4
 
 import pytest
 
-from service.arxiv.pace import Lane
+from service.arxiv.pace import Channel
 from service.arxiv.rate_limiter import (
     API_MARGIN,
     FIRST_PAUSE,
     LONGEST_PAUSE,
     PDF_MARGIN,
-    FleetPace,
+    FleetRateLimiter,
 )
 from service.db.engine import Database
-from service.db.rate_limits import PaceStore, Wait
+from service.db.rate_limits import RateLimitStore, Wait
 from service.domain.errors import UpstreamFaulty
 
 INTERVAL = timedelta(milliseconds=60)
 LEASE = timedelta(seconds=15)
 
 
-def pace(database: Database, *, interval=INTERVAL, lease=LEASE) -> FleetPace:
-    return FleetPace(database=database, api_interval=interval, pdf_interval=interval, lease=lease)
+def pace(database: Database, *, interval=INTERVAL, lease=LEASE) -> FleetRateLimiter:
+    return FleetRateLimiter(
+        database=database, api_interval=interval, pdf_interval=interval, lease=lease
+    )
 
 
 async def now(database):
@@ -35,7 +37,7 @@ async def now(database):
 
 async def take(database, holder, *, interval=INTERVAL, lease=LEASE):
     async with database.transaction() as conn:
-        return await PaceStore(conn).take("api", holder, interval=interval, lease=lease)
+        return await RateLimitStore(conn).take("api", holder, interval=interval, lease=lease)
 
 
 def gaps(moments):
@@ -50,7 +52,7 @@ async def test_api_turns_of_two_replicas_keep_the_interval_and_never_overlap(
 
     async def ask(fleet, pool):
         nonlocal busy, most
-        async with fleet.api_turn():
+        async with fleet.api_slot():
             busy += 1
             most = max(most, busy)
             starts.append(await now(pool))
@@ -71,7 +73,7 @@ async def test_a_turn_is_held_until_its_answer_was_read(database, other_database
     taken = await take(database, first, interval=timedelta(0))
     refused = await take(other_database, second, interval=timedelta(0))
     async with database.transaction() as conn:
-        await PaceStore(conn).give_back("api", first)
+        await RateLimitStore(conn).give_back("api", first)
     after = await take(other_database, second, interval=timedelta(0))
 
     assert taken is None
@@ -84,10 +86,10 @@ async def test_only_the_holder_gives_back(database):
     await take(database, holder)
 
     async with database.transaction() as conn:
-        await PaceStore(conn).give_back("api", uuid4())
+        await RateLimitStore(conn).give_back("api", uuid4())
 
     async with database.transaction() as conn:
-        assert await PaceStore(conn).renew("api", holder, lease=LEASE)
+        assert await RateLimitStore(conn).renew("api", holder, lease=LEASE)
 
 
 async def test_a_holder_that_died_blocks_one_lease_only(database):
@@ -95,7 +97,7 @@ async def test_a_holder_that_died_blocks_one_lease_only(database):
     await take(database, uuid4(), lease=lease)
     began = await now(database)
 
-    async with asyncio.timeout(5), pace(database).api_turn():
+    async with asyncio.timeout(5), pace(database).api_slot():
         ended = await now(database)
 
     assert lease * 0.9 <= ended - began <= lease + timedelta(seconds=1.5)
@@ -103,7 +105,7 @@ async def test_a_holder_that_died_blocks_one_lease_only(database):
 
 async def test_a_turn_is_renewed_while_its_block_lasts(database, other_database):
     lease = timedelta(seconds=0.6)
-    async with pace(database, lease=lease).api_turn():
+    async with pace(database, lease=lease).api_slot():
         began = await now(database)
         while await now(database) - began < 2.5 * lease:
             assert isinstance(await take(other_database, uuid4(), lease=lease), Wait)
@@ -112,7 +114,7 @@ async def test_a_turn_is_renewed_while_its_block_lasts(database, other_database)
 
 async def test_a_turn_that_was_lost_cancels_its_block(database, sql):
     async def ask() -> None:
-        async with pace(database, lease=timedelta(seconds=0.6)).api_turn():
+        async with pace(database, lease=timedelta(seconds=0.6)).api_slot():
             await sql("UPDATE upstream_pace SET holder = gen_random_uuid() WHERE lane = 'api'")
             await asyncio.Event().wait()
 
@@ -125,7 +127,7 @@ async def test_a_cancelled_block_gives_its_turn_back(database, other_database):
     holding = asyncio.Event()
 
     async def ask() -> None:
-        async with pace(database).api_turn():
+        async with pace(database).api_slot():
             holding.set()
             await asyncio.Event().wait()
 
@@ -135,34 +137,34 @@ async def test_a_cancelled_block_gives_its_turn_back(database, other_database):
     await asyncio.wait({task})
 
     assert task.cancelled()
-    async with asyncio.timeout(2), pace(other_database).api_turn():
+    async with asyncio.timeout(2), pace(other_database).api_slot():
         pass
 
 
 async def test_an_error_in_the_block_is_its_callers(database):
     with pytest.raises(ZeroDivisionError):
-        async with pace(database).api_turn():
+        async with pace(database).api_slot():
             raise ZeroDivisionError
 
-    async with asyncio.timeout(2), pace(database).api_turn():
+    async with asyncio.timeout(2), pace(database).api_slot():
         pass
 
 
 async def test_silence_holds_for_the_whole_fleet(database, other_database):
     silence = timedelta(seconds=1)
-    await pace(database).silence(Lane.API, silence)
+    await pace(database).silence(Channel.API, silence)
     began = await now(database)
 
-    async with asyncio.timeout(5), pace(other_database).api_turn():
+    async with asyncio.timeout(5), pace(other_database).api_slot():
         ended = await now(database)
 
     assert ended - began >= silence * 0.95
 
 
 async def test_a_shorter_silence_does_not_end_a_longer_one(database):
-    await pace(database).silence(Lane.API, timedelta(minutes=5))
+    await pace(database).silence(Channel.API, timedelta(minutes=5))
 
-    left = await pace(database).silence(Lane.API, timedelta(seconds=1))
+    left = await pace(database).silence(Channel.API, timedelta(seconds=1))
 
     assert left > timedelta(minutes=4)
 
@@ -170,11 +172,11 @@ async def test_a_shorter_silence_does_not_end_a_longer_one(database):
 async def test_silences_of_our_own_grow_and_are_forgotten_after_a_good_answer(database, sql):
     fleet, lengths = pace(database), []
     for _ in range(3):
-        lengths.append((await fleet.silence(Lane.API, None)).total_seconds())
+        lengths.append((await fleet.silence(Channel.API, None)).total_seconds())
         await sql("UPDATE upstream_pace SET silent_until = NULL")
-    await fleet.cleared(Lane.API)
+    await fleet.cleared(Channel.API)
 
-    after = (await fleet.silence(Lane.API, None)).total_seconds()
+    after = (await fleet.silence(Channel.API, None)).total_seconds()
 
     assert lengths == pytest.approx([10, 20, 40], rel=0.05)
     assert after == pytest.approx(10, rel=0.05)
@@ -183,16 +185,16 @@ async def test_silences_of_our_own_grow_and_are_forgotten_after_a_good_answer(da
 async def test_silences_of_our_own_are_bounded(database, sql):
     await sql("UPDATE upstream_pace SET strikes = 1000")
 
-    left = await pace(database).silence(Lane.API, None)
+    left = await pace(database).silence(Channel.API, None)
 
     assert timedelta(minutes=9.9) <= left <= timedelta(minutes=10)
 
 
 async def test_lanes_are_independent(database):
-    await pace(database).silence(Lane.API, timedelta(minutes=5))
+    await pace(database).silence(Channel.API, timedelta(minutes=5))
 
     async with asyncio.timeout(2):
-        await pace(database).pdf_turn()
+        await pace(database).pdf_slot()
 
 
 def test_margins_keep_a_slow_packet_from_shrinking_the_gap():
@@ -202,13 +204,13 @@ def test_margins_keep_a_slow_packet_from_shrinking_the_gap():
 
 async def test_the_interval_counts_from_the_answer_however_late_the_request_left(database):
     fleet = pace(database, interval=timedelta(seconds=0.4))
-    async with fleet.api_turn() as turn:
+    async with fleet.api_slot() as turn:
         await asyncio.sleep(0.3)  # a busy machine
         await turn.begin()
         turn.answered()
         answered = await now(database)
 
-    async with asyncio.timeout(5), fleet.api_turn():
+    async with asyncio.timeout(5), fleet.api_slot():
         following = await now(database)
 
     assert following - answered >= timedelta(seconds=0.39)
@@ -216,15 +218,17 @@ async def test_the_interval_counts_from_the_answer_however_late_the_request_left
 
 async def test_a_turn_in_which_nothing_was_asked_does_not_delay_the_next(database):
     fleet = pace(database, interval=timedelta(0))
-    async with fleet.api_turn():
+    async with fleet.api_slot():
         pass
 
     async with database.transaction() as conn:
-        assert await PaceStore(conn).take("api", uuid4(), interval=INTERVAL, lease=LEASE) is None
+        assert (
+            await RateLimitStore(conn).take("api", uuid4(), interval=INTERVAL, lease=LEASE) is None
+        )
 
 
 async def test_a_turn_that_was_lost_while_the_process_slept_does_not_begin(database, sql):
-    async with pace(database).api_turn() as turn:
+    async with pace(database).api_slot() as turn:
         await sql("UPDATE upstream_pace SET holder = gen_random_uuid() WHERE lane = 'api'")
 
         with pytest.raises(UpstreamFaulty, match="turn"):
@@ -232,7 +236,7 @@ async def test_a_turn_that_was_lost_while_the_process_slept_does_not_begin(datab
 
 
 async def failures(fleet, *askers):
-    return [await fleet.failed(Lane.API, asker) for asker in askers]
+    return [await fleet.failed(Channel.API, asker) for asker in askers]
 
 
 async def test_one_that_fails_again_and_again_is_no_outage(database):
@@ -243,7 +247,7 @@ async def test_three_that_fail_in_a_row_silence_the_lane_for_all(database, other
     delays = await failures(pace(database), "a", "b") + await failures(pace(other_database), "c")
 
     async with database.transaction() as conn:
-        left = await PaceStore(conn).silence_left(Lane.API)
+        left = await RateLimitStore(conn).cooldown_left(Channel.API)
     assert delays[:2] == [None, None]
     assert timedelta(seconds=2) < left <= delays[2] <= FIRST_PAUSE
 
@@ -269,7 +273,7 @@ async def test_those_that_were_under_way_do_not_lengthen_the_pause(database):
 async def test_an_answer_ends_an_outage(database):
     fleet = pace(database)
     await failures(fleet, "a", "b", "c")
-    await fleet.cleared(Lane.API)
+    await fleet.cleared(Channel.API)
 
     assert await failures(fleet, "d", "e") == [None, None]
 

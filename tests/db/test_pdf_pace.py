@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from service.arxiv import rate_limiter
-from service.arxiv.pace import Lane
-from service.db.rate_limits import PaceStore
+from service.arxiv.pace import Channel
+from service.db.rate_limits import RateLimitStore
 from service.domain.errors import UpstreamFaulty
 from tests.db.test_pace import INTERVAL, gaps, now, pace
 
@@ -16,7 +16,7 @@ async def pdf_starts(database, other_database, number: int):
     starts = []
 
     async def ask(pool) -> None:
-        await pace(pool).pdf_turn()
+        await pace(pool).pdf_slot()
         starts.append(await now(pool))
 
     async with asyncio.timeout(30):
@@ -27,7 +27,7 @@ async def pdf_starts(database, other_database, number: int):
 async def test_bookings_of_pdfs_are_spaced_over_the_fleet(database, other_database):
     async def book(pool):
         async with pool.transaction() as conn:
-            await PaceStore(conn).book("pdf", interval=INTERVAL)
+            await RateLimitStore(conn).book("pdf", interval=INTERVAL)
             own = "SELECT next_at FROM upstream_pace WHERE lane = 'pdf'"  # locked until we commit
             return (await conn.exec_driver_sql(own)).scalar_one()
 
@@ -38,7 +38,9 @@ async def test_bookings_of_pdfs_are_spaced_over_the_fleet(database, other_databa
 
 async def test_a_booking_says_how_long_it_is_until_then(database):
     async with database.transaction() as conn:
-        delays = [await PaceStore(conn).book("pdf", interval=timedelta(hours=1)) for _ in range(3)]
+        delays = [
+            await RateLimitStore(conn).book("pdf", interval=timedelta(hours=1)) for _ in range(3)
+        ]
 
     assert [round(delay / timedelta(hours=1), 2) for delay in delays] == [0, 1, 2]
 
@@ -54,7 +56,7 @@ async def test_pdf_requests_keep_their_rate_after_a_silence_too(database, other_
     async with asyncio.timeout(30):
         waiting = asyncio.create_task(pdf_starts(database, other_database, 12))
         await booked_until_later(database)
-        await pace(database).silence(Lane.PDF, timedelta(seconds=1.5))
+        await pace(database).silence(Channel.PDF, timedelta(seconds=1.5))
         starts = await waiting
 
     late = [start for start in starts if start - min(starts) > timedelta(seconds=1)]
@@ -78,7 +80,7 @@ async def booked_until_later(database) -> None:
 
 def stall(monkeypatch, times: int) -> None:
     """Let so many looks, between a booked start and the start itself, take too long."""
-    left, look = times, PaceStore.silence_left
+    left, look = times, RateLimitStore.cooldown_left
 
     async def slow(store, lane):
         nonlocal left
@@ -87,7 +89,7 @@ def stall(monkeypatch, times: int) -> None:
             await asyncio.sleep(1.5 * rate_limiter.PDF_LATEST.total_seconds())
         return await look(store, lane)
 
-    monkeypatch.setattr(PaceStore, "silence_left", slow)
+    monkeypatch.setattr(RateLimitStore, "cooldown_left", slow)
 
 
 async def bookings(sql) -> int:
@@ -99,7 +101,7 @@ async def test_who_comes_too_late_for_its_booking_books_anew(database, sql, monk
     stall(monkeypatch, times=3)
     before = await bookings(sql)
 
-    await pace(database).pdf_turn()
+    await pace(database).pdf_slot()
 
     assert await bookings(sql) - before >= 4
 
@@ -109,6 +111,6 @@ async def test_who_is_always_too_late_does_not_start(database, sql, monkeypatch)
     before = await bookings(sql)
 
     with pytest.raises(UpstreamFaulty, match="too busy"):
-        await pace(database).pdf_turn()
+        await pace(database).pdf_slot()
 
     assert await bookings(sql) - before == rate_limiter.MOST_BOOKINGS

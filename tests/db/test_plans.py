@@ -99,7 +99,7 @@ def queries(job_id):
             job_id, after=ids[0], limit=50
         ),
         "find_by_key": lambda c: JobStore(c).find_by_key(caller="a", key="k"),
-        "take_up": lambda c: JobStore(c).take_up(job_id, {"offset": 0}),
+        "claim_page": lambda c: JobStore(c).claim_page(job_id, {"offset": 0}),
         "lock_at": lambda c: JobStore(c).lock_at(job_id, None),
         "lock": lambda c: JobStore(c).lock([job_id]),
         "complete_finished": lambda c: JobStore(c).complete_finished([job_id]),

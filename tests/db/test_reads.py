@@ -13,7 +13,7 @@ from sqlalchemy import text
 from service.db.engine import Database, create_engine
 from service.db.job_loader import Sharing
 from service.db.job_rows import to_job
-from service.domain.errors import DatabaseAway, NotFound
+from service.domain.errors import DatabaseUnavailable, NotFound
 
 ONE_AT_A_TIME = Sharing(max_queries=1)
 IMPATIENT = Sharing(max_jobs=1, max_queries=2, patience=timedelta(0))
@@ -197,7 +197,7 @@ async def test_an_error_reaches_each_read_of_its_query_and_no_other(
 
     found = await asyncio.gather(*others)
 
-    assert [type(error) for error in errors] == [DatabaseAway, DatabaseAway]
+    assert [type(error) for error in errors] == [DatabaseUnavailable, DatabaseUnavailable]
     assert [job.id for job in found] == [ids[2], ids[0]]
 
 
@@ -241,7 +241,7 @@ async def test_the_deadline_holds_for_those_under_way_and_those_who_wait(
         waiting = asked(reads, ids[1], ids[2])
         answers = await asyncio.gather(*under_way, *waiting, return_exceptions=True)
 
-    assert [type(answer) for answer in answers] == [DatabaseAway] * 3
+    assert [type(answer) for answer in answers] == [DatabaseUnavailable] * 3
     assert (await read(open_reads(watched), ids[0])).id == ids[0]
 
 

@@ -10,7 +10,7 @@ from service.db.job_papers import JobPaperStore, Move
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError, Stage
 from service.domain.papers import ExtractedText, PaperState, StoredPdf
-from service.jobs.results import Recorder, Result
+from service.jobs.results import Result, ResultWriter
 
 COUNTERS = (
     "SELECT status, pdfs_downloaded, pdfs_processed, pdfs_pending, pdfs_failed,"
@@ -37,7 +37,7 @@ def problem(paper: str) -> JobError:
 
 @asynccontextmanager
 async def recording(database):
-    recorder = Recorder(database, gathering=timedelta(milliseconds=5))
+    recorder = ResultWriter(database, gathering=timedelta(milliseconds=5))
     task = asyncio.create_task(recorder.run())
     try:
         yield recorder

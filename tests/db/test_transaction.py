@@ -6,12 +6,12 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 
 
 async def test_a_connection_that_broke_in_the_middle_of_the_drivers_work(database):
     """asyncpg's own word for it, which SQLAlchemy does not translate (seen in a soak)."""
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         async with database.transaction():
             raise asyncpg.InternalClientError("cannot switch to state 12")
 
@@ -24,7 +24,7 @@ async def test_a_connection_that_went_while_asyncpg_looked_up_types(database, mo
         return [], SimpleNamespace(name="")
 
     monkeypatch.setattr(asyncpg.Connection, "_introspect_types", cut_off)
-    with pytest.raises(DatabaseAway) as caught:
+    with pytest.raises(DatabaseUnavailable) as caught:
         async with database.transaction() as conn:
             await conn.execute(text("SELECT NULL::pgqueuer_status[]"))
 

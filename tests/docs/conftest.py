@@ -75,7 +75,7 @@ def document() -> Callable[[str], Document]:
 @pytest.fixture
 def documents() -> list[Document]:
     """All Markdown files of the project."""
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "client").glob("*.md")]
     return [Document(path) for path in sorted(found)]
 
 
@@ -85,7 +85,7 @@ def sources() -> Callable[[], Iterator[ast.Module]]:
 
     def trees() -> Iterator[ast.Module]:
         for path in sorted((ROOT / "service").rglob("*.py")):
-            if "replica" not in path.relative_to(ROOT).parts:
+            if "stand_in" not in path.parts:
                 yield ast.parse(path.read_text(), str(path))
 
     return trees

@@ -8,14 +8,14 @@ from service.cli.main import cli
 
 
 def test_every_command_is_in_the_readme_and_no_other(document):
-    documented = document("README.md").names("Command line")
+    documented = document("docs/command-line.md").names("Commands")
 
     assert sorted(map(_without_arguments, documented)) == sorted(_commands(cli))
 
 
 def test_options_named_in_the_readme_exist(document):
     missing = []
-    for row in document("README.md").table("Command line"):
+    for row in document("docs/command-line.md").table("Commands"):
         name, *_ = row[0].strip("`").split("`")
         known = _options(_without_arguments(name))
         named = {word.strip("`,;.()") for cell in row for word in cell.split() if "--" in word}

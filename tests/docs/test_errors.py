@@ -8,26 +8,40 @@ from collections.abc import Iterator
 
 import service
 from service.api.middlewares import errors
-from service.api.openapi.operations import TABLE
-from service.domain.errors import ServiceError
+from service.api.problem_types import PROBLEM_TYPES
+from service.domain.errors import RequestError, ServiceError
+from tests.api.test_openapi import TABLE
+
+REASONS = {
+    *("missing", "malformed", "expired", "not_yet_valid", "no_expiry", "lifetime_too_long"),
+    *("no_subject", "bad_signature", "unknown_key", "wrong_audience", "wrong_issuer", "blocked"),
+}
 
 
 def test_every_error_code_is_documented_and_no_other(document, sources):
-    codes = {kind.code for kind in _error_tree()}
+    codes = {kind.code for kind in _error_tree()} | set(PROBLEM_TYPES)
     for tree in sources():
         codes |= set(_literal_codes(tree))
+    page = document("docs/errors.md")
 
-    documented = document("docs/errors.md").names("Codes")
+    documented = {*page.names("Codes"), *page.names("Problems"), *page.names("Reasons of a 401")}
 
-    assert sorted(documented) == sorted(codes)
+    assert sorted(documented - REASONS) == sorted(codes - REASONS)
+    assert documented >= REASONS
 
 
-def test_every_problem_status_is_documented_and_no_other(document):
-    answered = {*errors._STATUS_OF.values(), *errors._HTTP_DETAILS, 500}
+def test_every_problem_code_is_documented_with_its_status_and_no_other(document):
+    rows = document("docs/errors.md").table("Problems")
 
-    documented = {int(row[0]) for row in document("docs/errors.md").table("Problems")}
+    documented = {row[0].strip("`"): int(row[1]) for row in rows}
 
-    assert documented == answered
+    assert documented == {code: kind.status for code, kind in PROBLEM_TYPES.items()}
+
+
+def test_every_error_that_a_caller_may_cause_is_a_problem_type():
+    assert {k.code for k in _error_tree() if issubclass(k, RequestError)} - {"too_many"} <= set(
+        PROBLEM_TYPES
+    )
 
 
 def test_every_fixed_detail_of_a_problem_is_documented(document, sources):
@@ -35,9 +49,9 @@ def test_every_fixed_detail_of_a_problem_is_documented(document, sources):
         text
         for tree in sources()
         for text in _first_arguments(tree, {"MalformedRequest", "WrongMediaType", "KeyReused"})
-    } | set(errors._HTTP_DETAILS.values())
+    } | {detail for _, detail in errors._HTTP.values()}
 
-    documented = {row[1].strip("`") for row in document("docs/errors.md").table("Problems")}
+    documented = {row[1].strip("`") for row in document("docs/errors.md").table("Details")}
 
     assert raised
     assert raised - documented == set()
@@ -46,7 +60,7 @@ def test_every_fixed_detail_of_a_problem_is_documented(document, sources):
 def test_every_problem_that_the_api_is_described_with_is_documented(document):
     described = {problem for one in TABLE for problem in one.all_problems.items()}
 
-    rows = document("docs/errors.md").table("Problems")
+    rows = document("docs/errors.md").table("Details")
 
     told = {(int(row[0]), row[1]) for row in rows}
     unknown = {

@@ -24,7 +24,7 @@ def test_every_route_is_in_the_readme_and_no_other(document):
         if route.method != "HEAD" and route.resource is not None
     }
 
-    documented = document("README.md").names("API")
+    documented = document("docs/api.md").names("Routes")
 
     assert sorted(documented) == sorted(registered)
 

@@ -11,7 +11,7 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 def test_every_setting_is_in_the_readme_and_no_other(document):
-    documented = document("README.md").names("Settings")
+    documented = document("docs/configuration.md").names("Settings")
 
     assert sorted(documented) == sorted(SettingsSchema().fields)
 
@@ -19,7 +19,7 @@ def test_every_setting_is_in_the_readme_and_no_other(document):
 def test_the_defaults_of_the_settings_are_the_documented_ones(document):
     documented = {
         _CODE.findall(name)[0]: default
-        for name, _, default in document("README.md").table("Settings")
+        for name, _, default in document("docs/configuration.md").table("Settings")
     }
     actual = {name: _shown(field) for name, field in SettingsSchema().fields.items()}
 
@@ -27,13 +27,13 @@ def test_the_defaults_of_the_settings_are_the_documented_ones(document):
 
 
 def test_settings_are_documented_in_the_order_in_which_they_are_printed(document):
-    documented = document("README.md").names("Settings")
+    documented = document("docs/configuration.md").names("Settings")
 
     assert documented == list(Settings.from_environ({}).masked())
 
 
 def test_every_request_field_is_in_the_readme_and_no_other(document):
-    documented = document("README.md").names("Request")
+    documented = document("docs/api.md").names("Request")
 
     assert sorted(documented) == sorted(_request_fields())
 
@@ -41,7 +41,7 @@ def test_every_request_field_is_in_the_readme_and_no_other(document):
 def test_the_defaults_of_the_request_are_the_documented_ones(document):
     documented = {
         _CODE.findall(name)[0]: default
-        for name, _, default in document("README.md").table("Request")
+        for name, _, default in document("docs/api.md").table("Request")
     }
     actual = {name: _shown(field) for name, field in _request_fields().items()}
 

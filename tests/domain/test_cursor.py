@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.checkpoint import IDS_PER_REQUEST, Cursor
+from service.domain.checkpoint import IDS_PER_REQUEST, Checkpoint
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import MAX_PAGE_SIZE, SEARCH_WINDOW, Criteria, IngestionRequest
 
@@ -25,7 +25,7 @@ def listed(count, *, page_size=100, max_papers=10_000):
 
 def walk(request, *, total, answers=None):
     """The (offset, size) of every page asked for, each answered in full unless `answers` says."""
-    cursor, asked = Cursor.first(request), []
+    cursor, asked = Checkpoint.first(request), []
     while not cursor.done:
         size = cursor.page_size(request)
         asked.append((cursor.offset, size))
@@ -60,7 +60,7 @@ def test_a_short_page_is_followed_by_the_result_behind_it():
 
 
 def test_an_empty_page_that_is_believed_ends_the_search():
-    cursor = Cursor(offset=100, taken=100, empty_pages=2)
+    cursor = Checkpoint(offset=100, taken=100, empty_pages=2)
 
     after = cursor.next_page(entries=0, total=1000, request=search())
 
@@ -78,7 +78,7 @@ def test_ids_end_with_the_papers_wished_for():
 
 
 def test_batches_and_doubts_belong_to_their_page():
-    cursor = Cursor(offset=0).next_batch().next_batch().asked_again()
+    cursor = Checkpoint(offset=0).next_batch().next_batch().asked_again()
 
     after = cursor.next_page(entries=100, total=1000, request=search())
 
@@ -88,7 +88,7 @@ def test_batches_and_doubts_belong_to_their_page():
 
 
 CURSORS = st.builds(
-    Cursor,
+    Checkpoint,
     offset=st.integers(0, SEARCH_WINDOW),
     batches_done=st.integers(0, 2000),
     taken=st.integers(0, 10_000),
@@ -99,13 +99,13 @@ CURSORS = st.builds(
 
 @given(CURSORS)
 def test_a_checkpoint_survives_json(cursor):
-    assert Cursor.load(json.loads(json.dumps(cursor.dump()))) == cursor
+    assert Checkpoint.load(json.loads(json.dumps(cursor.dump()))) == cursor
 
 
 def test_a_checkpoint_of_an_unknown_form_is_refused():
     for checkpoint in ({"offset": 0, "page": 1}, {}, [], 7):
         with pytest.raises(ValueError, match="cannot be read"):
-            Cursor.load(checkpoint)
+            Checkpoint.load(checkpoint)
 
 
 @given(

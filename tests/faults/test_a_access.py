@@ -13,10 +13,10 @@ import structlog
 from aiohttp import ClientSession, web
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from service.api.access_log import AccessLog
 from service.api.server import Runner
 from service.auth.tokens import TokenRules
 from service.process.build_api import build_api
-from service.process.lifecycle import AccessLog
 from tests.api.conftest import GOOD_BODY, PREFIX, RULES, bearer, is_problem, token
 from tests.api.test_jwks import as_jwk
 
@@ -77,7 +77,7 @@ async def test_case_11_a_token_in_the_url_is_none_and_is_not_logged(base, http, 
         async with http.get(f"{base}/healthz") as response:  # behind the line of the one before
             assert response.status == 200
 
-    assert ("request answered", JOBS) in [(line["event"], line.get("path")) for line in lines]
+    assert ("request answered", JOBS) in [(line["event"], line.get("route")) for line in lines]
     assert not any(part in json.dumps(lines) for part in text.split("."))
 
 

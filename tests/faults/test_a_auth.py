@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import re
 from datetime import UTC, datetime
 from time import time
 from typing import Any
@@ -36,12 +37,17 @@ async def anybody(serve: Any) -> Any:
     return await serve(sub=None)
 
 
+HINTS = re.compile(r'Bearer error="invalid_token", error_description="[A-Za-z ]{10,60}"')
+REQUEST_ID = re.compile(rb'"request_id":"[A-Za-z0-9-]+"')
+
+
 async def refused(client: Any, headers: Any, path: str = JOBS) -> bytes:
     """The body of the refusal, which must be a proper one."""
     response = await client.get(path, headers=headers)
     body = await response.read()
     assert response.status == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer"
+    challenge = response.headers["WWW-Authenticate"]
+    assert challenge == "Bearer" or HINTS.fullmatch(challenge)
     assert is_problem(response, json.loads(body))
     assert "X-Injected" not in response.headers
     assert response.reason == "Unauthorized"
@@ -120,7 +126,8 @@ async def test_case_05_line_breaks_come_back_nowhere(anybody, crit, caplog):
 async def test_case_06_the_body_is_fixed(anybody, crit):
     body = await refused(anybody, bearer(unsigned({"alg": "HS256", "crit": [crit]})))
 
-    assert body == await refused(anybody, {})
+    other = await refused(anybody, {})
+    assert REQUEST_ID.sub(b"", body) == REQUEST_ID.sub(b"", other)
 
 
 @pytest.mark.parametrize("alg", ["none", "NoNe", "None", ["HS256"], {}, 1, None, "", "HS256 "])

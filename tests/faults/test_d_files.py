@@ -8,11 +8,11 @@ import pytest
 
 from service.config.settings import Settings
 from service.db.papers import PaperStore
-from service.domain.errors import StorageAway
+from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobStatus
 from service.domain.papers import StoredPdf
-from service.jobs.maintenance.file_check import Reconciler, Walk
+from service.jobs.maintenance.file_check import FileCheck, Walk
 from service.process.resources import pdf_store
 from tests.conftest import make_paper
 from tests.faults.processes import file_without_row, until
@@ -105,7 +105,7 @@ async def test_case_68_a_file_that_was_altered_in_place_is_fetched_again(rig):
     altered.write_bytes(altered.read_bytes()[::-1])
 
     by_content = Walk(2, timedelta(hours=1))
-    reconciler = Reconciler(rig.database, store, by_content=by_content)
+    reconciler = FileCheck(rig.database, store, by_content=by_content)
     found = [(await reconciler.step())["forgotten"] for _ in range(2)]
     async with rig.worker():
         job = await rig.final(await rig.submit(max_papers=3))
@@ -140,10 +140,10 @@ async def test_case_68_a_storage_that_is_away_makes_no_row_forget(rig):
     shutil.move(files, away)
     files.mkdir()  # the mount point alone
 
-    with pytest.raises(StorageAway):
-        await Reconciler(rig.database, store).step()
+    with pytest.raises(StorageUnavailable):
+        await FileCheck(rig.database, store).step()
     files.rmdir()
     shutil.move(away, files)
 
-    assert await Reconciler(rig.database, store).step() == {"forgotten": 0, "removed": 0}
+    assert await FileCheck(rig.database, store).step() == {"forgotten": 0, "removed": 0}
     assert await rig.rows(CLAIMED) == rows

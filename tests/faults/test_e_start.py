@@ -89,7 +89,7 @@ HOLD_TRIGGER = """
     CREATE EVENT TRIGGER hold ON ddl_command_end WHEN TAG IN ('CREATE VIEW')
     EXECUTE FUNCTION hold()
 """
-WAITING = (
+JOB_WATCH = (
     "SELECT 1 FROM pg_stat_activity WHERE application_name = 'migrator'"
     " AND wait_event_type = 'Lock' AND datname = current_database()"
 )
@@ -101,7 +101,7 @@ THERE = (
 
 async def _waiting(engine: AsyncEngine) -> None:
     async with asyncio.timeout(20):
-        while not await rows(engine, WAITING):  # noqa: ASYNC110
+        while not await rows(engine, JOB_WATCH):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 

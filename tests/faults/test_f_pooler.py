@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from service.db.engine import Database, create_engine
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 from service.domain.jobs import JobStatus
 from tests.api.conftest import running_link
 from tests.api.waiters import begun
@@ -79,7 +79,7 @@ async def test_case_85_a_pooler_that_stops_answering_is_the_database_away(rig):
             async with database.transaction() as conn:
                 await conn.exec_driver_sql("SELECT 1")
             link.freeze()
-            with pytest.raises(DatabaseAway):
+            with pytest.raises(DatabaseUnavailable):
                 async with database.transaction():
                     pytest.fail("it began")
             link.thaw()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from service.api.handlers.jobs import ADMISSION
+from service.api.handlers.jobs import QUOTAS
 from service.api.middlewares.rate_limit import Bounds, Window
 from service.api.server import ConnectionLimits, Runner
 from service.process.build_api import LAG, build_api
@@ -248,7 +248,7 @@ async def test_case_89_a_full_queue_is_503_and_reading_goes_on(serve, sql, count
     seen = await alice.get(good[0].headers["Location"])
     before = await count()
     await sql("UPDATE jobs SET status = 'cancelled'")
-    await alice.app[ADMISSION].look(api_database)
+    await alice.app[QUOTAS].look(api_database)
     again = await posted(alice)
 
     assert (refused.status, repeated.status, seen.status) == (503, 202, 200)

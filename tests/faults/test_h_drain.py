@@ -149,7 +149,7 @@ async def test_case_92_the_first_process_takes_orphans_in_and_passes_signals_on(
     code = (
         "import os, subprocess, time\n"
         "from service import first\n"
-        "first.step_aside()\n"
+        "first.run_as_child_of_pid_one()\n"
         "subprocess.run(['/bin/sh', '-c', 'sleep 0.1 &'], check=True)\n"
         "until = time.monotonic() + 20\n"
         "def others():\n"

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-SERVER = Path(__file__).parents[2] / ".venv-s3/bin/moto_server"
+PYTHON = Path(__file__).parents[2] / ".venv-s3/bin/python"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "tests",
     "AWS_SECRET_ACCESS_KEY": "tests-secret",
@@ -47,12 +47,12 @@ class S3Server:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    if not SERVER.exists():
+    if not PYTHON.exists():
         pytest.skip("no S3 server: `make test` installs it into .venv-s3")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [str(SERVER), "-H", "127.0.0.1", "-p", str(port)],
+        [str(PYTHON), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={"PATH": os.environ["PATH"]},

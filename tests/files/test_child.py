@@ -204,7 +204,7 @@ async def test_a_child_that_talks_nonsense_is_ended(monkeypatch, tmp_path):
     extractor = Extractor(1, LIMITS)
 
     async with asyncio.timeout(10):
-        with pytest.raises(process.ExtractorAway):
+        with pytest.raises(process.ExtractorUnavailable):
             await extractor.start()
 
     assert extractor.pids == frozenset()
@@ -217,7 +217,7 @@ async def test_a_child_of_another_version_condemns_no_pdf(monkeypatch, tmp_path,
     monkeypatch.setattr(process, "PROGRAM", newer)
     extractor = Extractor(1, LIMITS)
 
-    with pytest.raises(process.ExtractorAway):
+    with pytest.raises(process.ExtractorUnavailable):
         await extractor.text_of(make_pdf("page"))
 
     assert extractor.pids == frozenset()
@@ -231,5 +231,5 @@ async def test_an_interpreter_that_cannot_be_started_is_trouble_of_today(monkeyp
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     extractor = Extractor(1, LIMITS)
 
-    with pytest.raises(process.ExtractorAway):
+    with pytest.raises(process.ExtractorUnavailable):
         await extractor.start()

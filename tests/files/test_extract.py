@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.domain.errors import BadPdf, StorageAway
-from service.extraction.pool import ChildDied, ExtractLimits, Extractor, ExtractorAway
+from service.domain.errors import BadPdf, StorageUnavailable
+from service.extraction.pool import ChildDied, ExtractLimits, Extractor, ExtractorUnavailable
 
 LIMITS = ExtractLimits(memory_bytes=512 << 20, cpu=timedelta(seconds=5), wall=timedelta(seconds=15))
 SHORT_WALL = replace(LIMITS, wall=timedelta(milliseconds=300))
@@ -230,9 +230,9 @@ async def test_closing_stops_work_without_blaming_the_pdf(stopped, make_pdf):
         await extractor.close()
     outcomes = await asyncio.gather(working, waiting, return_exceptions=True)
 
-    assert [type(outcome) for outcome in outcomes] == [ExtractorAway, ExtractorAway]
+    assert [type(outcome) for outcome in outcomes] == [ExtractorUnavailable, ExtractorUnavailable]
     assert not psutil.pid_exists(pid)
-    with pytest.raises(ExtractorAway):
+    with pytest.raises(ExtractorUnavailable):
         await extractor.text_of(path)
 
 
@@ -254,7 +254,7 @@ async def test_closing_leaves_no_process_and_no_descriptor(make_pdf):
 async def test_a_file_that_is_not_there_is_no_fault_of_the_pdf(make_extractor, tmp_path):
     extractor = await make_extractor()
 
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await extractor.text_of(tmp_path / "missing.pdf")
 
 

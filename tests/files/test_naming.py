@@ -27,7 +27,7 @@ ONES = "1" * 64
         ("0704.0001v1", "0704/0704.0001v1-1111111111111111.pdf"),
         ("hep-th/9901001v1", "hep-th/9901/hep-th_9901001v1-1111111111111111.pdf"),
         ("math/0309136v2", "math/0309/math_0309136v2-1111111111111111.pdf"),
-        ("math.GT/0309136v2", "math.GT/0309/math.GT_0309136v2-1111111111111111.pdf"),
+        ("math.GT/0309136v2", "math/0309/math_0309136v2-1111111111111111.pdf"),
     ],
 )
 def test_the_id_and_the_content_name_the_file(text, path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.domain.errors import BadPdf, StorageAway, UpstreamFaulty
+from service.domain.errors import BadPdf, StorageUnavailable, UpstreamFaulty
 from service.domain.identifiers import ArxivId
 from service.files.store import LocalStore
 
@@ -258,7 +258,7 @@ async def test_a_linked_folder_of_parts_is_refused(store, root, arxiv_id):
     outside.mkdir()
     (root / ".partial").symlink_to(outside)
 
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         async with store.partial(arxiv_id):
             pass
 

@@ -13,7 +13,7 @@ import obstore
 import pytest
 from aiohttp import web
 
-from service.domain.errors import StorageAway
+from service.domain.errors import StorageUnavailable
 from service.files import s3
 from service.files.paths import path_for
 from service.files.s3 import S3Store, bucket_of
@@ -141,12 +141,12 @@ async def test_a_bucket_that_is_gone_is_storage_away_and_no_missing_file(
         obstore.delete(bucket, key)
     s3_server.remove_bucket(bucket_name)
 
-    with pytest.raises(StorageAway, match="the bucket is missing"):
+    with pytest.raises(StorageUnavailable, match="the bucket is missing"):
         await store.verify(stored.path, stored.sha256, stored.size_bytes)
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         async with store.local_copy(stored):
             pass
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await keep(arxiv_id, b"%PDF-1.4 content")
 
 
@@ -156,7 +156,7 @@ async def test_a_server_that_hangs_makes_the_storage_not_writable_in_time(
     monkeypatch.setattr(s3, "PROBE_EVERY", 0 * s3.PROBE_EVERY)
     s3_server.process.send_signal(signal.SIGSTOP)
     try:
-        with pytest.raises(StorageAway, match="S3 does not answer"):
+        with pytest.raises(StorageUnavailable, match="S3 does not answer"):
             await store.check_writable()
     finally:
         s3_server.process.send_signal(signal.SIGCONT)
@@ -168,7 +168,7 @@ async def test_nobody_listening_is_storage_away_in_words_without_urls(tmp_path, 
     nobody = bucket_of("bucket", prefix="", endpoint="http://127.0.0.1:9")
     store = S3Store(nobody, tmp_path / "downloads", max_bytes=1000)
 
-    with pytest.raises(StorageAway) as caught:
+    with pytest.raises(StorageUnavailable) as caught:
         await store.verify("2301/2301.00001v3.pdf", "0" * 64, 3)
 
     assert str(caught.value) == "The PDF storage cannot be used: S3 does not answer as it should"

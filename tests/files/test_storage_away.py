@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.errors import StorageAway
+from service.domain.errors import StorageUnavailable
 from service.files.store import LocalStore
 
 # Runs against a disk of 2 MiB (argv 1), in a mount namespace of its own.
@@ -75,7 +75,7 @@ FILE_SIZE_LIMIT = """
 import asyncio, resource, sys
 from pathlib import Path
 from service.domain.identifiers import ArxivId
-from service.domain.errors import StorageAway
+from service.domain.errors import StorageUnavailable
 from service.files.store import LocalStore
 
 async def main():
@@ -87,7 +87,7 @@ async def main():
         try:
             while True:
                 await part.write(bytes(30_000))
-        except StorageAway as err:
+        except StorageUnavailable as err:
             left = list((Path(sys.argv[1]) / ".partial").iterdir())
             print(left, err, part.size)
 
@@ -148,16 +148,16 @@ async def test_a_missing_root_is_away_until_it_is_back(store, root, keep, arxiv_
     stored = await keep(arxiv_id, b"content")
     root.rename(root.with_name("gone"))
 
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await keep(arxiv_id, b"content")
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await store.check_writable()
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await store.verify(stored.path, stored.sha256, stored.size_bytes)
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         async with store.local_copy(stored):
             pass
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await store.sweep(timedelta(0))
     assert not root.exists()
 
@@ -173,11 +173,11 @@ async def test_another_folder_in_the_place_of_the_root_is_not_written_to(
     root.rename(root.with_name("gone"))
     root.mkdir()
 
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await store.check_writable()
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await keep(arxiv_id, b"content")
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await store.verify(stored.path, stored.sha256, stored.size_bytes)
 
     assert list(root.iterdir()) == []
@@ -190,9 +190,9 @@ async def test_a_file_in_the_place_of_the_root_is_away(tmp_path: Path):
     (tmp_path / "file").write_text("no folder")
     store = LocalStore(tmp_path / "file", max_bytes=1000)
 
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await store.check_writable()
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await store.prepare()
 
 
@@ -207,7 +207,7 @@ async def test_the_root_itself_may_be_a_link(tmp_path: Path, root):
 async def test_no_message_shows_a_path(tmp_path: Path):
     store = LocalStore(tmp_path / "nowhere", max_bytes=1000)
 
-    with pytest.raises(StorageAway) as caught:
+    with pytest.raises(StorageUnavailable) as caught:
         await store.check_writable()
 
     assert "nowhere" not in str(caught.value)

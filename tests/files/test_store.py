@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.domain.errors import BadPdf, NotFound, StorageAway
+from service.domain.errors import BadPdf, NotFound, StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.files.paths import path_for
 from service.files.store import LocalStore
@@ -66,7 +66,7 @@ async def test_a_failed_sync_leaves_no_file_under_the_final_name(root, arxiv_id)
             await part.write(CONTENT)
             await store.commit(part, arxiv_id)
 
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await download()
 
     assert not (root / path_for(arxiv_id, DIGEST)).exists()
@@ -107,7 +107,7 @@ async def test_a_symbolic_link_is_refused_and_its_target_untouched(store, root, 
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(outside / "file" if level == "target" else outside)
 
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await keep(arxiv_id, CONTENT)
 
     assert link.is_symlink()
@@ -230,7 +230,7 @@ async def test_a_named_pipe_is_no_stored_file_and_blocks_nobody(store, root, kee
 
     async with asyncio.timeout(10):
         assert not await store.verify(stored.path, stored.sha256, stored.size_bytes)
-        with pytest.raises(StorageAway):
+        with pytest.raises(StorageUnavailable):
             await keep(arxiv_id, CONTENT)
 
 

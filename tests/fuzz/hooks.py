@@ -14,8 +14,10 @@ from uuid import UUID
 import schemathesis
 from hypothesis import strategies as st
 
-from service.api.openapi.examples import JOB_ID, RETRY_ID, SCHEDULE_ID
+from service.api.schemas.fields import JOB_ID_EXAMPLE as JOB_ID
+from service.api.schemas.fields import SCHEDULE_ID_EXAMPLE as SCHEDULE_ID
 from service.api.schemas.jobs import JOB_PAPERS, JOBS
+from service.api.schemas.jobs import RETRY_ID_EXAMPLE as RETRY_ID
 from service.api.schemas.papers import CURSORS as PAPERS
 from service.api.schemas.schedules import SCHEDULES
 from service.domain.jobs import DEFAULT_PAPERS, SEARCH_WINDOW

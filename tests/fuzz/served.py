@@ -8,7 +8,9 @@ from time import time
 import jwt
 from sqlalchemy import func
 
-from service.api.openapi.examples import JOB_ID, RETRY_ID, SCHEDULE_ID
+from service.api.schemas.fields import JOB_ID_EXAMPLE as JOB_ID
+from service.api.schemas.fields import SCHEDULE_ID_EXAMPLE as SCHEDULE_ID
+from service.api.schemas.jobs import RETRY_ID_EXAMPLE as RETRY_ID
 from service.api.server import Runner
 from service.auth.tokens import TokenRules
 from service.db.engine import Database, create_engine

@@ -8,10 +8,10 @@ import pytest
 
 from service.config.settings import Settings
 from service.db.papers import PaperStore
-from service.domain.errors import StorageAway
+from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.jobs.maintenance import file_check
-from service.jobs.maintenance.file_check import SAFE_AGE, Reconciler, Walk
+from service.jobs.maintenance.file_check import SAFE_AGE, FileCheck, Walk
 from service.process.resources import pdf_store
 from tests.conftest import make_paper
 
@@ -51,7 +51,7 @@ async def test_all_rows_are_compared_a_few_at_a_time(rig, store, kept):
     for path in paths:
         path.write_bytes(b"short")
     walks = {"by_size": Walk(2, HOUR), "by_content": Walk(0, HOUR)}
-    reconciler = Reconciler(rig.database, store, **walks)
+    reconciler = FileCheck(rig.database, store, **walks)
 
     forgotten = [(await reconciler.step())["forgotten"] for _ in range(4)]
 
@@ -60,8 +60,8 @@ async def test_all_rows_are_compared_a_few_at_a_time(rig, store, kept):
 
 async def test_who_has_looked_at_all_rests_and_begins_anew(rig, store, kept):
     path = await kept(IDS[0])
-    resting = Reconciler(rig.database, store)
-    restless = Reconciler(rig.database, store, by_size=Walk(200, timedelta(0)))
+    resting = FileCheck(rig.database, store)
+    restless = FileCheck(rig.database, store, by_size=Walk(200, timedelta(0)))
     for reconciler in (resting, restless):
         await reconciler.step()
     path.unlink()
@@ -80,7 +80,7 @@ async def test_old_files_that_no_row_names_are_removed_and_nothing_else(rig, sto
     foreign = named.with_name("notes.pdf")
     foreign.write_text("not ours")
     os.utime(foreign, (0, 0))
-    reconciler = Reconciler(rig.database, store, files=Walk(2, HOUR))
+    reconciler = FileCheck(rig.database, store, files=Walk(2, HOUR))
 
     removed = sum([(await reconciler.step())["removed"] for _ in range(6)])
 
@@ -98,12 +98,14 @@ async def test_a_place_that_cannot_be_looked_at_holds_up_no_other(rig, store, ke
     class Troubled(type(store)):
         async def size_of(self, path):
             if path.endswith(paths[1].name):
-                raise StorageAway("The PDF storage cannot be used: the disk reports an error")
+                raise StorageUnavailable(
+                    "The PDF storage cannot be used: the disk reports an error"
+                )
             return await super().size_of(path)
 
     troubled = Troubled(rig.folder / "files", max_bytes=1000)
-    reconciler = Reconciler(rig.database, troubled)
-    with pytest.raises(StorageAway):
+    reconciler = FileCheck(rig.database, troubled)
+    with pytest.raises(StorageUnavailable):
         await reconciler.step()
 
     assert (await reconciler.step())["forgotten"] == 1
@@ -117,15 +119,15 @@ async def test_a_storage_that_hangs_is_given_up_in_time(rig, store, kept, monkey
         async def size_of(self, path):
             await asyncio.Event().wait()
 
-    with pytest.raises(StorageAway, match="in time"):
-        await Reconciler(rig.database, Hanging(rig.folder / "files", max_bytes=1000)).step()
+    with pytest.raises(StorageUnavailable, match="in time"):
+        await FileCheck(rig.database, Hanging(rig.folder / "files", max_bytes=1000)).step()
 
 
 async def test_two_replicas_at_once_do_no_harm(rig, store, kept):
     lost, sound = await kept(IDS[0]), await kept(IDS[1])
     lost.unlink()
 
-    steps = [Reconciler(rig.database, store).step() for _ in range(3)]
+    steps = [FileCheck(rig.database, store).step() for _ in range(3)]
     forgotten = sum(step["forgotten"] for step in await asyncio.gather(*steps))
 
     assert forgotten == 1

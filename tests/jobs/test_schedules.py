@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.errors import Conflict
 from service.domain.jobs import JobStatus
-from service.jobs.quotas import Admission
+from service.jobs.quotas import Quotas
 from service.jobs.schedules import add_schedule, run_due
 from tests.conftest import make_request
 
@@ -175,7 +175,7 @@ async def test_a_moment_without_room_for_its_job_is_left_out(database, sql, add,
     first, second = await add("first"), await add("second")
     await due(first)
     await due(second)
-    admission = Admission(per_caller=1)
+    admission = Quotas(per_caller=1)
 
     submitted = await run_due(database, admission)
 
@@ -189,7 +189,7 @@ async def test_a_moment_without_room_for_its_job_is_left_out(database, sql, add,
 async def test_a_full_queue_is_full_for_schedules_too(database, sql, add, due):
     await sql("INSERT INTO jobs (requested_by) VALUES ('bob')")
     await due(await add())
-    admission = Admission(in_all=1)
+    admission = Quotas(in_all=1)
     await admission.look(database)
 
     assert await run_due(database, admission) == []

@@ -7,11 +7,11 @@ from structlog.testing import capture_logs
 
 from service.config.settings import Settings
 from service.db.engine import Database
-from service.domain.errors import StorageAway
+from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobStatus
 from service.files.store import LocalStore
-from service.jobs.maintenance.maintenance import QUEUE_LOG_KEPT, keep_tidy, queue_stranded
+from service.jobs.maintenance.maintenance import QUEUE_LOG_KEPT, queue_orphaned, run_maintenance
 from service.process.resources import pdf_store
 from service.worker.engine import purge_log
 
@@ -60,7 +60,7 @@ async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
             self.looks += 1
             if self.looks > 1:
                 looked_again.set()
-            raise StorageAway("The PDF storage cannot be used: access is denied")
+            raise StorageUnavailable("The PDF storage cannot be used: access is denied")
 
     await pdf_store(settings).prepare()
     store = Unlisted(rig.folder / "files", max_bytes=1000)
@@ -72,7 +72,7 @@ async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
     with capture_logs() as logs:
         lease = timedelta(milliseconds=10)
         tidying = asyncio.create_task(
-            keep_tidy(rig.database, store, lease=lease, jobs_kept=timedelta(days=1))
+            run_maintenance(rig.database, store, lease=lease, jobs_kept=timedelta(days=1))
         )
         await asyncio.wait_for(looked_again.wait(), 20)
         tidying.cancel()
@@ -117,7 +117,7 @@ async def test_tasks_that_got_lost_are_queued_again(rig):
 async def test_a_row_written_by_hand_is_nobodys_work(rig):
     await rig.rows("INSERT INTO jobs (status, started_at) VALUES ('running', now()) RETURNING 1")
 
-    assert await queue_stranded(rig.database) == 0
+    assert await queue_orphaned(rig.database) == 0
     assert await rig.rows("SELECT 1 FROM pgqueuer") == []
 
 

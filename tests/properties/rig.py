@@ -17,7 +17,7 @@ from service.domain.outcomes import Fail
 from service.domain.papers import ExtractedText, Page, PaperState, StoredPdf
 from service.files.store import LocalStore
 from service.jobs.harvest import HarvestPage
-from service.jobs.results import Recorder, Result
+from service.jobs.results import Result, ResultWriter
 from service.jobs.schedules import run_due
 from service.process.build_api import build_api
 from tests.api.conftest import RULES, OurServer, bearer, token
@@ -135,7 +135,7 @@ class Rig:
         )
 
         async def settle():
-            recorder = Recorder(self.database)
+            recorder = ResultWriter(self.database)
             writing = asyncio.create_task(recorder.run())
             await recorder.record(result)
             writing.cancel()

@@ -20,7 +20,7 @@ from tests.soak.fleet import SECRET, Fleet
 AWAY = (aiohttp.ClientConnectionError, ConnectionError)
 COUNTERS = ("papers_fetched", "papers_created", "pdfs_downloaded", "pdfs_processed")
 FINAL = ("completed", "failed", "cancelled")
-PATIENCE = aiohttp.ClientTimeout(total=15)
+MAX_WAIT = aiohttp.ClientTimeout(total=15)
 SUBMIT_SECONDS = 300
 LOOK_EVERY = 0.2
 
@@ -82,7 +82,7 @@ class Callers:
                 status, document = answer.status, await answer.json(content_type=None)
         except TimeoutError:
             if replica.role == role and replica.is_ready and not replica.is_stopped:
-                self.complaints.append(f"GET unanswered after {PATIENCE.total} s")
+                self.complaints.append(f"GET unanswered after {MAX_WAIT.total} s")
             return
         except (*AWAY, aiohttp.ClientPayloadError):
             return  # killed in the middle
@@ -109,7 +109,7 @@ class Callers:
 
     def _session(self, headers: dict[str, str]) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            timeout=PATIENCE,
+            timeout=MAX_WAIT,
             headers={"Authorization": f"Bearer {self.token}", **headers},
             connector=aiohttp.TCPConnector(force_close=True),
         )

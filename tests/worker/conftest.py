@@ -51,7 +51,7 @@ def queue(database: Database) -> Queue:
 
 
 @dataclass
-class Runs:
+class Leases:
     """A handler that notes its runs and, if told so, waits to be let go."""
 
     outcome: Outcome = field(default_factory=Succeed)
@@ -79,8 +79,8 @@ class Runs:
 
 
 @pytest.fixture
-def runs() -> Runs:
-    runs = Runs()
+def runs() -> Leases:
+    runs = Leases()
     runs.free.set()
     return runs
 
@@ -135,7 +135,7 @@ async def running(engine: Engine) -> AsyncIterator[asyncio.Task[None]]:
 
 async def drained(engine: Engine, task: asyncio.Task[None]) -> None:
     engine.stop_taking()
-    engine.hand_back()
+    engine.release()
     async with asyncio.timeout(20):
         await asyncio.wait({task})
     if not task.cancelled():

@@ -8,10 +8,10 @@ import pytest
 
 from service.domain.errors import (
     BadPdf,
-    DatabaseAway,
+    DatabaseUnavailable,
     NotPdf,
     RateLimited,
-    StorageAway,
+    StorageUnavailable,
     Unavailable,
     UpstreamFaulty,
 )
@@ -55,7 +55,7 @@ class Errand:
     async def conclude(self, _, outcome, error):
         if self.lost_writes:
             self.lost_writes -= 1
-            raise DatabaseAway("the database is not available")
+            raise DatabaseUnavailable("the database is not available")
         self.conclusions.append((outcome, error))
 
 
@@ -70,8 +70,8 @@ ENDS = [
     (UpstreamFaulty("cut"), 3, Fail("upstream_faulty", "gave up after 3 attempts: cut")),
     (NotPdf("html"), 2, Retry(timedelta(seconds=2))),
     (RateLimited(timedelta(seconds=7)), 99, Snooze(timedelta(seconds=7))),
-    (DatabaseAway("away"), 99, Snooze(timedelta(seconds=2))),
-    (StorageAway("full"), 99, Snooze(timedelta(seconds=2))),
+    (DatabaseUnavailable("away"), 99, Snooze(timedelta(seconds=2))),
+    (StorageUnavailable("full"), 99, Snooze(timedelta(seconds=2))),
     (Unavailable("gone"), 1, Fail("unavailable", "gone")),
     (BadPdf("odd", code="encrypted"), 1, Fail("encrypted", "odd")),
     (ZeroDivisionError("secret"), 1, Retry(timedelta(seconds=1))),
@@ -98,7 +98,7 @@ async def test_nothing_to_do_is_a_success():
 
 
 async def test_a_database_that_is_away_at_the_start_is_waited_for():
-    errand = Errand(begin_error=DatabaseAway("away"))
+    errand = Errand(begin_error=DatabaseUnavailable("away"))
 
     assert await outcome_of(errand) == Snooze(DATABASE_DELAY)
     assert (errand.ran, errand.conclusions) == (False, [])

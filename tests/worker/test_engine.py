@@ -10,7 +10,7 @@ import pytest
 from service.db.engine import libpq_url
 from service.domain.outcomes import Fail, Retry, Snooze
 from service.worker.connections import gives_work
-from tests.worker.conftest import STATES, Runs, gone, none_in_work, running, tasks, until
+from tests.worker.conftest import STATES, Leases, gone, none_in_work, running, tasks, until
 
 
 async def test_a_task_is_run_and_leaves_the_queue(engine, queue, runs, job_id, sql):
@@ -57,7 +57,7 @@ async def _has(items, number) -> bool:
 
 @pytest.mark.parametrize("concurrency", [1, 2, 5])
 async def test_no_more_run_at_once_than_allowed(engine, queue, job_id, concurrency):
-    runs = Runs()
+    runs = Leases()
     await queue(tasks(job_id, range(12)))
 
     async with running(engine(runs, concurrency=concurrency, poll=0.1)):
@@ -123,7 +123,7 @@ async def test_a_retry_that_cannot_be_written_leaves_the_task_to_its_lease(
     await sql(FAIL_RETRIES)
     await sql(FAIL_TRIGGER)
     runs.outcome = Retry(timedelta(0))
-    other = Runs()
+    other = Leases()
     other.free.set()
     try:
         async with running(engine(runs, lease=1.5)):
@@ -176,7 +176,7 @@ async def test_a_task_is_run_once_however_many_engines_there_are(engine, queue, 
 
 
 async def test_no_more_run_at_once_in_the_fleet_than_allowed(engine, queue, job_id, sql):
-    runs = Runs()
+    runs = Leases()
     await queue(tasks(job_id, range(10)))
 
     async with (

@@ -1,6 +1,6 @@
 """An engine whose connections were ended, or whose queue cannot be reached."""
 
-from tests.worker.conftest import Runs, gone, none_in_work, running, tasks, until
+from tests.worker.conftest import Leases, gone, none_in_work, running, tasks, until
 
 KILL = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -23,7 +23,7 @@ async def test_the_engine_comes_back_when_all_its_connections_were_ended(
 
 
 async def test_a_long_run_holds_up_nothing_when_connections_were_ended(engine, queue, job_id, sql):
-    runs = Runs()  # which does not let go
+    runs = Leases()  # which does not let go
     async with running(engine(runs, poll=2)):
         await queue(tasks(job_id, range(1)))
         await runs.begun()
@@ -36,7 +36,7 @@ async def test_a_long_run_holds_up_nothing_when_connections_were_ended(engine, q
 
 
 async def test_results_are_written_when_the_database_is_back(engine, queue, job_id, sql):
-    runs = Runs()
+    runs = Leases()
     async with running(engine(runs)):
         await queue(tasks(job_id, range(3)))
         for _ in range(3):
@@ -53,7 +53,7 @@ async def test_results_are_written_when_the_database_is_back(engine, queue, job_
 async def test_work_stops_before_its_lease_lapses_when_that_cannot_be_renewed(
     engine, queue, job_id, sql, caplog
 ):
-    runs = Runs()
+    runs = Leases()
     async with running(engine(runs, lease=3)):
         await queue(tasks(job_id, range(1)))
         await runs.begun()

@@ -10,7 +10,7 @@ from service.domain.errors import UpstreamFaulty
 from service.domain.outcomes import Fail, Retry, Snooze, Succeed
 from service.extraction.quarantine import Readers
 from service.jobs.fulltext import FetchPdf, PdfTools
-from service.jobs.results import Recorder
+from service.jobs.results import ResultWriter
 from service.jobs.submit import submit
 from service.worker.runner import MAX_CRASHES
 from tests.conftest import make_request
@@ -26,7 +26,7 @@ async def fetch(database):
     job_id = (await submit(database, make_request(), caller="alice")).id
     await run(harvest(database, job_id))
     arxiv = Arxiv(UpstreamFaulty("cut short"))
-    recorder = Recorder(database, gathering=timedelta(milliseconds=1))
+    recorder = ResultWriter(database, gathering=timedelta(milliseconds=1))
     writing = asyncio.create_task(recorder.run())
 
     def fetch(**more) -> FetchPdf:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from service.domain.outcomes import Snooze, Succeed
-from service.worker.leases import GIVE_UP_AT, Abandoned, Runs
+from service.worker.leases import GIVE_UP_AT, LeaseLost, Leases
 
 LEASE = timedelta(seconds=3)
 
@@ -24,11 +24,11 @@ async def test_lost_work_that_fails_is_abandoned_without_a_complaint_of_asyncio(
             raise OSError("the outcome could not be written") from None
 
     work = asyncio.ensure_future(fail_when_cancelled())
-    with Runs(LEASE).begun(1, uuid4(), work) as run:
+    with Leases(LEASE).begun(1, uuid4(), work) as run:
         await asyncio.sleep(0)
         run.is_lost = True
         work.cancel()
-        with pytest.raises(Abandoned):
+        with pytest.raises(LeaseLost):
             await run.outcome()
     del work, run
     gc.collect()
@@ -41,7 +41,7 @@ async def test_lost_work_that_fails_is_abandoned_without_a_complaint_of_asyncio(
 )
 async def test_lost_work_that_was_stopped_is_given_back(is_unwanted, expected):
     work = asyncio.ensure_future(asyncio.sleep(60))
-    with Runs(LEASE).begun(1, uuid4(), work) as run:
+    with Leases(LEASE).begun(1, uuid4(), work) as run:
         run.is_lost, run.is_unwanted = True, is_unwanted
         work.cancel()
 
@@ -52,7 +52,7 @@ async def test_only_a_task_whose_lease_still_runs_is_renewed():
     """A worker that was stopped for long comes to its heartbeat before it knows what it lost."""
     now = asyncio.get_running_loop().time()
     given_up = now - GIVE_UP_AT * LEASE.total_seconds()
-    runs = Runs(LEASE)
+    runs = Leases(LEASE)
     runs.claimed([1], at=now)
     runs.claimed([2], at=given_up + 1)
     runs.claimed([3], at=given_up)

@@ -10,7 +10,7 @@ from pgqueuer.core.qm import QueueManager
 
 from service.db.engine import libpq_url
 from service.worker.cancellation import stop_final_jobs
-from tests.worker.conftest import STATES, Runs, drained, gone, running, tasks, until
+from tests.worker.conftest import STATES, Leases, drained, gone, running, tasks, until
 
 
 async def forced() -> None:
@@ -23,7 +23,7 @@ async def forced() -> None:
 
 
 async def test_draining_lets_work_end_and_takes_no_more(engine, queue, job_id, sql):
-    runs = Runs()
+    runs = Leases()
     ours = engine(runs, concurrency=2)
 
     async with running(ours) as task:
@@ -40,7 +40,7 @@ async def test_draining_lets_work_end_and_takes_no_more(engine, queue, job_id, s
 
 
 async def test_work_handed_back_is_queued_again(engine, queue, job_id, sql):
-    runs = Runs()
+    runs = Leases()
     ours = engine(runs)
 
     async with running(ours) as task:
@@ -52,7 +52,7 @@ async def test_work_handed_back_is_queued_again(engine, queue, job_id, sql):
 
 
 async def test_work_handed_back_is_taken_by_another_at_its_next_look(engine, queue, job_id):
-    here, there = Runs(), Runs()
+    here, there = Leases(), Leases()
     ours = engine(here)
     async with running(ours) as task:
         await queue(tasks(job_id, range(1)))
@@ -66,11 +66,11 @@ async def test_work_handed_back_is_taken_by_another_at_its_next_look(engine, que
 
 async def test_nothing_new_is_begun_once_work_is_handed_back(engine, queue, job_id, sql):
     """A look for tasks may be under way when the drain runs out of time, and find some."""
-    runs = Runs()
+    runs = Leases()
     ours = engine(runs, poll=0.1)
 
     async with running(ours) as task:
-        ours.hand_back()
+        ours.release()
         await queue(tasks(job_id, range(1)))
         await until(lambda: _was_tried(sql))
         await drained(ours, task)
@@ -84,7 +84,7 @@ async def _was_tried(sql) -> bool:
 
 
 async def test_a_stop_by_force_leaves_the_task_to_its_lease(engine, queue, job_id, sql):
-    runs = Runs()
+    runs = Leases()
 
     async with running(engine(runs)):
         await queue(tasks(job_id, range(1)))
@@ -120,7 +120,7 @@ async def test_the_engine_alone_would_delete_it(queue, job_id, sql, database_url
 
 
 async def test_work_for_a_cancelled_job_stops_for_good(engine, queue, database, job_id, sql):
-    runs = Runs()
+    runs = Leases()
     ours = engine(runs)
     async with running(ours):
         watching = asyncio.create_task(stop_final_jobs(ours, database))
@@ -137,7 +137,7 @@ async def test_work_for_a_cancelled_job_stops_for_good(engine, queue, database, 
 
 
 async def test_work_for_other_jobs_goes_on(engine, queue, add_job, sql):
-    runs = Runs()
+    runs = Leases()
     ours, cancelled, other = engine(runs), await add_job(), await add_job()
     async with running(ours):
         await queue(tasks(cancelled, range(1)) + tasks(other, range(1)))

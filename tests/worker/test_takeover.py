@@ -9,7 +9,7 @@ import pytest
 from service.domain.outcomes import Retry, Succeed
 from service.worker import queries
 from service.worker.queries import builders
-from tests.worker.conftest import Runs, gone, none_in_work, running, tasks, until
+from tests.worker.conftest import Leases, gone, none_in_work, running, tasks, until
 
 DIE = (
     "UPDATE pgqueuer SET status = 'picked', queue_manager_id = :dead,"
@@ -22,7 +22,7 @@ IN_AN_HOUR = "UPDATE pgqueuer SET heartbeat = now() + interval '1 hour'"
 
 async def test_a_silent_worker_loses_its_task_after_its_lease(engine, queue, job_id, sql):
     """A task picked by a worker that is no more: nobody beats its heart."""
-    runs = Runs()
+    runs = Leases()
     runs.free.set()
     await queue(tasks(job_id, range(1)))
     await sql(DIE, dead=uuid4(), ago=timedelta(0))
@@ -35,7 +35,7 @@ async def test_a_silent_worker_loses_its_task_after_its_lease(engine, queue, job
 
 
 async def test_a_long_run_is_not_taken_over_while_its_worker_lives(engine, queue, job_id):
-    here, there = Runs(), Runs()
+    here, there = Leases(), Leases()
     async with running(engine(here, lease=1)):
         await queue(tasks(job_id, range(1)))
         await here.begun()
@@ -46,7 +46,7 @@ async def test_a_long_run_is_not_taken_over_while_its_worker_lives(engine, queue
 
 
 async def test_tasks_of_the_dead_come_before_all_that_wait(engine, queue, job_id, sql):
-    runs = Runs()
+    runs = Leases()
     await queue(tasks(job_id, range(1), priority=1))
     await sql(DIE, dead=uuid4(), ago=timedelta(minutes=1))
     await queue(tasks(job_id, range(1, 50), priority=2))
@@ -62,7 +62,7 @@ async def test_tasks_of_the_dead_come_before_all_that_wait(engine, queue, job_id
 
 async def test_the_last_heartbeat_decides(engine, queue, job_id, sql):
     """What is in work elsewhere is nobody's to take, however urgent."""
-    runs = Runs()
+    runs = Leases()
     runs.free.set()
     await queue(tasks(job_id, range(1), priority=5))
     await sql(DIE, dead=uuid4(), ago=timedelta(seconds=5))
@@ -81,7 +81,7 @@ async def test_a_worker_that_was_taken_over_from_changes_nothing(
     engine, queue, job_id, sql, outcome
 ):
     """Stopped for longer than its lease and continued, it does not know yet what it lost."""
-    runs, successor = Runs(outcome), uuid4()
+    runs, successor = Leases(outcome), uuid4()
     mine, lost = (f"test:{job_id}:{number}" for number in range(2))
     await queue(tasks(job_id, range(2)))
     async with running(engine(runs, lease=1)):

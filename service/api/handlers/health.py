@@ -8,11 +8,13 @@ from aiohttp import web
 
 from service.api.handlers.jobs import json_response
 from service.api.middlewares.errors import problem
-from service.auth.blocklist import ActiveCallers
-from service.auth.jwks import PublishedKeys
+from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
+from service.api.schemas.job_status import ProbeSchema
+from service.auth.blocklist import Blocklist
+from service.auth.jwks import KeySet
 from service.db.engine import Database
 from service.db.migrate import current_revision, head_revision
-from service.domain.errors import DatabaseAway, StorageAway
+from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.files.store import PdfStore
 
 CHECK_DEADLINE = timedelta(seconds=2.5)
@@ -28,8 +30,8 @@ class Readiness:
 
     database: Database
     store: PdfStore
-    callers: ActiveCallers
-    published_keys: PublishedKeys | None = None
+    callers: Blocklist
+    published_keys: KeySet | None = None
     is_stopping: bool = False
     kept: timedelta = KEPT
     _look: asyncio.Task[list[str]] | None = None
@@ -65,7 +67,7 @@ class Readiness:
         try:
             async with self.database.transaction() as conn:
                 is_current = await conn.run_sync(current_revision) == head_revision()
-        except DatabaseAway:
+        except DatabaseUnavailable:
             return "database"
         if not is_current:
             return "schema"
@@ -75,7 +77,7 @@ class Readiness:
         try:
             async with asyncio.timeout(CHECK_DEADLINE.total_seconds()):
                 await self.store.check_writable()
-        except (StorageAway, TimeoutError):
+        except (StorageUnavailable, TimeoutError):
             return "storage"
         return None
 
@@ -83,14 +85,33 @@ class Readiness:
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 
 
+@describe(
+    name="isAlive",
+    tag=OPERATIONS_TAG,
+    summary="Is the process alive?",
+    description="200 as long as the event loop turns, whatever else is broken.",
+    is_public=True,
+    answers={200: json_answer("Alive.", ProbeSchema, {"status": "alive"})},
+)
 async def live(_: web.Request) -> web.Response:
     """GET /healthz → 200 as long as the event loop turns."""
     return json_response({"status": "alive"})
 
 
+@describe(
+    name="isReady",
+    tag=OPERATIONS_TAG,
+    summary="Is the process ready?",
+    description="200 when database, schema, storage and keys of tokens are in order.",
+    is_public=True,
+    answers={200: json_answer("Ready.", ProbeSchema, {"status": "ready"})},
+    problems={503: "Not ready: database"},
+)
 async def ready(request: web.Request) -> web.Response:
     """GET /readyz → 200, or 503 naming what is not in order."""
     missing = await request.app[READINESS].missing()
     if missing:
-        return problem(503, "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"})
+        return problem(
+            request, "not_ready", "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"}
+        )
     return json_response({"status": "ready"})

@@ -9,10 +9,19 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, job_id_of, json_response
-from service.api.job_status import moment, status_document
+from service.api.job_status import status_document, to_iso8601
+from service.api.openapi.operation import JOBS_TAG, NO_JOB, describe, page_answer
 from service.api.pagination import MAX_LIMIT, Listed, next_link
 from service.api.request_body import LARGE_BODY_BYTES
-from service.api.schemas.jobs import JOB_PAPERS, JOBS, JobPapersQuerySchema, JobsQuerySchema
+from service.api.schemas.job_status import STATUS_EXAMPLE, StatusSchema
+from service.api.schemas.jobs import (
+    JOB_PAPER_EXAMPLE,
+    JOB_PAPERS,
+    JOBS,
+    JobPaperSchema,
+    JobPapersQuerySchema,
+    JobsQuerySchema,
+)
 from service.api.schemas.loading import load_query
 from service.db.job_papers import JobPaperStore
 from service.db.job_rows import JobState, to_job
@@ -22,6 +31,17 @@ from service.domain.jobs import ACTIVE_STATUSES
 MAX_ACTIVE = 1000  # in the answer to a request without parameters
 
 
+@describe(
+    name="listJobs",
+    tag=JOBS_TAG,
+    summary="List jobs",
+    description=(
+        "Jobs, newest first: the active ones (pending, running), or those of `status`."
+        " Without any parameter all active jobs come at once, up to 1,000."
+    ),
+    query=JobsQuerySchema,
+    answers={200: page_answer(StatusSchema, STATUS_EXAMPLE)},
+)
 async def list_jobs(request: web.Request) -> web.Response:
     """GET /jobs → 200 with jobs, newest first: the active ones, or those of `status`.
 
@@ -53,6 +73,15 @@ def _array(states: Sequence[JobState]) -> bytes:
     return b"[" + b",".join(orjson.dumps(status_document(to_job(one))) for one in states) + b"]"
 
 
+@describe(
+    name="listJobPapers",
+    tag=JOBS_TAG,
+    summary="List the papers of a job",
+    description="By id, each with its state in this job.",
+    query=JobPapersQuerySchema,
+    answers={200: page_answer(JobPaperSchema, JOB_PAPER_EXAMPLE)},
+    problems={404: NO_JOB},
+)
 async def list_papers(request: web.Request) -> web.Response:
     """GET /job/{job_id}/papers → 200 with the papers of a job, by id, each with its state."""
     job_id = job_id_of(request)
@@ -79,5 +108,5 @@ def _paper_document(row: Row[Any]) -> dict[str, Any]:
         "attempts": row.attempts,
         "failures": row.failures,
         "reason": row.reason,
-        "updated_at": moment(row.updated_at),
+        "updated_at": to_iso8601(row.updated_at),
     }

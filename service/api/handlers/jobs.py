@@ -11,24 +11,44 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
-from service.api.conditions import is_seen
-from service.api.job_status import Shown
-from service.api.job_watch import WAITING
-from service.api.looks import LOOKS
-from service.api.middlewares.auth import GRANT, demand_ownership
-from service.api.prefer import applied, preferred_wait
+from service.api.job_status import JOB_STATUS_READER, RenderedStatus
+from service.api.job_watch import JOB_WATCH
+from service.api.middlewares.auth import PRINCIPAL, require_ownership
+from service.api.negotiation import applied, is_seen, preferred_wait
+from service.api.openapi.operation import (
+    JOBS_TAG,
+    NO_JOB,
+    NOT_MODIFIED,
+    Answer,
+    Content,
+    describe,
+    json_answer,
+)
 from service.api.request_body import read_json, read_no_body
-from service.api.schemas.ingestion_request import load_request
+from service.api.root_path import public_path
+from service.api.schemas.ingestion_request import (
+    SUBMISSION_EXAMPLE,
+    IngestionRequestSchema,
+    load_request,
+)
+from service.api.schemas.job_status import STATUS_EXAMPLE, StatusSchema
+from service.api.schemas.jobs import (
+    CANCELLED_EXAMPLE,
+    RECORDED_EXAMPLE,
+    RETRIED_EXAMPLE,
+    MessageSchema,
+    RecordedSchema,
+)
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
 from service.domain.jobs import Job
-from service.jobs.quotas import Admission
+from service.jobs.quotas import Quotas
 from service.jobs.retry import retry
 from service.jobs.submit import submit
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
-ADMISSION: web.AppKey[Admission] = web.AppKey("admission", Admission)
+QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
 FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)
@@ -37,24 +57,57 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
 
 
+def _recorded_answer(example: object) -> Answer:
+    follow = ("getJob", "cancelJob", "retryJob", "listJobPapers", "streamJob")
+    links = {name: {"job_id": "$response.body#/job_id"} for name in follow}
+    return json_answer("Created.", RecordedSchema, example, headers=("Location",), links=links)
+
+
+@describe(
+    name="createJob",
+    tag=JOBS_TAG,
+    summary="Create a job",
+    description=(
+        "Creates a job and answers at once; a worker does the work. With `Idempotency-Key`"
+        " the same caller may repeat the request, and gets the same job."
+    ),
+    headers=("Idempotency-Key",),
+    body=Content(IngestionRequestSchema, SUBMISSION_EXAMPLE),
+    answers={202: _recorded_answer(RECORDED_EXAMPLE)},
+    problems={422: "The request is invalid: search_query.from_day"},
+)
 async def create_job(request: web.Request) -> web.Response:
     """POST /arxiv → 202. Only records the job; a worker does the work."""
     key = _idempotency_key(request)
     if key is None:  # else the job may be there already
-        request.app[ADMISSION].demand_room()  # before anything that costs more than saying no
+        request.app[QUOTAS].require_room()  # before anything that costs more than saying no
     wanted = load_request(await read_json(request))
     job = await submit(
         request.app[DATABASE],
         wanted,
-        caller=request[GRANT].caller,
+        caller=request[PRINCIPAL].caller,
         key=key,
-        admission=request.app[ADMISSION],
+        admission=request.app[QUOTAS],
     )
     return _recorded(
         request, job, wanted.dump()["search_query"], estimated_papers=wanted.estimated_papers
     )
 
 
+@describe(
+    name="retryJob",
+    tag=JOBS_TAG,
+    summary="Retry a job's failed papers",
+    description=(
+        "Creates a new job for the failed papers of a finished one, and for the rest of its list"
+        " if that was not harvested to its end. Takes no body, or `{}`."
+    ),
+    headers=("Idempotency-Key",),
+    body=Content({"type": "object", "additionalProperties": False}, {}),
+    needs_body=False,
+    answers={202: _recorded_answer(RETRIED_EXAMPLE)},
+    problems={404: NO_JOB, 409: "The job has no failed papers"},
+)
 async def retry_job(request: web.Request) -> web.Response:
     """POST /job/{job_id}/retry → 202 with the new job that brings in what this one did not."""
     await read_no_body(request)
@@ -63,9 +116,9 @@ async def retry_job(request: web.Request) -> web.Response:
     job = await retry(
         request.app[DATABASE],
         job_id,
-        caller=request[GRANT].caller,
+        caller=request[PRINCIPAL].caller,
         key=key,
-        admission=request.app[ADMISSION],
+        admission=request.app[QUOTAS],
     )
     criteria = job.request.get("search_query", {})
     return _recorded(
@@ -91,35 +144,55 @@ def _recorded(
         "search_criteria": criteria,
         **more,
     }
-    return json_response(body, status=202, headers={"Location": str(location)})
+    return json_response(body, status=202, headers={"Location": public_path(request.app, location)})
 
 
+@describe(
+    name="getJob",
+    tag=JOBS_TAG,
+    summary="Get job status",
+    description=(
+        "The committed row. With `Prefer: wait=N` the answer comes as soon as the job differs"
+        " from the ETag in `If-None-Match`, or after N seconds (60 at most)."
+    ),
+    headers=("If-None-Match", "Prefer"),
+    answers={
+        200: json_answer(
+            "The status.",
+            StatusSchema,
+            STATUS_EXAMPLE,
+            headers=("ETag", "Preference-Applied"),
+        ),
+        304: NOT_MODIFIED,
+    },
+    problems={404: NO_JOB, 500: "Failed to get job status: the database is not available"},
+)
 async def get_job(request: web.Request) -> web.Response:
     """GET /job/{job_id} → 200 with the committed row, or 304 if the caller has seen it.
 
     With `Prefer: wait=N` the answer waits for a change, where there is room to wait.
     """
     job_id, wait = job_id_of(request), preferred_wait(request)
-    if wait is not None and request.app[WAITING].has_room(request[GRANT].caller):
+    if wait is not None and request.app[JOB_WATCH].has_room(request[PRINCIPAL].caller):
         return await _get_changed_job(request, job_id, wait)
     if (failed := request.get(FAILED)) is not None:  # a look was taken on the short way
         raise failed
-    return _status_response(request, await request.app[LOOKS].at(job_id))
+    return _status_response(request, await request.app[JOB_STATUS_READER].get(job_id))
 
 
 async def _get_changed_job(request: web.Request, job_id: UUID, wait: timedelta) -> web.Response:
     until = asyncio.get_running_loop().time() + wait.total_seconds()
-    looks = request.app[LOOKS]
-    with request.app[WAITING].watch(request, job_id) as watch:
-        shown = watch.saw(await looks.at(job_id))
+    statuses = request.app[JOB_STATUS_READER]
+    with request.app[JOB_WATCH].watch(request, job_id) as watch:
+        shown = watch.saw(await statuses.get(job_id))
         sent = hdrs.IF_NONE_MATCH in request.headers
         if not shown.is_final and (is_seen(request, shown.tag) or not sent):
-            shown = await watch.newer(shown, until=until) or watch.saw(await looks.at(job_id))
+            shown = await watch.newer(shown, until=until) or watch.saw(await statuses.get(job_id))
     return _status_response(request, shown, headers=applied(wait))
 
 
 def _status_response(
-    request: web.Request, shown: Shown, *, headers: Mapping[str, str] | None = None
+    request: web.Request, shown: RenderedStatus, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     if is_seen(request, shown.tag):
         response = web.Response(status=304, headers=shown.headers)
@@ -130,14 +203,22 @@ def _status_response(
     return response
 
 
+@describe(
+    name="cancelJob",
+    tag=JOBS_TAG,
+    summary="Cancel a job",
+    description="Work in progress stops within seconds. The job stays, and can be looked at.",
+    answers={200: json_answer("Cancelled.", MessageSchema, CANCELLED_EXAMPLE)},
+    problems={404: NO_JOB, 409: "The job is already completed"},
+)
 async def cancel_job(request: web.Request) -> web.Response:
     """DELETE /job/{job_id} → 200; the workers stop within seconds."""
     job_id = job_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
-        demand_ownership(request, await JobStore(conn).requested_by(job_id))
+        require_ownership(request, await JobStore(conn).requested_by(job_id))
         outcome = await JobStore(conn).cancel(job_id)
     if outcome == "not found":
-        raise NotFound("Job not found")
+        raise NotFound("Job not found", code="job_not_found")
     if outcome != "cancelled":
         raise Conflict(f"The job is {outcome}")
     return json_response({"message": f"Job {job_id} cancelled successfully"})
@@ -147,7 +228,7 @@ def job_id_of(request: web.Request) -> UUID:
     """The job id in the path, in its usual form only; raises NotFound for any other text."""
     found = uuid_of(request.match_info["job_id"])
     if found is None:
-        raise NotFound("Job not found")
+        raise NotFound("Job not found", code="job_not_found")
     return found
 
 

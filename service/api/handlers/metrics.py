@@ -20,10 +20,12 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy import QueuePool
 
+from service.api.negotiation import PLAIN_TEXT
+from service.api.openapi.operation import OPERATIONS_TAG, TEXT_SCHEMA, Answer, Content, describe
 from service.db.engine import Database
 from service.db.fleet import FleetStore
 from service.db.statistics import StatsStore
-from service.domain.errors import DatabaseAway
+from service.domain.errors import DatabaseUnavailable
 
 KEPT_SECONDS = 5.0  # figures of the fleet; Prometheus asks every 15 s by default
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -81,6 +83,25 @@ class Metrics:
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 
 
+METRICS_EXAMPLE = '# HELP jobs Jobs.\n# TYPE jobs gauge\njobs{status="completed"} 12.0\n'
+
+
+@describe(
+    name="getMetrics",
+    tag=OPERATIONS_TAG,
+    summary="Figures for Prometheus",
+    description="Counts only, in Prometheus' text format, or in OpenMetrics where accepted.",
+    is_public=True,
+    answers={
+        200: Answer(
+            description="The figures.",
+            content={
+                PLAIN_TEXT: Content(TEXT_SCHEMA, METRICS_EXAMPLE),
+                "application/openmetrics-text": Content(TEXT_SCHEMA, METRICS_EXAMPLE + "# EOF\n"),
+            },
+        )
+    },
+)
 async def show_metrics(request: web.Request) -> web.Response:
     """GET /metrics → 200 in Prometheus' text format, or OpenMetrics where that is accepted."""
     metrics = request.app[METRICS]
@@ -108,7 +129,7 @@ class FleetFigures(Collector):
             try:
                 async with self._database.transaction() as conn:
                     self._families = [up, *await _fleet(FleetStore(conn), StatsStore(conn))]
-            except DatabaseAway:
+            except DatabaseUnavailable:
                 up.samples.clear()
                 up.add_metric((), 0)
                 self._families = [up]
@@ -125,7 +146,7 @@ class FleetFigures(Collector):
 
 async def _fleet(store: FleetStore, stats: StatsStore) -> list[Metric]:
     await stats.begin()
-    lanes = await store.list_lanes()
+    lanes = await store.list_channels()
     tasks = [((row.kind, row.status), row.tasks) for row in await store.list_tasks()]
     turns = CounterMetricFamily(
         "arxiv_turns", "Turns to ask arXiv that were given out.", labels=("lane",)

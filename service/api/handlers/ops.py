@@ -1,20 +1,16 @@
-"""For operators: one page, and what it shows.
-
-The page itself holds no data and is public; its script asks `overview` with a
-token that the operator pastes. It may load and ask nothing but ourselves.
-"""
+"""GET /overview: the state of the fleet, as the operators' page shows it."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, json_response
-from service.api.job_status import moment
-from service.api.pages import PAGE_HEADERS
+from service.api.job_status import to_iso8601
+from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
+from service.api.schemas.ops import OVERVIEW_EXAMPLE, OverviewSchema
 from service.db.fleet import FleetStore
 from service.db.statistics import StatsStore
 
@@ -22,45 +18,25 @@ ACTIVE_SHOWN = 50
 LATEST_SHOWN = 10
 FAILING_SHOWN = 25
 
-_FOLDER = Path(__file__).parents[1] / "static"
-_KINDS = {
-    "ops.html": "text/html; charset=utf-8",
-    "ops.css": "text/css; charset=utf-8",
-    "ops.js": "text/javascript; charset=utf-8",
-}
-_HEADERS = {**PAGE_HEADERS, "Cache-Control": "no-cache"}
 
-
-async def show_page(_: web.Request) -> web.StreamResponse:
-    """GET /ops → 200, HTML."""
-    return _file("ops.html")
-
-
-async def show_style(_: web.Request) -> web.StreamResponse:
-    """GET /ops/ops.css → 200."""
-    return _file("ops.css")
-
-
-async def show_script(_: web.Request) -> web.StreamResponse:
-    """GET /ops/ops.js → 200."""
-    return _file("ops.js")
-
-
-def _file(name: str) -> web.FileResponse:
-    return web.FileResponse(_FOLDER / name, headers={**_HEADERS, "Content-Type": _KINDS[name]})
-
-
+@describe(
+    name="getOverview",
+    tag=OPERATIONS_TAG,
+    summary="The state of the fleet",
+    description="What the operators' page shows, of one moment.",
+    answers={200: json_answer("The state.", OverviewSchema, OVERVIEW_EXAMPLE)},
+)
 async def overview(request: web.Request) -> web.Response:
     """GET /overview → 200 with what the page shows, of one moment."""
     async with request.app[DATABASE].transaction() as conn:
         fleet, stats = FleetStore(conn), StatsStore(conn)
         document = {
-            "at": moment(await stats.begin()),
+            "at": to_iso8601(await stats.begin()),
             "jobs_by_status": (await stats.count_jobs()).counts,
             "papers_by_pdf_state": (await stats.count_papers()).counts,
             "jobs": _rows(await fleet.list_jobs(active=ACTIVE_SHOWN, latest=LATEST_SHOWN)),
             "tasks": _rows(await fleet.list_tasks()),
-            "lanes": _rows(await fleet.list_lanes()),
+            "lanes": _rows(await fleet.list_channels()),
             "processes": _rows(await fleet.list_processes()),
             "failing": _rows(await fleet.list_failing(limit=FAILING_SHOWN)),
         }
@@ -72,4 +48,4 @@ def _rows(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
 
 
 def _shown(value: object) -> object:
-    return moment(value) if isinstance(value, datetime) else value
+    return to_iso8601(value) if isinstance(value, datetime) else value

@@ -5,11 +5,27 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from service.api.conditions import is_seen, require_match, wanted_range
 from service.api.handlers.jobs import DATABASE
 from service.api.handlers.papers import arxiv_id_of
-from service.api.job_status import moment
-from service.api.negotiation import JSON, PLAIN_TEXT, preferred
+from service.api.job_status import to_iso8601
+from service.api.negotiation import (
+    JSON,
+    PLAIN_TEXT,
+    is_seen,
+    preferred,
+    require_match,
+    wanted_range,
+)
+from service.api.openapi.operation import (
+    NOT_MODIFIED,
+    PAPERS_TAG,
+    TEXT_SCHEMA,
+    Answer,
+    Content,
+    describe,
+    file_answer,
+)
+from service.api.schemas.papers import TEXT_EXAMPLE, TextSchema
 from service.api.streaming import send, whole
 from service.db.held_papers import HeldPaperStore
 from service.domain.errors import NotFound
@@ -29,13 +45,43 @@ _NO_PDF = {
 _NO_TEXT = "The text of this paper has not been extracted"
 
 
+@describe(
+    name="getPdf",
+    tag=PAPERS_TAG,
+    summary="Download the PDF",
+    description=(
+        "The file that is held; its ETag is its SHA-256. One range can be asked for; several,"
+        " or what is not understood, is ignored."
+    ),
+    headers=("Range", "If-Range", "If-Match", "If-None-Match"),
+    answers={
+        200: file_answer(
+            "application/pdf",
+            "The whole file.",
+            example="%PDF-1.7 …",
+            headers=("ETag", "Accept-Ranges", "Content-Disposition"),
+        ),
+        206: file_answer(
+            "application/pdf",
+            "The range.",
+            example="PDF-1.7 …",
+            headers=("ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"),
+        ),
+        304: NOT_MODIFIED,
+    },
+    problems={
+        404: "The PDF of this paper has not been fetched",
+        412: "Precondition failed",
+        416: "The file has no byte in this range",
+    },
+)
 async def get_pdf(request: web.Request) -> web.StreamResponse:
     """GET /papers/{arxiv_id}/pdf → 200, or 206 with the range asked for."""
     arxiv_id = arxiv_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
         row = await HeldPaperStore(conn).get(arxiv_id)
     if row.pdf_path is None:
-        raise NotFound(_NO_PDF[PdfState(row.pdf_state)])
+        raise NotFound(_NO_PDF[PdfState(row.pdf_state)], code="pdf_not_found")
     tag = row.pdf_sha256
     headers = {**_HEADERS, "ETag": f'"{tag}"', "Accept-Ranges": "bytes"}
     require_match(request, tag)
@@ -57,6 +103,29 @@ def _file_name(row: Any) -> str:  # noqa: ANN401 - a row of HeldPaperStore
     return stem_of(ArxivId(row.arxiv_id, row.version)) + ".pdf"
 
 
+@describe(
+    name="getText",
+    tag=PAPERS_TAG,
+    summary="Show the text of the PDF",
+    description=f"Plain, or with `Accept: {JSON}` in JSON.",
+    headers=("If-Match", "If-None-Match"),
+    answers={
+        200: Answer(
+            description="The text.",
+            content={
+                PLAIN_TEXT: Content(TEXT_SCHEMA, TEXT_EXAMPLE["text"]),
+                JSON: Content(TextSchema, TEXT_EXAMPLE),
+            },
+            headers=("ETag", "Vary", "X-Text-Truncated", "X-Page-Count"),
+        ),
+        304: NOT_MODIFIED,
+    },
+    problems={
+        404: "The text of this paper has not been extracted",
+        406: "None of the media types in Accept can be answered at this path",
+        412: "Precondition failed",
+    },
+)
 async def get_text(request: web.Request) -> web.StreamResponse:
     """GET /papers/{arxiv_id}/text → 200 with the text of the PDF, plain or in JSON."""
     arxiv_id = arxiv_id_of(request)
@@ -64,7 +133,8 @@ async def get_text(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].transaction() as conn:
         row = await HeldPaperStore(conn).get_text(arxiv_id)
     if row.content is None:
-        raise NotFound(_NO_PDF.get(PdfState(row.pdf_state), _NO_TEXT))
+        message = _NO_PDF.get(PdfState(row.pdf_state), _NO_TEXT)
+        raise NotFound(message, code="text_not_found")
     tag = f"{row.version}-{row.extracted_at.timestamp():.6f}-{kind.rpartition('/')[2]}"
     headers = {**_HEADERS, "ETag": f'"{tag}"', "Vary": "Accept"}
     require_match(request, tag)
@@ -87,7 +157,7 @@ async def _json(request: web.Request, row: Any, headers: dict[str, str]) -> web.
         "version": row.version,
         "page_count": row.page_count,
         "truncated": row.truncated,
-        "extracted_at": moment(row.extracted_at),
+        "extracted_at": to_iso8601(row.extracted_at),
         "text": row.content,
     }
     return await _send_whole(request, orjson.dumps(document), headers)

@@ -9,9 +9,25 @@ from aiohttp import web
 
 from service.api.handlers.jobs import DATABASE, json_response
 from service.api.negotiation import JSON, NDJSON, preferred
+from service.api.openapi.operation import (
+    NO_PAPER,
+    PAPERS_TAG,
+    TEXT_SCHEMA,
+    Answer,
+    Content,
+    describe,
+    json_answer,
+)
 from service.api.pagination import Listed, next_link
 from service.api.schemas.loading import load_query
-from service.api.schemas.papers import CURSORS, PaperQuerySchema, filter_of, paper_document
+from service.api.schemas.papers import (
+    CURSORS,
+    PAPER_EXAMPLE,
+    PaperQuerySchema,
+    PaperSchema,
+    filter_of,
+    paper_document,
+)
 from service.api.streaming import send
 from service.db.engine import Database
 from service.db.held_papers import HeldPaperStore, PaperKey
@@ -23,6 +39,27 @@ EXPORT_CHUNK = 100  # papers read at once; some 3 kB each
 _FRESH = {"Cache-Control": "no-store", "Vary": "Accept"}
 
 
+@describe(
+    name="listPapers",
+    tag=PAPERS_TAG,
+    summary="List papers",
+    description=(
+        "Papers that match all that is given, last submitted first: in pages, or with"
+        f" `Accept: {NDJSON}` all at once, a JSON object on each line (then without `limit`)."
+    ),
+    query=PaperQuerySchema,
+    answers={
+        200: Answer(
+            description="A page, or all of them.",
+            content={
+                JSON: Content(PaperSchema, [PAPER_EXAMPLE], many=True),
+                NDJSON: Content(TEXT_SCHEMA, '{"arxiv_id":"2301.00001","version":1, …}\n'),
+            },
+            headers=("Link", "Vary"),
+        )
+    },
+    problems={406: "None of the media types in Accept can be answered at this path"},
+)
 async def list_papers(request: web.Request) -> web.StreamResponse:
     """GET /papers → 200 with a page of the papers that match, or with all of them as NDJSON."""
     query = load_query(PaperQuerySchema(), request.query)
@@ -65,6 +102,14 @@ async def _lines(
         after = _key(rows[-1])
 
 
+@describe(
+    name="getPaper",
+    tag=PAPERS_TAG,
+    summary="Show a paper",
+    description="Metadata of the newest version seen, and what is held of its PDF.",
+    answers={200: json_answer("The paper.", PaperSchema, PAPER_EXAMPLE)},
+    problems={404: NO_PAPER},
+)
 async def get_paper(request: web.Request) -> web.Response:
     """GET /papers/{arxiv_id} → 200 with the metadata of the version held."""
     async with request.app[DATABASE].transaction() as conn:
@@ -76,7 +121,7 @@ def arxiv_id_of(request: web.Request) -> ArxivId:
     """The id in the path, of either style; raises NotFound for any other text."""
     with suppress(ValueError):
         return ArxivId.parse(request.match_info["arxiv_id"])
-    raise NotFound("Paper not found")
+    raise NotFound("Paper not found", code="paper_not_found")
 
 
 def _key(row: Any) -> PaperKey:  # noqa: ANN401 - a row of HeldPaperStore

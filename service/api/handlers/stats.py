@@ -8,8 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from service.api.handlers.jobs import json_response
-from service.api.job_status import moment
-from service.api.schemas.jobs import StatsQuerySchema
+from service.api.job_status import to_iso8601
+from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
+from service.api.schemas.jobs import STATS_EXAMPLE, StatsQuerySchema, StatsSchema
 from service.api.schemas.loading import load_query
 from service.db.engine import Database
 from service.db.statistics import StatsStore
@@ -29,7 +30,7 @@ class Stats:
     _looking: asyncio.Task[dict[str, Any]] | None = None
 
     async def document(self) -> dict[str, Any]:
-        """The figures as of a second ago at most; raises DatabaseAway."""
+        """The figures as of a second ago at most; raises DatabaseUnavailable."""
         loop = asyncio.get_running_loop()
         if self._document is not None and loop.time() - self._looked_at < KEPT_SECONDS:
             return self._document
@@ -52,6 +53,14 @@ class Stats:
 STATS: web.AppKey[Stats] = web.AppKey("stats", Stats)
 
 
+@describe(
+    name="getStats",
+    tag=OPERATIONS_TAG,
+    summary="Totals, throughput and queue",
+    description="Up to a second old. Totals that are estimates are named in `estimated`.",
+    query=StatsQuerySchema,
+    answers={200: json_answer("The figures.", StatsSchema, STATS_EXAMPLE)},
+)
 async def get_stats(request: web.Request) -> web.Response:
     """GET /stats → 200."""
     load_query(StatsQuerySchema(), request.query)
@@ -66,7 +75,7 @@ async def _figures(store: StatsStore) -> dict[str, Any]:
         stored, processed = await store.count_recent(window)
         throughput[name] = {"papers": stored, "pdfs": processed}
     return {
-        "as_of": moment(now),
+        "as_of": to_iso8601(now),
         "jobs": jobs.counts,
         "papers": papers.counts,
         "throughput": throughput,

@@ -1,8 +1,7 @@
-"""Errors → problem details (RFC 9457): the one place where that is decided.
+"""Error middleware: whatever a handler raises becomes a problem (RFC 9457), decided here alone.
 
-The outermost middleware. Whatever a handler raises comes out as
-`application/problem+json` with a fixed, safe text; what is not of our tree is
-logged with its trace and shown as an internal error.
+Each has a stable `code` (`problem_types`), a fixed, safe detail, and the id of its
+request; what is not of our tree is logged with its trace and rendered as an internal error.
 """
 
 from collections.abc import Mapping
@@ -14,57 +13,44 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from service.api.problem_types import PROBLEM_TYPES
+from service.api.request_context import X_REQUEST_ID, request_id_of
+from service.api.root_path import ROOT_PATH
 from service.domain.errors import (
-    BodyTooSlow,
-    Conflict,
-    DatabaseAway,
     InvalidRequest,
-    KeyReused,
-    KeysAway,
-    MalformedRequest,
-    NotAllowed,
-    NotFound,
     Overloaded,
     QuotaExceeded,
     RequestError,
     ServiceError,
-    StorageAway,
-    TooLarge,
     TooMany,
     TransientError,
     Unauthenticated,
-    WrongMediaType,
 )
 
 RETRY_AFTER_SECONDS = 2
+CLIENT_LEFT = 499  # as proxies log it: not our failure
 STATUS_ROUTE = "job"  # its contract answers 500 where the others answer 503
 
-_STATUS_OF: Mapping[type[ServiceError], int] = {
-    InvalidRequest: 422,
-    MalformedRequest: 400,
-    NotFound: 404,
-    Conflict: 409,
-    KeyReused: 422,
-    TooLarge: 413,
-    WrongMediaType: 415,
-    BodyTooSlow: 408,
-    TooMany: 429,
-    Unauthenticated: 401,
-    NotAllowed: 403,
-    RequestError: 400,
-    DatabaseAway: 503,
-    StorageAway: 503,
-    KeysAway: 503,
-    TransientError: 503,
+_HTTP = {  # aiohttp's own, by status: code and detail
+    400: ("malformed_request", "The request is not understood"),
+    404: ("route_not_found", "Route not found"),
+    405: ("method_not_allowed", "The method is not allowed at this path"),
+    406: ("not_acceptable", "None of the media types in Accept can be answered at this path"),
+    412: ("precondition_failed", "Precondition failed"),
+    413: ("too_large", "The request body is too large"),
+    416: ("range_not_satisfiable", "The file has no byte in this range"),
+    417: ("expectation_failed", "The expectation is not known"),
 }
-_HTTP_DETAILS = {
-    404: "There is nothing at this path",
-    405: "The method is not allowed at this path",
-    406: "None of the media types in Accept can be answered at this path",
-    412: "The content is another than the one in If-Match",
-    413: "The request body is too large",
-    416: "The file has no byte in this range",
+# RFC 6750 §3: told where it helps an honest caller, and tells nobody else anything
+_TOKEN_HINTS = {
+    "expired": "The token has expired",
+    "not_yet_valid": "The token is not valid yet",
+    "no_expiry": "The token has no expiry",
+    "lifetime_too_long": "The lifetime of the token is too long",
+    "wrong_issuer": "The issuer of the token is not accepted",
+    "wrong_audience": "The audience of the token is not this service",
 }
+FAILURE: web.RequestKey[dict[str, str]] = web.RequestKey("failure", dict)  # for the access log
 
 _log = structlog.get_logger(__name__)
 
@@ -77,58 +63,101 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as err:
         if err.status < 400:
             raise
-        return problem(err.status, _HTTP_DETAILS.get(err.status, err.reason), headers=_kept(err))
+        code, detail = _HTTP.get(err.status, ("internal_error", "Internal error"))
+        return problem(request, code, detail, headers=_kept(err))
     except ServiceError as err:
         return _of_ours(request, err)
-    except Exception:  # the border: a bug of ours says nothing about our insides
+    except Exception as err:  # the border: a bug of ours says nothing about our insides
+        if request.transport is None or request.transport.is_closing():
+            _log.debug("client left", method=request.method, error=type(err).__name__)
+            return web.Response(status=CLIENT_LEFT)  # nobody reads it; metrics and log do
         _log.exception("request failed unexpectedly", method=request.method, path=request.path)
-        return problem(500, _detail(request, "internal error"))
+        return problem(request, "internal_error", _detail(request, "internal error"))
 
 
 def problem(
-    status: int,
+    request: web.BaseRequest,
+    code: str,
     detail: str,
     *,
+    status: int | None = None,
     headers: Mapping[str, str] | None = None,
+    root: str | None = None,
     **more: Any,  # noqa: ANN401 - extension members are any JSON
 ) -> web.Response:
-    """A problem response; `more` are extension members (RFC 9457 §3.2)."""
-    body = {
-        "type": "about:blank",
+    """The problem of `code` as the response to `request`.
+
+    `status`: another than that of its type. `root`: the path prefix, if the request is
+    of no application. `more` are extension members (RFC 9457 §3.2).
+    """
+    kind = PROBLEM_TYPES[code]
+    status = status or kind.status
+    if root is None:
+        assert isinstance(request, web.Request)
+        root = request.app.get(ROOT_PATH, "")
+    request[FAILURE] = {"code": code, **request.get(FAILURE, {})}
+    response = web.Response(
+        status=status,
+        body=problem_body(
+            code, detail, status=status, root=root, id=request_id_of(request), **more
+        ),
+        content_type="application/problem+json",
+        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
+    )
+    response.headers[X_REQUEST_ID] = request_id_of(request)
+    response.headers.update(headers or {})
+    return response
+
+
+def problem_body(
+    code: str,
+    detail: str,
+    *,
+    status: int,
+    root: str,
+    id: str,  # noqa: A002 - the request's
+    **more: Any,  # noqa: ANN401
+) -> bytes:
+    """The document of a problem as JSON."""
+    document = {
+        "type": f"{root}/problems/{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        "code": code,
+        "request_id": id,
         **more,
     }
-    extra = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
-    return web.Response(
-        status=status,
-        body=orjson.dumps(body),
-        content_type="application/problem+json",
-        headers=extra,
-    )
+    return orjson.dumps(document)
 
 
 def _of_ours(request: web.Request, err: ServiceError) -> web.Response:
-    status = next((_STATUS_OF[kind] for kind in type(err).__mro__ if kind in _STATUS_OF), 500)
     if isinstance(err, Unauthenticated):
-        return problem(401, str(err), headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
+        return _unauthenticated(request, err)
     if isinstance(err, InvalidRequest):
-        return problem(422, str(err), errors=err.fields)
+        return problem(request, err.code, str(err), errors=err.fields)
     if isinstance(err, TooMany):
-        return problem(429, str(err), headers=_used_up(err), code=err.code)
+        return problem(request, err.code, str(err), headers=_used_up(err))
     if isinstance(err, Overloaded):
         again = {"Retry-After": str(err.retry_after)}
-        return problem(503, str(err), headers=again, code=err.code)
-    if isinstance(err, TransientError):
-        _log.warning("request not answered", path=request.path, code=err.code)
-        status = 500 if _is_status_read(request) else status
+        return problem(request, err.code, str(err), headers=again)
+    if isinstance(err, TransientError) and err.code in PROBLEM_TYPES:
+        status = 500 if _is_status_read(request) else 503
         again = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return problem(status, _detail(request, str(err)), headers=again)
-    if status == 500:
-        _log.error("request failed unexpectedly", path=request.path, exc_info=err)
-        return problem(500, _detail(request, "internal error"))
-    return problem(status, str(err))
+        detail = _detail(request, str(err))
+        return problem(request, err.code, detail, status=status, headers=again)
+    if isinstance(err, RequestError):
+        return problem(request, err.code, str(err))
+    _log.error("request failed unexpectedly", path=request.path, exc_info=err)
+    return problem(request, "internal_error", _detail(request, "internal error"))
+
+
+def _unauthenticated(request: web.Request, err: Unauthenticated) -> web.Response:
+    request[FAILURE] = {"reason": err.reason}
+    challenge, hint = "Bearer", _TOKEN_HINTS.get(err.reason)
+    if hint is not None:
+        challenge += f' error="invalid_token", error_description="{hint}"'
+    return problem(request, err.code, str(err), headers={hdrs.WWW_AUTHENTICATE: challenge})
 
 
 def _used_up(err: TooMany) -> dict[str, str]:

@@ -1,8 +1,7 @@
-"""The description of the API (OpenAPI 3.1), from the table of operations and the schemas."""
+"""OpenAPI 3.1 description of the API, from what stands at the handlers and in the schemas."""
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,17 +13,16 @@ from marshmallow import Schema, fields
 
 from service import __version__
 from service.api.negotiation import JSON
-from service.api.openapi.examples import JOB_ID, SCHEDULE_ID
 from service.api.openapi.operation import (
     PROBLEM,
+    TAGS,
     Answer,
     Content,
     Operation,
     problem_example,
     problem_headers,
 )
-from service.api.openapi.operations import TABLE, TAGS
-from service.api.schemas.fields import Id
+from service.api.schemas.fields import JOB_ID_EXAMPLE, SCHEDULE_ID_EXAMPLE, Id
 from service.api.schemas.job_status import ProblemSchema
 
 _UUID_FORM: Mapping[str, Any] = {
@@ -36,8 +34,9 @@ _TEXT: Mapping[str, Any] = {"type": "string"}
 _COUNT: Mapping[str, Any] = {"type": "integer", "minimum": 0}
 # name: what it is, its form, an example
 _PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
-    "job_id": ("The id of a job.", _UUID_FORM, JOB_ID),
-    "schedule_id": ("The id of a schedule.", _UUID_FORM, SCHEDULE_ID),
+    "job_id": ("The id of a job.", _UUID_FORM, JOB_ID_EXAMPLE),
+    "schedule_id": ("The id of a schedule.", _UUID_FORM, SCHEDULE_ID_EXAMPLE),
+    "code": ("The code of a problem.", _TEXT, "job_not_found"),
     "arxiv_id": (
         "An arXiv id of either style; with a version only if that one is held.",
         Id.keywords,
@@ -59,7 +58,11 @@ _REQUEST_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
 }
 _ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "ETag": ("Names this content.", _TEXT, '"7"'),
-    "Location": ("Where to look at what was made.", _TEXT, f"/api/v1/ingestion/job/{JOB_ID}"),
+    "Location": (
+        "Where to look at what was made.",
+        _TEXT,
+        f"/api/v1/ingestion/job/{JOB_ID_EXAMPLE}",
+    ),
     "Link": (
         "The page that follows, if there is one (RFC 8288).",
         _TEXT,
@@ -111,14 +114,13 @@ def _keywords(_: OpenAPIConverter, field: fields.Field[Any], **__: object) -> di
     return {**kind, **getattr(field, "keywords", {})}
 
 
-@cache
-def description() -> bytes:
+def description(operations: Sequence[Operation]) -> bytes:
     """The document as JSON; the same bytes in every process of this version."""
-    return orjson.dumps(document())
+    return orjson.dumps(document(operations))
 
 
-def document() -> dict[str, Any]:
-    """The document."""
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """The document that describes `operations`."""
     plugin = _Plugin(schema_name_resolver=_name_of)
     spec = _empty(plugin)
     assert plugin.converter is not None
@@ -126,7 +128,7 @@ def document() -> dict[str, Any]:
     for name, (text, schema, example) in _ANSWER_HEADERS.items():
         header = {"description": text, "schema": dict(schema), "example": _typed(schema, example)}
         spec.components.header(name, {**header, "required": name not in _SOMETIMES})
-    for operation in TABLE:
+    for operation in operations:
         spec.path(path=operation.path, operations=_operations(operation))
     found: dict[str, Any] = spec.to_dict()
     return found

@@ -1,17 +1,34 @@
-"""What is said of one route: values that `operations.py` fills in and `openapi.py` writes down.
+"""Description of one route, stated at its handler with `@describe`; `document` writes it down.
 
 Answers that follow from what a route is (it wants a token, has a body, takes
-query parameters) are said here once, as rules, and not in each row of the table.
+query parameters) are stated here once, as rules, and not at each handler.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 from marshmallow import Schema
 
+from service.api.negotiation import JSON
+
 PROBLEM = "application/problem+json"
+
+JOBS_TAG, PAPERS_TAG, SCHEDULES_TAG = "jobs", "papers", "schedules"
+OPERATIONS_TAG, DESCRIPTION_TAG = "operations", "description"
+TAGS = {
+    JOBS_TAG: "Ask for a slice of arXiv, and follow the progress of the job.",
+    PAPERS_TAG: "Ingested papers: metadata, PDFs, text.",
+    SCHEDULES_TAG: "Recurring ingestion.",
+    OPERATIONS_TAG: "For those who run the service.",
+    DESCRIPTION_TAG: "This document, and the page that shows it.",
+}
+TEXT_SCHEMA: Mapping[str, Any] = {"type": "string"}
+NO_JOB, NO_PAPER, NO_SCHEDULE = "Job not found", "Paper not found", "Schedule not found"
 
 _LIMITED = ("Retry-After", "RateLimit", "RateLimit-Policy")
 _ALWAYS = {400: "The request is not understood", 503: "Too many connections"}
@@ -26,13 +43,42 @@ _WITH_BODY = {
     413: "The request body is too large",
     415: "the body must be application/json",
 }
-_CODES = {429: "rate_exceeded"}
 _HEADERS: Mapping[int, Sequence[str]] = {
     401: ("WWW-Authenticate",),
     429: _LIMITED,
     500: ("Retry-After",),
     503: ("Retry-After",),
     416: ("Content-Range",),
+}
+
+
+_CODES = {  # the usual one of a status
+    400: "malformed_request",
+    401: "unauthenticated",
+    403: "not_allowed",
+    404: "paper_not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "body_too_slow",
+    409: "conflict",
+    410: "token_expired",
+    412: "precondition_failed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+    417: "expectation_failed",
+    422: "invalid_request",
+    429: "rate_exceeded",
+    500: "internal_error",
+    503: "database_unavailable",
+}
+_CODE_OF_DETAIL = {
+    NO_JOB: "job_not_found",
+    NO_SCHEDULE: "schedule_not_found",
+    "Route not found": "route_not_found",
+    "Not ready": "not_ready",
+    "Too many connections": "overloaded",
+    "Failed to get job status": "database_unavailable",
 }
 
 
@@ -61,9 +107,39 @@ class Answer:
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
+NOT_MODIFIED = Answer(description="Nothing has changed since.", headers=("ETag",))
+
+
+def json_answer(
+    description: str,
+    schema: type[Schema],
+    example: object,
+    *,
+    headers: Sequence[str] = (),
+    links: Mapping[str, Mapping[str, str]] | None = None,
+) -> Answer:
+    """A JSON object."""
+    content = {JSON: Content(schema, example)}
+    return Answer(description=description, content=content, headers=headers, links=links or {})
+
+
+def page_answer(schema: type[Schema], example: object) -> Answer:
+    """A JSON array, one page of a list."""
+    content = {JSON: Content(schema, [example], many=True)}
+    return Answer(description="A page.", content=content, headers=("Link",))
+
+
+def file_answer(
+    kind: str, description: str, *, example: str, headers: tuple[str, ...] = ()
+) -> Answer:
+    """A file of the media type `kind`."""
+    content = {kind: Content(TEXT_SCHEMA, example)}
+    return Answer(description=description, content=content, headers=headers)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method at one path.
+    """One method at one path, as in `GET /healthz`.
 
     `headers` are request headers; `problems` are the details of those problems
     that are the route's own. A bearer token is wanted unless `is_public`.
@@ -109,20 +185,43 @@ class Operation:
 
 def problem_example(status: int, detail: str) -> dict[str, Any]:
     """A problem as it is answered."""
+    code = _CODE_OF_DETAIL.get(detail.partition(":")[0]) or _CODES[status]
     document: dict[str, Any] = {
-        "type": "about:blank",
+        "type": f"/problems/{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        "code": code,
+        "request_id": "5f0c7e1a9b3d4e21-2a",
     }
     prefix = "The request is invalid: "
     if detail.startswith(prefix):
         document["errors"] = {detail.removeprefix(prefix): ["Unknown field."]}
-    if status in _CODES:
-        document["code"] = _CODES[status]
     return document
 
 
 def problem_headers(status: int) -> Sequence[str]:
     """The headers that a problem of that status bears."""
     return _HEADERS.get(status, ())
+
+
+_DESCRIBED = "described_operation"  # attribute of a handler
+
+
+def describe(**said: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401 - see Operation
+    """State at a handler what `Operation` has of it; method and path are those it is routed at."""
+
+    def mark(handler: Handler) -> Handler:
+        setattr(handler, _DESCRIBED, partial(Operation, **said))
+        return handler
+
+    return mark
+
+
+def operations_of(app: web.Application) -> Iterator[Operation]:
+    """What is said of every route of `app`, but for HEAD, which goes with GET."""
+    for route in app.router.routes():
+        if route.method != hdrs.METH_HEAD and route.resource is not None:
+            yield getattr(route.handler, _DESCRIBED)(
+                route=f"{route.method} {route.resource.canonical}"
+            )

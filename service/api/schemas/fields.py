@@ -25,6 +25,10 @@ _ID = (
     r"|[a-z]+(-[a-z]+)?(\.[A-Z]{2})?/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3})(v[1-9][0-9]{0,3})?"
 )
 
+# as the service has answered it: the example in the API description
+JOB_ID_EXAMPLE = "01a204cd-c106-72e2-b77f-e5c1e5cac760"
+SCHEDULE_ID_EXAMPLE = "01a204d1-0f2b-7c51-9a3e-3d5f1f0a9c42"
+
 
 def said(description: str) -> dict[str, str]:
     """The metadata of a field that is described so."""
@@ -83,7 +87,7 @@ class StrictBoolean(fields.Boolean):
         return value
 
 
-class Line(fields.String):
+class SingleLineString(fields.String):
     """Text of one line that can be stored: not blank, no control characters."""
 
     def __init__(self, max_length: int, **kwargs: Any) -> None:  # noqa: ANN401
@@ -136,7 +140,7 @@ class ShortList(fields.List[Any]):
         return items
 
 
-class Day(fields.Field[date]):
+class BasicDate(fields.Field[date]):
     """A day as `YYYYMMDD`, GMT."""
 
     keywords: ClassVar[Keywords] = {"type": "string", "format": "day", "pattern": "^[0-9]{8}$"}

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from service.api.schemas.fields import (
+    BasicDate,
     Category,
-    Day,
     Id,
     Keywords,
-    Line,
     ShortList,
+    SingleLineString,
     StrictBoolean,
     StrictInteger,
     said,
@@ -36,22 +36,45 @@ NARROWING = (
     *("from_date", "to_date", "ids"),
 )
 
+# as the service has answered it: the example in the API description
+SUBMISSION_EXAMPLE: dict[str, Any] = {
+    "search_query": {"category": "cs.AI", "from_date": "20230101"},
+    "max_papers": 10,
+}
+CRITERIA_EXAMPLE: dict[str, Any] = {
+    "category": "cs.AI",
+    "from_date": "20230101",
+    "max_results": 100,
+    "start": 0,
+    "sort_by": "submittedDate",
+    "sort_order": "descending",
+}
+REQUEST_EXAMPLE: dict[str, Any] = {
+    "search_query": CRITERIA_EXAMPLE,
+    "source": "search",
+    "batch_size": 50,
+    "max_papers": 10,
+    "process_pdfs": True,
+    "skip_duplicates": True,
+    "priority": "normal",
+}
+
 
 class SearchQuerySchema(StrictSchema):
     """What to search for."""
 
     keywords: ClassVar[Keywords] = {"anyOf": [{"required": [name]} for name in NARROWING]}
 
-    query = Line(
+    query = SingleLineString(
         MAX_QUERY_LENGTH,
         metadata=said("Words, each searched everywhere, or a query in arXiv's own language."),
     )
     category = Category(MAX_TERM_LENGTH, wildcard=True, metadata=said("One category, `cs.AI`."))
-    author = Line(MAX_TERM_LENGTH, metadata=said("A phrase among the authors."))
-    title = Line(MAX_TERM_LENGTH, metadata=said("A phrase in the title."))
-    abstract = Line(MAX_TERM_LENGTH, metadata=said("A phrase in the abstract."))
-    from_date = Day(metadata=said("First day of submission, GMT; not after `to_date`."))
-    to_date = Day(metadata=said("Last day of submission, GMT."))
+    author = SingleLineString(MAX_TERM_LENGTH, metadata=said("A phrase among the authors."))
+    title = SingleLineString(MAX_TERM_LENGTH, metadata=said("A phrase in the title."))
+    abstract = SingleLineString(MAX_TERM_LENGTH, metadata=said("A phrase in the abstract."))
+    from_date = BasicDate(metadata=said("First day of submission, GMT; not after `to_date`."))
+    to_date = BasicDate(metadata=said("Last day of submission, GMT."))
     ids = ShortList(Id(), most=MAX_IDS, metadata=said("These papers only."))
     max_results = StrictInteger(
         load_default=100,

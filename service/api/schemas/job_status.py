@@ -1,9 +1,53 @@
 """What `status.py` answers, and every problem, for the description of the API."""
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
-from service.api.schemas.fields import said
+from service.api.schemas.fields import JOB_ID_EXAMPLE, said
+from service.api.schemas.ingestion_request import REQUEST_EXAMPLE
 from service.domain.jobs import JobStatus, Stage
+
+# as the service has answered it: the example in the API description
+_ERRORS = [
+    {
+        "timestamp": "2026-11-22T19:48:43.106475Z",
+        "error": "arXiv has no PDF of this version",
+        "stage": "pdf_download",
+        "arxiv_id": "2210.00001",
+        "code": "unavailable",
+        "attempt": 1,
+    }
+]
+STATUS_EXAMPLE: dict[str, Any] = {
+    "job_id": JOB_ID_EXAMPLE,
+    "status": "completed",
+    "progress": {
+        "papers_fetched": 10,
+        "papers_created": 10,
+        "papers_updated": 0,
+        "pdfs_downloaded": 9,
+        "pdfs_processed": 9,
+        "errors": _ERRORS,
+    },
+    "created_at": "2026-11-22T19:48:42.884717Z",
+    "started_at": "2026-11-22T19:48:42.967237Z",
+    "completed_at": "2026-11-22T19:48:43.731778Z",
+    "errors": _ERRORS,
+    "stats": {
+        "pages_fetched": 1,
+        "papers_total": 10,
+        "papers_skipped": 0,
+        "pdfs_pending": 0,
+        "pdfs_failed": 0,
+        "pdfs_unavailable": 1,
+        "errors_total": 1,
+        "resumed": 0,
+        "elapsed_seconds": 0.765,
+        "eta_seconds": None,
+        "request": REQUEST_EXAMPLE,
+    },
+}
 
 
 class JobErrorSchema(Schema):
@@ -63,11 +107,12 @@ class StatusSchema(Schema):
 class ProblemSchema(Schema):
     """A problem (RFC 9457)."""
 
-    type = fields.String(required=True, validate=validate.Equal("about:blank"))
+    type = fields.String(required=True, validate=validate.Regexp(r"/problems/[a-z_]+$"))
     title = fields.String(required=True, metadata=said("The phrase of the status."))
     status = fields.Integer(required=True, validate=validate.Range(400, 599))
     detail = fields.String(required=True, metadata=said("What is wrong, in a fixed safe text."))
-    code = fields.String(metadata=said("A stable word for programs."))
+    code = fields.String(required=True, metadata=said("A stable word for programs."))
+    request_id = fields.String(required=True, metadata=said("Names the request in the log."))
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),

@@ -1,14 +1,56 @@
 """JSON ↔ domain for what surrounds a job: its lists, its papers, its answers."""
 
+from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 
 from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
-from service.api.schemas.fields import Choices, said
+from service.api.schemas.fields import JOB_ID_EXAMPLE, Choices, said
+from service.api.schemas.ingestion_request import CRITERIA_EXAMPLE
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobStatus
 from service.domain.papers import PaperState
+
+# as the service has answered it: the example in the API description
+RETRY_ID_EXAMPLE = "01a204cf-5b90-73f2-a207-fc1a2b977c8b"
+RECORDED_EXAMPLE: dict[str, Any] = {
+    "job_id": JOB_ID_EXAMPLE,
+    "status": "pending",
+    "message": "The ingestion job is recorded; follow it at its Location",
+    "estimated_papers": 10,
+    "search_criteria": CRITERIA_EXAMPLE,
+}
+RETRIED_EXAMPLE: dict[str, Any] = {
+    **RECORDED_EXAMPLE,
+    "job_id": RETRY_ID_EXAMPLE,
+    "retry_of": JOB_ID_EXAMPLE,
+}
+CANCELLED_EXAMPLE = {"message": f"Job {JOB_ID_EXAMPLE} cancelled successfully"}
+JOB_PAPER_EXAMPLE: dict[str, Any] = {
+    "arxiv_id": "2210.00001",
+    "version": 1,
+    "title": "A title",
+    "state": "unavailable",
+    "attempts": 1,
+    "failures": 0,
+    "reason": "unavailable",
+    "updated_at": "2026-11-22T19:48:43.106475Z",
+}
+STATS_EXAMPLE: dict[str, Any] = {
+    "as_of": "2026-11-22T19:50:00.106475Z",
+    "jobs": {"pending": 0, "running": 1, "completed": 12, "failed": 0, "cancelled": 1},
+    "papers": {"none": 0, "downloaded": 2, "processed": 640, "failed": 1, "unavailable": 3},
+    "throughput": {
+        "last_minute": {"papers": 20, "pdfs": 18},
+        "last_hour": {"papers": 640, "pdfs": 612},
+    },
+    "queue": {
+        "harvest": {"high": 0, "normal": 1, "low": 0, "in_work": 0},
+        "pdf": {"high": 0, "normal": 4, "low": 0, "in_work": 8},
+    },
+    "estimated": [],
+}
 
 
 def _paper_id(text: str) -> str:

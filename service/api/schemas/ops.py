@@ -1,6 +1,75 @@
 """What `GET /api/v1/ingestion/overview` answers, for the description of the API."""
 
+from typing import Any
+
 from marshmallow import Schema, fields
+
+from service.api.schemas.fields import JOB_ID_EXAMPLE
+from service.api.schemas.jobs import STATS_EXAMPLE
+
+# as the service has answered it: the example in the API description
+OVERVIEW_EXAMPLE: dict[str, Any] = {
+    "at": "2026-11-22T19:50:00.106475Z",
+    "jobs_by_status": STATS_EXAMPLE["jobs"],
+    "papers_by_pdf_state": STATS_EXAMPLE["papers"],
+    "jobs": [
+        {
+            "job_id": JOB_ID_EXAMPLE,
+            "status": "running",
+            "requested_by": "me",
+            "percent": 50.0,
+            "papers_fetched": 10,
+            "papers_total": 10,
+            "pdfs_processed": 5,
+            "pdfs_pending": 5,
+            "errors_total": 0,
+            "papers_per_second": 1.5,
+            "eta_seconds": 3.3,
+            "age_seconds": 7.2,
+            "seen_at": "2026-11-22T19:49:59.206475Z",
+        }
+    ],
+    "tasks": [
+        {
+            "kind": "pdf",
+            "status": "picked",
+            "tasks": 5,
+            "oldest_at": "2026-11-22T19:49:53.206475Z",
+            "heartbeat_at": "2026-11-22T19:49:59.206475Z",
+        }
+    ],
+    "lanes": [
+        {
+            "lane": "api",
+            "turns": 31,
+            "refusals": 0,
+            "strikes": 0,
+            "silent_until": None,
+            "is_held": False,
+            "silent_seconds": None,
+        }
+    ],
+    "processes": [
+        {
+            "name": "arxiv-ingestion api",
+            "address": "10.0.0.7",
+            "connections": 3,
+            "connected_at": "2026-11-22T19:00:00.206475Z",
+            "active_at": "2026-11-22T19:49:59.206475Z",
+        }
+    ],
+    "failing": [
+        {
+            "job_id": JOB_ID_EXAMPLE,
+            "arxiv_id": "2210.00001",
+            "title": "A title",
+            "reason": "corrupt",
+            "attempts": 5,
+            "error": "what came is no PDF",
+            "failed_at": "2026-11-22T19:48:43.106475Z",
+        }
+    ],
+}
 
 
 class OverviewJobSchema(Schema):
@@ -31,7 +100,7 @@ class OverviewTaskSchema(Schema):
     heartbeat_at = fields.DateTime(required=True)
 
 
-class OverviewLaneSchema(Schema):
+class OverviewChannelSchema(Schema):
     """The pace on one lane towards arXiv."""
 
     lane = fields.String(required=True)
@@ -73,6 +142,6 @@ class OverviewSchema(Schema):
     papers_by_pdf_state = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     jobs = fields.List(fields.Nested(OverviewJobSchema), required=True)
     tasks = fields.List(fields.Nested(OverviewTaskSchema), required=True)
-    lanes = fields.List(fields.Nested(OverviewLaneSchema), required=True)
+    lanes = fields.List(fields.Nested(OverviewChannelSchema), required=True)
     processes = fields.List(fields.Nested(OverviewProcessSchema), required=True)
     failing = fields.List(fields.Nested(OverviewFailureSchema), required=True)

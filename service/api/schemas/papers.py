@@ -6,13 +6,51 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from sqlalchemy import Row
 
-from service.api.job_status import moment
+from service.api.job_status import to_iso8601
 from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
-from service.api.schemas.fields import Category, Choices, Day, Line, QueryBoolean, said
+from service.api.schemas.fields import (
+    BasicDate,
+    Category,
+    Choices,
+    QueryBoolean,
+    SingleLineString,
+    said,
+)
 from service.api.schemas.ingestion_request import MAX_QUERY_LENGTH, MAX_TERM_LENGTH
 from service.db.held_papers import SHOWN
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PaperFilter, PdfState
+
+# as the service has answered it: the example in the API description
+PAPER_EXAMPLE: dict[str, Any] = {
+    "arxiv_id": "2301.00001",
+    "version": 1,
+    "title": "A title",
+    "abstract": "An abstract.",
+    "authors": ["Ada Lovelace", "Alan Turing"],
+    "categories": ["cs.AI", "cs.LG"],
+    "primary_category": "cs.AI",
+    "published_at": "2023-01-01T00:00:00Z",
+    "updated_at": "2023-01-02T00:00:00Z",
+    "doi": None,
+    "journal_ref": None,
+    "comments": "12 pages",
+    "license": None,
+    "withdrawn": False,
+    "pdf_state": "processed",
+    "pdf_path": "2301/2301.00001v1-9f86d081884c7d65.pdf",
+    "pdf_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "pdf_bytes": 123456,
+    "page_count": 12,
+}
+TEXT_EXAMPLE: dict[str, Any] = {
+    "arxiv_id": "2301.00001",
+    "version": 1,
+    "page_count": 12,
+    "truncated": False,
+    "extracted_at": "2026-11-22T19:48:43.106475Z",
+    "text": "A title\nAda Lovelace, Alan Turing\n…",
+}
 
 
 def _paper_id(text: str) -> str:
@@ -25,7 +63,7 @@ CURSORS = Cursors(of="papers", parts=(exact_moment, _paper_id))
 class PaperQuerySchema(PageQuerySchema):
     """Query parameters of GET /api/v1/papers; all that is given must match."""
 
-    q = Line(
+    q = SingleLineString(
         MAX_QUERY_LENGTH,
         metadata=said(
             'Words in title or abstract, stemmed in English: `deep "neural network"'
@@ -35,12 +73,12 @@ class PaperQuerySchema(PageQuerySchema):
     category = Category(
         MAX_TERM_LENGTH, metadata=said("One of the paper's categories, like `cs.AI`.")
     )
-    author = Line(
+    author = SingleLineString(
         MAX_TERM_LENGTH,
         metadata=said("Words that follow each other in one author's name; any case."),
     )
-    from_date = Day(metadata=said("First day of submission (version 1), GMT."))
-    to_date = Day(metadata=said("Last day of submission (version 1), GMT."))
+    from_date = BasicDate(metadata=said("First day of submission (version 1), GMT."))
+    to_date = BasicDate(metadata=said("Last day of submission (version 1), GMT."))
     pdf_state = Choices(PdfState, metadata=said("What is held of the PDF."))
     withdrawn = QueryBoolean(metadata=said("Whether the newest version withdraws it."))
     cursor = CursorField(CURSORS)
@@ -113,6 +151,6 @@ def paper_document(row: Row[Any]) -> dict[str, Any]:
     By hand: an export dumps papers by the hundred thousand.
     """
     document = dict(zip(SHOWN, row, strict=True))
-    document["published_at"] = moment(row.published_at)
-    document["updated_at"] = moment(row.updated_at)
+    document["published_at"] = to_iso8601(row.published_at)
+    document["updated_at"] = to_iso8601(row.updated_at)
     return document

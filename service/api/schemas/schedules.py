@@ -7,8 +7,14 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from service.api.pagination import CursorField, Cursors, PageQuerySchema
-from service.api.schemas.fields import Keywords, Line, StrictBoolean, said
-from service.api.schemas.ingestion_request import IngestionRequestSchema
+from service.api.schemas.fields import (
+    SCHEDULE_ID_EXAMPLE,
+    Keywords,
+    SingleLineString,
+    StrictBoolean,
+    said,
+)
+from service.api.schemas.ingestion_request import REQUEST_EXAMPLE, IngestionRequestSchema
 from service.api.schemas.loading import StrictSchema
 from service.jobs.cron import MAX_LENGTH, next_run
 
@@ -20,8 +26,29 @@ NEVER_RUNS = "A paused schedule does not run, and does not catch up later."
 
 SCHEDULES = Cursors("schedules", (str,))
 
+# as the service has answered it: the example in the API description
+NEW_SCHEDULE_EXAMPLE: dict[str, Any] = {
+    "name": "AI every night",
+    "cron": "0 3 * * *",
+    "request": {"search_query": {"category": "cs.AI"}},
+}
+SCHEDULE_EXAMPLE: dict[str, Any] = {
+    "schedule_id": SCHEDULE_ID_EXAMPLE,
+    "name": "AI every night",
+    "cron": "0 3 * * *",
+    "timezone": "UTC",
+    "paused": False,
+    "request": REQUEST_EXAMPLE,
+    "created_by": "me",
+    "created_at": "2026-11-22T19:48:42.884717Z",
+    "next_run_at": "2026-11-23T03:00:00Z",
+    "last_run_at": None,
+    "last_job_id": None,
+}
+REMOVED_EXAMPLE = {"message": f"Schedule {SCHEDULE_ID_EXAMPLE} removed successfully"}
 
-class Cron(Line):
+
+class Cron(SingleLineString):
     """A cron expression of five fields that comes true some day."""
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
@@ -47,7 +74,7 @@ class ScheduleChangeSchema(StrictSchema):
 
     keywords: ClassVar[Keywords] = {"minProperties": 1}
 
-    name = Line(MAX_NAME_LENGTH, metadata=said(UNIQUE))
+    name = SingleLineString(MAX_NAME_LENGTH, metadata=said(UNIQUE))
     cron = Cron(metadata=said(FIVE_FIELDS))
     timezone = fields.String(validate=validate.OneOf(ZONES, error="Must be UTC."))
     request = fields.Nested(IngestionRequestSchema)
@@ -63,7 +90,7 @@ class ScheduleChangeSchema(StrictSchema):
 class NewScheduleSchema(StrictSchema):
     """The body of POST /api/v1/schedules."""
 
-    name = Line(MAX_NAME_LENGTH, required=True, metadata=said(UNIQUE))
+    name = SingleLineString(MAX_NAME_LENGTH, required=True, metadata=said(UNIQUE))
     cron = Cron(required=True, metadata=said(FIVE_FIELDS))
     timezone = fields.String(
         load_default="UTC", validate=validate.OneOf(ZONES, error="Must be UTC.")

@@ -22,7 +22,7 @@ from aiohttp import web
 
 from service.devtools.stand_in.faults import BadFault, FaultPlan, Step
 from service.devtools.stand_in.log import RequestLog
-from service.devtools.stand_in.misbehaviour import Holds
+from service.devtools.stand_in.misbehaviour import HeldRequests
 
 MAX_WAIT = 60.0
 
@@ -30,7 +30,7 @@ MAX_WAIT = 60.0
 class Control:
     """Handlers over the log, the faults and the held requests of one replica."""
 
-    def __init__(self, log: RequestLog, plan: FaultPlan, holds: Holds) -> None:
+    def __init__(self, log: RequestLog, plan: FaultPlan, holds: HeldRequests) -> None:
         self._log = log
         self._plan = plan
         self._holds = holds

@@ -58,7 +58,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimiter:
     """What a log says about a client: the figures that arXiv's terms bound.
 
     `smallest_gap` is the shortest time in seconds between the starts of two
@@ -73,7 +73,7 @@ class Pace:
 
 def pace_of(
     records: Iterable[Record | Mapping[str, Any]], lanes: Iterable[str] = PACED_LANES
-) -> Pace:
+) -> RateLimiter:
     """The pace that `records` (of `RequestLog`, or as JSON objects) prove for `lanes` together."""
     rows = [dataclasses.asdict(r) if isinstance(r, Record) else r for r in records]
     wanted = set(lanes)
@@ -86,7 +86,7 @@ def pace_of(
     for _, step in events:
         under_way += step
         most = max(most, under_way)
-    return Pace(len(spans), min(gaps, default=None), most)
+    return RateLimiter(len(spans), min(gaps, default=None), most)
 
 
 class RequestLog:

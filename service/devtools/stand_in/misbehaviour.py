@@ -39,7 +39,7 @@ _REASONS = {
 }
 
 
-class Holds:
+class HeldRequests:
     """The requests that are held open until somebody releases them."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Exchange:
     record: Record
     normal: Callable[[], Awaitable[Answer]]
     bandwidth: int | None
-    holds: Holds
+    holds: HeldRequests
 
     async def send(self, answer: Answer) -> web.StreamResponse:
         """Send `answer` whole, at the bandwidth of the lane."""

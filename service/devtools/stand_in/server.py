@@ -26,7 +26,7 @@ from service.devtools.stand_in.corpus import Corpus
 from service.devtools.stand_in.download import MISSING, download
 from service.devtools.stand_in.faults import FaultPlan, RateFault, Step
 from service.devtools.stand_in.log import RequestLog
-from service.devtools.stand_in.misbehaviour import Exchange, Holds, misbehave
+from service.devtools.stand_in.misbehaviour import Exchange, HeldRequests, misbehave
 from service.devtools.stand_in.parameters import Parameters
 from service.devtools.stand_in.query import BadQuery
 from service.devtools.stand_in.recordings import Recorded
@@ -68,7 +68,7 @@ class Replica:
         self._options = options
         self._plan = FaultPlan(options.faults, options.seed)
         self.log = log
-        self.holds = Holds()
+        self.holds = HeldRequests()
         self.corpus = Corpus(options.papers, options.seed)
         synthetic = Synthetic(self.corpus)
         self.search = synthetic.search

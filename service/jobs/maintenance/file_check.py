@@ -18,7 +18,7 @@ from sqlalchemy import Row
 
 from service.db.engine import Database
 from service.db.papers import PaperStore
-from service.domain.errors import StorageAway
+from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.papers import StoredPdf
 from service.files.paths import id_of
@@ -59,7 +59,7 @@ def _now() -> float:
 
 
 @dataclass(slots=True)
-class Reconciler:
+class FileCheck:
     """Compares a few rows and files with each `step`; a crash forgets only how far it came.
 
     All rows are compared by size, hourly if their number allows, and one after the
@@ -76,15 +76,15 @@ class Reconciler:
     async def step(self) -> dict[str, int]:
         """Compare the next rows and files; returns how many files were forgotten and removed.
 
-        Raises StorageAway, also when the storage does not answer in time, and
-        DatabaseAway. The next step goes on where this one came to.
+        Raises StorageUnavailable, also when the storage does not answer in time, and
+        DatabaseUnavailable. The next step goes on where this one came to.
         """
         try:
             async with asyncio.timeout(STEP_DEADLINE.total_seconds()):
                 forgotten = [await self._forget(row) async for row in self._lost()]
                 return {"forgotten": sum(forgotten), "removed": await self._remove_unnamed()}
         except TimeoutError as err:
-            raise StorageAway("The PDF storage does not answer in time") from err
+            raise StorageUnavailable("The PDF storage does not answer in time") from err
 
     async def _lost(self) -> AsyncIterator[Row[Any]]:
         """The next rows whose file is missing, or is not what they say."""

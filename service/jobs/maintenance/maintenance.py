@@ -11,11 +11,11 @@ import structlog
 
 from service.db.engine import Database
 from service.db.jobs import JobStore
-from service.domain.checkpoint import Cursor
-from service.domain.errors import DatabaseAway, StorageAway
+from service.domain.checkpoint import Checkpoint
+from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.domain.jobs import Job
 from service.files.store import PdfStore
-from service.jobs.maintenance.file_check import Reconciler
+from service.jobs.maintenance.file_check import FileCheck
 from service.jobs.maintenance.retention import remove_old_jobs
 from service.jobs.tasks import harvest_task, pdf_task
 from service.worker.engine import enqueue, purge_log
@@ -28,7 +28,7 @@ REMOVALS_AT_ONCE = 20  # steps; the next round goes on
 _log = structlog.get_logger(__name__)
 
 
-async def keep_tidy(
+async def run_maintenance(
     database: Database, store: PdfStore, *, lease: timedelta, jobs_kept: timedelta | None
 ) -> None:
     """Once in a lease tidy up, until cancelled; final jobs are kept for `jobs_kept` (None: ever).
@@ -36,15 +36,15 @@ async def keep_tidy(
     A partial file that nobody has touched for two leases has no owner: a crashed
     one would have been taken over by then.
     """
-    reconciler = Reconciler(database, store)
+    reconciler = FileCheck(database, store)
     while True:
         try:
             removed = await store.sweep(older_than=2 * lease)
             async with database.transaction() as conn:
                 purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
-            queued = await queue_stranded(database)
+            queued = await queue_orphaned(database)
             old = await _remove_old_jobs(database, jobs_kept)
-        except (DatabaseAway, StorageAway) as err:
+        except (DatabaseUnavailable, StorageUnavailable) as err:
             _log.warning("not tidied up", code=err.code)
         else:
             counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
@@ -55,11 +55,11 @@ async def keep_tidy(
         await asyncio.sleep(lease.total_seconds())
 
 
-async def _reconcile(reconciler: Reconciler) -> None:
+async def _reconcile(reconciler: FileCheck) -> None:
     """Apart from the rest: a bucket that may not be listed holds up nothing else."""
     try:
         counts = await reconciler.step()
-    except (DatabaseAway, StorageAway) as err:
+    except (DatabaseUnavailable, StorageUnavailable) as err:
         _log.warning("files not compared", code=err.code, error=str(err))
     else:
         if any(counts.values()):
@@ -72,14 +72,14 @@ async def _remove_old_jobs(database: Database, kept: timedelta | None) -> int:
     return (await remove_old_jobs(database, older_than=kept, most_steps=REMOVALS_AT_ONCE)).jobs
 
 
-async def queue_stranded(database: Database) -> int:
+async def queue_orphaned(database: Database) -> int:
     """Queue the work of running jobs that no task would do any more; returns how many tasks.
 
     A task too many does no harm: the checkpoint and the states of papers let only
     one change anything.
     """
     async with database.transaction() as conn:
-        stranded = await JobStore(conn).list_stranded(limit=STRANDED_AT_ONCE)
+        stranded = await JobStore(conn).list_orphaned(limit=STRANDED_AT_ONCE)
         running = await JobStore(conn).lock(sorted({row.job_id for row in stranded}))
         jobs = await JobStore(conn).get_many(sorted(running))
         lost = [(jobs[row.job_id], row.arxiv_id) for row in stranded if row.job_id in jobs]
@@ -95,10 +95,10 @@ def _task(job: Job, arxiv_id: str | None) -> Task:
     return pdf_task(job.id, job.priority, arxiv_id, position=position, again=again)
 
 
-def _cursor(job: Job) -> Cursor | None:
+def _cursor(job: Job) -> Checkpoint | None:
     """Where the harvest of `job` stands; None where that cannot be read, for its task to say so."""
     if job.checkpoint is None:
-        return Cursor(offset=0)
+        return Checkpoint(offset=0)
     with suppress(ValueError):
-        return Cursor.load(job.checkpoint)
+        return Checkpoint.load(job.checkpoint)
     return None

@@ -18,7 +18,7 @@ async def remove_old_jobs(
 
     Ends after `most_steps` transactions (None: when nothing is left), or at once
     when somebody else is at it. A job that is being retried stays until the retry
-    is final. Raises DatabaseAway; what was removed till then stays removed.
+    is final. Raises DatabaseUnavailable; what was removed till then stays removed.
     """
     removed, steps = Removed(), 0
     while most_steps is None or steps < most_steps:

@@ -9,10 +9,10 @@ from aiohttp import hdrs
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.api.handlers.health import READINESS
-from service.api.looks import LOOKS
+from service.api.job_status import JOB_STATUS_READER
 from service.api.middlewares.rate_limit import Bounds
-from service.api.shutdown_delay import TRAFFIC
-from service.domain.errors import DatabaseAway
+from service.api.shutdown_delay import SHUTDOWN_DELAY
+from service.domain.errors import DatabaseUnavailable
 from tests.api.conftest import bearer, is_problem, token
 
 JOB = "123e4567-e89b-12d3-a456-426614174000"
@@ -67,13 +67,17 @@ def lines_of(answer: bytes) -> set[bytes]:
 
 
 async def test_the_bytes_are_those_that_aiohttp_would_send(api, routed):
-    received = await exchanged(api, request(api) + request(api, "1.1", "Connection: close"))
+    named = "X-Request-ID: mine-1"
+    received = await exchanged(
+        api, request(api, "1.1", named) + request(api, "1.1", named, "Connection: close")
+    )
 
     ready, made = (
         b"HTTP/1.1 200 OK\r\n" + part for part in received.split(b"HTTP/1.1 200 OK\r\n")[1:]
     )
     assert b"Connection:" not in ready
     assert b"Connection: close" in made
+    assert b"X-Request-ID: mine-1\r\n" in ready
     assert lines_of(ready) == lines_of(made)
     assert routed == [URL]
 
@@ -125,7 +129,7 @@ async def test_limits_are_shown_where_there_are_some(serve, job):
 
 
 async def test_it_counts_as_traffic_and_in_the_metrics(api, routed):
-    api.app[TRAFFIC].latest_at = -1.0
+    api.app[SHUTDOWN_DELAY].latest_at = -1.0
 
     async with api.get(URL):
         pass
@@ -133,7 +137,7 @@ async def test_it_counts_as_traffic_and_in_the_metrics(api, routed):
     async with api.get("/metrics") as answer:
         counted = [line for line in (await answer.text()).splitlines() if "_count{" in line]
     assert any('status="200"' in line and line.endswith(" 2.0") for line in counted)
-    assert api.app[TRAFFIC].latest_at > 0
+    assert api.app[SHUTDOWN_DELAY].latest_at > 0
     assert routed == ["/metrics"]
 
 
@@ -215,9 +219,9 @@ async def test_a_failure_is_told_by_the_long_way_without_a_second_look(api, rout
 
     async def fail(job_id):
         looks.append(job_id)
-        raise DatabaseAway("the database is not available")
+        raise DatabaseUnavailable("the database is not available")
 
-    monkeypatch.setattr(api.app[LOOKS], "at", fail)
+    monkeypatch.setattr(api.app[JOB_STATUS_READER], "get", fail)
 
     async with api.get(URL) as answer:
         document = await answer.json()
@@ -231,7 +235,7 @@ async def test_an_error_of_ours_is_told_without_what_it_says(api, routed, monkey
     async def fail(job_id):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(api.app[LOOKS], "at", fail)
+    monkeypatch.setattr(api.app[JOB_STATUS_READER], "get", fail)
 
     async with api.get(URL) as answer:
         assert answer.status == 500
@@ -239,13 +243,13 @@ async def test_an_error_of_ours_is_told_without_what_it_says(api, routed, monkey
 
 
 async def test_a_stop_in_the_middle_of_a_look_is_told(api, routed, monkeypatch):
-    look = api.app[LOOKS].at
+    look = api.app[JOB_STATUS_READER].get
 
     async def stop_meanwhile(job_id):
         api.app[READINESS].is_stopping = True
         return await look(job_id)
 
-    monkeypatch.setattr(api.app[LOOKS], "at", stop_meanwhile)
+    monkeypatch.setattr(api.app[JOB_STATUS_READER], "get", stop_meanwhile)
 
     async with api.get(URL) as answer:
         assert (answer.status, answer.headers[hdrs.CONNECTION]) == (200, "close")

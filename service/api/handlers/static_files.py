@@ -1,0 +1,169 @@
+"""Pages and their files: the operators' page, and the API description in Swagger UI.
+
+Ours lie in `api/static`; Swagger UI's come from the package swagger-ui-py, whose own
+server is for other frameworks. The pages hold no data and are public; nothing that they
+load is from elsewhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from service.api.openapi.operation import (
+    DESCRIPTION_TAG,
+    NOT_MODIFIED,
+    OPERATIONS_TAG,
+    describe,
+    file_answer,
+)
+from service.api.response_headers import PAGE_HEADERS
+
+STATIC = Path(__file__).parents[1] / "static"
+_OF_PACKAGE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "public, max-age=86400"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticFile:
+    """One file at one path; `name` is that of its operation in the API description."""
+
+    path: str
+    name: str
+    tag: str
+    kind: str
+    summary: str
+    description: str
+    example: str
+    is_of_package: bool = False
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type that it is sent with."""
+        return f"{self.kind}; charset=utf-8" if self.kind.startswith("text/") else self.kind
+
+    @property
+    def file(self) -> Path:
+        """Where it lies; `/ops` is `ops.html`."""
+        name = self.path.rpartition("/")[2]
+        folder = _swagger_ui() if self.is_of_package else STATIC
+        return folder / (name if "." in name else f"{name}.html")
+
+    def handler(self) -> Handler:
+        """Answers GET with 200, or 304 if the client has it."""
+        headers = {**PAGE_HEADERS, "Cache-Control": "no-cache"}
+        headers = _OF_PACKAGE if self.is_of_package else headers
+        headers = {**headers, "Content-Type": self.content_type}
+
+        @describe(
+            name=self.name,
+            tag=self.tag,
+            summary=self.summary,
+            description=self.description,
+            is_public=True,
+            headers=("If-None-Match",),
+            answers={
+                200: file_answer(
+                    self.kind, f"{self.summary}.", example=self.example, headers=("ETag",)
+                ),
+                304: NOT_MODIFIED,
+            },
+        )
+        async def show(_: web.Request) -> web.StreamResponse:
+            return web.FileResponse(self.file, headers=headers)
+
+        return show
+
+
+STATIC_FILES = (
+    StaticFile(
+        path="/ops",
+        name="showOps",
+        tag=OPERATIONS_TAG,
+        kind="text/html",
+        summary="The operators' page",
+        description="HTML without data; its script reads the overview with a token.",
+        example="<!doctype html>…",
+    ),
+    StaticFile(
+        path="/ops/ops.css",
+        name="showOpsStyle",
+        tag=OPERATIONS_TAG,
+        kind="text/css",
+        summary="Its style",
+        description="The style of the operators' page.",
+        example="body { … }",
+    ),
+    StaticFile(
+        path="/ops/ops.js",
+        name="showOpsScript",
+        tag=OPERATIONS_TAG,
+        kind="text/javascript",
+        summary="Its script",
+        description="The script of the operators' page.",
+        example='"use strict";',
+    ),
+    StaticFile(
+        path="/docs",
+        name="showDocs",
+        tag=DESCRIPTION_TAG,
+        kind="text/html",
+        summary="This document as a page",
+        description="Swagger UI, which shows this document and sends requests with your token.",
+        example="<!doctype html>…",
+    ),
+    StaticFile(
+        path="/docs/docs.js",
+        name="showDocsScript",
+        tag=DESCRIPTION_TAG,
+        kind="text/javascript",
+        summary="Its start script",
+        description="Starts Swagger UI on the page.",
+        example='"use strict";',
+    ),
+    StaticFile(
+        path="/docs/swagger-ui-bundle.js",
+        name="showSwaggerScript",
+        tag=DESCRIPTION_TAG,
+        kind="text/javascript",
+        summary="Swagger UI",
+        description="The script of Swagger UI.",
+        example="!function () { … }();",
+        is_of_package=True,
+    ),
+    StaticFile(
+        path="/docs/swagger-ui.css",
+        name="showSwaggerStyle",
+        tag=DESCRIPTION_TAG,
+        kind="text/css",
+        summary="Its style sheet",
+        description="The style of Swagger UI.",
+        example=".swagger-ui { … }",
+        is_of_package=True,
+    ),
+    StaticFile(
+        path="/docs/favicon-32x32.png",
+        name="showSwaggerIcon",
+        tag=DESCRIPTION_TAG,
+        kind="image/png",
+        summary="Its icon",
+        description="The icon of the page.",
+        example="\u2026",
+        is_of_package=True,
+    ),
+)
+
+
+def static_routes() -> Iterator[tuple[str, Handler]]:
+    """Path and handler of each."""
+    return ((file.path, file.handler()) for file in STATIC_FILES)
+
+
+def _swagger_ui() -> Path:
+    """Where the package keeps Swagger UI; it is found, never imported."""
+    found = find_spec("swagger_ui")
+    assert found is not None, "installed with this service"
+    assert found.origin is not None
+    return Path(found.origin).parent / "static"

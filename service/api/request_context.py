@@ -1,0 +1,61 @@
+"""Request id and trace id of a request: taken over or made, in its response and its log lines.
+
+`X-Request-ID` is taken over where it has a safe form; `traceparent` as W3C Trace
+Context, level 1, defines it. Both are bound to structlog's context, so that whatever
+is logged for a request carries them.
+"""
+
+import re
+import secrets
+from itertools import count
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+X_REQUEST_ID = "X-Request-ID"
+TRACEPARENT = "traceparent"
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+# the pattern of the route, which has no id in it; `none` where none matched
+ROUTE: web.RequestKey[str] = web.RequestKey("route", str)
+
+_SAFE = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.+)?")
+_numbers = count(1)
+_prefix = secrets.token_hex(8)  # of this process: numbers behind it are never used again
+
+
+def new_request_id() -> str:
+    """An id that no other request of the fleet has."""
+    return f"{_prefix}-{next(_numbers):x}"
+
+
+def request_id_of(request: web.BaseRequest) -> str:
+    """The id of a request: the caller's if it is safe, else a new one; always the same."""
+    known: str | None = request.get(REQUEST_ID)
+    if known is None:
+        given = request.headers.get(X_REQUEST_ID)
+        is_safe = given is not None and _SAFE.fullmatch(given) is not None
+        request[REQUEST_ID] = known = given if given and is_safe else new_request_id()
+    return known
+
+
+def trace_id_of(request: web.BaseRequest) -> str | None:
+    """The trace id of a valid `traceparent`, 32 hexadecimal digits; None without one."""
+    match = _TRACEPARENT.fullmatch(request.headers.get(TRACEPARENT, ""))
+    if match is None:
+        return None
+    version, trace, parent, more = match.groups()
+    is_known = version != "ff" and not (version == "00" and more)
+    return trace if is_known and trace.strip("0") and parent.strip("0") else None
+
+
+@web.middleware
+async def request_context(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The outermost middleware: binds the ids for everything that is logged inside."""
+    trace_id = trace_id_of(request)
+    resource = request.match_info.route.resource
+    request[ROUTE] = "none" if resource is None else resource.canonical
+    bound = {"request_id": request_id_of(request)} | ({"trace_id": trace_id} if trace_id else {})
+    with structlog.contextvars.bound_contextvars(**bound):
+        return await handler(request)
