@@ -83,7 +83,8 @@ def compare(document: Document, pdf: PdfEvidence) -> tuple[str | None, dict[str,
     """The code of a page that lacks too much of the PDF (None if it does not), and the figures."""
     in_pdf = sum(len(_WORD.findall(text)) for _, text in pdf.pages)
     share = round(count_words(document) / in_pdf, 3) if in_pdf else None
-    wanted = [heading for heading in map(_letters, pdf.headings) if heading not in _NO_SECTIONS]
+    others = _NO_SECTIONS | {_letters(document.title or "")}
+    wanted = [heading for heading in map(_letters, pdf.headings) if heading not in others]
     found = _count_found(wanted, document) if wanted else 0
     figures = {
         "words_of_pdf": in_pdf,

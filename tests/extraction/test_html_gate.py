@@ -147,9 +147,11 @@ def test_headings_are_compared_by_their_letters(outline, title):
 
 
 def test_headings_that_are_no_sections_are_not_asked_for():
-    outline = ["Contents", "Abstract", "References", "Acknowledgments"]
+    outline = ["Contents", "Abstract", "References", "Acknowledgments", "The Paper’s Title"]
+    title = '<h1 class="ltx_title ltx_title_document">The Paper’s Title</h1>'
 
-    assert refused(page(BODY), pdf(FILLER, outline)) is None
+    assert refused(page(title + BODY), pdf(FILLER, outline)) is None
+    assert refused(page(BODY), pdf(FILLER, outline)) == "html_headings_missing"
 
 
 def test_a_page_without_references_takes_those_of_the_pdf():

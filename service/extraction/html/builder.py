@@ -18,7 +18,7 @@ from service.extraction.html.limits import MAX_PARAGRAPHS, MAX_REFERENCES, Unrea
 _NOTE_LABEL = re.compile(r"^[A-Za-z0-9]{1,8}$")
 _ABSTRACT_TITLES = frozenset({"abstract", "summary"})
 _REFERENCE_TITLES = frozenset(
-    {"references", "bibliography", "literature cited", "references cited"}
+    {"references", "bibliography", "literature cited", "references cited", "references and notes"}
 )
 _MAX_ITEMS = 2_000  # of a list in one paragraph
 _ITEM_MARK = re.compile(r"^(?:- )?(?:\[(?P<key>[^\]]{1,40})\]|(?P<number>\d{1,4})[.)])\s*")

@@ -107,9 +107,9 @@ def read_signs(data: bytes, tree: _Element) -> Signs:
     title = next(tree.iter("title"), None)
     return Signs(
         html_title=" ".join((title.text or "").split())[:500] if title is not None else "",
-        watermark=_watermark(_by_id(tree, "watermark-tr")),
+        watermark=_watermark(_by_id(data, tree, "watermark-tr")),
         generator=generator.group(1).decode("utf-8", "replace") if generator else None,
-        licence=_by_id(tree, "license-tr").removeprefix("License: ")[:200] or None,
+        licence=_by_id(data, tree, "license-tr").removeprefix("License: ")[:200] or None,
         is_fatal=_FATAL in data,
     )
 
@@ -122,7 +122,9 @@ def read_body(root: _Element) -> tuple[Builder, Counter[str]]:
     return builder, walk.counts
 
 
-def _by_id(tree: _Element, wanted: str) -> str:
+def _by_id(data: bytes, tree: _Element, wanted: str) -> str:
+    if wanted.encode() not in data:
+        return ""  # spares a walk over the whole tree
     found = tree.find(f".//*[@id='{wanted}']")
     return "" if found is None else " ".join("".join(map(str, found.itertext())).split())
 
