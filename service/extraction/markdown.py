@@ -6,6 +6,7 @@ know, follow the sections as a list, and the references as another.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from urllib.parse import quote
 
 from service.extraction.document import Caption, Document, Paragraph, Reference, Section
@@ -47,15 +48,11 @@ def _section(section: Section, document: Document, notes: Collection[str]) -> It
         marks = "#" * min(section.level + 1, _MAX_HEADING)
         title = _heading_text(f"{section.number or ''} {section.title}", document, notes)
         yield f"{marks} {title}"
-    items: list[str] = []
-    for paragraph in section.paragraphs:
-        if paragraph.kind == "list":
-            items.append(_list_item(paragraph.text, document, notes))
-            continue
-        yield "\n".join(items)
-        items = []
-        yield _paragraph(paragraph, document, notes)
-    yield "\n".join(items)
+    for is_list, group in groupby(section.paragraphs, lambda p: p.kind == "list"):
+        if is_list:
+            yield _list([paragraph.text for paragraph in group], document, notes)
+        else:
+            yield from (_paragraph(paragraph, document, notes) for paragraph in group)
 
 
 def _heading_text(title: str, document: Document, notes: Collection[str] = ()) -> str:
@@ -77,17 +74,24 @@ def _paragraph(paragraph: Paragraph, document: Document, notes: Collection[str])
     return f"{note.group().strip()} {shown}" if note.group(1) in notes else shown
 
 
-def _list_item(text: str, document: Document, notes: Collection[str]) -> str:
-    """One item; blanks before its mark say how deep it stands, one without a mark goes on."""
-    mark = _LIST_MARK.match(text)
-    blanks = len(text) - len(text.lstrip(" "))
-    depth = blanks // 2
-    if mark is None and depth:
-        shown = block(text, document.source, notes)
-        return f"\n{' ' * _INDENT * (depth - 1)}  {shown}" if shown else ""
-    sign = f"{mark.group(3)}." if mark is not None and mark.group(3) else "-"
-    rest = text[mark.end() :] if mark is not None else text
-    return f"{' ' * _INDENT * depth}{sign} {block(rest, document.source, notes)}"
+def _list(texts: Sequence[str], document: Document, notes: Collection[str]) -> str:
+    """Items that follow each other; one is at most a level deeper than the one before.
+
+    Blanks before its mark say how deep an item stands, one without a mark goes on.
+    """
+    lines: list[str] = []
+    last = -1
+    for text in texts:
+        mark = _LIST_MARK.match(text)
+        depth = min((len(text) - len(text.lstrip(" "))) // 2, last + 1)
+        if mark is None and depth > 0:
+            lines += ["", f"{' ' * _INDENT * (depth - 1)}  {block(text, document.source, notes)}"]
+            continue
+        sign = f"{mark.group(3)}." if mark is not None and mark.group(3) else "-"
+        rest = text[mark.end() :] if mark is not None else text
+        lines.append(f"{' ' * _INDENT * depth}{sign} {block(rest, document.source, notes)}")
+        last = depth
+    return "\n".join(lines)
 
 
 def _table(text: str, document: Document, notes: Collection[str]) -> str:

@@ -20,6 +20,7 @@ _ABSTRACT_TITLES = frozenset({"abstract", "summary"})
 _REFERENCE_TITLES = frozenset(
     {"references", "bibliography", "literature cited", "references cited", "references and notes"}
 )
+_ITEM_KINDS = frozenset({"p", "list"})
 _MAX_ITEMS = 2_000  # of a list in one paragraph
 _ITEM_MARK = re.compile(r"^(?:- )?(?:\[(?P<key>[^\]]{1,40})\]|(?P<number>\d{1,4})[.)])\s*")
 
@@ -34,6 +35,11 @@ class Draft:
     title: str = ""
     paragraphs: list[Paragraph] = field(default_factory=list)
 
+    @property
+    def is_untitled(self) -> bool:
+        """Whether this is a section whose heading has not been read."""
+        return bool(self.rank) and not self.title
+
 
 class Builder:
     """The document so far. `current` is where paragraphs go."""
@@ -47,6 +53,7 @@ class Builder:
         self.equations: list[Equation] = []
         self.captions: list[Caption] = []
         self.references: list[Reference] = []
+        self.items: list[str] = []  # of a list of references that no class marks
         self.current = self.lead
         self._ids = {self.lead.id}
         self._pending_notes: list[Paragraph] = []
@@ -174,18 +181,24 @@ def _take_abstract(builder: Builder) -> None:
 
 
 def _take_references(builder: Builder) -> None:
-    """Where no class says it, a section called References is the list of references."""
-    if builder.references:
-        return
-    section = next((s for s in reversed(builder.sections) if _is_reference_list(s)), None)
-    if section is not None:
-        builder.sections.remove(section)
-        _move_equations(builder, section.id)
-    source = section or builder.bibliography
-    texts = (p.text for p in source.paragraphs if p.kind in ("p", "list"))
-    builder.bibliography.paragraphs = [
-        Paragraph(item) for text in texts for item in _items(text) if _ITEM_MARK.sub("", item)
-    ]
+    """Where no class says it, a section called References is the list of references.
+
+    What stands beside the items, a note or a remark, becomes a section without a title.
+    """
+    beside = builder.bibliography.paragraphs
+    if not builder.references:
+        found = next((s for s in reversed(builder.sections) if _is_reference_list(s)), None)
+        if found is not None:
+            builder.sections.remove(found)
+            _move_equations(builder, found.id)
+            beside = [*beside, *found.paragraphs]
+        texts = (p.text for p in beside if p.kind in _ITEM_KINDS)
+        builder.items = [
+            item for text in texts for item in _items(text) if _ITEM_MARK.sub("", item)
+        ]
+        beside = [p for p in beside if p.kind not in _ITEM_KINDS]
+    if beside:
+        builder.begin_section("bibliography", "").paragraphs.extend(beside)
 
 
 def _is_reference_list(section: Draft) -> bool:

@@ -41,5 +41,5 @@ def finished_references(builder: Builder) -> tuple[Reference, ...]:
     """The items found, or those of a list that only looks like one."""
     if builder.references:
         return tuple(builder.references)
-    split = (split_item(paragraph.text) for paragraph in builder.bibliography.paragraphs)
+    split = (split_item(item) for item in builder.items)
     return tuple(reference(key, raw, []) for key, raw in split)

@@ -39,7 +39,7 @@ def title(walk: Walk, element: _Element) -> bool:
     elif "ltx_title_document" in tokens and walk.builder.title is None:
         walk.flow.end_head()
         walk.line(element, partial(_keep_title, walk))
-    elif tokens & _SECTION_TITLES and not walk.builder.current.title:
+    elif tokens & _SECTION_TITLES and walk.builder.current.is_untitled:
         walk.line(element, partial(_keep_heading, walk.builder.current), takes_label=True)
     else:
         return block(walk, element)
