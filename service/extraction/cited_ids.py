@@ -24,7 +24,7 @@ _ARXIV_TEXT = (
     re.compile(rf"External Links:(?: \S+,)*? {_ID}"),  # LaTeXML's words for an entry's eprint
     re.compile(rf"arxiv\b.{{0,40}}?(?<![\w.]){_ID}", re.IGNORECASE),
 )
-_DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}|\\^`]+", re.IGNORECASE)
+_DOI = re.compile(r"10\.\d{4,9}/[^\s\x00-\x1f\x7f-\x9f\"<>{}|\\^`]+", re.IGNORECASE)
 _ARXIV_DOI = re.compile(r"^10\.48550/arxiv\.", re.IGNORECASE)
 _MAX_TEXT = 5_000  # characters of an item that are searched; a real item has some hundred
 _MAX_LINKS = 50

@@ -137,6 +137,7 @@ def test_arxiv_ids_in_text(text, arxiv_id):
         ("10.48550/arXiv.2302.13971", None),
         ("10.48550/arXiv.2302.13971 and 10.1000/182", "10.1000/182"),
         ("version 10.12", None),
+        ("10.1000/a\x00b", "10.1000/a"),
     ],
 )
 def test_dois_in_text(text, doi):
@@ -150,3 +151,7 @@ def test_links_go_before_text():
     assert (
         arxiv_id_in("arXiv:1409.0473", ["http://export.arxiv.org/pdf/2101.06804v2"]) == "2101.06804"
     )
+
+
+def test_a_link_with_a_coded_zero_byte_ends_there():
+    assert doi_in("", ["https://doi.org/10.1000/a%00b"]) == "10.1000/a"

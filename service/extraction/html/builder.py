@@ -12,6 +12,7 @@ from service.extraction.document import (
     Reference,
     Section,
 )
+from service.extraction.html.characters import one_line
 from service.extraction.html.labels import bare_number
 from service.extraction.html.limits import MAX_PARAGRAPHS, MAX_REFERENCES, Unreadable
 
@@ -125,10 +126,10 @@ class Builder:
         return self.sections[-1]
 
     def _unique(self, wanted: str) -> str:
-        name = wanted[:200]
+        name = wanted = one_line(wanted)[:200] or "unnamed"
         count = 2
         while name in self._ids:  # an id that a page uses twice: S1, S1.2, S1.3
-            name = f"{wanted[:200]}.{count}"
+            name = f"{wanted}.{count}"
             count = count + 1 if count < 50 else len(self._ids) + count
         self._ids.add(name)
         return name

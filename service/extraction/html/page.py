@@ -10,6 +10,7 @@ from lxml.etree import _Element
 
 from service.extraction.html import displays, floats, inline, reference_items, structure
 from service.extraction.html.builder import Builder
+from service.extraction.html.characters import one_line
 from service.extraction.html.limits import MAX_ATTRIBUTES, MAX_BYTES, MAX_TAGS, Unreadable
 from service.extraction.html.roles import Role, class_tokens
 from service.extraction.html.walk import Walk
@@ -108,7 +109,7 @@ def read_signs(data: bytes, tree: _Element) -> Signs:
     return Signs(
         html_title=" ".join((title.text or "").split())[:500] if title is not None else "",
         watermark=_watermark(_by_id(data, tree, "watermark-tr")),
-        generator=generator.group(1).decode("utf-8", "replace") if generator else None,
+        generator=one_line(generator.group(1).decode("utf-8", "replace")) if generator else None,
         licence=_by_id(data, tree, "license-tr").removeprefix("License: ")[:200] or None,
         is_fatal=_FATAL in data,
     )
@@ -126,7 +127,7 @@ def _by_id(data: bytes, tree: _Element, wanted: str) -> str:
     if wanted.encode() not in data:
         return ""  # spares a walk over the whole tree
     found = tree.find(f".//*[@id='{wanted}']")
-    return "" if found is None else " ".join("".join(map(str, found.itertext())).split())
+    return "" if found is None else one_line("".join(map(str, found.itertext())))
 
 
 def _watermark(text: str) -> tuple[str, int] | None:

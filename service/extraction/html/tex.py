@@ -4,9 +4,10 @@ import re
 
 from lxml.etree import _Element
 
+from service.extraction.html.characters import one_line
+
 _BROKEN_LINE = re.compile(r"(?<!\\)%\s*\n")  # LaTeXML ≤ 0.8.4 wraps long TeX so
 _STYLE = re.compile(r"^(?:\\(?:displaystyle|textstyle)(?![A-Za-z])\s*)+")
-_SPACE = re.compile(r"\s+")
 _TEX_ANNOTATION = "application/x-tex"
 
 
@@ -21,7 +22,7 @@ def tex_of(math: _Element) -> str | None:
 def clean_tex(source: str) -> str:
     """TeX on one line, without the display style that alignments put first in each cell."""
     joined = _BROKEN_LINE.sub("", source)
-    return _STYLE.sub("", _SPACE.sub(" ", joined).strip())
+    return _STYLE.sub("", one_line(joined))
 
 
 def _annotation(math: _Element) -> str | None:
