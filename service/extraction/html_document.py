@@ -36,7 +36,8 @@ def document_from_html(
     """The document of the page `data`, whose paper must be `arxiv_id` in `version`.
 
     With `pdf` the page is compared with it, paragraphs get its page numbers, and a page
-    without a list of references gets its references. Never raises for what is in `data`.
+    without a list of references gets its references. Raises nothing for what is in `data` but
+    MemoryError, where the process has less than some 25 times the page's size.
     """
     start = time.perf_counter()
     try:
@@ -48,8 +49,6 @@ def document_from_html(
         document, counts = _read(tree)
     except Unreadable as err:
         return Refusal(err.code)
-    except RecursionError:  # not known to happen; a page must not end more than itself
-        return Refusal("html_too_deep")
     quality = _figures(signs) | _counted(document, counts)
     refused = refuse_content(document, signs, counts)
     if refused is None and pdf is not None:
