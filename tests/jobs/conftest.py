@@ -18,8 +18,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from service.arxiv.limits import ClientLimits
-from service.arxiv.rate_limiter import Waits
+from service.arxiv.limits import ClientLimits, Waits
 from service.config.settings import Settings
 from service.db.addresses import libpq_url
 from service.db.engine import Database
