@@ -118,12 +118,16 @@ class FleetRateLimiter:
                 probe=_spread(self.waits.probe),
                 is_plain=is_plain,
             )
-            if booked is None:
-                _raise_closed(await store.closed(Channel.PDF, self.pdf_interval))
-                raise SlotMissed("the channel was closed a moment ago")
-            if booked.delay > LONGEST_WAIT:
+            if booked is not None and booked.delay > LONGEST_WAIT:  # the booking is undone
                 raise SlotMissed("many PDFs are waiting for their slots", booked.delay)
-            return asyncio.get_running_loop().time() + booked.delay.total_seconds()
+            closed = None
+            if booked is None:
+                closed = await store.closed(Channel.PDF, self.pdf_interval)
+            now = asyncio.get_running_loop().time()
+        _raise_closed(closed)
+        if booked is None:
+            raise SlotMissed("the channel was closed a moment ago")
+        return now + booked.delay.total_seconds()
 
     async def cooldown(
         self, channel: Channel, wish: timedelta | None, *, is_block: bool = False
@@ -242,9 +246,11 @@ class FleetRateLimiter:
         """
         async with self.database.transaction() as conn:
             store = RateLimitStore(conn)
-            _raise_closed(await store.closed(Channel.API, self.api_interval, counts_outage=False))
-            if not await store.renew(Channel.API, holder, lease=self.lease):
-                raise SlotMissed(SLOT_LOST)
+            closed = await store.closed(Channel.API, self.api_interval, counts_outage=False)
+            is_ours = await store.renew(Channel.API, holder, lease=self.lease)
+        _raise_closed(closed)
+        if not is_ours:
+            raise SlotMissed(SLOT_LOST)
 
     async def _give_back(self, holder: UUID, slot: "_Slot") -> None:
         pause = slot.pause(self.api_interval)
