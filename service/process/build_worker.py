@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -16,7 +17,8 @@ from service.arxiv.limits import ClientLimits, Waits
 from service.arxiv.outage_log import log_outages
 from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
-from service.db.engine import Database
+from service.db.engine import Database, outage_log
+from service.domain.outages import OutageLog
 from service.domain.outcomes import Outcome
 from service.extraction.pool import ExtractLimits, Extractor
 from service.extraction.quarantine import Readers
@@ -36,6 +38,7 @@ from service.sources.registry import Sources
 from service.sources.search import SearchSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
+from service.worker.heartbeat import keep_heartbeat
 from service.worker.runner import run_work
 from service.worker.task import Kind
 
@@ -68,6 +71,7 @@ class Worker:
     engine: Engine
     running: asyncio.Task[None]
     companions: Sequence[asyncio.Task[None]]
+    databases: Sequence[Database]
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new, let work end, hand back what has not; all within `seconds`."""
@@ -76,21 +80,31 @@ class Worker:
         done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)
         if not done:
             self.engine.release()
-            await asyncio.wait({self.running}, timeout=to_hand_back)
+            done, _ = await asyncio.wait({self.running}, timeout=to_hand_back)
+        if not done:  # the database hangs: nothing more can be written, and nobody waits for it
+            for database in self.databases:
+                database.abort()
 
 
 @asynccontextmanager
 async def running_worker(
-    settings: Settings, url: str, *, timing: Timing | None = None
+    settings: Settings,
+    url: str,
+    *,
+    timing: Timing | None = None,
+    outages: OutageLog | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker with all it needs, at work until drained; then everything is closed.
 
-    `timing`: deadlines and waits towards arXiv, if not the usual ones.
+    `timing`: deadlines and waits towards arXiv, if not the usual ones; `outages`: who
+    is told of the database's, if there are others in this process.
     """
     timing = timing or Timing()
+    outages = outages or outage_log()
+    pool = partial(database_of, url, outages=outages)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
-            database_of(url, name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
+            pool(name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
         )
         arxiv = await stack.enter_async_context(_arxiv_client(settings, database, timing))
         store = pdf_store(settings)
@@ -106,7 +120,7 @@ async def running_worker(
             readers=Readers(settings.extract_processes, calm=CALM),
         )
         queue = await stack.enter_async_context(
-            database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
+            pool(name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
         engine = _engine(settings, queue, tools, _sources(arxiv, timing), listen_url=url)
         running, *companions = await stack.enter_async_context(
@@ -114,12 +128,13 @@ async def running_worker(
                 engine.run(),
                 recorder.run(),
                 stop_final_jobs(engine, database),
+                keep_heartbeat(engine, database),
                 _upkeep(settings, database, store),
                 log_outages(database),
                 keep_schedules(database, _admission(settings)),
             )
         )
-        yield Worker(engine, running, companions)
+        yield Worker(engine, running, companions, (database, queue))
 
 
 def _admission(settings: Settings) -> Quotas:
