@@ -116,7 +116,7 @@ def _renamed(url: URL, name: str, new: str) -> URL:
 def _checked(hosts: str) -> str:
     for host in hosts.split(","):
         found = _HOST.fullmatch(host)
-        if found is None or int(found["port"] or 0) > MAX_PORT:
+        if found is None or not 0 < int(found["port"] or DEFAULT_PORT) <= MAX_PORT:
             raise ValueError("a host or port that is none")
     return hosts
 

@@ -8,6 +8,7 @@ from service.db.addresses import (
     hosts_of,
     libpq_url,
     one_host,
+    read_url,
     without_password,
 )
 
