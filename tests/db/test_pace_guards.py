@@ -56,9 +56,11 @@ async def cancelled_twice(task: asyncio.Task, conn) -> None:
 
 
 async def until_row(sql, condition: str) -> None:
+    """Return when the row of the channel is so."""
+    statement = f"SELECT {condition} FROM upstream_pace WHERE lane = 'api'"
     async with asyncio.timeout(20):
-        while not (await sql(f"SELECT {condition} FROM upstream_pace WHERE lane = 'api'"))[0][0]:
-            await asyncio.sleep(0.01)
+        while not (await sql(statement))[0][0]:
+            await sql("SELECT pg_sleep(0.01)")
 
 
 async def test_a_holder_that_is_cancelled_twice_gives_its_slot_back(database, other_database, sql):
