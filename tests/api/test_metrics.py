@@ -129,7 +129,7 @@ async def test_jobs_papers_tasks_and_pace_are_counted(api, fresh, sql, database)
     assert found["arxiv_turns_total", "pdf"] == 7
     assert found["arxiv_refusals_total", "pdf"] == 2
     assert found["arxiv_strikes", "pdf"] == 1
-    assert 3500 < found["arxiv_silence_seconds", "pdf"] <= 3600
+    assert 1800 < found["arxiv_silence_seconds", "pdf"] <= 3600
 
 
 async def test_turns_and_refusals_are_counted_where_they_happen(database, sql):

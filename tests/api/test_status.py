@@ -181,8 +181,8 @@ async def test_elapsed_and_eta_are_what_the_row_says(api, sql, example):
 
     stats = (await document(api))["stats"]
 
-    assert 9.9 <= stats["elapsed_seconds"] <= 11
-    assert 9.5 <= stats["eta_seconds"] <= 11.5
+    assert 10 <= stats["elapsed_seconds"] + 0.1 < 600  # since then
+    assert stats["eta_seconds"] == pytest.approx(stats["elapsed_seconds"], abs=1)  # half is done
 
 
 async def test_all_keys_come_in_the_order_of_the_contract(api, sql, example):
