@@ -43,14 +43,21 @@ text of a foreign exception never becomes one.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Self
 
 from service.domain.channels import WaitReason
 
 
 class ServiceError(Exception):
-    """Root of the tree; never raised itself."""
+    """Root of the tree; never raised itself. `upstream_status`: of arXiv's response, if known."""
 
     code = "internal"
+    upstream_status: int | None = None
+
+    def of_response(self, status: int) -> Self:
+        """The same error, with the HTTP status that arXiv responded with."""
+        self.upstream_status = status
+        return self
 
 
 class RequestError(ServiceError):
@@ -336,3 +343,15 @@ class Quarantined(PermanentError):
     """The item was in work each time its worker died, too often to be chance."""
 
     code = "quarantined"
+
+
+def status_of(error: BaseException | None) -> int | None:
+    """The HTTP status of arXiv's response that `error` or one of its causes carries."""
+    for _ in range(10):
+        if error is None:
+            break
+        status = getattr(error, "upstream_status", None)
+        if isinstance(status, int):
+            return status
+        error = error.__cause__
+    return None

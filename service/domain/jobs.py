@@ -169,6 +169,17 @@ class JobError:
     attempt: int | None = None
 
 
+class EndedJob(NamedTuple):
+    """A job that a transaction has just completed or failed; `seconds` since it was started.
+
+    (Of a job that nobody had started: since it was created.)
+    """
+
+    job_id: UUID
+    requested_by: str | None
+    seconds: float
+
+
 class Job(NamedTuple):
     """One row of `jobs` with its latest errors, oldest first.
 

@@ -25,8 +25,9 @@ from service.db.papers import PaperStore
 from service.db.retry import with_retry
 from service.domain.errors import DatabaseUnavailable
 from service.domain.identifiers import ArxivId
-from service.domain.jobs import JobError
+from service.domain.jobs import EndedJob, JobError
 from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf
+from service.jobs.events import log_completed, log_pdf_failed
 
 MAX_BATCH = 100
 GATHERING = timedelta(milliseconds=50)  # what a result waits for company
@@ -60,6 +61,7 @@ class Result:
     reason: str | None = None
     error: JobError | None = None
     attempts: int | None = None
+    upstream_status: int | None = None  # of arXiv's response, for the log
     was_interrupted: bool = False
 
 
@@ -101,7 +103,7 @@ class ResultWriter:
 
     async def _write(self, batch: Sequence[Entry]) -> None:
         try:
-            left = await with_retry(partial(self._commit, [result for result, _ in batch]))
+            recorded = await with_retry(partial(self._commit, [result for result, _ in batch]))
         except DatabaseUnavailable as err:
             _refuse(batch, err)
         except SQLAlchemyError as err:
@@ -112,11 +114,12 @@ class ResultWriter:
             for entry in batch:
                 await self._write([entry])
         else:
-            for (_, done), path in zip(batch, left, strict=True):
+            recorded.log()
+            for (_, done), path in zip(batch, recorded.left, strict=True):
                 if not done.done():  # else its sender was cancelled meanwhile
                     done.set_result(path)
 
-    async def _commit(self, results: Sequence[Result]) -> Sequence[str | None]:
+    async def _commit(self, results: Sequence[Result]) -> "_Recorded":
         async with self.database.transaction() as conn:
             return await _record(conn, results)
 
@@ -128,12 +131,29 @@ def _refuse(batch: Sequence[Entry], error: Exception) -> None:
             done.set_exception(error)
 
 
-async def _record(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[str | None]:
-    """Write `results` in the transaction of `conn`; returns the file that each one replaced."""
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What a transaction did: the file that each result replaced, and what there is to log."""
+
+    left: Sequence[str | None]
+    failed: Sequence[Result]
+    completed: Sequence[EndedJob]
+
+    def log(self) -> None:
+        for result in self.failed:
+            if result.error is not None:
+                log_pdf_failed(result.job_id, result.error, upstream_status=result.upstream_status)
+        for job in self.completed:
+            log_completed(job)
+
+
+async def _record(conn: AsyncConnection, results: Sequence[Result]) -> _Recorded:
+    """Write `results` in the transaction of `conn`."""
     jobs = JobStore(conn)
     running = await jobs.lock(sorted({result.job_id for result in results}))
     left = await _save_files(conn, results)
     counters: dict[UUID, Counter[str]] = {}
+    failed: list[Result] = []
     for state in _COUNTER_OF:
         of_state = [r for r in results if r.state is state and r.job_id in running]
         by_paper = {(r.job_id, r.arxiv_id.paper): r for r in of_state}  # each once
@@ -146,10 +166,10 @@ async def _record(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[
         for result in changed:
             if result.error is not None:
                 await jobs.add_errors(result.job_id, [result.error])
+                failed.append(result)
     for job_id, steps in sorted(counters.items()):
         await jobs.move_counters(job_id, steps)
-    await jobs.complete_finished(list(counters))
-    return left
+    return _Recorded(left, failed, await jobs.complete_finished(list(counters)))
 
 
 def _steps(result: Result) -> dict[str, int]:

@@ -18,6 +18,7 @@ from service.db.retries import RetryStore
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import Conflict, KeyReused
 from service.domain.jobs import IngestionRequest, Job, JobStatus, Priority
+from service.jobs.events import log_created, log_retried
 from service.jobs.quotas import Quotas
 from service.jobs.tasks import harvest_task
 from service.sources.retry import retry_checkpoint
@@ -56,6 +57,8 @@ async def retry(
         await enqueue(conn, [task])
         job = await JobStore(conn).get(added)
     admission.note_accepted()
+    log_created(job)
+    log_retried(job)
     return job
 
 

@@ -6,6 +6,7 @@ from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import KeyReused, Overloaded, QuotaExceeded
 from service.domain.jobs import IngestionRequest, Job
+from service.jobs.events import log_created
 from service.jobs.quotas import Quotas
 from service.jobs.tasks import harvest_task
 from service.worker.engine import enqueue
@@ -42,6 +43,7 @@ async def submit(
         if job is None:
             return _repeated(await store.find_by_key(caller=caller, key=key or ""), request)
     admission.note_accepted()
+    log_created(job)
     return job
 
 

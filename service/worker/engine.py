@@ -229,6 +229,9 @@ class Engine:
         if task is None:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
         job_id, payload = task
+        if row.headers and "reclaimed" in row.headers:  # see `queries`
+            facts = {"arxiv_id": payload["paper"]} if "paper" in payload else {}
+            _log.warning("task reclaimed", kind=kind.name, job_id=str(job_id), **facts)
         work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
         with self._runs.begun(row.id, kind.name, job_id, work) as run:
             outcome = await run.outcome()

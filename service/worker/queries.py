@@ -63,6 +63,14 @@ _PUT_OFF = (
     f" - priority % {PRIORITY_LEVEL}) ELSE priority END,",
 )
 
+# The claim of a task whose lease has expired leaves a mark on it, which its next claim removes.
+# The text appears in both shapes of PgQueuer's claim. (its text, ours)
+_RECLAIMED = (
+    "updated   = NOW(),",
+    "updated   = NOW(), headers = CASE WHEN status = 'picked' THEN coalesce(headers, '{}')"
+    """ || '{"reclaimed": true}' ELSE headers - 'reclaimed' END,""",
+)
+
 NOBODY = UUID(int=0)
 
 _log = structlog.get_logger(__name__)
@@ -117,6 +125,7 @@ class _Statements(QueryQueueBuilder):
         its, ours = _LAPSED
         sql = _replaced(claim.sql, *_OF_THE_DEAD)
         sql = _replaced(sql, *_IN_WORK)
+        sql = _replaced(sql, *_RECLAIMED)
         sql = _replaced(sql, its, ours.format(len(claim.args) + 1))
         in_work = [] if self.runs is None else self.runs.claimed_numbers()
         return ComposedQuery(sql, (*claim.args, in_work))

@@ -43,6 +43,7 @@ from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
 from service.domain.jobs import Job
+from service.jobs.events import log_cancelled
 from service.jobs.quotas import Quotas
 from service.jobs.retry import retry
 from service.jobs.submit import submit
@@ -215,12 +216,14 @@ async def cancel_job(request: web.Request) -> web.Response:
     """DELETE /job/{job_id} → 200; the workers stop within seconds."""
     job_id = job_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
-        require_ownership(request, await JobStore(conn).requested_by(job_id))
+        owner = await JobStore(conn).requested_by(job_id)
+        require_ownership(request, owner)
         outcome = await JobStore(conn).cancel(job_id)
     if outcome == "not found":
         raise NotFound("Job not found", code="job_not_found")
     if outcome != "cancelled":
         raise Conflict(f"The job is {outcome}")
+    log_cancelled(job_id, requested_by=owner, by=request[PRINCIPAL].caller)
     return json_response({"message": f"Job {job_id} cancelled successfully"})
 
 
