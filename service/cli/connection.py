@@ -69,7 +69,7 @@ def client_for(
     """
     from arxiv_ingestion_client import IngestionClient
 
-    settings = load_settings(quiet=True)
+    settings = load_settings()
 
     def tell(error: ClientError, times: int) -> None:
         if times == 1 and patience > SHORT_PATIENCE:

@@ -24,7 +24,7 @@ def demo(*, stay: bool, stand_in: bool, as_json: bool) -> None:
     from service.devtools.children import ChildFailed
     from service.devtools.port import listening_port
 
-    settings = load_settings(quiet=True)
+    settings = load_settings()
     settings = replace(settings, port=listening_port(settings.host, settings.port))
     if settings.is_embedded:
         require(POSTGRES)

@@ -38,10 +38,10 @@ async def test_the_life_of_a_job(rig):
 
 
 async def test_a_job_that_ends_with_its_last_pdf_is_completed_once_and_names_what_failed(rig):
-    rig.replica.script([{**BROKEN, "times": 1}])
+    rig.replica.script([{**BROKEN, "times": 9}])
     with capture_logs() as lines:
         async with rig.worker():
-            job = await rig.final(await rig.submit(max_papers=3))
+            job = await rig.final(await rig.submit(max_papers=1))
 
     assert job.status is JobStatus.COMPLETED
     ends = [line["event"] for line in life_of(lines, job.id) if line["event"] == "job completed"]
@@ -50,8 +50,8 @@ async def test_a_job_that_ends_with_its_last_pdf_is_completed_once_and_names_wha
     (error,) = job.errors
     assert failed["job_id"] == str(job.id)
     assert (failed["arxiv_id"], failed["code"]) == (error.arxiv_id, error.code)
-    assert failed["stage"] == "pdf_processing"
-    assert failed["attempt"] == 1
+    assert failed["stage"] == "pdf_download"
+    assert failed["attempt"] == error.attempt == 3
 
 
 async def test_a_pdf_that_arxiv_refuses_names_its_status(rig):
@@ -66,7 +66,7 @@ async def test_a_pdf_that_arxiv_refuses_names_its_status(rig):
 
 
 async def test_a_failed_job_and_its_retry(rig):
-    rig.replica.script([{"kind": "400", "lane": "api", "times": 1}])
+    rig.replica.script([{"kind": "error_400", "lane": "api", "times": 1}])
     with capture_logs() as lines:
         async with rig.worker():
             job = await rig.final(await rig.submit())
@@ -89,7 +89,9 @@ async def test_a_failed_job_and_its_retry(rig):
 
 async def test_a_job_that_got_too_little_fails_once(rig):
     """The last step fails it, in the transaction that stores the page."""
-    rig.replica.script([{"kind": "empty", "lane": "api", "number": 2, "times": 20}])
+    rig.replica.script(
+        [{"kind": "ok", "lane": "api"}, {"kind": "empty", "lane": "api", "times": 20}]
+    )
     criteria = Criteria(category="cs.AI", page_size=5)
     with capture_logs() as lines:
         async with rig.worker():
