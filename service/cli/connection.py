@@ -36,7 +36,7 @@ def connected(command: _Command) -> _Command:
         envvar=TOKEN_VARIABLE,
         callback=_token,
         show_envvar=True,
-        help="Bearer token [default: made on the spot where the signing secret is at hand].",
+        help="Bearer token [default: generated where the signing secret is configured].",
     )
     return url(token(command))
 

@@ -62,11 +62,11 @@ def check() -> None:
     "days",
     type=click.IntRange(min=0),
     required=True,
-    help="Days that a job has been final.",
+    help="Days since a job finished.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(days: int, *, yes: bool) -> None:
-    """Remove final jobs for good, with their errors and lists of papers; papers stay."""
+    """Delete finished jobs, with their errors and lists of papers; papers stay."""
     if not yes:
         click.confirm(f"Remove every job that ended more than {days} days ago?", abort=True)
     _run(partial(_prune, older_than=timedelta(days=days)))
@@ -108,7 +108,7 @@ async def _prune(engine: AsyncEngine, *, older_than: timedelta) -> None:
         removed = await remove_old_jobs(database, older_than=older_than)
     except DatabaseUnavailable:
         raise click.ClickException(
-            "The database went away; what is left can be tried again."
+            "The database became unavailable; run the command again for the rest."
         ) from None
     click.echo(
         f"{removed.jobs} jobs removed, with {removed.job_papers} entries of papers"

@@ -30,7 +30,7 @@ ServiceError
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
     ├── UpstreamIncomplete  arXiv brought less than it had told
-    ├── UpstreamUnavailable arXiv stayed away for a day
+    ├── UpstreamUnavailable arXiv was unavailable for a day
     ├── ForbiddenPdf        arXiv does not give this PDF to anybody
     ├── Unavailable         withdrawn or missing at arXiv
     ├── BadPdf              not a PDF, corrupt, encrypted, too large, over a limit
@@ -206,7 +206,7 @@ class ServerError(UpstreamFaulty):
 
 
 class SlotMissed(TransientError):
-    """The slot was lost, or did not come in a while: nobody's fault. `delay`: come back then."""
+    """The slot was lost, or did not come in a while: not counted. `delay`: come back then."""
 
     code = "slot_missed"
 
@@ -242,7 +242,7 @@ class Suspected(TransientError):
     code = "suspected"
 
     def __init__(self, delay: timedelta) -> None:
-        super().__init__("the worker died twice while it read this PDF")
+        super().__init__("the worker crashed twice while it read this PDF")
         self.delay = delay
 
 
@@ -301,12 +301,12 @@ class UpstreamIncomplete(PermanentError):
     code = "upstream_incomplete"
 
     def __init__(self, missing: int) -> None:
-        super().__init__(f"arXiv did not bring {missing} of the papers that it says there are")
+        super().__init__(f"arXiv returned {missing} papers fewer than it reported")
         self.missing = missing
 
 
 class UpstreamUnavailable(PermanentError):
-    """arXiv stayed away for a day, or blocked us for as long: the job fails with it."""
+    """arXiv was unavailable for a day, or blocked us for as long: the job fails with it."""
 
     code = "upstream_unavailable"
 

@@ -156,7 +156,7 @@ class FetchPdf:
             async with self.tools.store.local_copy(pdf) as path, self._reading(attempt):
                 text = await self.tools.extractor.text_of(path)
         except NotFound as err:  # another job's bytes have just taken its place, or it was lost
-            raise StorageUnavailable("The stored PDF is not there any more") from err
+            raise StorageUnavailable("The stored PDF is missing") from err
         await self._record(attempt, PaperState.PROCESSED, text=text)
 
     async def conclude(
@@ -204,7 +204,7 @@ class FetchPdf:
             )
 
     async def _fail_job(self, code: str, message: str, upstream_status: int | None) -> None:
-        """Fail the whole job: arXiv stayed away for so long that none of its papers will come."""
+        """Fail the whole job: arXiv has been unavailable for too long."""
         what = JobError(stage=self._stage, message=message, code=code)
         async with self.tools.database.transaction() as conn:
             failed = await JobStore(conn).fail(self.job_id)

@@ -1,7 +1,7 @@
 """Results of PDF work become rows, in batches, and each counts exactly once.
 
 Many papers of a job end at nearly the same moment, and each moves a counter of
-the same row. So results wait a moment for company, and one transaction records
+the same row. So results wait a moment to share one, and one transaction records
 them all: the job rows first (that order keeps it clear of the harvest), then
 papers, then states. A counter moves by the states that really changed.
 """
@@ -30,7 +30,7 @@ from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf
 from service.jobs.events import log_completed, log_pdf_failed
 
 MAX_BATCH = 100
-GATHERING = timedelta(milliseconds=50)  # what a result waits for company
+GATHERING = timedelta(milliseconds=50)  # how long a result waits for others
 
 _COUNTER_OF = {
     PaperState.DOWNLOADED: "pdfs_downloaded",
@@ -110,7 +110,8 @@ class ResultWriter:
             if len(batch) == 1:
                 _refuse(batch, err)
                 return
-            _log.exception("batch refused")  # one of them is to blame: each for itself
+            # one of them is wrong: each for itself
+            _log.exception("batch failed, writing results one by one")
             for entry in batch:
                 await self._write([entry])
         else:

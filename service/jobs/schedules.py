@@ -111,7 +111,7 @@ async def _run(conn: AsyncConnection, due: Row[Any], admission: Quotas) -> Job |
         following = next_run(due.cron, due.now)
         request = IngestionRequest.load(due.request)
     except (KeyError, TypeError, ValueError):
-        _log.error("schedule not readable, paused", schedule_id=str(due.id))
+        _log.error("schedule invalid, paused", schedule_id=str(due.id))
         await store.change(due.id, {"is_paused": True, "next_run_at": None})
         return None
     if due.next_run_at is None:
@@ -122,7 +122,7 @@ async def _run(conn: AsyncConnection, due: Row[Any], admission: Quotas) -> Job |
     try:
         position = await admission.admit(conn, caller)
     except (QuotaExceeded, Overloaded) as err:
-        _log.warning("schedule left out", schedule_id=str(due.id), reason=str(err))
+        _log.warning("schedule run skipped", schedule_id=str(due.id), reason=str(err))
         await store.change(due.id, {"next_run_at": following})
         return None
     job = await record(conn, request, caller=caller, key=key, position=position)

@@ -53,7 +53,7 @@ async def record(
     """Record a job and queue its harvest in the transaction of `conn`.
 
     None, and nothing is written, where `key` names a job of `caller` already.
-    `position`: jobs of the caller that are not final yet.
+    `position`: jobs of the caller that are not finished yet.
     """
     job = await JobStore(conn).add(request, caller=caller, key=key)
     if job is not None:

@@ -109,7 +109,7 @@ class _Statements(QueryQueueBuilder):
 
     What a manager may have at once is counted by leases that it still holds.
 
-    Left to their priority, tasks whose worker fell silent would wait behind every
+    Left to their priority, tasks whose worker stopped renewing its lease would wait behind every
     task that became due meanwhile, and how long a takeover takes would depend on
     how much there is to do.
 
@@ -155,7 +155,7 @@ def _replaced(sql: str, its: str, ours: str, *, times: int = 1) -> str:
 
 @dataclass
 class RetryingQueries(Queries):
-    """PgQueuer's queries, on a database that may be away, and with an eye on the leases."""
+    """PgQueuer's queries, on a database that may be unavailable, and with an eye on the leases."""
 
     runs: Leases = field(kw_only=True)
     on_claim: Callable[[float], None] = field(kw_only=True)  # is given the loop time

@@ -1,4 +1,4 @@
-"""Who gets the tasks of a worker that fell silent, and when."""
+"""Who gets the tasks of a worker that stopped renewing its lease, and when."""
 
 import asyncio
 from datetime import timedelta
