@@ -68,7 +68,7 @@ class FleetRateLimiter:
         after this slot was taken.
 
         Raises ChannelClosed, and SlotMissed if the slot did not come in a while or was
-        lost (the database was away for a lease: the block is cancelled then, before
+        lost (the database was unavailable for a lease: the block is cancelled then, before
         another may start).
         """
         holder = uuid4()

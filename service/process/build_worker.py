@@ -74,7 +74,7 @@ class Worker:
     databases: Sequence[Database]
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new, let work end, hand back what has not; all within `seconds`."""
+        """Take nothing new, let work end, release what has not; all within `seconds`."""
         to_hand_back = min(HAND_BACK_SECONDS, seconds / 2)
         self.engine.stop_taking()
         done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)

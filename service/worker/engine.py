@@ -27,7 +27,7 @@ What PgQueuer does to its users, and what is done about it here:
 * It looks for work whatever is announced, also that a task has ended: `gives_work`.
 * It counts expired leases of its own against its limit, and would never claim again after an
   outage that found it full: `queries` counts those that it still holds.
-* It ranks tasks of the dead among those that nobody has begun: `queries` puts them first.
+* It ranks tasks of expired leases among those that nobody has begun: `queries` puts them first.
 * Its names may be changed by common environment variables such as `CHANNEL`;
   they are fixed there.
 """
@@ -182,7 +182,7 @@ class Engine:
             try:
                 await self._run_manager(kind)
             except (DatabaseUnavailable, SQLAlchemyError, PgqException, RuntimeError) as err:
-                _log.warning("queue manager ended", kind=kind.name, error=type(err).__name__)
+                _log.warning("queue consumer ended", kind=kind.name, error=type(err).__name__)
                 await wait_for(self._draining, RESTART_SECONDS)
 
     async def _run_manager(self, kind: Kind) -> None:
@@ -229,6 +229,9 @@ class Engine:
         if task is None:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
         job_id, payload = task
+        if row.headers and "reclaimed" in row.headers:  # see `queries`
+            facts = {"arxiv_id": payload["paper"]} if "paper" in payload else {}
+            _log.warning("task reclaimed", kind=kind.name, job_id=str(job_id), **facts)
         work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
         with self._runs.begun(row.id, kind.name, job_id, work) as run:
             outcome = await run.outcome()

@@ -123,7 +123,7 @@ class Rig:
     async def ingested(
         self, *steps: dict[str, Any], settings: Mapping[str, str] | None = None, **request: Any
     ) -> Job:
-        """The final job that `request` gives while the stand-in follows `steps`."""
+        """The finished job that `request` gives while the stand-in follows `steps`."""
         self.replica.script(list(steps))
         async with self.worker(**(settings or {})):
             job = await self.final(await self.submit(**request))
@@ -151,7 +151,7 @@ class Rig:
             await connection.close()
 
     async def final(self, job_id: UUID, *, seconds: float = 60) -> Job:
-        """The job once it is final."""
+        """The job once it is finished."""
         return await self.until(job_id, lambda job: job.status.is_final, seconds=seconds)
 
     async def rows(self, sql: str, **values: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Retries run to their end: what failed is brought in, a list that ended early goes on."""
+"""Retries run to their end: what failed is ingested, a list that ended early goes on."""
 
 from yarl import URL
 
