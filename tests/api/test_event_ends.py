@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from time import monotonic, time
+from time import time
 
 import pytest
 
