@@ -45,7 +45,7 @@ _LIMIT_SIGNALS = (signal.SIGABRT, signal.SIGXCPU)
 class ExtractorUnavailable(TransientError):
     """No child process can be had now: the machine is short of something, or we shut down."""
 
-    code = "extractor_away"
+    code = "extractor_unavailable"
 
 
 class ChildDied(BadPdf):

@@ -110,7 +110,7 @@ async def create_job(request: web.Request) -> web.Response:
     problems={404: NO_JOB, 409: "The job has no failed papers"},
 )
 async def retry_job(request: web.Request) -> web.Response:
-    """POST /job/{job_id}/retry → 202 with the new job that retries the failed papers of this one."""
+    """POST /job/{job_id}/retry → 202 with a new job that retries the failed papers."""
     await read_no_body(request)
     key = _idempotency_key(request)
     job_id = job_id_of(request)

@@ -90,7 +90,8 @@ _SOMETIMES = frozenset(
 )
 _INTRODUCTION = (
     "HTTP service that ingests arXiv papers (metadata, PDFs, text) into PostgreSQL and reports"
-    " each job's progress. Every error is a problem (RFC 9457) with a fixed, safe text. Any active caller may see any job."
+    " each job's progress. Every error is a problem (RFC 9457) with a fixed, safe text. Any"
+    " active caller may see any job."
 )
 
 
