@@ -1,4 +1,4 @@
-"""The client itself: submit, look, wait, cancel, retry."""
+"""The client class: submit, get status, wait, cancel, retry."""
 
 import asyncio
 import uuid

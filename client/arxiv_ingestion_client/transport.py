@@ -1,4 +1,4 @@
-"""One request and its answer: token, deadlines, bounds, and what is repeated how long.
+"""HTTP transport: token, deadlines, size limits and retries of one request.
 
 A request that may be repeated is repeated when that may help: after a refused or
 broken connection, after 502, 503 and 504, and after 429 and 500 where they say

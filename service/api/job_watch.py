@@ -1,4 +1,4 @@
-"""Who waits for a change of which job: thousands of watchers, one look for all of them.
+"""Job watchers: thousands of long polls and streams share one query for changes.
 
 A watcher holds no connection to the database. One loop reads the jobs that
 are waited for: at those that PostgreSQL announces at once, at all of them in

@@ -1,4 +1,4 @@
-"""The HTTP server below the application: connections, and what is no HTTP.
+"""HTTP server below the application: connection limits, timeouts, malformed requests.
 
 aiohttp bounds what a request may be; here stands what a connection may be: how
 long it may keep us waiting for a request or for taking an answer, and how many

@@ -1,4 +1,4 @@
-"""How long and how much one exchange with arXiv may take: all bounds, as plain numbers."""
+"""Limits of one exchange with arXiv: timeouts and sizes."""
 
 from dataclasses import dataclass
 from datetime import timedelta

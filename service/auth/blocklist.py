@@ -1,4 +1,4 @@
-"""Which callers are blocked, known in memory and never older than a moment.
+"""Blocklist: blocked callers in memory, refreshed from the database.
 
 A query for each request would cost more than the request; a look every half
 second is enough for "blocked within a second" and costs nothing. Until the

@@ -1,4 +1,4 @@
-"""Keys that somebody else publishes: a JSON Web Key Set behind a URL, kept fresh.
+"""JSON Web Key Set client: keys behind a URL, cached and refreshed.
 
 A look every ten minutes, and one more when a token names a key that is not
 known: never two at once, and never two within half a minute on behalf of

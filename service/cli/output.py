@@ -1,4 +1,4 @@
-"""Everything printed for people or programs: tables, JSON, safe text.
+"""Output of commands: tables, JSON, text without control characters.
 
 On a terminal there is colour; anywhere else plain text, without a control
 character even when a title or an error brings one.

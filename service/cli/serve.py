@@ -1,4 +1,4 @@
-"""`serve` and `worker`: the processes that stay up."""
+"""`serve` and `worker`: the long-running processes."""
 
 import click
 

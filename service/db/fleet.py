@@ -1,4 +1,4 @@
-"""How the whole fleet is doing, in SQL: for metrics and for the operators' page.
+"""Fleet overview in SQL: for metrics and for the operators' page.
 
 Reads only, each by an index or over a table that stays small; totals are in `stats.py`.
 """

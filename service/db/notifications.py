@@ -1,4 +1,4 @@
-"""Hearing what PostgreSQL notifies, on a connection that is replaced whenever it is lost.
+"""LISTEN connection: notifications of PostgreSQL, reconnecting when it is lost.
 
 What is notified while there is no connection is not heard: whoever listens must
 look by itself now and then.

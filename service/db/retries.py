@@ -1,4 +1,4 @@
-"""Retrying a job in SQL: what is left of it, and the job that brings it in.
+"""Retries in SQL: the unfinished papers of a job, and the new job for them.
 
 The job that is retried stays as it is, for it is finished; so is what is read of it here.
 """

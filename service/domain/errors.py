@@ -1,4 +1,4 @@
-"""Everything that can go wrong, sorted by who can fix it.
+"""Exception tree of the service, sorted by who can fix it.
 
 ServiceError
 ├── RequestError            the caller can         → 4xx problem

@@ -1,4 +1,4 @@
-"""A job: what a caller asked for, and the durable record of how far it is."""
+"""Jobs: the request, the status, and the row as a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

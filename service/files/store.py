@@ -1,4 +1,4 @@
-"""Where PDFs are kept: a local folder now, behind an interface that others can fill.
+"""PDF store: interface, and the implementation on a local folder.
 
 A file becomes visible only whole: it is downloaded into a partial file on the
 same file system, forced to disk, checked by its owner, renamed in one step, and

@@ -1,4 +1,4 @@
-"""Recurring harvests: each due moment becomes one job, whatever dies or runs beside it.
+"""Scheduler: each due run of a schedule becomes exactly one job.
 
 The workers look every second, by the database's clock. Who locks the row of a
 schedule submits its job and moves it to its next moment in one transaction; the

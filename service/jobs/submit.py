@@ -1,4 +1,4 @@
-"""A request becomes a job, at most once for each caller and idempotency key."""
+"""Creates jobs, at most one for each caller and idempotency key."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 

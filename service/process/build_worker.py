@@ -1,4 +1,4 @@
-"""A worker, joined from its parts: the queue engine, what its tasks do, and their companions."""
+"""Composition of a worker: queue engine, task handlers, background tasks."""
 
 import asyncio
 import random

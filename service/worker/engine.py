@@ -1,4 +1,4 @@
-"""The queue engine: PgQueuer, and nothing outside this module knows it.
+"""Queue engine on PgQueuer; no other module knows it.
 
 Tasks are enqueued in the caller's transaction, so that they exist exactly when
 the rows they belong to do. An `Engine` runs the handlers of this process, one

@@ -1,4 +1,4 @@
-"""The runs of this process, and how long its tasks are still its own.
+"""Leases of the tasks in this process, measured by its own clock.
 
 A lease is measured here from the moment before the claim, or before the renewal,
 was sent, by this host's monotonic clock: so it ends here before it ends in the

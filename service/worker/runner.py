@@ -1,4 +1,4 @@
-"""The border around one run of a task: whatever happens inside comes out as an outcome.
+"""Task runner: whatever happens in a run comes out as an outcome.
 
 Before the work a start is counted in our own rows, so that a crash is seen by
 the next one; after it the outcome is recorded there too. Only then does the

@@ -1,4 +1,4 @@
-"""Is the process alive, and should it get requests? For probes and balancers: no token."""
+"""Health probes: liveness and readiness, without a token."""
 
 import asyncio
 from dataclasses import dataclass, field

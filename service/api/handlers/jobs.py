@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, look, retry, cancel. Thin: load, one call, dump."""
+"""Handlers of jobs: create, get status, retry, cancel. Thin: load, one call, dump."""
 
 import asyncio
 import re

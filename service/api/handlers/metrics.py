@@ -1,4 +1,4 @@
-"""What Prometheus asks: `/metrics`, counts only, and so without a token.
+"""Prometheus metrics: `/metrics`, counts only, and so without a token.
 
 Two kinds of figures. Those of this process (requests, loop, pool, memory) carry
 its id in the label `process`, since with several API processes any of them may

@@ -1,4 +1,4 @@
-"""GET /stats: how much there is, how fast it grows, and what is waiting."""
+"""GET /stats: totals, throughput and queue depth."""
 
 import asyncio
 from dataclasses import dataclass

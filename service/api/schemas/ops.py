@@ -1,4 +1,4 @@
-"""What `GET /api/v1/ingestion/overview` answers, for the description of the API."""
+"""Schema of `GET /api/v1/ingestion/overview`, for the OpenAPI document."""
 
 from typing import Any
 
