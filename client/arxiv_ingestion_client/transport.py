@@ -45,8 +45,8 @@ _BACKOFF = wait_exponential_jitter(multiplier=0.2, max=5, jitter=0.2)
 class Ask:
     """A request; `path` is what follows `/api/v1/`, percent-encoded, with its query.
 
-    `timeout` bounds the whole answer; None: only the silence between two pieces
-    of one that is read as it comes, by `silence`.
+    `timeout` bounds the whole answer; None: only the pause between two pieces
+    of a stream, by `silence`.
     """
 
     method: str

@@ -70,7 +70,7 @@ class RetryStore:
         caller: str,
         key: str | None,
     ) -> UUID | None:
-        """Record a job that retries `job_id`, with these `values` of its row, from `checkpoint` on.
+        """Create a job that retries `job_id`, with these `values` of its row, from `checkpoint` on.
 
         None when that job is being retried already, or `caller` has a job under
         this idempotency key.

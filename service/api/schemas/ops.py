@@ -101,7 +101,7 @@ class OverviewTaskSchema(Schema):
 
 
 class OverviewChannelSchema(Schema):
-    """The pace on one lane towards arXiv."""
+    """Rate limit state of one channel to arXiv."""
 
     lane = fields.String(required=True)
     turns = fields.Integer(required=True)
