@@ -54,7 +54,7 @@ class FleetStore:
         return (await self._conn.execute(_TASKS)).all()
 
     async def list_channels(self) -> Sequence[Row[Any]]:
-        """Rate limits: `lane`, `turns`, `refusals`, `strikes`, `silent_until`, `silent_seconds` (≥ 0)."""
+        """Rate limit of each channel, by the names of its columns; `silent_seconds` ≥ 0."""
         return (await self._conn.execute(_LANES)).all()
 
     async def list_processes(self) -> Sequence[Row[Any]]:

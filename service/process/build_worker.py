@@ -13,9 +13,9 @@ from uuid import UUID
 
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
-from service.arxiv.limits import ClientLimits
+from service.arxiv.limits import ClientLimits, Waits
 from service.arxiv.outage_log import log_outages
-from service.arxiv.rate_limiter import FleetRateLimiter, Waits
+from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
 from service.db.engine import Database, outage_log
 from service.domain.outages import OutageLog

@@ -31,8 +31,8 @@ class Record:
 
     `serial` counts all requests, `number` those of the channel, both from 1. `started`
     and `ended` are seconds of the monotonic clock, `…_at` the wall clock. `open` is
-    how many requests of the lane were under way when this one began, `connections`
-    how many connections that had carried the lane were open; both count this one.
+    how many requests of the channel were under way when this one began, `connections`
+    how many connections that had carried the channel were open; both count this one.
     `status` is None when no status line was sent, `bytes_sent` counts the body,
     `fault` names what was done to the request, `complete` tells whether the whole
     answer went out.

@@ -4,8 +4,8 @@
         replica.script([{"kind": "503", "lane": "api", "number": 1}])
         ...  # point ARXIV_API_URL to f"{replica.url}/api/query"
 
-Every request is a task of its own, so that a slow client holds nobody up. A lane
-(channel of arXiv: query API, OAI-PMH, PDFs, HTML) is a route and a handler that
+Every request is a task of its own, so that a slow client holds nobody up. A channel
+(query API, OAI-PMH, PDFs, HTML) is a route and a handler that
 returns an `Answer`, in `Replica.routes`.
 """
 
