@@ -48,7 +48,7 @@ class ResponseHeaders:
 
     @property
     def adds(self) -> bool:
-        """Whether a plain look gets more than its own headers and the server's name now."""
+        """Whether a plain read gets more than its own headers and the server's name now."""
         return self.is_stopping() or self.rates.counts_reads
 
 

@@ -44,7 +44,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(slots=True)
 class Demo:
-    """One run; `say` is where it tells its story, `has_ended_well` once the job is done."""
+    """One run; `say` is where it prints, `has_ended_well` once the job is done."""
 
     settings: Settings
     say: Console

@@ -132,7 +132,7 @@ class Database:
 
     `deadline_seconds` bounds a transaction from waiting for a connection to the
     end of its commit, so that a caller gets an answer while the server hangs.
-    What works and what fails is told to `outages`.
+    What works and what fails is reported to `outages`.
     """
 
     def __init__(

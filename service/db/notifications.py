@@ -32,7 +32,7 @@ async def listen(url: str, channel: str, heard: Heard, *, name: str, outages: Ou
 
     Ends by itself where a pooler is in between, which could not pass them on.
 
-    `name` shows in pg_stat_activity; `outages` is told when no connection can be had.
+    `name` shows in pg_stat_activity; `outages` is notified when no connection can be had.
     """
     failures = 0
     while True:

@@ -101,7 +101,7 @@ def gives_work(payload: str) -> bool:
     try:
         return bool(json.loads(payload)["operation"] != "delete")
     except (ValueError, TypeError, KeyError):
-        return True  # not the trigger's: a look too many does no harm
+        return True  # not the trigger's: a poll too many does no harm
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

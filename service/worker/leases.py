@@ -109,7 +109,7 @@ class Leases:
             del self._runs[number]
 
     def forget(self, number: int) -> None:
-        """A task is no longer ours: its end has been told to the queue, or never will be."""
+        """A task is no longer ours: its end has been reported to the queue, or never will be."""
         self._held_since.pop(number, None)
 
     def count(self, kind: str | None = None) -> int:

@@ -17,7 +17,7 @@ from service.domain.errors import DatabaseUnavailable, Quarantined
 from service.domain.outcomes import Outcome, Snooze, Succeed, decide
 
 # Attempts that never ended. Most of an attempt is waiting, and workers may be killed every few
-# seconds for an hour: what really kills its worker is found sooner (see ingest.readers).
+# seconds for an hour: what really kills its worker is found sooner (see extraction.quarantine).
 MAX_CRASHES = 100
 DATABASE_DELAY = timedelta(seconds=2)
 

@@ -176,7 +176,7 @@ async def get_job(request: web.Request) -> web.Response:
     job_id, wait = job_id_of(request), preferred_wait(request)
     if wait is not None and request.app[JOB_WATCH].has_room(request[PRINCIPAL].caller):
         return await _get_changed_job(request, job_id, wait)
-    if (failed := request.get(FAILED)) is not None:  # a look was taken on the fast path
+    if (failed := request.get(FAILED)) is not None:  # the fast path has tried it
         raise failed
     return _status_response(request, await request.app[JOB_STATUS_READER].get(job_id))
 

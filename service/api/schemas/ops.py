@@ -135,7 +135,7 @@ class OverviewFailureSchema(Schema):
 
 
 class OverviewSchema(Schema):
-    """The state of the fleet at one moment."""
+    """The state of the fleet at one point in time."""
 
     at = fields.DateTime(required=True)
     jobs_by_status = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
