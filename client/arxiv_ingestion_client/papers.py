@@ -1,4 +1,4 @@
-"""Calls about papers that are held: lists, one by its id, its PDF and text."""
+"""Calls about stored papers: lists, one by its id, its PDF and text."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""arXiv as the rest of the service sees it: a page of papers, a PDF on its way.
+"""arXiv client: pages of the query API and PDF downloads.
 
 One method per call that arXiv offers. Each sends one request in a slot of the
 fleet's rate limit and turns whatever comes back into a value or one of our

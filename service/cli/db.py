@@ -1,4 +1,4 @@
-"""`db`: the schema, and a way in."""
+"""`db`: migrate, check, prune, psql."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row of `jobs` is read as: a job with its latest errors, as one text, in one query.
+"""Job rows: a job with its latest errors as one JSON text, in one query.
 
 PostgreSQL puts all that a job is into one JSON array, so that reading it anew costs
 one value, whether it is then looked at (`to_job`) or only found to be as it was.

@@ -1,4 +1,4 @@
-"""A job: what a caller asked for, and the durable record of how far it is."""
+"""Jobs: the request, the status, and the row as a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ DEFAULT_PAPERS = 100  # papers a search brings when the caller sets no bound: on
 
 
 class JobStatus(StrEnum):
-    """The only five states of a job; the last three are finished."""
+    """The only five states of a job; the last three are terminal (finished)."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -183,7 +183,7 @@ class EndedJob(NamedTuple):
 class Job(NamedTuple):
     """One row of `jobs` with its latest errors, oldest first.
 
-    A tuple, because one is made for each look at a job, and this is the cheapest to make.
+    A tuple, because one is made for each read of a job, and this is the cheapest to make.
     """
 
     id: UUID

@@ -1,4 +1,4 @@
-"""Harvest: steps of a source become papers, tasks for their PDFs, and a checkpoint.
+"""Harvest task: one step of a source becomes papers, PDF tasks and a checkpoint.
 
 One task makes one step (of a source that waits for nobody: some), and queues the
 next in the transaction that stores the last batch of it. Restart-safe: a batch's

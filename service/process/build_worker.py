@@ -1,4 +1,4 @@
-"""A worker, joined from its parts: the queue engine, what its tasks do, and their companions."""
+"""Composition of a worker: queue engine, task handlers, background tasks."""
 
 import asyncio
 import random
@@ -45,7 +45,7 @@ from service.worker.task import Kind
 WORKER_DEADLINE_SECONDS = 30.0
 QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
 # The fleet asks arXiv once at a time: while one task waits for that, the other stores. More
-# would only keep what a dead worker left waiting behind tasks that wait themselves.
+# would only keep tasks with expired leases waiting behind tasks that wait themselves.
 HARVEST_CONCURRENCY = 2
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
@@ -97,7 +97,7 @@ async def running_worker(
     """A worker with all it needs, at work until drained; then everything is closed.
 
     `timing`: deadlines and waits towards arXiv, if not the usual ones; `outages`: who
-    is told of the database's, if there are others in this process.
+    is notified of the database's, if there are others in this process.
     """
     timing = timing or Timing()
     outages = outages or outage_log()

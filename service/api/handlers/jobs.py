@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, look, retry, cancel. Thin: load, one call, dump."""
+"""Handlers of jobs: create, get status, retry, cancel. Thin: load, one call, dump."""
 
 import asyncio
 import re
@@ -110,7 +110,7 @@ async def create_job(request: web.Request) -> web.Response:
     problems={404: NO_JOB, 409: "The job has no failed papers"},
 )
 async def retry_job(request: web.Request) -> web.Response:
-    """POST /job/{job_id}/retry → 202 with the new job that retries this one's failed papers."""
+    """POST /job/{job_id}/retry → 202 with a new job that retries the failed papers."""
     await read_no_body(request)
     key = _idempotency_key(request)
     job_id = job_id_of(request)
@@ -176,7 +176,7 @@ async def get_job(request: web.Request) -> web.Response:
     job_id, wait = job_id_of(request), preferred_wait(request)
     if wait is not None and request.app[JOB_WATCH].has_room(request[PRINCIPAL].caller):
         return await _get_changed_job(request, job_id, wait)
-    if (failed := request.get(FAILED)) is not None:  # a look was taken on the fast path
+    if (failed := request.get(FAILED)) is not None:  # the fast path has tried it
         raise failed
     return _status_response(request, await request.app[JOB_STATUS_READER].get(job_id))
 

@@ -1,4 +1,4 @@
-"""Recurring harvests over HTTP: make, look, list, change, remove. The workers run them."""
+"""Handlers of schedules: create, get, list, change, delete. The workers run them."""
 
 from typing import Any
 from uuid import UUID

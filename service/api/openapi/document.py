@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 description of the API, from what stands at the handlers and in the schemas."""
+"""OpenAPI 3.1 document, generated from the handlers' descriptions and the schemas."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""JSON ↔ domain: what a request may contain, field by field, and nothing else."""
+"""Schema of an ingestion request: every field that it may have, and no other."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""What `status.py` answers, and every problem, for the description of the API."""
+"""Schemas of the job status, of problems and of probes, for the OpenAPI document."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""JSON ↔ domain for what surrounds a job: its lists, its papers, its answers."""
+"""Schemas around a job: lists, papers of a job, responses."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Papers over HTTP: which may be asked for, and what is told of each."""
+"""Schemas of papers: query parameters and responses."""
 
 from collections.abc import Mapping
 from typing import Any
