@@ -4,28 +4,19 @@ For demos and load tests; tests of ours run it inside their own process with
 `service.devtools.stand_in.server.running_replica`.
 """
 
-from __future__ import annotations
-
-import asyncio
-import json
-import signal
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from service.devtools.stand_in.corpus import MAX_PAPERS
+from service.devtools.stand_in.faults import KINDS, BadFault, RateFault
+from service.devtools.stand_in.oai import IDENTIFIERS, RECORDS
+from service.devtools.stand_in.traps import GROUP, TRAPS, BadTrap, Setting
 from service.devtools.standalone import PDF_WRITER, require
 
-if TYPE_CHECKING:
-    from service.devtools.stand_in.faults import RateFault
 
-if TYPE_CHECKING:
-    from service.devtools.stand_in.server import Replica, ReplicaOptions
-
-
-class FaultType(click.ParamType["RateFault"]):
+class FaultType(click.ParamType[RateFault]):
     """A fault as it is written on the command line."""
 
     name = "fault"
@@ -34,8 +25,6 @@ class FaultType(click.ParamType["RateFault"]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> RateFault:
         """The fault that `value` describes; a usage error when it is none."""
-        from service.devtools.stand_in.faults import BadFault, RateFault
-
         if isinstance(value, RateFault):
             return value
         try:
@@ -44,15 +33,21 @@ class FaultType(click.ParamType["RateFault"]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-class FaultOption(click.Option):
-    """An option whose help names the kinds of faults, looked up when it is shown."""
+class TrapType(click.ParamType[Setting]):
+    """A trap as it is written on the command line."""
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """What `--help` shows, with the kinds."""
-        from service.devtools.stand_in.faults import KINDS
+    name = "trap"
 
-        known = super().get_help_record(ctx)
-        return known and (known[0], f"{known[1]} Kinds: {', '.join(KINDS[1:])}.")
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Setting:
+        """The trap that `value` names; a usage error when there is none."""
+        if isinstance(value, Setting):
+            return value
+        try:
+            return Setting.read(str(value))
+        except BadTrap as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -73,8 +68,38 @@ class FaultOption(click.Option):
     "faults",
     type=FaultType(),
     multiple=True,
-    help="rate=0.05,kind=503[,lane=api|pdf][,retry_after=7]; may be repeated.",
-    cls=FaultOption,
+    help="rate=0.05,kind=503[,lane=api|oai|pdf|html][,retry_after=7]; may be repeated. Kinds: "
+    + ", ".join(KINDS[1:])
+    + ".",
+)
+@click.option(
+    "--trap",
+    "traps",
+    type=TrapType(),
+    multiple=True,
+    help="NAME[=NUMBER]; may be repeated. A way in which arXiv differs from what one expects "
+    f"(docs/stand-in.md): {', '.join(TRAPS)}; {GROUP} means those that it shows at any time.",
+)
+@click.option(
+    "--oai-records", type=click.IntRange(1), default=RECORDS, show_default=True, help="In a page."
+)
+@click.option(
+    "--oai-identifiers",
+    type=click.IntRange(1),
+    default=IDENTIFIERS,
+    show_default=True,
+    help="In a page of ListIdentifiers.",
+)
+@click.option(
+    "--port-per-channel",
+    is_flag=True,
+    help="A free port for each channel besides, so that one alone can refuse connections.",
+)
+@click.option(
+    "--write-snapshot",
+    "snapshot",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the corpus as Kaggle's metadata file (.gz, .zst, .zip: packed), and end.",
 )
 @click.option("--latency", type=click.FloatRange(0, 60), default=0.0, help="Seconds before a PDF.")
 @click.option(
@@ -94,50 +119,18 @@ class FaultOption(click.Option):
     help="Serve the recorded answers (*.xml) in this folder instead of a made-up corpus.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line when listening.")
-def replica(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's border
-    """Run the stand-in arXiv: query API and PDFs over a made-up corpus, with faults on demand.
+def replica(*, as_json: bool, snapshot: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's border
+    """Run the stand-in arXiv: query API, OAI-PMH, PDFs and HTML over a made-up corpus.
 
-    Ends with exit code 0 on SIGTERM or Ctrl-C.
+    With faults and traps on demand. Ends with exit code 0 on SIGTERM or Ctrl-C.
     """
     require(PDF_WRITER)
-    from service.devtools.stand_in.recordings import BadFolder
-    from service.devtools.stand_in.server import ReplicaOptions
+    from service.devtools.stand_in import command  # not needed for help
 
     try:
-        _runner()(_serve(ReplicaOptions(**options), as_json=as_json))
-    except (OSError, BadFolder) as error:
-        raise click.ClickException(f"cannot serve: {error}") from error
-
-
-def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
-    """What runs the server: uvloop where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
-
-
-async def _serve(options: ReplicaOptions, *, as_json: bool) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    from service.devtools.stand_in.server import running_replica
-
-    async with running_replica(options) as running:
-        click.echo(_announcement(running, as_json=as_json))
-        await stopped.wait()
-
-
-def _announcement(running: Replica, *, as_json: bool) -> str:
-    """Where it listens, as one line of JSON or as a sentence."""
-    urls = {
-        "ARXIV_API_URL": running.api_url,
-        "ARXIV_OAI_URL": running.oai_url,
-        "ARXIV_PDF_URL": running.pdf_url,
-    }
-    if as_json:
-        return json.dumps({"url": running.url, **urls})
-    settings = " ".join(f"{name}={url}" for name, url in urls.items())
-    return f"The stand-in arXiv listens on {running.url}; to use it set {settings}"
+        if snapshot is not None:
+            command.write(options["papers"], options["seed"], snapshot)
+        else:
+            command.serve(command.ReplicaOptions(**options), as_json=as_json)
+    except (OSError, command.BadFolder) as error:
+        raise click.ClickException(f"cannot {'write' if snapshot else 'serve'}: {error}") from error

@@ -32,7 +32,21 @@ def test_one_line_of_json_says_where_it_listens():
 
     assert told["ARXIV_PDF_URL"] == told["url"] + "/pdf"
     assert told["ARXIV_OAI_URL"] == told["url"] + "/oai"
+    assert told["ARXIV_HTML_URL"] == told["url"] + "/html"
     assert b"<feed" in body
+
+
+def test_traps_and_page_sizes_of_the_command_line_hold():
+    options = ("--port", "0", "--json", "--papers", "50", "--trap", "oai-token-once")
+    with running(*options, "--oai-records", "20", "--port-per-channel") as process:
+        told = json.loads(process.stdout.readline())
+        url = f"{told['ARXIV_OAI_URL']}?verb=ListRecords&metadataPrefix=arXiv"
+        with urllib.request.urlopen(url) as answer:
+            body = answer.read()
+
+    assert body.count(b"<record>") == 20
+    assert b"verb=ListRecords&amp;metadataPrefix=arXiv&amp;" in body
+    assert len(set(told.values())) == len(told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -62,6 +76,9 @@ def test_a_reset_is_a_reset_under_the_loop_of_the_command(tmp_path):
     [
         (["--fault", "rate=2,kind=503"], "rate must be 0 to 1"),
         (["--fault", "kind=teapot"], "unknown fault kind teapot"),
+        (["--trap", "mouse"], "unknown trap mouse"),
+        (["--trap", "accept-406=5"], "takes no number"),
+        (["--oai-records", "0"], "--oai-records"),
         (["--papers", "0"], "--papers"),
         (["--port", "x"], "--port"),
         (["--bandwidth", "0"], "--bandwidth"),

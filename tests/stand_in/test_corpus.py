@@ -105,6 +105,8 @@ def test_the_corpus_has_the_variety_that_arxiv_has():
     [
         ("cat:cs.AI", lambda p: "cs.AI" in p.categories),
         ("cat:math.GT", lambda p: "math.GT" in p.categories),
+        ("cat:math.*", lambda p: any(name.startswith("math.") for name in p.categories)),
+        ('ti:"kahler"', lambda p: "Kähler" in p.title),
         ('ti:"graphs"', lambda p: holds("graphs", p.title)),
         ('ti:"a survey"', lambda p: holds("a survey", p.title)),
         ("ti:log_n", lambda p: holds("log n", p.title)),
@@ -178,7 +180,8 @@ def test_results_come_in_the_order_asked_for():
         "cat:cs.AI)",
         'ti:"open',
         "xx:foo",
-        "cat:cs.*",
+        "cat:*.AI",
+        "ti:grap*",
         "ti:!!!",
         "submittedDate:[2023 TO 2024]",
         "submittedDate:[202313010000 TO 202401010000]",

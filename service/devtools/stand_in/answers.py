@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from service.devtools.stand_in.faults import MAX_SECONDS
 from service.devtools.stand_in.log import Record
 
-MAX_SECONDS = 600.0  # the longest that any request is served, held or stalled
 _PIECE = 16_384  # bytes written at once under a bandwidth
 ATOM = "application/atom+xml; charset=utf-8"
 HTML = "text/html; charset=utf-8"
+XML = "text/xml; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

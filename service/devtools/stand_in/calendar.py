@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 _OLD = re.compile(r"(?P<archive>[a-z-]+)(?:\.[A-Z]{2})?/(?P<yymm>\d{4})(?P<place>\d{3})")
 _NEW = re.compile(r"(?P<yymm>\d{4})\.(?P<place>\d{4,5})")
@@ -59,6 +60,7 @@ class Era:
         return f"{absolute // 12 % 100:02d}{absolute % 12 + 1:02d}", place + 1, absolute
 
 
+@cache
 def _begin(month: int) -> int:
     """Seconds since 1970 at the start of a month, counted since year 0."""
     return int(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp())

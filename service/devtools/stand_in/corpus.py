@@ -2,13 +2,15 @@
 
 Nothing is kept per paper, so a corpus of a million costs what one of ten costs,
 and two processes with the same size and seed hold the same papers. The server
-answers from it, and tests ask it what the right answer is (`expected`).
+answers from it, and tests ask it what the right answer is (`expected`). A paper
+that was changed while the server ran (`amend`) shows that from then on.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.devtools.stand_in import vocabulary as words
+from service.devtools.stand_in.amendments import Amendments, Change
 from service.devtools.stand_in.calendar import Calendar
 from service.devtools.stand_in.prose import Prose
 from service.devtools.stand_in.wheels import Wheel
@@ -39,6 +41,7 @@ class Wheels:
     journal: Wheel[str | None]
     comment: Wheel[str | None]
     pages: Wheel[int]
+    other_withdrawal: Wheel[str | None]
 
     @classmethod
     def turned(cls, seed: int) -> "Wheels":
@@ -57,6 +60,9 @@ class Wheels:
             journal=Wheel("journal", words.JOURNALS, period=73, seed=seed),
             comment=Wheel("comment", words.COMMENTS, period=79, seed=seed),
             pages=Wheel("pages", range(1, MAX_PAGES + 1), period=83, seed=seed),
+            other_withdrawal=Wheel(
+                "other_withdrawal", words.OTHER_WITHDRAWALS, period=223, seed=seed
+            ),
         )
 
 
@@ -86,6 +92,7 @@ class Corpus:
         self.papers = papers
         self.seed = seed
         self.wheels = Wheels.turned(seed)
+        self.amendments = Amendments()
         self.calendar = Calendar(papers, self._archive_of)
         filled = slots(seed)
         self.title = Prose(words.TITLES, _choice("title", 173, words.TITLES, seed), filled)
@@ -98,32 +105,48 @@ class Corpus:
     def find(self, arxiv_id: ArxivId) -> int | None:
         """The number of this paper; None when there is no such paper or no such version."""
         number = self.calendar.find(arxiv_id.paper)
-        if number is None or (arxiv_id.version or 1) > self.versions(number):
+        if number is None or number in self.amendments.hidden:
             return None
-        return number
+        return number if (arxiv_id.version or 1) <= self.versions(number) else None
 
     def versions(self, number: int) -> int:
-        """How many versions paper `number` has (1–3); a withdrawal is one, and never the first."""
-        versions = self.wheels.versions.at(number)
-        return max(versions, 2) if self.is_withdrawn(number) else versions
+        """How many versions paper `number` has; a withdrawal is one, and never the first.
 
-    def is_withdrawn(self, number: int) -> bool:
-        """True when the latest version of paper `number` is a withdrawal, and has no PDF."""
-        return self.wheels.withdrawn.at(number) is not None
+        1 to 3, and those that were added while the server ran.
+        """
+        return self._first_versions(number) + len(self.amendments.revised(number))
+
+    def is_withdrawn(self, number: int, version: int | None = None) -> bool:
+        """True when `version` (None: the latest) is a withdrawal, and has no PDF."""
+        first = self._first_versions(number)
+        if version is None:
+            version = self.versions(number)
+        if version <= first:
+            return version == first and self.wheels.withdrawn.at(number) is not None
+        return self.amendments.revised(number)[version - first - 1].withdrawn
 
     def has_pdf(self, arxiv_id: ArxivId) -> bool:
         """True when a PDF can be had for this id: it exists and that version is not withdrawn."""
         number = self.find(arxiv_id)
-        if number is None:
-            return False
-        latest = arxiv_id.version in (None, self.versions(number))
-        return not (latest and self.is_withdrawn(number))
+        return number is not None and not self.is_withdrawn(number, arxiv_id.version)
 
     def updated(self, number: int, version: int | None = None) -> int:
         """Seconds since 1970 at which `version` (None: the latest) was submitted."""
-        revisions = (version or self.versions(number)) - 1
+        version = version or self.versions(number)
+        first = self._first_versions(number)
+        if version > first:
+            return self.amendments.revised(number)[version - first - 1].at
         days = self.wheels.revision_days.at(number)
-        return self.calendar.moment(number) + revisions * days * _DAY
+        return self.calendar.moment(number) + (version - 1) * days * _DAY
+
+    def amend(self, number: int, change: Change) -> None:
+        """Change paper `number` now, as its author or arXiv would."""
+        self.amendments.add(number, change)
+
+    def _first_versions(self, number: int) -> int:
+        """How many versions the paper had when the server started (1–3)."""
+        versions = self.wheels.versions.at(number)
+        return versions if self.wheels.withdrawn.at(number) is None else max(versions, 2)
 
     def categories(self, number: int) -> tuple[str, ...]:
         """The categories of paper `number`, the primary one first."""
@@ -149,7 +172,7 @@ class Corpus:
             raise IndexError(f"no paper {number} in version {version}")
         categories = self.categories(number)
         published = self.calendar.moment(number)
-        withdrawn = shown == latest and self.is_withdrawn(number)
+        withdrawn = self.is_withdrawn(number, shown)
         return Paper(
             arxiv_id=ArxivId(self.calendar.id_of(number), shown),
             title=self.title.text(number),
@@ -188,10 +211,14 @@ class Corpus:
         return template.format(volume=number % 97 + 4, year=self._year(number), page=number % 880)
 
     def _comments(self, number: int, *, withdrawn: bool) -> str | None:
-        template = self.wheels.withdrawn.at(number) if withdrawn else self.wheels.comment.at(number)
-        if template is None:
-            return None
-        return template.format(pages=self.pages(number), figures=number % 7 + 2)
+        template = self._withdrawal(number) if withdrawn else self.wheels.comment.at(number)
+        text = template and template.format(pages=self.pages(number), figures=number % 7 + 2)
+        edits = self.amendments.edits(number)
+        return f"{text or 'Metadata corrected'}; edit {edits}" if edits else text
+
+    def _withdrawal(self, number: int) -> str:
+        usual = self.wheels.withdrawn.at(number) or words.WITHDRAWALS[0]
+        return self.wheels.other_withdrawal.at(number) or usual
 
 
 def author_steps() -> tuple[tuple[int, int], ...]:

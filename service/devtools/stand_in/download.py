@@ -13,6 +13,7 @@ from service.devtools.stand_in.answers import Answer
 from service.devtools.stand_in.source import PdfFile, Source
 from service.domain.identifiers import ArxivId
 
+PDF = "application/pdf"
 _MISSING = b"""<!DOCTYPE html>
 <html><head><title>Not Found | arXiv e-print repository</title></head>
 <body><h1>No PDF</h1><p>There is no PDF for this article at arXiv.</p></body></html>
@@ -20,8 +21,8 @@ _MISSING = b"""<!DOCTYPE html>
 MISSING = Answer(status=404, body=_MISSING)
 
 
-async def download(request: web.Request, source: Source) -> Answer:
-    """The answer to GET or HEAD of `/pdf/{id}`."""
+async def download(request: web.Request, source: Source, *, generation: int = 0) -> Answer:
+    """The answer to GET or HEAD of `/pdf/{id}`; `generation` counts how often PDFs were remade."""
     text = request.match_info["id"]
     if text.endswith(".pdf"):
         return Answer(status=301, headers={"Location": f"/pdf/{text.removesuffix('.pdf')}"})
@@ -29,11 +30,12 @@ async def download(request: web.Request, source: Source) -> Answer:
         arxiv_id = ArxivId.parse(text)
     except ValueError:
         return MISSING
-    file = await source.pdf(arxiv_id)
-    return MISSING if file is None else _answer(request, file)
+    file = await source.pdf(arxiv_id, generation)
+    return MISSING if file is None else file_answer(request, file)
 
 
-def _answer(request: web.Request, file: PdfFile) -> Answer:
+def file_answer(request: web.Request, file: PdfFile, content_type: str = PDF) -> Answer:
+    """The answer to a request for `file`: all of it, a part, or that it has not changed."""
     headers = {
         "ETag": file.etag,
         "Last-Modified": format_datetime(file.modified, usegmt=True),
@@ -41,12 +43,12 @@ def _answer(request: web.Request, file: PdfFile) -> Answer:
         "Content-Disposition": f'inline; filename="{file.name}"',
     }
     if request.headers.get("If-None-Match") in (file.etag, "*"):
-        return Answer(status=304, content_type="application/pdf", headers=headers)
+        return Answer(status=304, content_type=content_type, headers=headers)
     if "Range" in request.headers and _range_applies(request, file, headers["Last-Modified"]):
-        return _part(request, file, headers)
+        return _part(request, file, headers, content_type)
     return Answer(
         body=file.body,
-        content_type="application/pdf",
+        content_type=content_type,
         headers=headers,
         chunked=request.method == "GET",
     )
@@ -58,13 +60,15 @@ def _range_applies(request: web.Request, file: PdfFile, modified: str) -> bool:
     return request.method == "GET" and condition in (None, file.etag, modified)
 
 
-def _part(request: web.Request, file: PdfFile, headers: dict[str, str]) -> Answer:
+def _part(
+    request: web.Request, file: PdfFile, headers: dict[str, str], content_type: str
+) -> Answer:
     """The range asked for: 206; 416 when there is no such; all of it when it cannot be read."""
     size = len(file.body)
     try:
         asked = request.http_range
     except ValueError:  # not bytes, or several ranges: may be ignored (RFC 9110, 14.2)
-        return Answer(body=file.body, content_type="application/pdf", headers=headers, chunked=True)
+        return Answer(body=file.body, content_type=content_type, headers=headers, chunked=True)
     first, stop, _ = asked.indices(size)
     if first >= stop:
         unsatisfied = {"Content-Range": f"bytes */{size}"}
@@ -72,6 +76,6 @@ def _part(request: web.Request, file: PdfFile, headers: dict[str, str]) -> Answe
     return Answer(
         status=206,
         body=file.body[first:stop],
-        content_type="application/pdf",
+        content_type=content_type,
         headers={**headers, "Content-Range": f"bytes {first}-{stop - 1}/{size}"},
     )

@@ -14,19 +14,23 @@ import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from service.devtools.stand_in.answers import MAX_SECONDS
-from service.devtools.stand_in.log import Record
 from service.devtools.stand_in.wheels import mix
 
+if TYPE_CHECKING:  # the command line reads faults, and its help need not wait for the server
+    from service.devtools.stand_in.log import Record
+
 STATUS_KINDS = ("429", "503", "500", "502", "504", "403", "404")
-API_KINDS = ("empty", "empty_zero", "error_feed", "error_400")
-ANSWER_KINDS = ("rate_exceeded", "redirect", "html", "body")
-WIRE_KINDS = ("reset", "truncate", "stall", "stall_after_headers", "drip", "hold")
-KINDS = ("ok", *STATUS_KINDS, *API_KINDS, *ANSWER_KINDS, *WIRE_KINDS)
-LANES = ("api", "pdf")
+API_KINDS = ("empty", "empty_zero", "surplus", "error_feed", "error_400")
+OAI_KINDS = ("oai_error",)
+ANSWER_KINDS = ("rate_exceeded", "redirect", "html", "body", "illegal_xml", "half")
+WIRE_KINDS = ("reset", "truncate", "half_announced", "stall", "stall_after_headers", "drip", "hold")
+KINDS = ("ok", *STATUS_KINDS, *API_KINDS, *OAI_KINDS, *ANSWER_KINDS, *WIRE_KINDS)
+LANES = ("api", "oai", "pdf", "html")
 MAX_STEPS = 10_000
+MAX_SECONDS = 600.0  # the longest that any request is served, held or stalled
+_LANE_OF = dict.fromkeys(API_KINDS, "api") | dict.fromkeys(OAI_KINDS, "oai")
 
 
 class BadFault(ValueError):
@@ -40,7 +44,10 @@ class Step:
     It fits requests of `lane` (None: any), only the `number`-th of it when that is
     given (as the log counts), only those whose path and query contain `match`.
     `retry_after` is sent as it is; `location` belongs to `redirect`; `body`,
-    `content_type` and `status` to `body`. `seconds` bounds `stall`, `hold` and
+    `content_type` and `status` to `body`. `code` is that of an `oai_error`, `surplus`
+    how many entries a page has too many; `illegal_xml` puts `body` into a title, by
+    default one of each kind of character that XML forbids. `delay` passes before an
+    answer that is not right begins. `seconds` bounds `stall`, `hold` and
     `drip`. `after_bytes` of the body go out before `truncate`, `stall_after_headers`
     and `hold` strike (None: half of it for `truncate`, nothing for the others).
     `ok` does nothing: it lets a request pass in a sequence.
@@ -57,6 +64,9 @@ class Step:
     content_type: str = "text/html; charset=utf-8"
     status: int = 200
     seconds: float = 60.0
+    delay: float = 0.0
+    surplus: int = 7
+    code: str = "badResumptionToken"
     after_bytes: int | None = None
 
     @classmethod
@@ -75,8 +85,8 @@ class Step:
         if "kind" not in values:
             raise BadFault("a fault needs a kind")
         step = cls(**{name: _read_field(name, value) for name, value in values.items()})
-        if step.kind in API_KINDS and step.lane is None:
-            step = replace(step, lane="api")
+        if step.lane is None and step.kind in _LANE_OF:
+            step = replace(step, lane=_LANE_OF[step.kind])
         step.check()
         return step
 
@@ -85,12 +95,14 @@ class Step:
         checks = {
             f"unknown fault kind {self.kind}": self.kind in KINDS,
             f"lane must be one of {', '.join(LANES)}": self.lane in (None, *LANES),
-            f"kind {self.kind} is for the lane api": self.kind not in API_KINDS
-            or self.lane == "api",
+            f"kind {self.kind} is for the lane {_LANE_OF.get(self.kind)}": self.lane
+            == _LANE_OF.get(self.kind, self.lane),
             "redirect needs a location": self.kind != "redirect" or self.location is not None,
             "number and times must be at least 1": (self.number is None or self.number >= 1)
             and self.times >= 1,
             f"seconds must be 0 to {MAX_SECONDS:g}": 0 <= self.seconds <= MAX_SECONDS,
+            f"delay must be 0 to {MAX_SECONDS:g}": 0 <= self.delay <= MAX_SECONDS,
+            "surplus must be 1 to 10000": 1 <= self.surplus <= 10_000,
             "after_bytes must not be negative": (self.after_bytes or 0) >= 0,
             "status must be 200 to 599": 200 <= self.status <= 599,
         }
@@ -98,7 +110,7 @@ class Step:
             if not holds:
                 raise BadFault(message)
 
-    def fits(self, record: Record) -> bool:
+    def fits(self, record: "Record") -> bool:
         """Whether the request of `record` is one that this step is for."""
         return (
             self.lane in (None, record.lane)
@@ -138,6 +150,7 @@ class FaultPlan:
 
     def __init__(self, rates: Iterable[RateFault], seed: int) -> None:
         self._rates = tuple(rates)
+        self._trapped: tuple[RateFault, ...] = ()
         self._seed = seed
         self._script: deque[Step] = deque()
 
@@ -156,7 +169,11 @@ class FaultPlan:
         """Forget the script; rates stay."""
         self._script.clear()
 
-    def next(self, record: Record) -> Step | None:
+    def trap(self, faults: Iterable[RateFault]) -> None:
+        """Have `faults` strike besides, in place of those given here before."""
+        self._trapped = tuple(faults)
+
+    def next(self, record: "Record") -> Step | None:
         """What to do to the request of `record`, None to serve it; uses up a scripted step."""
         for place, step in enumerate(self._script):
             if step.fits(record):
@@ -165,7 +182,7 @@ class FaultPlan:
                 else:
                     self._script[place] = replace(step, times=step.times - 1)
                 return None if step.kind == "ok" else step
-        for place, fault in enumerate(self._rates):
+        for place, fault in enumerate((*self._rates, *self._trapped)):
             draw = mix(self._seed, "fault", place, record.lane, record.number) / 2**64
             if draw < fault.rate and fault.step.fits(record):
                 return fault.step
@@ -175,9 +192,9 @@ class FaultPlan:
 def _read_field(name: str, value: Any) -> Any:  # noqa: ANN401 - the JSON border
     """A field's value in its type; raises BadFault."""
     try:
-        if name in ("number", "times", "status", "after_bytes"):
+        if name in ("number", "times", "status", "after_bytes", "surplus"):
             return None if value is None else int(value)
-        if name == "seconds":
+        if name in ("seconds", "delay"):
             return float(value)
     except (TypeError, ValueError):
         raise BadFault(f"{name} must be a number") from None

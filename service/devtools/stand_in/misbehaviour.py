@@ -11,18 +11,20 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from aiohttp import web
 
 from service.devtools.stand_in import feed
-from service.devtools.stand_in.answers import Answer, Delivery, cut, send
+from service.devtools.stand_in.answers import XML, Answer, Delivery, cut, send
 from service.devtools.stand_in.download import MISSING
 from service.devtools.stand_in.faults import API_KINDS, STATUS_KINDS, Step
 from service.devtools.stand_in.log import Record
-from service.devtools.stand_in.parameters import Parameters
+from service.devtools.stand_in.oai_errors import OaiError, error_document
+from service.devtools.stand_in.parameters import Exploded, Parameters, Surroundings
 from service.devtools.stand_in.query import BadQuery
+from service.devtools.stand_in.spoiling import with_illegal_characters
 
 _CAPTCHA = b"""<!DOCTYPE html>
 <html><head><title>arXiv reCAPTCHA</title></head>
@@ -37,6 +39,9 @@ _REASONS = {
     "504": "Gateway Timeout",
     "403": "Forbidden",
 }
+
+
+Handler = Callable[[web.Request, Surroundings], Awaitable[Answer]]
 
 
 class HeldRequests:
@@ -86,13 +91,18 @@ class HeldRequests:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request under way: `normal` makes the answer that it would get without a fault."""
+    """A request under way, and `handler`, which makes the answer that it would get."""
 
     request: web.Request
     record: Record
-    normal: Callable[[], Awaitable[Answer]]
+    handler: Handler
+    around: Surroundings
     bandwidth: int | None
     holds: HeldRequests
+
+    async def normal(self, surplus: int = 0) -> Answer:
+        """The answer without a fault; a page of a search with `surplus` entries too many."""
+        return await self.handler(self.request, replace(self.around, surplus=surplus))
 
     async def send(self, answer: Answer) -> web.StreamResponse:
         """Send `answer` whole, at the bandwidth of the lane."""
@@ -104,6 +114,7 @@ async def misbehave(exchange: Exchange, step: Step) -> web.StreamResponse:
     exchange.record.fault = step.kind
     if on_wire := _ON_WIRE.get(step.kind):
         return await on_wire(exchange, step)
+    await asyncio.sleep(step.delay)
     return await exchange.send(await _instead(exchange, step))
 
 
@@ -117,6 +128,11 @@ async def _instead(exchange: Exchange, step: Step) -> Answer:
         return Answer(status=int(step.kind), body=_SORRY.format(title).encode(), headers=headers)
     if step.kind in API_KINDS:
         return await _other_feed(exchange, step)
+    if step.kind in ("illegal_xml", "half"):
+        return _spoilt(await exchange.normal(), step)
+    if step.kind == "oai_error":
+        error = OaiError(step.code, "The stand-in was told to say so.")
+        return Answer(body=error_document(exchange.around.base, error, {}), content_type=XML)
     if step.kind == "rate_exceeded":
         return Answer(body=b"Rate exceeded.", content_type="text/plain", headers=headers)
     if step.kind == "redirect":
@@ -129,14 +145,24 @@ async def _instead(exchange: Exchange, step: Step) -> Answer:
     )
 
 
+def _spoilt(answer: Answer, step: Step) -> Answer:
+    """A right answer with junk in it, or without its second half."""
+    if step.kind == "half":
+        return replace(answer, body=answer.body[: len(answer.body) // 2])
+    return replace(answer, body=with_illegal_characters(answer.body, step.body))
+
+
 async def _other_feed(exchange: Exchange, step: Step) -> Answer:
     if step.kind in ("error_feed", "error_400"):
         status = 200 if step.kind == "error_feed" else 400
-        return feed.error_feed("something is wrong with this query", status=status)
+        message = "something is wrong with this query"
+        return feed.error_feed(message, exchange.around.base, status=status)
+    if step.kind == "surplus":
+        return await exchange.normal(step.surplus)
     right = await exchange.normal()
     try:
-        parameters = Parameters.read(exchange.request.query)
-    except BadQuery:
+        parameters = Parameters.read(exchange.request.query, exchange.around)
+    except (BadQuery, Exploded):
         return right
     return feed.page(parameters, 0 if step.kind == "empty_zero" else right.total or 0, ())
 
@@ -168,11 +194,18 @@ async def _hold(exchange: Exchange, step: Step) -> web.StreamResponse:
 
 async def _truncate(exchange: Exchange, step: Step) -> web.StreamResponse:
     """Promise the whole body and hang up in the middle of it."""
+    return await _cut_off(exchange, await exchange.normal(), step)
 
+
+async def _half_announced(exchange: Exchange, step: Step) -> web.StreamResponse:
+    """The same with the length announced, which is not so for most PDFs."""
+    return await _cut_off(exchange, replace(await exchange.normal(), chunked=False), step)
+
+
+async def _cut_off(exchange: Exchange, answer: Answer, step: Step) -> web.StreamResponse:
     async def stop() -> bool:
         return False
 
-    answer = await exchange.normal()
     at = len(answer.body) // 2 if step.after_bytes is None else step.after_bytes
     return await send(exchange.request, answer, exchange.record, Delivery(pause_at=at, pause=stop))
 
@@ -206,6 +239,7 @@ _ON_WIRE: dict[str, Callable[[Exchange, Step], Awaitable[web.StreamResponse]]] =
     "stall": _stall,
     "hold": _hold,
     "truncate": _truncate,
+    "half_announced": _half_announced,
     "stall_after_headers": _stall_after_headers,
     "drip": _drip,
 }

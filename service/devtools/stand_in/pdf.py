@@ -11,7 +11,7 @@ identifier are filled in from the paper too.
 import hashlib
 import re
 import textwrap
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from itertools import chain
 
@@ -60,9 +60,23 @@ def _skeleton(pages: int) -> tuple[bytes, ...]:
     return tuple(_MARK.split(bytes(document.output())))
 
 
+def running_text(paper: Paper, pages: int, seed: int) -> list[str]:
+    """The lines of the running text of this version, which follow its abstract."""
+    filler = _filler(seed)
+    offset = mix(seed, paper.arxiv_id)
+    count = pages * LINES - len(_head(paper))
+    return [filler[(offset + line) % len(filler)] for line in range(count)]
+
+
 @lru_cache(maxsize=4)
-def _filler(seed: int) -> tuple[bytes, ...]:
-    """Lines of running text, ready to be put in: most of a document is made of them."""
+def _fields(seed: int) -> dict[str, bytes]:
+    """The lines of running text, ready to be put in: most of a document is made of them."""
+    return {line: _field(line) for line in _filler(seed)}
+
+
+@lru_cache(maxsize=4)
+def _filler(seed: int) -> tuple[str, ...]:
+    """The lines that running texts are made of."""
     wheels = slots(seed)
     sentences = (
         vocabulary.FILLER[mix(seed, "filler", number) % len(vocabulary.FILLER)].format_map(
@@ -70,20 +84,21 @@ def _filler(seed: int) -> tuple[bytes, ...]:
         )
         for number in range(_FILLER_LINES)
     )
-    lines = textwrap.wrap(" ".join(sentences), _WRAP)[:_FILLER_LINES]
-    return tuple(_field(line) for line in lines)
+    return tuple(textwrap.wrap(" ".join(sentences), _WRAP)[:_FILLER_LINES])
 
 
 @lru_cache(maxsize=_KEPT)
-def render(paper: Paper, pages: int, seed: int) -> bytes:
+def render(paper: Paper, pages: int, seed: int, generation: int = 0) -> bytes:
     """The PDF of `paper` with `pages` (1–8) pages: title, authors, abstract, running text.
 
+    Another `generation` has the same text, a later date of creation and other bytes.
     Characters beyond Latin-1 become question marks, as the built-in fonts have no others.
     """
     if not 1 <= pages <= MAX_PAGES:
         raise ValueError(f"a PDF has 1 to {MAX_PAGES} pages")
     fields = _lines(paper, pages, seed)
-    moment = f"D:{paper.updated_at:%Y%m%d%H%M%S}Z".encode()
+    made_at = paper.updated_at + timedelta(days=generation)
+    moment = f"D:{made_at:%Y%m%d%H%M%S}Z".encode()
     digest = hashlib.blake2b(b"".join([*fields, moment]), digest_size=16).hexdigest().upper()
     identifier = f"<{digest}><{digest}>".encode()
     # in the order in which fpdf2 writes them: pages, then /Author /CreationDate /Title, then /ID
@@ -95,8 +110,15 @@ def render(paper: Paper, pages: int, seed: int) -> bytes:
 
 def _lines(paper: Paper, pages: int, seed: int) -> list[bytes]:
     """What stands on the lines of all pages, in order."""
+    ready = _fields(seed)
+    running = running_text(paper, pages, seed)
+    return [*map(_field, _head(paper)), *(ready[line] for line in running)]
+
+
+def _head(paper: Paper) -> list[str]:
+    """The lines above the running text."""
     title = textwrap.wrap(paper.title, 58)[:2]
-    head = [
+    return [
         *title,
         *[""] * (3 - len(title)),
         *textwrap.wrap(", ".join(paper.authors), _WRAP)[:6],
@@ -108,11 +130,6 @@ def _lines(paper: Paper, pages: int, seed: int) -> list[bytes]:
         "",
         "1 Introduction",
     ]
-    filler = _filler(seed)
-    offset = mix(seed, paper.arxiv_id)
-    wanted = pages * LINES - len(head)
-    running = (filler[(offset + line) % len(filler)] for line in range(wanted))
-    return [*map(_field, head), *running]
 
 
 def _field(line: str) -> bytes:

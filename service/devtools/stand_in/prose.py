@@ -8,7 +8,7 @@ there, is arithmetic on wheel patterns (see `wheels`).
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from service.devtools.stand_in.wheels import Masks, Wheel
 
@@ -58,8 +58,13 @@ class Prose:
             return 0
         for (is_slot, name), word in pairs:
             if is_slot and chosen:
-                chosen &= masks.periodic(self._slots[name].places_of(word))
+                chosen &= masks.periodic(self._slots[name].pattern(partial(_is, word)))
         return chosen
+
+
+def _is(word: str, value: str) -> bool:
+    """Whether `value`, which may be accented or capitalized, is the token `word`."""
+    return tokens_of(value) == (word,)
 
 
 def _row(template: str) -> list[tuple[bool, str]]:

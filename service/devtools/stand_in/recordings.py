@@ -114,11 +114,10 @@ class Recorded:
         if same:
             return feed.page(parameters, same[0].told.total, ())
         parameters.search()  # an unreadable query is refused, as by a real server
-        found = [paper for one in parameters.ids() if (paper := self._paper(one))]
-        window = slice(parameters.start, parameters.start + parameters.max_results)
-        return feed.page(parameters, len(found), found[window])
+        found = [feed.Shown(paper) for one in parameters.ids() if (paper := self._paper(one))]
+        return feed.page(parameters, len(found), found[parameters.window])
 
-    async def pdf(self, arxiv_id: ArxivId) -> PdfFile | None:
+    async def pdf(self, arxiv_id: ArxivId, generation: int = 0) -> PdfFile | None:
         """The file that the folder has for this paper, else one made from its metadata."""
         paper = self._paper(arxiv_id)
         shown = paper.arxiv_id if paper else arxiv_id
@@ -127,7 +126,7 @@ class Recorded:
             return wrapped(body, shown, datetime.fromtimestamp(path.stat().st_mtime, UTC))
         if paper is None:
             return None
-        return made(paper, 1 + mix(self._seed, shown) % MAX_PAGES, self._seed)
+        return made(paper, 1 + mix(self._seed, shown) % MAX_PAGES, self._seed, generation)
 
     def _paper(self, arxiv_id: ArxivId) -> Paper | None:
         """The paper as recorded; for an earlier version the metadata of the recorded one."""

@@ -8,7 +8,7 @@ are kept, because a harvest asks for one page of the same query after another.
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from fnmatch import fnmatchcase
 from functools import partial
 from operator import lt
 
@@ -20,7 +20,6 @@ from service.devtools.stand_in.wheels import Masks
 SORTS = ("relevance", "lastUpdatedDate", "submittedDate")
 ORDERS = ("descending", "ascending")
 _ORDERS_KEPT = 32  # 4 bytes a paper each: 13 MB for a corpus of 100,000
-_MINUTE = timedelta(minutes=1)
 
 
 class Search:
@@ -43,11 +42,13 @@ class Search:
     ) -> Sequence[int]:
         """The numbers of all papers that `query` matches, in order; raises BadQuery."""
         node = parse_query(query) if isinstance(query, str) else query
-        key = (str(node), sort_by, sort_order)
+        key = (repr(node), sort_by, sort_order)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        members = self._masks.members(self.mask(node))
+        members: Sequence[int] = self._masks.members(self.mask(node))
+        if hidden := self._corpus.amendments.hidden:
+            members = [number for number in members if number not in hidden]
         self._kept[key] = array("I", self.ordered(members, sort_by, sort_order))
         if len(self._kept) > _ORDERS_KEPT:
             self._kept.popitem(last=False)
@@ -82,18 +83,26 @@ class Search:
     def _submitted(self, node: Submitted) -> int:
         calendar = self._corpus.calendar
         first = calendar.first_from(int(node.first.timestamp()))
-        stop = calendar.first_from(int((node.last + _MINUTE).timestamp()))
+        stop = calendar.first_from(int(node.last.timestamp()) + node.seconds)
         return self._masks.span(first, stop) if first < stop else 0
 
-    def _category(self, name: str) -> int:
+    def in_categories(self, wanted: Callable[[str], bool]) -> int:
+        """The papers with a category that is `wanted`, as a mask."""
         wheels, masks = self._corpus.wheels, self._masks
-        wanted = name.casefold()
-        primary = wheels.category.pattern(lambda value: value.casefold() == wanted)
-        crossed = wheels.cross_list.pattern(lambda names: wanted in map(str.casefold, names))
-        old = wheels.old_category.pattern(lambda value: value.casefold() == wanted)
+        primary = wheels.category.pattern(wanted)
+        crossed = wheels.cross_list.pattern(lambda names: any(map(wanted, names)))
+        old = wheels.old_category.pattern(wanted)
         old_era = masks.span(0, self._corpus.calendar.old_papers)
         in_new = masks.periodic(primary) | masks.periodic(crossed)
         return (masks.periodic(old) & old_era) | (in_new ^ (in_new & old_era))
+
+    def forget(self) -> None:
+        """Drop the orders kept, because a paper has changed."""
+        self._kept.clear()
+
+    def _category(self, name: str) -> int:
+        wanted = name.casefold()
+        return self.in_categories(lambda value: fnmatchcase(value.casefold(), wanted))
 
     def _author(self, text: str) -> int:
         phrase = tokens_of(text)

@@ -11,8 +11,8 @@ def _words(text: str) -> list[str]:
 
 
 ADJECTIVES = _words("""adaptive anisotropic asymptotic bayesian bounded canonical coarse compact
-conformal contrastive convex coupled deep degenerate differentiable discrete dynamic efficient
-entangled equivariant federated finite generative geometric gradual hierarchical hyperbolic
+conformal contrastive convex Möbius deep naïve differentiable discrete dynamic efficient
+entangled equivariant federated finite generative geometric Poincaré Kähler hyperbolic
 implicit integrable interpretable latent local magnetic massive minimal modular multimodal noisy
 nonlinear optimal orthogonal perturbative provable quantum random relativistic robust scalable
 sparse spectral stable stochastic supersymmetric symmetric thermal topological turbulent unified
@@ -128,7 +128,7 @@ OLD_CATEGORIES = (
 )
 
 CROSS_LISTS: list[tuple[str, ...]] = [
-    (),
+    ("cs.IT",),  # an alias of math.IT, which OAI-PMH adds in one verb and not in the other
     (),
     (),
     ("cs.AI",),
@@ -159,7 +159,51 @@ COMMENTS: list[str | None] = [
     "Accepted at a workshop; {pages} pages",
 ]
 
+# A suffix makes three parts of a name. It takes the place of "Silva", so that no other moves.
+FAMILY_NAMES[FAMILY_NAMES.index("Silva")] = "Silva Jr."
+
+# Where authors work; TeX in the raw format, as their names.
+INSTITUTES = [
+    "University of Replication",
+    "École Normale Supérieure",
+    "Universität Wien, Austria",
+    "Institute for Made-up Physics, Ankh-Morpork",
+    "CERN",
+    "Kungliga Tekniska högskolan",
+    "Instituto de Astrofísica",
+]
+
+# http, as arXiv writes them; None for papers that never said (assumed-1991-2003)
+OLD_LICENSES: list[str | None] = [
+    *[None] * 12,
+    "http://arxiv.org/licenses/assumed-1991-2003/",
+    "http://creativecommons.org/licenses/publicdomain/",
+]
+LICENSES: list[str | None] = [
+    *["http://arxiv.org/licenses/nonexclusive-distrib/1.0/"] * 14,
+    *["http://creativecommons.org/licenses/by/4.0/"] * 6,
+    "http://creativecommons.org/licenses/by-sa/4.0/",
+    "http://creativecommons.org/licenses/by-nc-sa/4.0/",
+    "http://creativecommons.org/licenses/by-nc-nd/4.0/",
+    "http://creativecommons.org/publicdomain/zero/1.0/",
+    "http://creativecommons.org/licenses/by/3.0/",
+    "http://creativecommons.org/licenses/by-nc-sa/3.0/",
+    None,
+]
+
+# Letters for what a version was submitted as; None is TeX, which has no letter.
+SOURCE_TYPES: list[str | None] = [None] * 20 + ["D"] * 8 + ["A", "AD", "H", "P", "X", "S"]
+
+# What most withdrawals say, and other ways in which authors have said it.
 WITHDRAWALS = [
     "This paper has been withdrawn by the author due to a crucial error in equation {figures}",
     "Withdrawn by the authors: superseded by a later paper",
+]
+OTHER_WITHDRAWALS: list[str | None] = [
+    *[None] * 6,
+    "Paper withdrawn.",
+    "This paper is being withdrawn due to an error in Lemma {figures}",
+    "{pages} pages. The paper has now been withdrawn",
+    "This version is withdrawn because the proof of Theorem {figures} is wrong",
+    "The authors have withdrawn this paper",
 ]
