@@ -21,7 +21,8 @@ from service.domain.papers import Paper
 from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
-    "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, callers, schedules,"
+    "TRUNCATE jobs, papers, paper_texts, paper_versions, coverage, job_papers, job_errors,"
+    " callers, schedules,"
     " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (

@@ -17,7 +17,7 @@ from service.api.schemas.fields import (
     said,
 )
 from service.api.schemas.ingestion_request import MAX_QUERY_LENGTH, MAX_TERM_LENGTH
-from service.db.held_papers import SHOWN
+from service.db.paper_rows import SHOWN
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PaperFilter, PdfState
 
