@@ -13,6 +13,7 @@ from uuid import UUID
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits
+from service.arxiv.oai_client import OaiClient
 from service.arxiv.rate_limiter import FleetRateLimiter, Waits
 from service.config.settings import Settings, is_arxiv
 from service.db.engine import Database
@@ -30,6 +31,7 @@ from service.jobs.tasks import HARVEST, PDF
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
 from service.sources.id_list import IdListSource
+from service.sources.oai import OaiSource
 from service.sources.paging import USUAL_REPEATS, Repeats
 from service.sources.registry import Sources
 from service.sources.search import SearchSource
@@ -107,7 +109,7 @@ async def running_worker(
         queue = await stack.enter_async_context(
             database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
-        engine = _engine(settings, queue, tools, _sources(arxiv, timing), listen_url=url)
+        engine = _engine(settings, queue, tools, _sources(settings, arxiv, timing), listen_url=url)
         running, *companions = await stack.enter_async_context(
             beside(
                 engine.run(),
@@ -146,7 +148,8 @@ async def _arxiv_client(
         waits=timing.waits,
     )
     hosts = {
-        urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
+        urlsplit(url).hostname or ""
+        for url in (settings.arxiv_api_url, settings.arxiv_oai_url, settings.arxiv_pdf_url)
     }
     async with client_session(
         connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
@@ -162,9 +165,16 @@ async def _arxiv_client(
         )
 
 
-def _sources(arxiv: ArxivClient, timing: Timing) -> Sources:
+def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:
     """All sources of papers that jobs may name: each new one is a line here."""
-    return Sources([SearchSource(arxiv, timing.repeats), IdListSource(arxiv, timing.repeats)])
+    oai = OaiClient(arxiv.api, settings.arxiv_oai_url)
+    return Sources(
+        [
+            SearchSource(arxiv, timing.repeats),
+            IdListSource(arxiv, timing.repeats),
+            OaiSource(oai),
+        ]
+    )
 
 
 def _engine(

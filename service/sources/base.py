@@ -65,7 +65,8 @@ class Batch:
     that were asked for in vain. `held` are ids (without version) of papers that
     are held and whose files the job is to have. `facts` are shown in the job's
     `stats` under their names; later ones replace earlier ones. `days` are days
-    that were listed whole.
+    that were listed whole. Records of papers in `again` came before in this job, so
+    that they do not count; they are stored all the same.
     """
 
     records: Sequence[Paper] = ()
@@ -73,6 +74,7 @@ class Batch:
     held: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     days: Sequence[ListedDay] = ()
+    again: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

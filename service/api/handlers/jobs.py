@@ -42,7 +42,7 @@ from service.api.schemas.jobs import (
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
-from service.domain.jobs import Job
+from service.domain.jobs import CRITERIA_OF, SEARCH, Job
 from service.jobs.quotas import Quotas
 from service.jobs.retry import retry
 from service.jobs.submit import submit
@@ -89,9 +89,7 @@ async def create_job(request: web.Request) -> web.Response:
         key=key,
         admission=request.app[QUOTAS],
     )
-    return _recorded(
-        request, job, wanted.dump()["search_query"], estimated_papers=wanted.estimated_papers
-    )
+    return _recorded(request, job, wanted.searched, estimated_papers=wanted.estimated_papers)
 
 
 @describe(
@@ -120,7 +118,8 @@ async def retry_job(request: web.Request) -> web.Response:
         key=key,
         admission=request.app[QUOTAS],
     )
-    criteria = job.request.get("search_query", {})
+    named = CRITERIA_OF.get(str(job.request.get("source", SEARCH)), "")
+    criteria = job.request.get(named, {})
     return _recorded(
         request, job, criteria, estimated_papers=job.papers_total, retry_of=str(job_id)
     )

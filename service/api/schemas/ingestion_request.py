@@ -162,7 +162,7 @@ class IngestionRequestSchema(StrictSchema):
         ids = data["search_query"].ids
         data.setdefault("max_papers", len(ids) or DEFAULT_PAPERS)
         request = IngestionRequest(criteria=data.pop("search_query"), **data)
-        if not ids and request.criteria.start + request.max_papers > SEARCH_WINDOW:
+        if not ids and request.criteria.start + request.bound > SEARCH_WINDOW:
             message = f"start + max_papers must not exceed {SEARCH_WINDOW} (arXiv's limit)."
             raise ValidationError(message, "max_papers")
         return request
