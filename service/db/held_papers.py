@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.paper_rows import SHOWN
 from service.db.tables import paper_texts, papers
+from service.domain.categories import members
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PaperFilter
@@ -81,7 +82,7 @@ class HeldPaperStore:
 
 def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.category is not None:
-        yield papers.c.categories.contains([wanted.category])
+        yield papers.c.categories.overlap(list(members(wanted.category)))
     if wanted.author is not None:
         phrase = func.phraseto_tsquery("simple", wanted.author)
         yield papers.c.author_words.bool_op("@@")(phrase)

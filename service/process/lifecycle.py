@@ -25,7 +25,14 @@ from service.db import migrate
 from service.db.engine import FAILURES, create_engine, is_transient
 from service.domain.errors import StorageUnavailable
 from service.process import pid_one
-from service.process.build_api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
+from service.process.build_api import (
+    API_DEADLINE_SECONDS,
+    WATCHES,
+    bounds,
+    build_api,
+    request_rules,
+    token_rules,
+)
 from service.process.build_worker import Worker, running_worker
 from service.process.resources import database_of, pdf_store
 from service.process.supervisor import siblings
@@ -170,6 +177,7 @@ async def _listening(
             pdf_store(settings),
             bounds(settings),
             root_path=settings.root_path,
+            request_rules=request_rules(settings),
         )
         runner = Runner(
             app,

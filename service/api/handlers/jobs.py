@@ -44,11 +44,13 @@ from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
 from service.domain.jobs import CRITERIA_OF, SEARCH, Job
 from service.jobs.quotas import Quotas
+from service.jobs.request_rules import RequestRules
 from service.jobs.retry import retry
 from service.jobs.submit import submit
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
+REQUEST_RULES: web.AppKey[RequestRules] = web.AppKey("request_rules", RequestRules)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
 FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)
@@ -82,6 +84,7 @@ async def create_job(request: web.Request) -> web.Response:
     if key is None:  # else the job may be there already
         request.app[QUOTAS].require_room()  # before anything that costs more than saying no
     wanted = load_request(await read_json(request))
+    request.app[REQUEST_RULES].check(wanted)
     job = await submit(
         request.app[DATABASE],
         wanted,

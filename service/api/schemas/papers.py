@@ -71,7 +71,7 @@ class PaperQuerySchema(PageQuerySchema):
         ),
     )
     category = Category(
-        MAX_TERM_LENGTH, metadata=said("One of the paper's categories, like `cs.AI`.")
+        metadata=said("One of the paper's categories, like `cs.AI`, or an archive: all of it.")
     )
     author = SingleLineString(
         MAX_TERM_LENGTH,
