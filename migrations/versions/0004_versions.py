@@ -56,6 +56,10 @@ PAPERS: "list[sa.Column[Any]]" = [
     sa.Column("job_id", sa.Uuid(), comment="The last job that stored it; it may be gone by now."),
 ]
 
+LINE: "sa.Column[Any]" = sa.Column(
+    "line", sa.Integer(), comment="Line of a snapshot's file, counted from 1."
+)
+
 
 def upgrade() -> None:
     """Add columns and tables; older versions of the service do not mind them."""
@@ -64,6 +68,7 @@ def upgrade() -> None:
     op.create_check_constraint(
         op.f("papers_affiliations_by_author"), "papers", "jsonb_typeof(affiliations) = 'array'"
     )
+    op.add_column("job_errors", LINE)
     _create_versions()
     _create_coverage()
     script = (SQL / "0004_versions.sql").read_text()
@@ -136,6 +141,7 @@ def _create_coverage() -> None:
 
 def downgrade() -> None:
     """Take them away again; ids keep the form in which arXiv shows them."""
+    op.drop_column("job_errors", "line")
     op.drop_table("coverage")
     op.drop_table("paper_versions")
     op.drop_constraint(op.f("papers_affiliations_by_author"), "papers")

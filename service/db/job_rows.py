@@ -34,7 +34,7 @@ SHOWN_ERRORS = 100  # the status contract: the latest 100
 # equal stand for the same state, moments, request and errors included.
 JobState = NewType("JobState", str)
 
-_ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt")
+_ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt", "line")
 _JOB_COLUMNS = [jobs.c[name] for name in Job._fields if name != "errors"]
 
 _ENDLESS = {  # an operator may have written them
@@ -104,7 +104,7 @@ def to_job(state: JobState) -> Job:
 
 
 def _to_error(values: Sequence[Any]) -> JobError:
-    occurred_at, stage, error, code, arxiv_id, attempt = values
+    occurred_at, stage, error, code, arxiv_id, attempt, line = values
     return JobError(
         stage=Stage(stage),
         message=error,
@@ -112,4 +112,5 @@ def _to_error(values: Sequence[Any]) -> JobError:
         occurred_at=_moment(occurred_at),
         arxiv_id=arxiv_id,
         attempt=attempt,
+        line=line,
     )

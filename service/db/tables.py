@@ -506,6 +506,7 @@ job_errors = Table(
     Column("code", Text, comment="The same as a stable word for programs."),
     Column("arxiv_id", Text, comment="The paper concerned, if one is."),
     Column("attempt", Integer, comment="The attempt that failed, counted from 1."),
+    Column("line", Integer, comment="Line of a snapshot's file, counted from 1."),
     CheckConstraint(_one_of("stage", Stage), name="stage_known"),
     # JobStore.get: the latest errors of one job
     Index("job_errors_latest", "job_id", text("occurred_at DESC"), text("id DESC")),

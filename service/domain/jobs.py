@@ -243,6 +243,7 @@ class JobError:
     occurred_at: datetime | None = None  # None: the moment it is stored
     arxiv_id: str | None = None
     attempt: int | None = None
+    line: int | None = None
 
 
 class Job(NamedTuple):

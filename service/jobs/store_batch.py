@@ -99,6 +99,7 @@ class BatchStorer:
         known = await JobPaperStore(self.conn).known(self.job_id, batch.held)
         counters = await self._begin([one for one in batch.held if one not in known], {})
         counters["pdfs_unavailable"] = await self._record_errors(batch.errors)
+        counters["errors_total"] = batch.untold
         return counters
 
     async def _begin(self, arxiv_ids: Sequence[str], written: Mapping[str, bool]) -> dict[str, int]:
@@ -171,5 +172,9 @@ def _job_error(error: EntryError) -> JobError:
     if error.code is not None:
         code = error.code
     return JobError(
-        stage=Stage.ARXIV_FETCH, message=error.message, code=code, arxiv_id=error.arxiv_id
+        stage=Stage.ARXIV_FETCH if error.line is None else Stage.STORE,
+        message=error.message,
+        code=code,
+        arxiv_id=error.arxiv_id,
+        line=error.line,
     )

@@ -35,6 +35,7 @@ from service.sources.oai import OaiSource
 from service.sources.paging import USUAL_REPEATS, Repeats
 from service.sources.registry import Sources
 from service.sources.search import SearchSource
+from service.sources.snapshot import SnapshotSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
 from service.worker.runner import run_work
@@ -173,6 +174,7 @@ def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:
             SearchSource(arxiv, timing.repeats),
             IdListSource(arxiv, timing.repeats),
             OaiSource(oai),
+            SnapshotSource(settings.snapshot_dir),
         ]
     )
 

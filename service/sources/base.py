@@ -66,7 +66,8 @@ class Batch:
     are held and whose files the job is to have. `facts` are shown in the job's
     `stats` under their names; later ones replace earlier ones. `days` are days
     that were listed whole. Records of papers in `again` came before in this job, so
-    that they do not count; they are stored all the same.
+    that they do not count; they are stored all the same. `untold`: errors that are only
+    counted.
     """
 
     records: Sequence[Paper] = ()
@@ -75,6 +76,7 @@ class Batch:
     facts: Mapping[str, Any] = field(default_factory=dict)
     days: Sequence[ListedDay] = ()
     again: frozenset[str] = frozenset()
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,8 @@ class Step:
     the whole job will bring, as far as known by now. `is_page`: the step is an
     answer of arXiv's. `repeated`: nothing came, and the same is to be asked for
     again (`Checkpoint.repeats` tells the source how often that was so in a row).
+    `run`: for how long steps may follow each other in one task, where they wait for nobody,
+    if that is longer than usual.
     """
 
     batch: Batch = field(default_factory=Batch)
@@ -108,6 +112,7 @@ class Step:
     delay: timedelta = NO_DELAY
     is_page: bool = True
     repeated: bool = False
+    run: timedelta = NO_DELAY
 
 
 class Source(Protocol):
