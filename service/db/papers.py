@@ -1,6 +1,7 @@
 """Files and texts of papers in SQL; their metadata is written in `paper_metadata`."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -38,6 +39,13 @@ class PaperStore(MetadataStore):
             papers.c.pdf_bytes,
         ).where(papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))))
         return {row.arxiv_id: row for row in (await self._conn.execute(statement)).all()}
+
+    async def datestamps(self, arxiv_ids: Iterable[str]) -> dict[str, date | None]:
+        """ArXiv id → datestamp (None: unknown) of those held."""
+        statement = select(papers.c.arxiv_id, papers.c.datestamp).where(
+            papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids)))
+        )
+        return {row.arxiv_id: row.datestamp for row in await self._conn.execute(statement)}
 
     async def lock(self, arxiv_ids: Iterable[str]) -> None:
         """Lock papers in the order of their ids."""

@@ -1,11 +1,13 @@
 """Stores a batch of a harvest: papers, their states in the job, and the tasks that follow."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.coverage import CoverageStore
 from service.db.job_papers import JobPaperStore, NewJobPaper
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
@@ -15,6 +17,8 @@ from service.domain.papers import EntryError, Paper, PaperState, PdfState
 from service.jobs.tasks import harvest_task, pdf_task
 from service.sources.base import NO_DELAY, Batch, Step
 from service.worker.engine import enqueue
+
+NOTHING = Batch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +46,18 @@ class BatchStorer:
         await enqueue(self.conn, [task])
 
     async def store_records(
-        self, records: Sequence[Paper], *, again: frozenset[str] = frozenset()
+        self, records: Sequence[Paper], batch: Batch = NOTHING
     ) -> dict[str, int]:
         """Store the papers that the job has not met; returns what that adds to its counters.
 
-        In bulk all are stored, but those in `again` were counted before.
+        They are some of those of `batch`. In bulk all are stored, but those that came again
+        were counted before.
         """
         conn, job_id, request = self.conn, self.job_id, self.request
         by_age = sorted(records, key=lambda one: (one.arxiv_id.version or 0, str(one.datestamp)))
         by_id = {paper.arxiv_id.paper: paper for paper in by_age}  # the newest of each
         if request.is_bulk:
-            return await self._merge(list(by_id.values()), again)
+            return await self._merge(list(by_id.values()), batch)
         known = await JobPaperStore(conn).known(job_id, by_id)
         new = [paper for arxiv_id, paper in by_id.items() if arxiv_id not in known]
         written = await PaperStore(conn).upsert(
@@ -65,11 +70,12 @@ class BatchStorer:
             "papers_updated": len(written) - sum(written.values()),
         }
 
-    async def _merge(self, records: Sequence[Paper], again: frozenset[str]) -> dict[str, int]:
+    async def _merge(self, records: Sequence[Paper], batch: Batch) -> dict[str, int]:
         """Store records whose content decides; only papers whose file is wanted get a row."""
         merged = await PaperStore(self.conn).merge(records, job_id=self.job_id)
         ids = {paper.arxiv_id.paper for paper in records}
-        counted = ids - again - merged.met
+        await self._heal(ids, batch)
+        counted = ids - batch.again - merged.met
         created, updated = len(merged.created & counted), len(merged.updated & counted)
         pending = 0
         if self.request.process_pdfs:
@@ -81,6 +87,12 @@ class BatchStorer:
             "papers_skipped": len(counted) - created - updated,
             "pdfs_pending": pending,
         }
+
+    async def _heal(self, ids: Collection[str], batch: Batch) -> None:
+        """Move what the audit counted by the papers that are held now."""
+        healed = [found for paper, found in batch.healed.items() if paper in ids]
+        if healed and self.request.audit is not None:
+            await CoverageStore(self.conn).heal(self.request.audit.set or "", Counter(healed))
 
     async def _want_files(self, ids: Sequence[str], written: Collection[str]) -> int:
         """Begin those of the papers whose file is not held already; returns how many."""
@@ -96,6 +108,8 @@ class BatchStorer:
 
         Papers that are held count as met and left as they were.
         """
+        if batch.days and self.request.audit is not None:
+            await CoverageStore(self.conn).save(self.request.audit.set or "", batch.days)
         known = await JobPaperStore(self.conn).known(self.job_id, batch.held)
         counters = await self._begin([one for one in batch.held if one not in known], {})
         counters["pdfs_unavailable"] = await self._record_errors(batch.errors)

@@ -30,11 +30,13 @@ from service.jobs.schedules import keep_schedules
 from service.jobs.tasks import HARVEST, PDF
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
+from service.sources.audit import AuditSource
 from service.sources.id_list import IdListSource
 from service.sources.oai import OaiSource
 from service.sources.paging import USUAL_REPEATS, Repeats
 from service.sources.registry import Sources
 from service.sources.search import SearchSource
+from service.sources.search_parts import SearchPartsSource
 from service.sources.snapshot import SnapshotSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
@@ -171,9 +173,11 @@ def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:
     oai = OaiClient(arxiv.api, settings.arxiv_oai_url)
     return Sources(
         [
-            SearchSource(arxiv, timing.repeats),
+            SearchPartsSource(arxiv, timing.repeats, settings.arxiv_search_window),
+            SearchSource(arxiv, timing.repeats, settings.arxiv_search_window),
             IdListSource(arxiv, timing.repeats),
             OaiSource(oai),
+            AuditSource(oai),
             SnapshotSource(settings.snapshot_dir),
         ]
     )
