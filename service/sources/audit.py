@@ -239,7 +239,7 @@ async def _kinds(
 def _tallied(
     kinds: Mapping[str, tuple[date, str | None]], begun: DayTally | None
 ) -> list[DayTally]:
-    """The days of a page, of which there may be none, in order, the first going on with what was `begun`."""
+    """The days of a page (there may be none) in order, the first added to what was `begun`."""
     tallies = {begun.day: begun} if begun else {}
     for paper, (day, kind) in kinds.items():
         name = day.isoformat()
