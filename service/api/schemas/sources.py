@@ -32,7 +32,8 @@ class SetSpec(SingleLineString):
         try:
             return check_set(super()._deserialize(value, *args, **kwargs))
         except UnknownCategory as err:
-            raise ValidationError(f"{str(err).capitalize()}.".replace("arxiv", "arXiv")) from None
+            hint = f"; did you mean {err.suggestion}?" if err.suggestion else "."
+            raise ValidationError(f"Not a set of arXiv's{hint}") from None
 
 
 class WindowSchema(StrictSchema):
