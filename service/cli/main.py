@@ -18,6 +18,8 @@ COMMANDS = {
     "serve": "serve",
     "worker": "serve",
     "ingest": "ingest",
+    "snapshot": "snapshot",
+    "coverage": "coverage",
     "job": "job",
     "schedule": "schedule",
     "caller": "caller",

@@ -10,7 +10,7 @@ from aiohttp import web
 from service.api.fast_path import FastPath
 from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
-from service.api.handlers.jobs import DATABASE, QUOTAS
+from service.api.handlers.jobs import DATABASE, QUOTAS, REQUEST_RULES
 from service.api.handlers.metrics import METRICS, Metrics
 from service.api.handlers.paper_files import STORE
 from service.api.handlers.stats import STATS, Stats
@@ -36,6 +36,7 @@ from service.config.settings import Settings
 from service.db.engine import Database
 from service.files.store import PdfStore
 from service.jobs.quotas import Quotas
+from service.jobs.request_rules import RequestRules
 from service.process.background import beside
 from service.process.logging import lines_dropped
 from service.process.loop_lag import LoopLag
@@ -65,6 +66,14 @@ def token_rules(settings: Settings, keys: Sequence[str]) -> TokenRules:
     )
 
 
+def request_rules(settings: Settings) -> RequestRules:
+    """What may be asked for, as configured."""
+    return RequestRules(
+        search_window=settings.arxiv_search_window,
+        has_snapshots=settings.snapshot_dir is not None,
+    )
+
+
 def bounds(settings: Settings) -> Bounds:
     """The bounds that are configured."""
     return Bounds(
@@ -83,11 +92,13 @@ def build_api(
     *,
     wait_limits: WatchLimits | None = None,
     root_path: str = "",
+    request_rules: RequestRules | None = None,
 ) -> web.Application:
     """The HTTP application; its background work starts and ends with it.
 
     `wait_limits`: bounds on those who wait for changes, if not the usual ones. `root_path`:
-    the path prefix that a proxy puts in front, without a slash at its end.
+    the path prefix that a proxy puts in front, without a slash at its end. `request_rules`:
+    what may be asked for here, if not what may be by default.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
@@ -113,6 +124,7 @@ def build_api(
     app[ROOT_PATH] = root_path
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
+    app[REQUEST_RULES] = request_rules or RequestRules()
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[READINESS] = Readiness(database, store, callers, published)
     app.on_cleanup.append(lambda app: app[READINESS].close())

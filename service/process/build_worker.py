@@ -14,6 +14,7 @@ from uuid import UUID
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits, Waits
+from service.arxiv.oai_client import OaiClient
 from service.arxiv.outage_log import log_outages
 from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
@@ -32,10 +33,14 @@ from service.jobs.schedules import keep_schedules
 from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
+from service.sources.audit import AuditSource
 from service.sources.id_list import IdListSource
+from service.sources.oai import OaiSource
 from service.sources.paging import USUAL_REPEATS, Repeats
 from service.sources.registry import Sources
 from service.sources.search import SearchSource
+from service.sources.search_parts import SearchPartsSource
+from service.sources.snapshot import SnapshotSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
 from service.worker.heartbeat import keep_heartbeat
@@ -122,7 +127,7 @@ async def running_worker(
         queue = await stack.enter_async_context(
             pool(name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
-        engine = _engine(settings, queue, tools, _sources(arxiv, timing), listen_url=url)
+        engine = _engine(settings, queue, tools, _sources(settings, arxiv, timing), listen_url=url)
         running, *companions = await stack.enter_async_context(
             beside(
                 engine.run(),
@@ -163,7 +168,8 @@ async def _arxiv_client(
         waits=timing.waits,
     )
     hosts = {
-        urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
+        urlsplit(url).hostname or ""
+        for url in (settings.arxiv_api_url, settings.arxiv_oai_url, settings.arxiv_pdf_url)
     }
     async with client_session(
         connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
@@ -179,9 +185,19 @@ async def _arxiv_client(
         )
 
 
-def _sources(arxiv: ArxivClient, timing: Timing) -> Sources:
+def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:
     """All sources of papers that jobs may name: each new one is a line here."""
-    return Sources([SearchSource(arxiv, timing.repeats), IdListSource(arxiv, timing.repeats)])
+    oai = OaiClient(arxiv.api, settings.arxiv_oai_url)
+    return Sources(
+        [
+            SearchPartsSource(arxiv, timing.repeats, settings.arxiv_search_window),
+            SearchSource(arxiv, timing.repeats, settings.arxiv_search_window),
+            IdListSource(arxiv, timing.repeats),
+            OaiSource(oai),
+            AuditSource(oai),
+            SnapshotSource(settings.snapshot_dir),
+        ]
+    )
 
 
 def _engine(

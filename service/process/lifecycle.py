@@ -31,7 +31,14 @@ from service.config.settings import Settings, SettingsError
 from service.db.engine import Database, outage_log
 from service.domain.outages import OutageLog
 from service.process import pid_one
-from service.process.build_api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
+from service.process.build_api import (
+    API_DEADLINE_SECONDS,
+    WATCHES,
+    bounds,
+    build_api,
+    request_rules,
+    token_rules,
+)
 from service.process.build_worker import Worker, running_worker
 from service.process.resources import database_of, pdf_store
 from service.process.startup import prepared
@@ -181,6 +188,7 @@ async def _listening(
         pdf_store(settings),
         bounds(settings),
         root_path=settings.root_path,
+        request_rules=request_rules(settings),
     )
     app.on_cleanup.insert(0, partial(_abort, database))
     runner = Runner(

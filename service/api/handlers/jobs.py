@@ -42,14 +42,16 @@ from service.api.schemas.jobs import (
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
-from service.domain.jobs import Job
+from service.domain.jobs import CRITERIA_OF, SEARCH, Job
 from service.jobs.events import log_cancelled
 from service.jobs.quotas import Quotas
+from service.jobs.request_rules import RequestRules
 from service.jobs.retry import retry
 from service.jobs.submit import submit
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
+REQUEST_RULES: web.AppKey[RequestRules] = web.AppKey("request_rules", RequestRules)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
 FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)
@@ -83,6 +85,7 @@ async def create_job(request: web.Request) -> web.Response:
     if key is None:  # else the job may be there already
         request.app[QUOTAS].require_room()  # before anything that costs more than saying no
     wanted = load_request(await read_json(request))
+    request.app[REQUEST_RULES].check(wanted)
     job = await submit(
         request.app[DATABASE],
         wanted,
@@ -90,9 +93,7 @@ async def create_job(request: web.Request) -> web.Response:
         key=key,
         admission=request.app[QUOTAS],
     )
-    return _recorded(
-        request, job, wanted.dump()["search_query"], estimated_papers=wanted.estimated_papers
-    )
+    return _recorded(request, job, wanted.searched, estimated_papers=wanted.estimated_papers)
 
 
 @describe(
@@ -121,7 +122,8 @@ async def retry_job(request: web.Request) -> web.Response:
         key=key,
         admission=request.app[QUOTAS],
     )
-    criteria = job.request.get("search_query", {})
+    named = CRITERIA_OF.get(str(job.request.get("source", SEARCH)), "")
+    criteria = job.request.get(named, {})
     return _recorded(
         request, job, criteria, estimated_papers=job.papers_total, retry_of=str(job_id)
     )

@@ -22,7 +22,7 @@ from service.api.openapi.operation import (
     problem_example,
     problem_headers,
 )
-from service.api.schemas.fields import JOB_ID_EXAMPLE, SCHEDULE_ID_EXAMPLE, Id
+from service.api.schemas.fields import JOB_ID_EXAMPLE, PLAIN_ID, SCHEDULE_ID_EXAMPLE
 from service.api.schemas.job_status import ProblemSchema
 
 _UUID_FORM: Mapping[str, Any] = {
@@ -39,7 +39,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "code": ("The code of a problem.", _TEXT, "job_not_found"),
     "arxiv_id": (
         "An arXiv id of either style; with a version only if that one is held.",
-        Id.keywords,
+        PLAIN_ID,
         "2301.00001",
     ),
 }

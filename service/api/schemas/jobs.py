@@ -104,7 +104,8 @@ class RecordedSchema(Schema):
     message = fields.String(required=True)
     estimated_papers = fields.Integer(required=True, allow_none=True)
     search_criteria = fields.Dict(
-        required=True, metadata=said("`search_query` of the request, defaults filled in.")
+        required=True,
+        metadata=said("The object that belongs to the request's source, defaults filled in."),
     )
     retry_of = fields.UUID()
 
