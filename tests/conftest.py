@@ -21,7 +21,7 @@ from service.domain.papers import Paper
 from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
-    "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, callers, schedules,"
+    "TRUNCATE jobs, papers, paper_texts, documents, job_papers, job_errors, callers, schedules,"
     " workers, fleet_counters, pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (

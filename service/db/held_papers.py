@@ -38,6 +38,7 @@ SHOWN = (  # what is told of a paper
     "pdf_sha256",
     "pdf_bytes",
     "page_count",
+    "text_state",
 )
 _SHOWN_COLUMNS = [papers.c[name] for name in SHOWN]
 
@@ -71,8 +72,9 @@ class HeldPaperStore:
     async def get_text(self, arxiv_id: ArxivId) -> Row[Any]:
         """The text of the version held; raises NotFound, also for another version.
 
-        Returns arxiv_id, version, pdf_state, page_count and content, truncated, extracted_at;
-        the last three are None where there is no text.
+        Returns arxiv_id, version, pdf_state, paper_text_state, page_count, and the columns of
+        `paper_texts`, which are None where there is no text (and the newer ones where it
+        was stored before there were any).
         """
         of_this_version = and_(
             paper_texts.c.arxiv_id == papers.c.arxiv_id, paper_texts.c.version == papers.c.version
@@ -85,6 +87,12 @@ class HeldPaperStore:
             paper_texts.c.content,
             paper_texts.c.truncated,
             paper_texts.c.extracted_at,
+            paper_texts.c.text_state,
+            paper_texts.c.pages,
+            paper_texts.c.furniture,
+            paper_texts.c.extractor,
+            paper_texts.c.quality,
+            papers.c.text_state.label("paper_text_state"),
         ).select_from(papers.outerjoin(paper_texts, of_this_version))
         return await self._get(statement, arxiv_id)
 
@@ -114,5 +122,7 @@ def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:
         yield papers.c.published_at <= datetime.combine(wanted.to_date, time.max, UTC)
     if wanted.pdf_states:
         yield papers.c.pdf_state.in_(wanted.pdf_states)
+    if wanted.text_states:
+        yield papers.c.text_state.in_(wanted.text_states)
     if wanted.withdrawn is not None:
         yield papers.c.withdrawn.is_(wanted.withdrawn)

@@ -26,7 +26,7 @@ from service.db.retry import with_retry
 from service.domain.errors import DatabaseUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError
-from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf
+from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf, TextState
 
 MAX_BATCH = 100
 GATHERING = timedelta(milliseconds=50)  # what a result waits for company
@@ -172,4 +172,6 @@ async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> Seque
             await papers.save_text(result.arxiv_id, result.text)
         elif result.state in _NO_FILE:
             await papers.save_no_file(result.arxiv_id, _NO_FILE[result.state])
+            if result.reason == TextState.ENCRYPTED:
+                await papers.save_encrypted(result.arxiv_id)
     return left
