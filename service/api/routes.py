@@ -4,6 +4,7 @@ from aiohttp import web
 
 from service.api.handlers import (
     docs,
+    documents,
     health,
     job_events,
     job_lists,
@@ -58,9 +59,11 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
     app.router.add_get(f"{INGESTION}/stats", stats.get_stats)
     app.router.add_get(PAPERS, papers.list_papers)
-    # an old-style id has a slash of its own, so these two come before the one that ends in the id
+    # an old-style id has a slash of its own, so these come before the one that ends in the id
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/pdf", paper_files.get_pdf)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/text", paper_files.get_text)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/document", documents.get_document)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/references", documents.list_references)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}", papers.get_paper)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)

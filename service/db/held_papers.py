@@ -99,12 +99,17 @@ class HeldPaperStore:
     async def _get(self, statement: Select[Any], arxiv_id: ArxivId) -> Row[Any]:
         found = await self._conn.execute(statement.where(papers.c.arxiv_id == arxiv_id.paper))
         row: Row[Any] | None = found.one_or_none()
-        if row is None:
-            raise NotFound("Paper not found", code="paper_not_found")
-        if arxiv_id.version not in (None, row.version):
-            message = f"Only version {row.version} of this paper is held"
-            raise NotFound(message, code="paper_not_found")
-        return row
+        return required(row, arxiv_id)
+
+
+def required(row: Row[Any] | None, arxiv_id: ArxivId) -> Row[Any]:
+    """The row (arxiv_id, version, …) of the paper, if it is that of `arxiv_id`; else NotFound."""
+    if row is None:
+        raise NotFound("Paper not found", code="paper_not_found")
+    if arxiv_id.version not in (None, row.version):
+        message = f"Only version {row.version} of this paper is held"
+        raise NotFound(message, code="paper_not_found")
+    return row
 
 
 def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:

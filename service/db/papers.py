@@ -141,8 +141,8 @@ class PaperStore:
         left: str | None = (await self._conn.execute(statement)).scalar_one_or_none()
         return left if left != pdf.path else None
 
-    async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> None:
-        """Store the text of this version's PDF, whose file must be recorded already."""
+    async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> bool:
+        """Store the text of this version's PDF; False if no file of it is recorded."""
         has_file = papers.c.pdf_path.is_not(None)
         state = {
             "pdf_state": PdfState.PROCESSED,
@@ -150,7 +150,7 @@ class PaperStore:
             "text_state": text.text_state,
         }
         if not await self._update(arxiv_id, has_file, **state):
-            return
+            return False
         values = _text_values(text)
         statement = insert(paper_texts).values(
             arxiv_id=arxiv_id.paper, version=arxiv_id.version, **values
@@ -164,6 +164,7 @@ class PaperStore:
                 where=new.version >= paper_texts.c.version,
             )
         )
+        return True
 
     async def save_encrypted(self, arxiv_id: ArxivId) -> None:
         """Record that the text of this version's PDF cannot be had; the file stays."""
