@@ -42,14 +42,20 @@ def _require_types(document: Document) -> None:
     """Raise TypeError where a text is none or a page is no number."""
     sections, captions = document.sections, document.captions
     paragraphs = [paragraph for section in sections for paragraph in section.paragraphs]
-    "".join([document.title or "", document.abstract or ""])
-    "".join(paragraph.text + paragraph.kind for paragraph in paragraphs)
-    "".join(caption.text + caption.kind for caption in captions)
-    "".join(s.id + s.title + (s.number or "") for s in sections)
-    "".join(c.number or "" for c in captions)
-    "".join(e.id + e.tex + (e.number or "") + (e.section or "") for e in document.equations)
-    for item in document.references:
-        "".join([item.raw, item.key or "", item.doi or "", item.arxiv_id or ""])
+    texts = [
+        *(text for p in paragraphs for text in (p.text, p.kind)),
+        *(text for c in captions for text in (c.text, c.kind)),
+        *(text for s in sections for text in (s.id, s.title)),
+        *(text for e in document.equations for text in (e.id, e.tex)),
+        *(item.raw for item in document.references),
+    ]
+    absent = [
+        *(document.title, document.abstract),
+        *(one.number for one in (*sections, *captions, *document.equations)),
+        *(equation.section for equation in document.equations),
+        *(text for r in document.references for text in (r.key, r.doi, r.arxiv_id)),
+    ]
+    "".join([*texts, *(text for text in absent if text is not None)])
     numbers = [
         *(paragraph.page for paragraph in paragraphs),
         *(caption.page for caption in captions),
@@ -59,9 +65,9 @@ def _require_types(document: Document) -> None:
         raise TypeError("no number")
 
 
-def _figures(answered: Mapping[str, Any]) -> dict[str, int | str]:
+def _figures(answered: Mapping[str, Any]) -> dict[str, Any]:
     figures = {clean_text(name): value for name, value in answered.items()}
-    if not all(isinstance(value, int | str) for value in figures.values()):
+    if not all(isinstance(value, int | float | str | None) for value in figures.values()):
         raise ValueError("no figures")
     return {name: _clean(value) for name, value in figures.items()}
 
