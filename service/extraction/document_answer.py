@@ -51,8 +51,9 @@ def _require_types(document: Document) -> None:
     ]
     absent = [
         *(document.title, document.abstract),
-        *(one.number for one in (*sections, *captions, *document.equations)),
-        *(equation.section for equation in document.equations),
+        *(section.number for section in sections),
+        *(caption.number for caption in captions),
+        *(text for e in document.equations for text in (e.number, e.section)),
         *(text for r in document.references for text in (r.key, r.doi, r.arxiv_id)),
     ]
     "".join([*texts, *(text for text in absent if text is not None)])
