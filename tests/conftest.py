@@ -24,8 +24,8 @@ from service.domain.papers import Paper
 from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
-    "TRUNCATE jobs, papers, paper_texts, paper_versions, coverage, job_papers, job_errors,"
-    " callers, schedules, workers, fleet_counters,"
+    "TRUNCATE jobs, papers, paper_texts, documents, paper_versions, coverage,"
+    " job_papers, job_errors, callers, schedules, workers, fleet_counters,"
     " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (

@@ -77,6 +77,7 @@ class PaperDocument(TypedDict):
     pdf_sha256: str | None
     pdf_bytes: int | None
     page_count: int | None
+    text_state: str | None
 
 
 class JobPaperDocument(TypedDict):

@@ -5,6 +5,7 @@ from aiohttp import web
 from service.api.handlers import (
     coverage,
     docs,
+    documents,
     health,
     job_events,
     job_lists,
@@ -65,6 +66,8 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/pdf", paper_files.get_pdf)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/text", paper_files.get_text)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/versions", versions.list_versions)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/document", documents.get_document)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/references", documents.list_references)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}", papers.get_paper)
     app.router.add_get(COVERAGE, coverage.get_coverage)
     app.router.add_get("/healthz", health.live)

@@ -33,7 +33,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Paper], Any], str]] = {
     "license_told": (lambda paper: paper.tells("license"), "license"),
 }
 METADATA = tuple(_FIELDS)
-FILE = ("pdf_state", "pdf_path", "pdf_sha256", "pdf_bytes", "page_count")
+FILE = ("pdf_state", "pdf_path", "pdf_sha256", "pdf_bytes", "page_count", "text_state")
 _INTERNAL = ("affiliations", "submitter", "datestamp", "license_told")
 # What is told of a paper, in this order; text and the like follow elsewhere.
 SHOWN = ("arxiv_id", *(name for name in METADATA if name not in _INTERNAL), *FILE)

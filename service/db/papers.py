@@ -1,6 +1,7 @@
 """Files and texts of papers in SQL; their metadata is written in `paper_metadata`."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -20,9 +21,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from service.db.paper_metadata import MetadataStore
 from service.db.paper_rows import NO_FILE
-from service.db.tables import paper_texts, papers
+from service.db.tables import documents, paper_texts, papers
 from service.domain.identifiers import ArxivId
-from service.domain.papers import ExtractedText, PdfState, StoredPdf
+from service.domain.papers import (
+    DocumentSource,
+    ExtractedText,
+    PdfState,
+    StoredPdf,
+    TextState,
+)
 
 
 class PaperStore(MetadataStore):
@@ -102,31 +109,35 @@ class PaperStore(MetadataStore):
         left: str | None = (await self._conn.execute(statement)).scalar_one_or_none()
         return left if left != pdf.path else None
 
-    async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> None:
-        """Store the text of this version's PDF, whose file must be recorded already."""
+    async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> bool:
+        """Store the text of this version's PDF; False if no file of it is recorded."""
         has_file = papers.c.pdf_path.is_not(None)
-        state = {"pdf_state": PdfState.PROCESSED, "page_count": text.page_count}
+        state = {
+            "pdf_state": PdfState.PROCESSED,
+            "page_count": text.page_count,
+            "text_state": text.text_state,
+        }
         if not await self._update(arxiv_id, has_file, **state):
-            return
+            return False
+        values = _text_values(text)
         statement = insert(paper_texts).values(
-            arxiv_id=arxiv_id.paper,
-            version=arxiv_id.version,
-            content=text.text,
-            truncated=text.truncated,
+            arxiv_id=arxiv_id.paper, version=arxiv_id.version, **values
         )
         new = statement.excluded
         await self._conn.execute(
             statement.on_conflict_do_update(
                 index_elements=[paper_texts.c.arxiv_id],
-                set_={
-                    "version": new.version,
-                    "content": new.content,
-                    "truncated": new.truncated,
-                    "extracted_at": func.now(),
-                },
+                set_={name: new[name] for name in ("version", *values)}
+                | {"extracted_at": func.now()},
                 where=new.version >= paper_texts.c.version,
             )
         )
+        return True
+
+    async def save_encrypted(self, arxiv_id: ArxivId) -> None:
+        """Record that the text of this version's PDF cannot be had; the file stays."""
+        has_no_text = papers.c.pdf_state != PdfState.PROCESSED
+        await self._update(arxiv_id, has_no_text, text_state=TextState.ENCRYPTED)
 
     async def save_no_file(self, arxiv_id: ArxivId, state: PdfState) -> None:
         """Record that this version's PDF is `unavailable` or `failed`; a file we hold stays."""
@@ -145,6 +156,12 @@ class PaperStore(MetadataStore):
                 paper_texts.c.arxiv_id == arxiv_id.paper, paper_texts.c.version == arxiv_id.version
             )
         )
+        of_this = [
+            documents.c.arxiv_id == arxiv_id.paper,
+            documents.c.version == arxiv_id.version,
+            documents.c.source == DocumentSource.PDF,
+        ]
+        await self._conn.execute(delete(documents).where(*of_this))
         return True
 
     async def _update(
@@ -156,3 +173,16 @@ class PaperStore(MetadataStore):
 
 def _is(arxiv_id: ArxivId) -> ColumnElement[bool]:
     return and_(papers.c.arxiv_id == arxiv_id.paper, papers.c.version == arxiv_id.version)
+
+
+def _text_values(text: ExtractedText) -> dict[str, Any]:
+    """The columns of `paper_texts` that are the text's own."""
+    return {
+        "content": text.text,
+        "truncated": text.truncated,
+        "text_state": text.text_state,
+        "pages": [asdict(page) for page in text.pages],
+        "furniture": [asdict(line) for line in text.furniture],
+        "extractor": text.extractor,
+        "quality": dict(text.quality),
+    }

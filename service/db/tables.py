@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -32,7 +33,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from service.domain.channels import WaitReason
 from service.domain.jobs import JobStatus, Priority, Stage
-from service.domain.papers import PaperState, PdfState
+from service.domain.papers import DocumentSource, PaperState, PdfState, TextState
 
 metadata = MetaData(
     naming_convention={
@@ -300,6 +301,12 @@ papers = Table(
     Column("pdf_sha256", Text, comment="SHA-256 of the file, hexadecimal."),
     Column("pdf_bytes", BigInteger, comment="Size of the file in bytes."),
     Column("page_count", Integer, comment="Pages of the PDF; null until its text was extracted."),
+    Column(
+        "text_state",
+        Text,
+        comment="full, cut, empty or encrypted: the text of this version's PDF;"
+        " null: none made yet.",
+    ),
     _moment("first_seen_at", "When we first stored the paper.", now=True),
     _moment("stored_at", "When its metadata was last written.", now=True),
     Column(
@@ -337,6 +344,7 @@ papers = Table(
         comment="Words of the authors' names, likewise.",
     ),
     CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
+    CheckConstraint(_one_of("text_state", TextState), name="text_state_known"),
     CheckConstraint("version >= 1", name="version_from_one"),
     CheckConstraint(_within_years("published_at", "updated_at"), name="moments_in_range"),
     CheckConstraint("jsonb_typeof(affiliations) = 'array'", name="affiliations_by_author"),
@@ -434,7 +442,67 @@ paper_texts = Table(
     Column("content", Text, nullable=False, comment="Plain text of the PDF, cleaned."),
     Column("truncated", Boolean, nullable=False, comment="True when a limit cut the text short."),
     _moment("extracted_at", "When the text was stored.", now=True),
+    Column(
+        "text_state",
+        Text,
+        comment="full, cut or empty; null: stored before states were told apart.",
+    ),
+    Column(
+        "pages",
+        JSON,
+        comment="Where each page stands in content: number, start, end (code points).",
+    ),
+    Column(
+        "furniture",
+        JSON,
+        comment="Lines left out of content: page, kind (head, foot, page_number, stamp), text.",
+    ),
+    Column("extractor", Text, comment="What made the text, with its version."),
+    Column(
+        "quality",
+        JSON,
+        comment="Figures of the extraction: ms, unknown_characters, pages_without_text.",
+    ),
+    CheckConstraint(_one_of("text_state", TextState), name="text_state_known"),
     comment="Text of papers, apart so that reading metadata stays quick.",
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column(
+        "arxiv_id",
+        Text,
+        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
+        primary_key=True,
+        comment="The paper.",
+    ),
+    Column(
+        "version",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="Version it was made of.",
+    ),
+    Column("source", Text, nullable=False, comment="html or pdf: what it was made of."),
+    Column("converter", Text, nullable=False, comment="What made it, with its version."),
+    Column(
+        "input_sha256",
+        Text,
+        nullable=False,
+        comment="SHA-256 of the file that source names, hexadecimal.",
+    ),
+    Column("quality", JSON, nullable=False, comment="Figures of the conversion."),
+    Column(
+        "content",
+        JSON,
+        nullable=False,
+        comment="Title, abstract, sections, equations, captions, references.",
+    ),
+    _moment("made_at", "When it was stored.", now=True),
+    CheckConstraint(_one_of("source", DocumentSource), name="source_known"),
+    CheckConstraint("input_sha256 ~ '^[0-9a-f]{64}$'", name="input_sha256_hexadecimal"),
+    comment="Structured documents of papers: sections, captions, references.",
 )
 
 job_papers = Table(

@@ -157,7 +157,7 @@ class FetchPdf:
                 text = await self.tools.extractor.text_of(path)
         except NotFound as err:  # another job's bytes have just taken its place, or it was lost
             raise StorageUnavailable("The stored PDF is missing") from err
-        await self._record(attempt, PaperState.PROCESSED, text=text)
+        await self._record(attempt, PaperState.PROCESSED, text=text, sha256=pdf.sha256)
 
     async def conclude(
         self, attempt: PdfAttempt, outcome: Outcome, error: Exception | None

@@ -59,6 +59,7 @@ async def test_a_paper_is_shown_with_all_its_columns(api, hold):
         "pdf_sha256": None,
         "pdf_bytes": None,
         "page_count": None,
+        "text_state": None,
     }
 
 
@@ -187,6 +188,8 @@ async def library(hold, sql):
     )
     await sql("UPDATE papers SET pdf_state = 'unavailable' WHERE arxiv_id = '2301.00002'")
     await sql("UPDATE papers SET pdf_state = 'failed' WHERE arxiv_id = '2301.00003'")
+    await sql("UPDATE papers SET text_state = 'empty' WHERE arxiv_id = '2301.00001'")
+    await sql("UPDATE papers SET text_state = 'encrypted' WHERE arxiv_id = '2301.00003'")
 
 
 FILTERS = [
@@ -211,6 +214,8 @@ FILTERS = [
     ({"withdrawn": "true"}, ["2301.00003"]),
     ({"withdrawn": "false", "category": "hep-th"}, ["hep-th/9901001"]),
     ({"pdf_state": "failed"}, ["2301.00003"]),
+    ({"text_state": "empty"}, ["2301.00001"]),
+    ({"text_state": "empty,encrypted"}, ["2301.00003", "2301.00001"]),
     ({"pdf_state": "failed,unavailable"}, ["2301.00003", "2301.00002"]),
 ]
 
@@ -235,6 +240,7 @@ BAD = [
     ("to_date=%EF%BC%92%EF%BC%90%EF%BC%92%EF%BC%930101", "to_date"),
     ("from_date=20230102&to_date=20230101", "from_date"),
     ("pdf_state=FAILED", "pdf_state"),
+    ("text_state=whole", "text_state"),
     ("withdrawn=1", "withdrawn"),
     ("limit=0", "limit"),
     ("limit=201", "limit"),

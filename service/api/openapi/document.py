@@ -111,7 +111,8 @@ class _Plugin(MarshmallowPlugin):
 
 def _keywords(_: OpenAPIConverter, field: fields.Field[Any], **__: object) -> dict[str, Any]:
     """What one of our fields demands, see `fields.py`; and that words are texts."""
-    kind = {"type": "string"} if isinstance(field, fields.Enum) else {}
+    word: object = ["string", "null"] if field.allow_none else "string"
+    kind = {"type": word} if isinstance(field, fields.Enum) else {}
     return {**kind, **getattr(field, "keywords", {})}
 
 

@@ -29,6 +29,7 @@ TAGS = {
 }
 TEXT_SCHEMA: Mapping[str, Any] = {"type": "string"}
 NO_JOB, NO_PAPER, NO_SCHEDULE = "Job not found", "Paper not found", "Schedule not found"
+NO_DOCUMENT = "The document of this paper has not been made"
 
 _LIMITED = ("Retry-After", "RateLimit", "RateLimit-Policy")
 _ALWAYS = {400: "The request is malformed", 503: "Too many connections"}
@@ -75,6 +76,7 @@ _CODES = {  # the usual one of a status
 _CODE_OF_DETAIL = {
     NO_JOB: "job_not_found",
     NO_SCHEDULE: "schedule_not_found",
+    NO_DOCUMENT: "document_not_found",
     "Route not found": "route_not_found",
     "Not ready": "not_ready",
     "Too many connections": "overloaded",
