@@ -188,7 +188,13 @@ async def test_the_status_is_as_its_schema_says(database):
         added = await JobStore(conn).add(make_request(), caller="me")
         (moment,) = (await conn.exec_driver_sql("SELECT now()")).one()
     assert added is not None
-    told = {"message": "It broke", "code": "internal", "arxiv_id": "2301.00001", "attempt": 1}
+    told = {
+        "message": "It broke",
+        "code": "internal",
+        "arxiv_id": "2301.00001",
+        "attempt": 1,
+        "line": 2,
+    }
     error = JobError(stage=Stage.STORE, occurred_at=moment, **told)
     job = added._replace(taken_up_at=moment, retry_of=added.id, errors=(error,))
 
