@@ -1,4 +1,4 @@
-"""The tasks a job consists of, and in which order the fleet takes them.
+"""Tasks of a job and their priority in the queue.
 
 The priority of a task falls along its job: the k-th paper of every job comes
 before the (k+1)-th of any, so that jobs of the same urgency take turns and a
@@ -14,7 +14,8 @@ from service.worker.task import PRIORITY_LEVEL, PUT_OFF, Task
 HARVEST = "harvest"
 PDF = "pdf"
 
-HARVEST_VERSION = 2  # 1: checkpoints without a source, which only older workers write
+HARVEST_VERSION = 2
+HARVEST_VERSIONS = (1, HARVEST_VERSION)  # 1: of checkpoints without a source, see sources.legacy
 
 _STEP = PRIORITY_LEVEL  # positions within one level; three levels fit into an int4
 _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}

@@ -81,7 +81,7 @@ async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
         tidying.cancel()
         await asyncio.wait([tidying])
 
-    assert {"files not compared", "tidied up"} <= {entry["event"] for entry in logs}
+    assert {"files not compared", "maintenance finished"} <= {entry["event"] for entry in logs}
     assert await rig.rows("SELECT 1 FROM pgqueuer_log") == []
 
 
