@@ -15,7 +15,7 @@ from uuid import uuid4
 import asyncpg
 import uvloop
 
-from service.db.engine import libpq_url
+from service.db.addresses import libpq_url
 from service.worker.queries import builders
 
 KIND = "pdf"

@@ -20,7 +20,8 @@ import asyncpg
 from benchmarks.noop import CONCURRENCY, KIND
 from benchmarks.servers import running
 from benchmarks.stand_in import EMPTY, Site, load, site
-from service.db.engine import Database, libpq_url
+from service.db.addresses import libpq_url
+from service.db.engine import Database
 from service.worker.engine import enqueue
 from service.worker.task import Task
 

@@ -16,7 +16,8 @@ import psutil
 
 from benchmarks.servers import START_SECONDS, running
 from service.db import migrate
-from service.db.engine import Database, create_engine, libpq_url
+from service.db.addresses import libpq_url
+from service.db.engine import Database, create_engine
 from service.devtools.embedded_postgres import EmbeddedPostgres
 
 EMPTY = (

@@ -23,7 +23,7 @@ from tests.pooler import PGBOUNCER, pgbouncer
 TRUNCATE = (
     "TRUNCATE jobs, papers, paper_texts, paper_versions, coverage, job_papers, job_errors,"
     " callers, schedules,"
-    " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
+    " workers, fleet_counters, pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (
     "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"

@@ -128,7 +128,6 @@ class JobWatch:
         self._count_of: Counter[str] = Counter()  # by caller; who has none is not in it
         self._hinted: set[UUID] = set()
         self._bell = asyncio.Event()
-        self._is_blind = False
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -165,7 +164,7 @@ class JobWatch:
     async def run(self) -> None:
         """Serve the waiters until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(hear(self._database.dsn, self._hint), name="announcements")
+            group.create_task(hear(self._database, self._hint), name="announcements")
             group.create_task(self._look_on(), name="changes of jobs")
 
     def close(self) -> None:
@@ -202,11 +201,7 @@ class JobWatch:
                 hinted |= await self._changed()
             await self._publish([job_id for job_id in hinted if job_id in self._topics])
         except DatabaseUnavailable:
-            if not self._is_blind:
-                _log.warning("changes of jobs not seen")
-            self._is_blind = True
-        else:
-            self._is_blind = False
+            _log.debug("changes of jobs not read")
 
     async def _changed(self) -> set[UUID]:
         """Jobs of which the newest state known is no longer the committed one."""

@@ -66,5 +66,5 @@ class Blocklist:
             try:
                 await self.look()
             except DatabaseUnavailable:
-                _log.warning("blocked callers not refreshed")
+                _log.debug("blocked callers not refreshed")
             await asyncio.sleep(LOOK_EVERY.total_seconds())

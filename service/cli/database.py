@@ -22,12 +22,16 @@ def database_url(settings: Settings) -> Iterator[str]:
         yield settings.database_url
         return
     from service.devtools.embedded_postgres import EmbeddedPostgres
+    from service.devtools.embedded_watch import kept_running
+    from service.process.data_dir import under_data_dir
 
     require(POSTGRES)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     postgres = EmbeddedPostgres.under(settings.data_dir)
-    postgres.start()
+    with under_data_dir():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        postgres.start()
     try:
-        yield postgres.url
+        with kept_running(postgres):
+            yield postgres.url
     finally:
         postgres.stop()

@@ -47,6 +47,8 @@ SOURCE_FIELDS = {  # source → option → where its value goes in the object of
 }
 OPTION_OF = {"ids": "--id", "file": "--file"}  # the others are named as their field
 
+AT_LEAST_ONE = click.IntRange(1)
+
 _OPTIONS = (
     click.option(
         "--source", type=click.Choice(SOURCES), help="Where papers come from [default: a search]."
@@ -70,15 +72,17 @@ _OPTIONS = (
     click.option("--from-date", metavar="YYYYMMDD", help="First day of submission (or change)."),
     click.option("--to-date", metavar="YYYYMMDD", help="Last day of submission (or change)."),
     click.option("--id", "ids", metavar="ARXIV_ID", multiple=True, help="May be repeated."),
-    click.option("--max-papers", type=int, metavar="N", help="Bring in at most so many."),
-    click.option("--max-results", type=int, metavar="N", help="Papers in one request to arXiv."),
-    click.option("--start", type=int, metavar="N", help="Leave out so many results."),
-    click.option("--batch-size", type=int, metavar="N", help="Papers committed at once."),
+    click.option("--max-papers", type=AT_LEAST_ONE, metavar="N", help="Ingest at most so many."),
+    click.option(
+        "--max-results", type=AT_LEAST_ONE, metavar="N", help="Papers in one request to arXiv."
+    ),
+    click.option("--start", type=click.IntRange(0), metavar="N", help="Leave out so many results."),
+    click.option("--batch-size", type=AT_LEAST_ONE, metavar="N", help="Papers committed at once."),
     click.option("--priority", type=click.Choice([str(one) for one in Priority])),
     click.option("--sort-by", metavar="KEY", help="submittedDate, lastUpdatedDate or relevance."),
     click.option("--sort-order", type=click.Choice(["descending", "ascending"])),
     click.option("--no-pdfs", is_flag=True, help="Metadata only."),
-    click.option("--rewrite-duplicates", is_flag=True, help="Bring in again what is held already."),
+    click.option("--rewrite-duplicates", is_flag=True, help="Fetch again what is held already."),
     click.option(
         "--request", "file", type=click.File(), help="Take the JSON request from here (- is stdin)."
     ),
@@ -127,7 +131,7 @@ def ingest(
 
 def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The request that `options` (by parameter name) describe, on top of `base`."""
-    given = {name: value for name, value in options.items() if value not in (None, (), False)}
+    given = {name: value for name, value in options.items() if _is_given(value)}
     source = given.get("source", base.get("source", "search"))
     fields = SOURCE_FIELDS.get(source, SEARCH_FIELDS)
     own = source if source in SOURCE_FIELDS else "search_query"
@@ -145,6 +149,11 @@ def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[s
     if "rewrite_duplicates" in given:
         request["skip_duplicates"] = False
     return request
+
+
+def _is_given(value: object) -> bool:
+    """Whether an option was given; 0 is a value like any other."""
+    return value is not None and value is not False and value != ()
 
 
 def read_request(file: IO[str] | None) -> Mapping[str, Any]:

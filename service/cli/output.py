@@ -52,10 +52,13 @@ def print_json(document: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table; None is shown as nothing."""
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, pad_edge=False)
+    # the first column names the row: it is never folded or cut, however narrow the terminal
+    whole = max((len(safe(row[0])) for row in rows), default=0)
+    table = Table(Column(columns[0], no_wrap=True, min_width=whole), *columns[1:], box=None)
+    table.pad_edge = False
     for row in rows:
         table.add_row(*(Text("" if value is None else safe(value)) for value in row))
     console().print(table)

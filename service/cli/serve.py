@@ -14,11 +14,13 @@ def serve(*, with_worker: bool, sibling: bool) -> None:
     from service.config.settings import SettingsError
     from service.devtools.development_secret import signing_keys
     from service.process import lifecycle
+    from service.process.data_dir import under_data_dir
 
     settings = load_settings()
     if settings.api_processes > 1 and settings.port == 0:
         raise SettingsError({"PORT": "must not be 0 when API_PROCESSES is more than 1"})
-    keys, generated = signing_keys(settings)
+    with under_data_dir():
+        keys, generated = signing_keys(settings)
     if generated is not None:
         click.echo(f"JWT_SECRET is not set: using the development secret in {generated}", err=True)
     role = lifecycle.Role(api=True, worker=with_worker, is_sibling=sibling)

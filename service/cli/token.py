@@ -14,11 +14,23 @@ if TYPE_CHECKING:
     from service.auth.keys import Key
     from service.config.settings import Settings
 
+MAX_SUBJECT_LENGTH = 255  # as service.auth.tokens has it, which is not loaded for a help text
+
+
+def _subject(_: click.Context, __: click.Parameter, value: str) -> str:
+    """A subject that the service accepts."""
+    if not (0 < len(value) <= MAX_SUBJECT_LENGTH and value.isprintable()):
+        raise click.BadParameter(f"must be 1 to {MAX_SUBJECT_LENGTH} printable characters")
+    return value
+
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--sub", required=True, metavar="NAME", help="Who the token is for.")
+@click.option(
+    "--sub", required=True, callback=_subject, metavar="NAME", help="Who the token is for."
+)
 @click.option("--ttl", default=3600, show_default=True, metavar="SECONDS", type=click.IntRange(1))
 @click.option("--scope", metavar="SCOPE", help="Scopes, separated by blanks.")
 @click.option("--private-key", metavar="FILE", type=_FILE, help="PEM key to sign with.")
@@ -42,8 +54,9 @@ def token(
     from service.process.build_api import token_rules
 
     settings = load_settings(quiet=True)
-    if ttl > settings.jwt_max_lifetime_seconds:
-        raise click.UsageError("--ttl is longer than JWT_MAX_LIFETIME_SECONDS")
+    longest = settings.jwt_max_lifetime_seconds
+    if ttl > longest:
+        raise click.UsageError(f"--ttl is longer than JWT_MAX_LIFETIME_SECONDS ({longest})")
     key = None if private_key is None else Key(private_key.read_text(), kid)
     _check_kind(settings, key, kid)
     rules = token_rules(settings, () if key is not None else signing_keys(settings)[0])

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, make_url
 from sqlalchemy.util import to_list
 
+DEFAULT_PORT = 5432
 MAX_PORT = 65_535
 OF_SQLALCHEMY = ("prepared_statement_cache_size",)  # parameters that no server knows
 HIDDEN = "***"
@@ -35,14 +36,26 @@ def read_url(text: str | URL) -> URL:
         return text
     found = _SEVERAL.fullmatch(text)
     if found is None:
-        url = make_url(text)
-        several = url.query.get("host")
-        if several is None or isinstance(several, str):
-            return url
-        hosts = ",".join(several)  # SQLAlchemy's way to name them
-        return url.difference_update_query(["host"]).set(host=_checked(hosts))
+        return _together(make_url(text))
     url = make_url(f"{found['before']}several{found['after']}")
     return url.set(host=_checked(found["hosts"]))
+
+
+def _together(url: URL) -> URL:
+    """`url` with the hosts of its query, if those are several, in `host`, each with its port."""
+    several = url.query.get("host")
+    if several is None or (isinstance(several, str) and "," not in several):
+        return url
+    hosts = several.split(",") if isinstance(several, str) else list(several)
+    ports = str(url.query.get("port", "")).split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    if len(ports) != len(hosts):
+        raise ValueError("not one port for each host")
+    pairs = [
+        f"[{host}]:{port}" if host.count(":") > 1 and port else f"{host}:{port}" if port else host
+        for host, port in zip(hosts, ports, strict=True)
+    ]
+    return url.difference_update_query(["host", "port"]).set(host=_checked(",".join(pairs)))
 
 
 def written(url: URL, *, hide_password: bool = False) -> str:
@@ -74,6 +87,18 @@ def libpq_url(url: str | URL) -> str:
     return written(parsed.difference_update_query(OF_SQLALCHEMY))
 
 
+def hosts_of(url: URL) -> list[tuple[str, int]]:
+    """The hosts of a URL that names several, with their ports; none for any other."""
+    if "," not in (url.host or ""):
+        return []
+    return [_pair(one, url.port or DEFAULT_PORT) for one in str(url.host).split(",")]
+
+
+def one_host(url: str | URL, host: str, port: int) -> str:
+    """`url` with one of its hosts alone, for asyncpg."""
+    return libpq_url(read_url(url).set(host=host, port=port))
+
+
 def without_password(url: str) -> tuple[str, str | None]:
     """`url` as libpq wants it, but for its password; and that, None if there is none."""
     parsed = read_url(url)
@@ -91,6 +116,14 @@ def _renamed(url: URL, name: str, new: str) -> URL:
 def _checked(hosts: str) -> str:
     for host in hosts.split(","):
         found = _HOST.fullmatch(host)
-        if found is None or int(found["port"] or 0) > MAX_PORT:
+        if found is None or not 0 < int(found["port"] or DEFAULT_PORT) <= MAX_PORT:
             raise ValueError("a host or port that is none")
     return hosts
+
+
+def _pair(text: str, default: int) -> tuple[str, int]:
+    found = _HOST.fullmatch(text)
+    assert found is not None, "checked when the URL was read"
+    port = found["port"]
+    host = text[: -len(port) - 1] if port else text
+    return host.strip("[]"), int(port or default)

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.engine import Database
 from service.db.notifications import listen
 from service.db.tables import jobs
 
@@ -19,14 +20,14 @@ CHANNEL = "job_changed"
 LISTENER = "arxiv-ingestion listener"
 
 
-async def hear(url: str, heard: Callable[[UUID], None]) -> None:
+async def hear(database: Database, heard: Callable[[UUID], None]) -> None:
     """Call `heard` with the id of every job that is announced, until cancelled; see `listen`."""
 
     def take(payload: str) -> None:
         with suppress(ValueError):  # anybody may NOTIFY anything
             heard(UUID(payload))
 
-    await listen(url, CHANNEL, take, name=LISTENER)
+    await listen(database.dsn, CHANNEL, take, name=LISTENER, outages=database.outages)
 
 
 async def versions_of(conn: AsyncConnection, job_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -6,49 +6,50 @@ server is away, overloaded or too slow leaves here as `DatabaseUnavailable`.
 """
 
 import asyncio
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from weakref import WeakSet
 
-import asyncpg
 import orjson
+import structlog
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from service.db.addresses import OF_SQLALCHEMY, asyncpg_url, libpq_url
+from service.db.addresses import OF_SQLALCHEMY, asyncpg_url, hosts_of, libpq_url
+from service.db.failures import (
+    CONFLICTS,
+    FAILURES,
+    READ_ONLY,
+    TIMEOUT,
+    is_behind,
+    is_stumble,
+    is_transient,
+    reason_of,
+    state_of,
+)
+from service.db.hosts import Hosts
 from service.db.pgbouncer import expect_pooler, is_pooled
 from service.domain.errors import DatabaseUnavailable, TransactionConflict
+from service.domain.outages import OutageLog, Reason
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
 LOCK_TIMEOUT_SECONDS = 10
 IDLE_IN_TRANSACTION_SECONDS = 5  # a worker that was stopped in the middle must not hold locks
 
-# SQLSTATEs that time can mend: class 08 connection, 28 credentials (an operator can change
-# them while we wait), 53 resources, 57 intervention,
-# and serialization (40001), deadlock (40P01), lock timeout (55P03), read-only (25006),
-# a database that is still to be made (3D000).
-_PASSING_CLASSES = ("08", "28", "53", "57")
-_PASSING_STATES = ("40001", "40P01", "55P03", "25006", "3D000")
-# Undefined table, column or function, no schema: the migration has not come so far yet.
-_BEHIND_STATES = ("42P01", "42703", "42883", "3F000")
-
-# asyncpg raises the last where a connection breaks in the middle of its own work, and SQLAlchemy
-# passes it on as it is.
-_PASSING_ERRORS = (PoolTimeoutError, OSError, TimeoutError, asyncpg.InternalClientError)
-
-# What `fetching` lets through of asyncpg's own.
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
-
-# All that may come up from a connection; `is_transient` tells what of it time can mend.
-FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
-
-READ_ONLY = "25006"
-CONFLICTS = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing was changed
+SUBJECT = "database"  # of the outage log
+CLOSE_SECONDS = 1.0
 CUT_SECONDS = 0.25  # what a transaction that was cut off at its deadline has left to end
+
+
+_log = structlog.get_logger(__name__)
+
+
+def outage_log() -> OutageLog:
+    """One for a process, to be shared by all that use the database there."""
+    return OutageLog(SUBJECT, _log)
 
 
 def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
@@ -60,8 +61,10 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
         "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
     }
+    target = asyncpg_url(url)
+    hosts = Hosts(hosts_of(target))
     engine = create_async_engine(
-        asyncpg_url(url),
+        target,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -70,13 +73,13 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={
-            "timeout": CONNECT_TIMEOUT_SECONDS,
+            "timeout": CONNECT_TIMEOUT_SECONDS / max(1, len(hosts)),
             "command_timeout": STATEMENT_TIMEOUT_SECONDS + 5,
             "server_settings": settings,
         },
     )
     _connect_as_libpq_would(engine)
-    expect_pooler(engine, settings)
+    expect_pooler(engine, settings, hosts)
     return engine
 
 
@@ -92,44 +95,12 @@ def _connect_as_libpq_would(engine: AsyncEngine) -> None:
         parameters["dsn"] = dsn
 
 
-def is_transient(error: BaseException) -> bool:
-    """True when `error` says that the database is away or busy, not that the statement is wrong."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    if isinstance(error, (DBAPIError, *_DRIVER_ERRORS)):
-        state = _state(error)
-        return not state or state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
-    return isinstance(error, _PASSING_ERRORS) or _is_stumble(error)
-
-
-def _is_stumble(error: BaseException) -> bool:
-    """True when asyncpg fell over its own connection, which was gone when it looked again.
-
-    Between two of its awaits it does not expect that, and asks None for an attribute.
-    """
-    if not isinstance(error, AttributeError) or error.obj is not None:
-        return False
-    modules = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(modules) and modules[-1].startswith("asyncpg.")
-
-
-def is_behind(error: BaseException) -> bool:
-    """True when `error` says that the schema is not the one that this code is written for."""
-    return _state(error) in _BEHIND_STATES
-
-
-def _state(error: BaseException) -> str:
-    """The SQLSTATE of what SQLAlchemy or asyncpg raised; empty if there is none."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlstate", None) or ""
-
-
 def _is_of_no_more_use(error: BaseException) -> bool:
     """True for a session that stays read-only when the server no longer is, or that is gone.
 
     Of neither SQLAlchemy knows that the connection must not go back to the pool.
     """
-    return _state(error) == READ_ONLY or _is_stumble(error)
+    return state_of(error) == READ_ONLY or is_stumble(error)
 
 
 @contextmanager
@@ -146,6 +117,13 @@ def _cut_off_at(deadline: float, driver: Any) -> Iterator[None]:  # noqa: ANN401
         cutting.cancel()
 
 
+def _reason_of(error: BaseException, deadline: float) -> Reason:
+    """Why; a connection that we have cut at `deadline` (loop time) seems to be lost."""
+    reason = reason_of(error)
+    is_cut = reason.is_doubtful and asyncio.get_running_loop().time() >= deadline
+    return TIMEOUT if is_cut else reason
+
+
 Fetch = Callable[..., Awaitable[Sequence[Any]]]  # a statement and its parameters → rows
 
 
@@ -154,11 +132,23 @@ class Database:
 
     `deadline_seconds` bounds a transaction from waiting for a connection to the
     end of its commit, so that a caller gets an answer while the server hangs.
+    What works and what fails is told to `outages`.
     """
 
-    def __init__(self, engine: AsyncEngine, *, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        deadline_seconds: float,
+        outages: OutageLog | None = None,
+    ) -> None:
         self.engine = engine
         self.deadline_seconds = deadline_seconds
+        self.outages = outages or outage_log()
+        self._is_aborted = False
+        self._limits: set[asyncio.Timeout] = set()  # of all that is under way
+        self._opened: WeakSet[Any] = WeakSet()  # asyncpg's connections, idle and in use
+        event.listen(engine.sync_engine, "connect", self._note_opened)
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
@@ -213,9 +203,10 @@ class Database:
     async def _connected(
         self, engine: AsyncEngine, within: float | None = None
     ) -> AsyncIterator[AsyncConnection]:
+        self._require_open()
         deadline = asyncio.get_running_loop().time() + (within or self.deadline_seconds)
         try:
-            async with asyncio.timeout_at(deadline + CUT_SECONDS), engine.connect() as conn:
+            async with self._bounded(deadline + CUT_SECONDS), engine.connect() as conn:
                 driver = (await conn.get_raw_connection()).driver_connection
                 with _cut_off_at(deadline, driver):
                     try:
@@ -225,12 +216,50 @@ class Database:
                             await conn.invalidate()
                         raise
         except FAILURES as err:
-            if _state(err) in CONFLICTS:
+            if state_of(err) in CONFLICTS:
                 raise TransactionConflict("the database is not available") from err
             if is_transient(err) or is_behind(err):
+                if not self._is_aborted:
+                    self.outages.failed(_reason_of(err, deadline))
                 raise DatabaseUnavailable("the database is not available") from err
             raise
+        self.outages.worked()
+
+    def abort(self) -> None:
+        """Cut all connections, at once and for good: the process ends, the server may hang.
+
+        Who still waits for an answer gets DatabaseUnavailable, like all who ask later.
+        """
+        self._is_aborted = True
+        for driver in tuple(self._opened):
+            driver.terminate()
+        for limit in self._limits:  # of those that are connecting
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self.engine.dispose()
+        """Close all connections, in a second at most."""
+        try:
+            async with asyncio.timeout(0 if self._is_aborted else CLOSE_SECONDS):
+                await self.engine.dispose()
+        except TimeoutError:
+            self.abort()
+
+    @asynccontextmanager
+    async def _bounded(self, deadline: float) -> AsyncIterator[None]:
+        """The block ends at `deadline` (loop time), or when all is aborted."""
+        async with asyncio.timeout_at(deadline) as limit:
+            self._limits.add(limit)
+            try:
+                yield
+            finally:
+                self._limits.discard(limit)
+
+    def _require_open(self) -> None:
+        if self._is_aborted:
+            raise DatabaseUnavailable("the database is not available")
+
+    def _note_opened(self, connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        self._opened.add(connection.driver_connection)
+        if self._is_aborted:
+            connection.driver_connection.terminate()

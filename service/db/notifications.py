@@ -11,11 +11,15 @@ from contextlib import asynccontextmanager
 import asyncpg
 import structlog
 
-from service.db.addresses import libpq_url
+from service.db.addresses import hosts_of, libpq_url, one_host, read_url
 from service.db.engine import CONNECT_TIMEOUT_SECONDS
+from service.db.failures import reason_of
+from service.db.hosts import Hosts
 from service.db.pgbouncer import LOST, is_pooler
+from service.domain.outages import OutageLog
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
+LEAVE_SECONDS = 0.5  # for a connection in the making when nobody wants it any more
 PROBE_SECONDS = 10.0  # a connection may be dead without anybody having said so
 
 _log = structlog.get_logger(__name__)
@@ -23,28 +27,30 @@ _log = structlog.get_logger(__name__)
 Heard = Callable[[str], None]
 
 
-async def listen(url: str, channel: str, heard: Heard, *, name: str) -> None:
+async def listen(url: str, channel: str, heard: Heard, *, name: str, outages: OutageLog) -> None:
     """Call `heard` with each payload that arrives on `channel`, until cancelled.
 
     Ends by itself where a pooler is in between, which could not pass them on.
 
-    `name` shows in pg_stat_activity.
+    `name` shows in pg_stat_activity; `outages` is told when no connection can be had.
     """
     failures = 0
     while True:
         try:
             async with _connection(url, name) as connection:
                 if await is_pooler(connection):
-                    _log.warning("notifications not to be had", channel=channel)
+                    _log.warning("listen unavailable, polling", channel=channel)
                     return
                 await connection.add_listener(channel, lambda *told: heard(str(told[-1])))
                 failures = 0
+                outages.worked()
                 await _until_lost(connection, channel)
-            cause = "closed"
+            why = "closed"
         except (*LOST, OSError, TimeoutError) as err:
-            cause = type(err).__name__
+            outages.failed(reason_of(err))
+            why = reason_of(err).code
         if not failures:
-            _log.warning("notifications lost", channel=channel, error=cause)
+            _log.info("listen connection lost", channel=channel, reason=why)
         await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
         failures += 1
 
@@ -63,14 +69,27 @@ async def _until_lost(connection: asyncpg.Connection, channel: str) -> None:
 
 @asynccontextmanager
 async def _connection(url: str, name: str) -> AsyncIterator[asyncpg.Connection]:
-    connecting = asyncpg.connect(
-        libpq_url(url), timeout=CONNECT_TIMEOUT_SECONDS, server_settings={"application_name": name}
-    )
-    connection = await _finished(asyncio.ensure_future(connecting))
+    connection = await _finished(asyncio.ensure_future(_connect(url, name)))
     try:
         yield connection
     finally:
         connection.terminate()
+
+
+async def _connect(url: str, name: str) -> asyncpg.Connection:
+    async def connect(dsn: str, within: float) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            dsn,
+            timeout=within,
+            command_timeout=CONNECT_TIMEOUT_SECONDS,  # a server may freeze between any two steps
+            server_settings={"application_name": name},
+        )
+
+    addresses = hosts_of(read_url(url))
+    if not addresses:
+        return await connect(libpq_url(url), CONNECT_TIMEOUT_SECONDS)
+    within = CONNECT_TIMEOUT_SECONDS / len(addresses)
+    return await Hosts(addresses).connect_async(lambda one: connect(one_host(url, *one), within))
 
 
 async def _finished(connecting: asyncio.Future[asyncpg.Connection]) -> asyncpg.Connection:
@@ -79,7 +98,8 @@ async def _finished(connecting: asyncio.Future[asyncpg.Connection]) -> asyncpg.C
         return await asyncio.shield(connecting)
     except asyncio.CancelledError:
         connecting.add_done_callback(_end)
-        await asyncio.wait({connecting}, timeout=CONNECT_TIMEOUT_SECONDS)
+        await asyncio.wait({connecting}, timeout=LEAVE_SECONDS)
+        connecting.cancel()
         raise
 
 

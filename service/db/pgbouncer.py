@@ -15,6 +15,9 @@ from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only
 
+from service.db.addresses import one_host
+from service.db.hosts import Hosts
+
 PASSED_ON = ("application_name", "timezone")  # what PgBouncer itself looks after
 NO_NAMES = {
     "statement_cache_size": 0,
@@ -39,8 +42,11 @@ async def is_pooler(connection: asyncpg.Connection) -> bool:
     return await connection.execute(f"SELECT WHERE pg_backend_pid() = {pid:d}") != "SELECT 1"
 
 
-def expect_pooler(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
-    """Make `engine`, whose sessions want `settings`, find out by itself and live with it."""
+def expect_pooler(engine: AsyncEngine, settings: Mapping[str, str], hosts: Hosts) -> None:
+    """Make `engine`, whose sessions want `settings`, find out by itself and live with it.
+
+    `hosts` are tried in turn, if its URL names several.
+    """
     sync = engine.sync_engine
     wanted = {name: value for name, value in settings.items() if name not in PASSED_ON}
     set_local = "SELECT " + ", ".join(
@@ -49,6 +55,13 @@ def expect_pooler(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
 
     @event.listens_for(sync, "do_connect")
     def connect(dialect: Dialect, _: object, cargs: Any, cparams: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's
+        if not hosts:
+            return connect_one(dialect, cargs, cparams)
+        return hosts.connect(
+            lambda one: connect_one(dialect, cargs, {**cparams, "dsn": one_host(engine.url, *one)})
+        )
+
+    def connect_one(dialect: Dialect, cargs: Any, cparams: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's
         if sync not in _pooled:
             connection = _direct(dialect, cargs, cparams)
             if connection is not None:

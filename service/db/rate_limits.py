@@ -185,7 +185,12 @@ class RateLimitStore:
         )
 
     async def book(
-        self, channel: Channel, *, interval: timedelta, probe: timedelta, is_plain: bool = False
+        self,
+        channel: Channel,
+        *,
+        interval: timedelta,
+        probe: timedelta,
+        is_plain: bool = False,
     ) -> Wait | None:
         """Book the next start on the channel; how long it is until then (None: it is closed).
 
@@ -233,7 +238,7 @@ class RateLimitStore:
             )
         )
         row = (await self._conn.execute(waits)).one_or_none()
-        if row is None:
+        if row is None or row.reason is None:  # or it has opened between the row and the answer
             return None
         return Wait(max(row[1], _NOTHING), WaitReason(row.reason), row.is_blocked)
 

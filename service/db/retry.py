@@ -14,6 +14,7 @@ from service.domain.errors import DatabaseUnavailable
 
 T = TypeVar("T")
 
+LONGEST_PAUSE_SECONDS = 1.0  # work goes on within a poll of the database's return
 PATIENCE_SECONDS = 900.0  # longer than any restart; then somebody should look
 
 
@@ -26,7 +27,7 @@ async def with_retry(action: Callable[[], Awaitable[T]], *, seconds: float = PAT
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(DatabaseUnavailable),
         stop=stop_after_delay(seconds),
-        wait=wait_exponential_jitter(multiplier=0.1, max=5),
+        wait=wait_exponential_jitter(multiplier=0.1, max=LONGEST_PAUSE_SECONDS, jitter=0.2),
         reraise=True,
     ):
         with attempt:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Computed,
     Date,
     DateTime,
+    Float,
     ForeignKey,
     Identity,
     Index,
@@ -632,4 +633,40 @@ upstream_pace = Table(
     CheckConstraint("lane IN ('api', 'pdf')", name="lane_known"),
     CheckConstraint("(holder IS NULL) = (held_until IS NULL)", name="held_by_someone"),
     comment="The one clock that keeps arXiv's rules for all replicas together.",
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="Made anew by each worker process."),
+    Column("host", Text, nullable=False, comment="Name of its host."),
+    Column("pid", Integer, nullable=False, comment="Its process id on that host."),
+    Column("version", Text, nullable=False, comment="Version of the service it runs."),
+    Column(
+        "lease_seconds",
+        Float,
+        nullable=False,
+        comment="Its LEASE_SECONDS; silent for two of them it counts as gone.",
+    ),
+    _moment("started_at", "When it started.", now=True),
+    _moment("heartbeat_at", "When it was last heard of, by the database clock.", now=True),
+    _counter("tasks", "Tasks it had in hand then."),
+    CheckConstraint("tasks >= 0", name="tasks_not_negative"),
+    CheckConstraint("lease_seconds > 0", name="lease_positive"),
+    comment="Worker processes; each removes its row when it ends in order.",
+)
+
+fleet_counters = Table(
+    "fleet_counters",
+    metadata,
+    Column("name", Text, primary_key=True, comment="What is counted, such as stalls."),
+    Column(
+        "value",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="How often it happened, ever, on any replica.",
+    ),
+    CheckConstraint("value >= 0", name="value_not_negative"),
+    comment="What happened on any replica, counted for the metrics across restarts.",
 )

@@ -49,7 +49,7 @@ def stem_of(arxiv_id: ArxivId) -> str:
     return str(arxiv_id).replace("/", "_")
 
 
-def is_simple_get(path: str) -> bool:
+def is_plain(path: str) -> bool:
     """True when `path` can only lead downwards: no NUL, no empty step, none with a leading dot."""
     return "\0" not in path and all(step and not step.startswith(".") for step in path.split("/"))
 

@@ -41,7 +41,7 @@ from service.files.blocking import in_thread
 from service.files.folder import MARKER, Root, storage_errors
 from service.files.local_copies import Copies
 from service.files.partial_file import Part
-from service.files.paths import is_simple_get, path_for
+from service.files.paths import is_plain, path_for
 from service.files.scratch import Scratch
 from service.files.store import KeptFile, PdfStore
 
@@ -222,7 +222,7 @@ class S3Store(PdfStore):
 
     async def _meta_of(self, path: str) -> "ObjectMeta | None":
         """None when there is no such object."""
-        if not is_simple_get(path):
+        if not is_plain(path):
             return None
         try:
             return await self._in_thread(obstore.head, self._bucket, path)

@@ -35,7 +35,7 @@ from service.files.folder import (
     storage_errors,
 )
 from service.files.partial_file import Part
-from service.files.paths import is_simple_get, path_for
+from service.files.paths import is_plain, path_for
 from service.files.scratch import Scratch
 
 T = TypeVar("T")
@@ -257,7 +257,7 @@ class LocalStore(PdfStore):
     def _in_folder_of(self, path: str, do: Callable[[int, str], T]) -> T | None:
         """What `do` makes of the open folder and the name; None when there is no such file."""
         *folders, name = path.split("/")
-        if not is_simple_get(path):
+        if not is_plain(path):
             return None
         os.close(self._root.open())  # a missing root is no missing file
         try:

@@ -76,7 +76,7 @@ async def keep_schedules(database: Database, admission: Quotas) -> None:
             await admission.look(database)
             await run_due(database, admission)
         except DatabaseUnavailable as err:
-            _log.warning("schedules not looked at", code=err.code)
+            _log.debug("schedule poll failed", code=err.code)
         await asyncio.sleep(LOOK_EVERY.total_seconds())
 
 

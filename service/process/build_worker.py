@@ -6,17 +6,20 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
-from service.arxiv.limits import ClientLimits
+from service.arxiv.limits import ClientLimits, Waits
 from service.arxiv.oai_client import OaiClient
-from service.arxiv.rate_limiter import FleetRateLimiter, Waits
+from service.arxiv.outage_log import log_outages
+from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
-from service.db.engine import Database
+from service.db.engine import Database, outage_log
+from service.domain.outages import OutageLog
 from service.domain.outcomes import Outcome
 from service.extraction.pool import ExtractLimits, Extractor
 from service.extraction.quarantine import Readers
@@ -27,7 +30,7 @@ from service.jobs.maintenance.maintenance import run_maintenance
 from service.jobs.quotas import Quotas
 from service.jobs.results import ResultWriter
 from service.jobs.schedules import keep_schedules
-from service.jobs.tasks import HARVEST, PDF
+from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
 from service.sources.audit import AuditSource
@@ -40,6 +43,7 @@ from service.sources.search_parts import SearchPartsSource
 from service.sources.snapshot import SnapshotSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
+from service.worker.heartbeat import keep_heartbeat
 from service.worker.runner import run_work
 from service.worker.task import Kind
 
@@ -72,6 +76,7 @@ class Worker:
     engine: Engine
     running: asyncio.Task[None]
     companions: Sequence[asyncio.Task[None]]
+    databases: Sequence[Database]
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new, let work end, hand back what has not; all within `seconds`."""
@@ -80,21 +85,31 @@ class Worker:
         done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)
         if not done:
             self.engine.release()
-            await asyncio.wait({self.running}, timeout=to_hand_back)
+            done, _ = await asyncio.wait({self.running}, timeout=to_hand_back)
+        if not done:  # the database hangs: nothing more can be written, and nobody waits for it
+            for database in self.databases:
+                database.abort()
 
 
 @asynccontextmanager
 async def running_worker(
-    settings: Settings, url: str, *, timing: Timing | None = None
+    settings: Settings,
+    url: str,
+    *,
+    timing: Timing | None = None,
+    outages: OutageLog | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker with all it needs, at work until drained; then everything is closed.
 
-    `timing`: deadlines and waits towards arXiv, if not the usual ones.
+    `timing`: deadlines and waits towards arXiv, if not the usual ones; `outages`: who
+    is told of the database's, if there are others in this process.
     """
     timing = timing or Timing()
+    outages = outages or outage_log()
+    pool = partial(database_of, url, outages=outages)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
-            database_of(url, name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
+            pool(name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
         )
         arxiv = await stack.enter_async_context(_arxiv_client(settings, database, timing))
         store = pdf_store(settings)
@@ -110,7 +125,7 @@ async def running_worker(
             readers=Readers(settings.extract_processes, calm=CALM),
         )
         queue = await stack.enter_async_context(
-            database_of(url, name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
+            pool(name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
         engine = _engine(settings, queue, tools, _sources(settings, arxiv, timing), listen_url=url)
         running, *companions = await stack.enter_async_context(
@@ -118,11 +133,13 @@ async def running_worker(
                 engine.run(),
                 recorder.run(),
                 stop_final_jobs(engine, database),
+                keep_heartbeat(engine, database),
                 _upkeep(settings, database, store),
+                log_outages(database),
                 keep_schedules(database, _admission(settings)),
             )
         )
-        yield Worker(engine, running, companions)
+        yield Worker(engine, running, companions, (database, queue))
 
 
 def _admission(settings: Settings) -> Quotas:
@@ -199,7 +216,12 @@ def _engine(
         database=queue,
         listen_url=listen_url,
         kinds=[
-            Kind(name=HARVEST, handler=harvest, concurrency=HARVEST_CONCURRENCY),
+            Kind(
+                name=HARVEST,
+                handler=harvest,
+                concurrency=HARVEST_CONCURRENCY,
+                versions=HARVEST_VERSIONS,
+            ),
             Kind(
                 name=PDF,
                 handler=pdf,

@@ -6,11 +6,18 @@ later, or come back. Work begins once the schema is the one this code is for.
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -20,10 +27,9 @@ from service.api.handlers.health import READINESS
 from service.api.job_watch import JOB_WATCH
 from service.api.server import ConnectionLimits, Runner, affordable
 from service.api.shutdown_delay import SHUTDOWN_DELAY
-from service.config.settings import Settings
-from service.db import migrate
-from service.db.engine import FAILURES, create_engine, is_transient
-from service.domain.errors import StorageUnavailable
+from service.config.settings import Settings, SettingsError
+from service.db.engine import Database, outage_log
+from service.domain.outages import OutageLog
 from service.process import pid_one
 from service.process.build_api import (
     API_DEADLINE_SECONDS,
@@ -35,9 +41,9 @@ from service.process.build_api import (
 )
 from service.process.build_worker import Worker, running_worker
 from service.process.resources import database_of, pdf_store
+from service.process.startup import prepared
 from service.process.supervisor import siblings
 
-START_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
 CLOSE_SECONDS = 2.0  # of the drain, kept for closing connections
 
@@ -94,19 +100,21 @@ async def _live(
     keys: Sequence[str],
     announce: Callable[[str], None] | None,
 ) -> None:
-    stopping = _stop_signals()
+    stopping, outages = _stop_signals(), outage_log()
     async with AsyncExitStack() as stack:
         app = None
         if role.api:
-            app = await stack.enter_async_context(_listening(settings, role, url, keys, announce))
+            database = await stack.enter_async_context(_api_pool(url, outages))
+            listening = _listening(settings, role, database, keys, announce)
+            app = await stack.enter_async_context(listening)
             leaving = siblings(settings.api_processes - 1, stop_seconds=settings.drain_seconds)
             stop_siblings = await stack.enter_async_context(leaving)
-        if not await _prepared(settings, url, stopping):
+        if not await prepared(settings, url, stopping, outages):
             return
         _log.info("database ready")
         worker: Worker | None = None
         if role.worker:
-            worker = await stack.enter_async_context(running_worker(settings, url))
+            worker = await stack.enter_async_context(running_worker(settings, url, outages=outages))
             _log.info("worker started", pdf_concurrency=settings.pdf_concurrency)
         await _until_stopped(stopping, app, worker)
         _log.info("draining")
@@ -159,42 +167,67 @@ async def _until_stopped(
         task.result()
 
 
+def _api_pool(url: str, outages: OutageLog) -> AbstractAsyncContextManager[Database]:
+    return database_of(
+        url, name="api", deadline_seconds=API_DEADLINE_SECONDS, pool_size=10, outages=outages
+    )
+
+
 @asynccontextmanager
 async def _listening(
     settings: Settings,
     role: Role,
-    url: str,
+    database: Database,
     keys: Sequence[str],
     announce: Callable[[str], None] | None,
 ) -> AsyncIterator[web.Application]:
-    async with database_of(
-        url, name="api", deadline_seconds=API_DEADLINE_SECONDS, pool_size=10
-    ) as database:
-        rules = token_rules(settings, keys)
-        app = build_api(
-            rules,
-            database,
-            pdf_store(settings),
-            bounds(settings),
-            root_path=settings.root_path,
-            request_rules=request_rules(settings),
-        )
-        runner = Runner(
-            app,
-            ConnectionLimits(most=affordable(settings.max_connections)),
-            access_log_class=AccessLog,
-            shutdown_timeout=max(0.0, _to_close(settings) - CLOSE_SECONDS / 2),
-        )
-        try:
-            shares_port = role.is_sibling or settings.api_processes > 1
+    rules = token_rules(settings, keys)
+    app = build_api(
+        rules,
+        database,
+        pdf_store(settings),
+        bounds(settings),
+        root_path=settings.root_path,
+        request_rules=request_rules(settings),
+    )
+    app.on_cleanup.insert(0, partial(_abort, database))
+    runner = Runner(
+        app,
+        ConnectionLimits(most=affordable(settings.max_connections)),
+        access_log_class=AccessLog,
+        shutdown_timeout=max(0.0, _to_close(settings) - CLOSE_SECONDS / 2),
+    )
+    try:
+        shares_port = role.is_sibling or settings.api_processes > 1
+        with _naming_the_port(settings):
             await runner.listen(settings.host, settings.port, is_shared=shares_port)
-            base = _base_url(runner)
-            _log.info("listening", url=base)
-            if announce is not None:
-                announce(base)
-            yield app
-        finally:
-            await runner.cleanup()
+        base = _base_url(runner)
+        _log.info("listening", url=base)
+        if announce is not None:
+            announce(base)
+        yield app
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.contextmanager
+def _naming_the_port(settings: Settings) -> Iterator[None]:
+    """Raise SettingsError, naming the variable, where the listener cannot be opened."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno == errno.EADDRINUSE:
+            problem = {"PORT": f"is taken: another program listens on {settings.port}"}
+        elif err.errno == errno.EACCES:
+            problem = {"PORT": f"is not ours to open: {settings.port} needs more rights"}
+        else:
+            problem = {"HOST": "is no address of this machine"}
+        raise SettingsError(problem) from None
+
+
+async def _abort(database: Database, _: web.Application) -> None:
+    """Requests have ended or were cut off: nothing else is worth waiting for a hung server."""
+    database.abort()
 
 
 def _base_url(runner: web.AppRunner) -> str:
@@ -202,28 +235,3 @@ def _base_url(runner: web.AppRunner) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
         host = socket.gethostname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-async def _prepared(settings: Settings, url: str, stopping: asyncio.Event) -> bool:
-    """Migrate the schema and make the storage, however long it takes; False: told to stop."""
-    engine = create_engine(url, name="arxiv-ingestion migrate", pool_size=1)
-    try:
-        for number in range(10**9):
-            if stopping.is_set():
-                return False
-            try:
-                await migrate.upgrade(engine)
-                await pdf_store(settings).prepare()
-            except (*FAILURES, StorageUnavailable) as err:
-                if not isinstance(err, StorageUnavailable) and not is_transient(err):
-                    raise
-                _log.warning("not ready to work yet", error=type(err).__name__)
-            else:
-                return True
-            delay = START_DELAYS_SECONDS[min(number, len(START_DELAYS_SECONDS) - 1)]
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
-                    await stopping.wait()
-        return False
-    finally:
-        await engine.dispose()

@@ -19,6 +19,7 @@ from time import monotonic
 
 import structlog
 
+STDERR = 2  # the descriptor: what `sys.stderr` is may be replaced, and buffers
 MAX_QUEUED_LINES = 10_000
 MAX_LINE_BYTES = 65_536
 FLUSH_SECONDS = 1.0  # at the exit, for what is queued
@@ -136,7 +137,7 @@ def configure(level: str, form: str) -> None:
         ],
     )
     if _writer is None:
-        _writer = LineWriter(sys.stderr.fileno())
+        _writer = LineWriter(STDERR)
         atexit.register(_writer.flush)
     handler = _QueueHandler(_writer)
     handler.setFormatter(formatter)

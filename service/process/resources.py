@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from service.config.settings import Settings
 from service.db.engine import Database, create_engine
+from service.domain.outages import OutageLog
 from service.files.s3 import S3Store, bucket_of
 from service.files.store import LocalStore, PdfStore
 
@@ -22,11 +23,16 @@ def pdf_store(settings: Settings) -> PdfStore:
 
 @asynccontextmanager
 async def database_of(
-    url: str, *, name: str, deadline_seconds: float, pool_size: int
+    url: str,
+    *,
+    name: str,
+    deadline_seconds: float,
+    pool_size: int,
+    outages: OutageLog | None = None,
 ) -> AsyncIterator[Database]:
-    """A database pool, closed at the end."""
+    """A database pool, closed at the end; `outages` is shared by all pools of a process."""
     engine = create_engine(url, name=f"arxiv-ingestion {name}", pool_size=pool_size)
-    database = Database(engine, deadline_seconds=deadline_seconds)
+    database = Database(engine, deadline_seconds=deadline_seconds, outages=outages)
     try:
         yield database
     finally:

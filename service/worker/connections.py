@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager, suppress
 from itertools import chain, repeat
 from typing import Self, TypeVar
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
@@ -19,8 +18,6 @@ from service.domain.errors import DatabaseUnavailable
 
 ASK_AGAIN_SECONDS = (0.1, 0.2, 0.5, 1.0)
 LAST_WORDS_SECONDS = 2.0  # for each query of a drain: the process is to end in time
-
-_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Heard = Callable[[str | bytes | bytearray], None]
@@ -75,11 +72,9 @@ class RetryingDriver:
         for number, delay in enumerate(delays, 1):
             try:
                 return await ask()
-            except DatabaseUnavailable as err:
+            except DatabaseUnavailable:
                 if number == most or self._draining.is_set():
                     raise
-                if number == 1:
-                    _log.warning("queue not reachable", error=type(err.__cause__).__name__)
             await wait_for(self._draining, delay)
         raise AssertionError("it repeats for ever")
 

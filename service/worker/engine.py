@@ -25,6 +25,8 @@ What PgQueuer does to its users, and what is done about it here:
 * Owners are not fenced: `queries` does that in the queue, the stores in our tables.
 * Crashes are not counted: see `boundary`.
 * It looks for work whatever is announced, also that a task has ended: `gives_work`.
+* It counts expired leases of its own against its limit, and would never claim again after an
+  outage that found it full: `queries` counts those that it still holds.
 * It ranks tasks of the dead among those that nobody has begun: `queries` puts them first.
 * Its names may be changed by common environment variables such as `CHANNEL`;
   they are fixed there.
@@ -36,6 +38,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from math import inf
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -59,7 +63,6 @@ from service.worker.leases import LeaseLost, Leases
 from service.worker.queries import CHANNEL, RetryingQueries, builders
 from service.worker.task import Handler, Kind, Task
 
-PAYLOAD_VERSIONS = (1, 2)  # that this worker knows
 UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer than this one
 RESTART_SECONDS = 2.0
 PURGED_AT_ONCE = 10_000  # after a rest there may be millions
@@ -112,6 +115,7 @@ class Engine:
     _heard_by: set[NotifyCallback] = field(default_factory=set)
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
     _releasing: bool = False
+    _claimed_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Nothing is in work yet."""
@@ -123,7 +127,13 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._runs.stop_lapsing(), name="leases")]
             if self.listen_url is not None:
-                hearing = listen(self.listen_url, CHANNEL, self._heard, name=LISTENER_NAME)
+                hearing = listen(
+                    self.listen_url,
+                    CHANNEL,
+                    self._heard,
+                    name=LISTENER_NAME,
+                    outages=self.database.outages,
+                )
                 beside.append(group.create_task(hearing, name="notifications"))
             async with asyncio.TaskGroup() as managers:
                 for kind in self.kinds:
@@ -141,6 +151,19 @@ class Engine:
         """Cancel what is still in work and queue it again, for others or for later."""
         self._releasing = True
         self._runs.cancel_all()
+
+    @property
+    def is_taking(self) -> bool:
+        """False once `stop_taking` was called."""
+        return not self._draining.is_set()
+
+    def claimed_at(self, kind: Kind) -> float:
+        """When this process last claimed a task of `kind` (loop time); before: -inf."""
+        return self._claimed_at.get(kind.name, -inf)
+
+    def count_in_work(self, kind: Kind | None = None) -> int:
+        """How many tasks this process has in work, of `kind` or of all."""
+        return self._runs.count(None if kind is None else kind.name)
 
     def running_jobs(self) -> set[UUID]:
         """Jobs that a task of this process is working for."""
@@ -165,7 +188,12 @@ class Engine:
     async def _run_manager(self, kind: Kind) -> None:
         driver = RetryingDriver(self.database, self._draining, self._heard_by)
         owner = QueueManagerId(uuid4())
-        queries = RetryingQueries(cast(Driver, driver), runs=self._runs, **builders(owner))
+        queries = RetryingQueries(
+            cast(Driver, driver),
+            runs=self._runs,
+            on_claim=partial(self._claimed_at.__setitem__, kind.name),
+            **builders(owner, self._runs),
+        )
         manager = _Manager(queries, channel=CHANNEL)
         manager.queue_manager_id = owner
         slots = asyncio.Semaphore(kind.concurrency)
@@ -197,26 +225,21 @@ class Engine:
     async def _execute(self, kind: Kind, row: QueueRow, slots: asyncio.Semaphore) -> None:
         if self._releasing:  # taken while the drain was already giving everything back
             raise RetryRequested(timedelta(0), "draining")
-        task = _decoded(row)
+        task = _decoded(row, kind.versions)
         if task is None:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
         job_id, payload = task
         work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
-        with self._runs.begun(row.id, job_id, work) as run:
+        with self._runs.begun(row.id, kind.name, job_id, work) as run:
             outcome = await run.outcome()
         if isinstance(outcome, Retry | Snooze):
             raise RetryRequested(outcome.delay, type(outcome).__name__.lower())
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """False for a task that was left to its lease: whoever left it has said why.
-
-    That the database is away is told without a trace, which says nothing more.
-    """
+    """False for a task that was left to its lease, and for an outage: both are logged elsewhere."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, DatabaseUnavailable):
-        record.exc_info = None
-    return not isinstance(error, LeaseLost)
+    return not isinstance(error, LeaseLost | DatabaseUnavailable)
 
 
 class _Manager(QueueManager):
@@ -246,11 +269,11 @@ async def _in_slot(
         return await handler(job_id, payload)
 
 
-def _decoded(row: QueueRow) -> tuple[UUID, Mapping[str, Any]] | None:
+def _decoded(row: QueueRow, versions: Sequence[int]) -> tuple[UUID, Mapping[str, Any]] | None:
     """Job and payload; None for what another version of this service has queued."""
     try:
         payload = json.loads(row.payload or b"")
-        if payload["v"] not in PAYLOAD_VERSIONS:
+        if payload["v"] not in versions:
             return None
         return UUID(str((row.headers or {})["job"])), payload
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -35,6 +35,7 @@ class LeaseLost(BaseException):
 class Run:
     """One task in work. `is_unwanted`: its job is final; `is_lost`: its lease lapses."""
 
+    kind: str
     job_id: UUID
     work: asyncio.Task[Outcome]
     is_unwanted: bool = False
@@ -55,7 +56,11 @@ class Run:
             return Succeed() if self.is_unwanted else Snooze(timedelta(0))
         if (error := self.work.exception()) is not None:
             if not self.is_lost:  # lost work could not say how it ended: no wonder
-                _log.error("task abandoned to its lease", job_id=str(self.job_id), exc_info=error)
+                _log.error(
+                    "result not recorded, lease will expire",
+                    job_id=str(self.job_id),
+                    exc_info=error,
+                )
             raise LeaseLost from error
         return self.work.result()
 
@@ -78,6 +83,10 @@ class Leases:
         """Tasks are ours since `at` (loop time), the moment before we asked for them."""
         self._held_since |= dict.fromkeys(numbers, at)
 
+    def claimed_numbers(self) -> list[int]:
+        """The tasks that were claimed and have not ended yet, their leases lapsed or not."""
+        return list(self._held_since)
+
     def renewed(self, numbers: Iterable[int], *, at: float) -> None:
         """The leases of tasks were renewed; those that have ended meanwhile are passed over."""
         self._held_since |= {number: at for number in numbers if number in self._held_since}
@@ -88,9 +97,11 @@ class Leases:
         return [number for number in numbers if self._held_since.get(number, -inf) >= oldest]
 
     @contextmanager
-    def begun(self, number: int, job_id: UUID, work: asyncio.Task[Outcome]) -> Iterator[Run]:
+    def begun(
+        self, number: int, kind: str, job_id: UUID, work: asyncio.Task[Outcome]
+    ) -> Iterator[Run]:
         """A claimed task is in work for the block."""
-        run = self._runs[number] = Run(job_id, work)
+        run = self._runs[number] = Run(kind, job_id, work)
         work.add_done_callback(_look_at)
         try:
             yield run
@@ -100,6 +111,10 @@ class Leases:
     def forget(self, number: int) -> None:
         """A task is no longer ours: its end has been told to the queue, or never will be."""
         self._held_since.pop(number, None)
+
+    def count(self, kind: str | None = None) -> int:
+        """How many tasks are in work, of one kind or of all."""
+        return sum(kind in (None, run.kind) for run in self._runs.values())
 
     def jobs(self) -> set[UUID]:
         """The jobs that tasks are in work for."""

@@ -8,12 +8,14 @@ Part of `engine`: nothing else needs to know of it.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
+import structlog
 from pgqueuer.adapters.persistence.composer import ComposedQuery
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
@@ -34,6 +36,21 @@ RETRY_WRITES = 3
 # In its claim PgQueuer merges the two by priority: (its text, ours).
 _OF_THE_DEAD = ("SELECT stale.id, stale.priority", f"SELECT stale.id, {2**31 - 1} AS priority")
 
+# Its claim counts what the claiming manager has in work, to stay below what that may have at once.
+# Rows whose lease has lapsed it counts too, also its own: after an outage that outlived the leases
+# of a full worker it would never claim again. (its text, ours)
+_IN_WORK = (
+    "WHERE queue_manager_id = $3\n",
+    "WHERE queue_manager_id = $3 AND heartbeat >= NOW() - $4::interval\n",
+)
+
+# What is in work here still, though its lease has lapsed, is not for this manager to claim: it
+# would drop the row, whose lease somebody must let lapse once more. (its text, ours)
+_LAPSED = (
+    "AND stale.heartbeat < NOW() - $4::interval\n",
+    "AND stale.heartbeat < NOW() - $4::interval AND stale.id <> ALL(${}::bigint[])\n",
+)
+
 # Part of all that it writes to a task: (its text, ours). So written no index serves it: the
 # task's number finds the row, the one of owners is full of rows that have gone.
 _TO_A_TASK = ("WHERE id = ", "WHERE queue_manager_id IS NOT DISTINCT FROM '{}'::uuid AND id = ")
@@ -48,11 +65,14 @@ _PUT_OFF = (
 
 NOBODY = UUID(int=0)
 
+_log = structlog.get_logger(__name__)
 
-def builders(owner: UUID = NOBODY) -> dict[str, Any]:
+
+def builders(owner: UUID = NOBODY, runs: Leases | None = None) -> dict[str, Any]:
     """The makers of PgQueuer's statements, as keyword arguments of its `Queries`.
 
-    `owner`: the queue manager that they are for; whoever only queues is nobody.
+    `owner`: the queue manager that they are for, and `runs` what is in work in its process;
+    whoever only queues is nobody and has nothing.
     """
     # Every name is given: left to itself PgQueuer reads them from the environment.
     settings = DBSettings(
@@ -69,12 +89,17 @@ def builders(owner: UUID = NOBODY) -> dict[str, Any]:
         durability=Durability.durable,
         widen_id=False,
     )
-    return {"qbe": QueryBuilderEnvironment(settings), "qbq": _Statements(settings, owner=owner)}
+    return {
+        "qbe": QueryBuilderEnvironment(settings),
+        "qbq": _Statements(settings, owner=owner, runs=runs),
+    }
 
 
 @dataclass
 class _Statements(QueryQueueBuilder):
-    """PgQueuer's statements, but the dead's tasks are claimed first, and writes are fenced.
+    """PgQueuer's statements, but expired leases are claimed first, and writes are fenced.
+
+    What a manager may have at once is counted by leases that it still holds.
 
     Left to their priority, tasks whose worker fell silent would wait behind every
     task that became due meanwhile, and how long a takeover takes would depend on
@@ -84,11 +109,17 @@ class _Statements(QueryQueueBuilder):
     """
 
     owner: UUID = field(kw_only=True)
+    runs: Leases | None = field(kw_only=True)
 
     def build_dequeue_query(self, **values: Any) -> ComposedQuery:  # noqa: ANN401 - PgQueuer's
         """The claim."""
         claim = super().build_dequeue_query(**values)
-        return ComposedQuery(_replaced(claim.sql, *_OF_THE_DEAD), claim.args)
+        its, ours = _LAPSED
+        sql = _replaced(claim.sql, *_OF_THE_DEAD)
+        sql = _replaced(sql, *_IN_WORK)
+        sql = _replaced(sql, its, ours.format(len(claim.args) + 1))
+        in_work = [] if self.runs is None else self.runs.claimed_numbers()
+        return ComposedQuery(sql, (*claim.args, in_work))
 
     def build_update_heartbeat_query(self) -> str:
         """Renews the leases of tasks."""
@@ -118,11 +149,14 @@ class RetryingQueries(Queries):
     """PgQueuer's queries, on a database that may be away, and with an eye on the leases."""
 
     runs: Leases = field(kw_only=True)
+    on_claim: Callable[[float], None] = field(kw_only=True)  # is given the loop time
 
     async def dequeue(self, *args: Any, **values: Any) -> list[QueueRow]:  # noqa: ANN401 - PgQueuer's
         """Claim tasks, and note from when on they are ours."""
         rows = await super().dequeue(*args, **values)
         self.runs.claimed([row.id for row in rows], at=self._driver.asked_at)
+        if rows:
+            self.on_claim(self._driver.asked_at)
         return rows
 
     async def update_heartbeat(self, job_ids: list[JobId]) -> None:
@@ -144,6 +178,11 @@ class RetryingQueries(Queries):
         try:
             await self._driver.with_retry(write, most=RETRY_WRITES)
         except (DatabaseUnavailable, SQLAlchemyError) as err:
+            _log.warning(
+                "result not recorded, lease will expire",
+                kind=job.entrypoint,
+                error=type(err).__name__,
+            )
             raise LeaseLost from err
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import make_url
@@ -13,6 +14,7 @@ from service.auth.blocklist import Blocklist
 from service.db import migrate
 from service.db.addresses import asyncpg_url
 from service.db.engine import Database, create_engine
+from service.db.workers import WorkerStore
 from service.domain.errors import DatabaseUnavailable
 from service.files.store import LocalStore
 
@@ -69,6 +71,43 @@ async def test_a_database_that_was_not_made_yet_is_not_ready(serve, database_url
     status, detail = await readiness(api)
 
     assert (status, detail) == (503, "Not ready: database")
+
+
+async def test_what_does_not_keep_requests_away_is_a_warning(
+    serve, database_url, open_database, sql
+):
+    api = await serve(database=open_database(database_url, deadline_seconds=5))
+    api.app[READINESS].kept = timedelta(0)
+    assert await warned(api) == {"no_worker"}
+
+    async with api.app[READINESS].database.transaction() as conn:
+        facts = {"host": "a", "pid": 1, "version": "1", "tasks": 0}
+        await WorkerStore(conn).beat(uuid4(), lease=timedelta(seconds=100), **facts)
+    assert await warned(api) == set()
+
+    await sql("UPDATE workers SET heartbeat_at = now() - interval '201 s'")
+    assert await warned(api) == {"no_worker"}
+
+
+async def test_a_session_that_is_read_only_is_told_and_not_used_again(
+    serve, database_url, open_database, monkeypatch
+):
+    database = open_database(database_url, deadline_seconds=5, pool_size=1)
+    api = await serve(database=database)
+    api.app[READINESS].kept = timedelta(0)
+    async with database.transaction() as conn:
+        await conn.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+
+    assert "database_read_only" in await warned(api)
+    assert "database_read_only" not in await warned(api)
+
+
+async def warned(api):
+    response = await api.get("/readyz")
+    assert response.status == 200
+    body = await response.json()
+    assert all(warning["since"].endswith("Z") for warning in body["warnings"])
+    return {warning["code"] for warning in body["warnings"]}
 
 
 async def test_a_missing_storage_is_not_ready_and_heals(api, store, tmp_path):
@@ -150,7 +189,9 @@ async def cannot_look(_, *, within=None):
 
 
 async def test_probes_tell_nothing_about_us(api):
-    for path in ("/healthz", "/readyz"):
-        body = await (await api.get(path)).read()
+    alive = await (await api.get("/healthz")).json()
+    ready = await (await api.get("/readyz")).json()
 
-        assert len(body) < 60
+    assert alive == {"status": "alive"}
+    assert ready.keys() == {"status", "warnings"}
+    assert all(warning.keys() == {"code", "since"} for warning in ready["warnings"])

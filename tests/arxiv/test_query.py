@@ -216,7 +216,7 @@ IDS = [ArxivId(f"2401.{n:05}") for n in range(101)]
         (SEARCH, 0, 0),
         (SEARCH, 0, 2001),
         (SEARCH, -1, 10),
-        (SEARCH, 29_901, 100),
+        (SEARCH, 9_901, 100),
         (Criteria(), 0, 10),
         (replace(SEARCH, from_date=date(2024, 1, 2), to_date=date(2024, 1, 1)), 0, 10),
     ],

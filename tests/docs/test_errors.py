@@ -10,6 +10,7 @@ import service
 from service.api.middlewares import errors
 from service.api.problem_types import PROBLEM_TYPES
 from service.domain.errors import RequestError, ServiceError
+from service.domain.outages import EVENTS
 from tests.api.test_openapi import TABLE
 
 REASONS = {
@@ -73,6 +74,7 @@ def test_every_problem_that_the_api_is_described_with_is_documented(document):
 
 def test_every_log_event_is_documented_and_no_other(document, sources):
     logged = {text for tree in sources() for text in _log_events(tree)}
+    logged |= {event for subject in EVENTS.values() for event in subject}
 
     documented = document("docs/operations.md").names("Logs")
 

@@ -1,6 +1,7 @@
 """Service processes, and how a client sees them: for the cases that stop and disturb them."""
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from time import time
 
@@ -63,6 +64,15 @@ async def said(rig, event, command="serve", seconds=20):
     async with asyncio.timeout(seconds):
         while f'"event": "{event}"' not in log.read_text():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
+
+
+async def until_logged(rig, event, command="worker", seconds=30):
+    """The first line of a process that is `event`, once it is there."""
+    await said(rig, event, command, seconds)
+    for line in (rig.folder / f"{command}.log").read_text().splitlines():
+        if f'"event": "{event}"' in line:
+            return json.loads(line)
+    raise AssertionError(event)
 
 
 async def ended(process, seconds=40):

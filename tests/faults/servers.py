@@ -3,12 +3,12 @@
 import asyncio
 import re
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 import psutil
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from service.db import migrate
 from service.db.addresses import libpq_url
@@ -99,6 +99,8 @@ ENDED = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
     " WHERE application_name LIKE 'arxiv-ingestion%'"
 )
+RELOAD = "SELECT pg_reload_conf()"
+ROLE, PASSWORD = "ingestion", "hunter2 of the tests"
 PROBLEM = "application/problem+json"
 AWAY = {"GET": "/api/v1/ingestion/jobs", "POST": "/api/v1/ingestion/arxiv"}
 BODY = {"search_query": {"category": "cs.AI"}}
@@ -130,3 +132,18 @@ async def back(client, url, job_id, seconds=15):
         while await status_of(client.get(path, headers=headers())) != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     print(f"first answer {time.monotonic() - begun:.2f} s after the database was back")
+
+
+@asynccontextmanager
+async def login_by_password(rig, server):
+    """The server asks one role for a password; yields the URL that has it."""
+    rules = server.folder / "data" / "pg_hba.conf"
+    before = rules.read_text()
+    rules.write_text(f"local all {ROLE} scram-sha-256\n{before}")
+    await command(rig, f"CREATE ROLE {ROLE} LOGIN SUPERUSER PASSWORD '{PASSWORD}'", RELOAD)
+    login = make_url(rig.url).set(username=ROLE, password=PASSWORD)
+    try:
+        yield login.render_as_string(hide_password=False)
+    finally:
+        rules.write_text(before)
+        await command(rig, RELOAD, f"DROP ROLE {ROLE}")

@@ -1,11 +1,9 @@
 """The database server gone, frozen, locked, full or closed to us: cases 79 to 81."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from sqlalchemy import make_url
 
 from service.domain.jobs import JobStatus
 from tests.faults.disks import said_full, small_disk
@@ -22,17 +20,19 @@ from tests.faults.servers import (
     AWAY,
     BODY,
     ENDED,
+    PASSWORD,
     PROBLEM,
+    RELOAD,
+    ROLE,
     Refusals,
     back,
     command,
     frozen,
+    login_by_password,
     refused_in_time,
 )
 
 HELD_PDF = {"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}
-RELOAD = "SELECT pg_reload_conf()"
-ROLE, PASSWORD = "ingestion", "hunter2 of the tests"
 SMALL_JOB = {**BODY, "max_papers": 1, "process_pdfs": False}
 
 
@@ -208,21 +208,6 @@ async def test_a_password_that_was_changed_is_waited_for(own, own_server, tools)
 
     assert (job.status, job.pdfs_processed, job.errors_total) == (JobStatus.COMPLETED, 10, 0)
     assert PASSWORD not in (own.folder / "serve.log").read_text()
-
-
-@asynccontextmanager
-async def login_by_password(rig, server):
-    """The server asks one role for a password; yields the URL that has it."""
-    rules = server.folder / "data" / "pg_hba.conf"
-    before = rules.read_text()
-    rules.write_text(f"local all {ROLE} scram-sha-256\n{before}")
-    await command(rig, f"CREATE ROLE {ROLE} LOGIN SUPERUSER PASSWORD '{PASSWORD}'", RELOAD)
-    login = make_url(rig.url).set(username=ROLE, password=PASSWORD)
-    try:
-        yield login.render_as_string(hide_password=False)
-    finally:
-        rules.write_text(before)
-        await command(rig, RELOAD, f"DROP ROLE {ROLE}")
 
 
 async def until_refused(client, url):

@@ -18,13 +18,13 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from service.arxiv.limits import ClientLimits
-from service.arxiv.rate_limiter import Waits
+from service.arxiv.limits import ClientLimits, Waits
 from service.config.settings import Settings
 from service.db.addresses import libpq_url
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
+from service.domain import outcomes
 from service.domain.jobs import Criteria, IngestionRequest, Job
 from service.jobs.submit import submit
 from service.process.build_worker import Timing, running_worker
@@ -227,8 +227,14 @@ async def kill(process: asyncio.subprocess.Process) -> None:
 
 @pytest.fixture
 async def rig(
-    database: Database, database_url: str, postgres: str, replica: Replica, tmp_path: Path
+    database: Database,
+    database_url: str,
+    postgres: str,
+    replica: Replica,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Rig:
+    monkeypatch.setattr(outcomes, "BACKOFF_FIRST", timedelta(milliseconds=50))
     folder = tmp_path / "data"
     folder.mkdir()
     return Rig(database, database_url, postgres, replica, folder)

@@ -1,5 +1,8 @@
 """An engine whose connections were ended, or whose queue cannot be reached."""
 
+import pytest
+from structlog.testing import capture_logs
+
 from tests.worker.conftest import Leases, gone, none_in_work, running, tasks, until
 
 KILL = (
@@ -65,9 +68,34 @@ async def test_work_stops_before_its_lease_lapses_when_that_cannot_be_renewed(
             await sql("ALTER TABLE away RENAME TO pgqueuer")
 
     assert left == [("picked", True)]
-    told = [record for record in caplog.records if record.name == "pgqueuer"]
-    assert told
-    assert not any(record.exc_info for record in told)  # that the database is away is no bug
+    logged = [record.message for record in caplog.records if record.name == "pgqueuer"]
+    assert not [
+        message for message in logged if "Flush failed" in message
+    ]  # the outage log says it
+
+
+@pytest.mark.parametrize("fleet", [0, 3], ids=["no fleet limit", "fleet limit"])
+async def test_it_claims_again_when_all_its_places_were_lost_to_an_outage(
+    engine, queue, job_id, sql, fleet
+):
+    """Rows of its own whose lease has lapsed take up none of its places."""
+    runs = Leases()
+    claiming = engine(runs, lease=1.5, concurrency=3, fleet_concurrency=fleet)
+    with capture_logs() as log:
+        async with running(claiming):
+            await queue(tasks(job_id, range(4)))
+            for _ in range(3):
+                await runs.begun()
+            await sql("ALTER TABLE pgqueuer RENAME TO away")
+            try:
+                await until(lambda: none_in_work(runs), seconds=20)
+                await until(lambda: _left_to_their_leases(log, 3), seconds=20)
+            finally:
+                await sql("ALTER TABLE away RENAME TO pgqueuer")
+            runs.free.set()
+            await until(lambda: gone(sql), seconds=20)
+
+    assert runs.count >= 7  # three twice, and one
 
 
 async def test_it_listens_again_when_all_its_connections_were_ended(
@@ -84,6 +112,11 @@ async def test_it_listens_again_when_all_its_connections_were_ended(
         for number in range(2, 5):
             await queue(tasks(job_id, range(number, number + 1)))
             await runs.begun(seconds=2)
+
+
+async def _left_to_their_leases(log, wanted) -> bool:
+    """Nothing more is tried for so many tasks."""
+    return sum(line["event"] == "result not recorded, lease will expire" for line in log) == wanted
 
 
 async def _listens(sql) -> bool:

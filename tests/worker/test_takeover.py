@@ -1,5 +1,6 @@
 """Who gets the tasks of a worker that fell silent, and when."""
 
+import asyncio
 from datetime import timedelta
 from time import monotonic
 from uuid import uuid4
@@ -107,6 +108,45 @@ async def test_a_worker_that_was_taken_over_from_changes_nothing(
     )
 
 
+async def test_what_is_in_work_here_still_is_not_claimed_by_its_own_worker(
+    engine, queue, job_id, sql
+):
+    """Work that does not end when its lease lapses: a claim of its row would be dropped."""
+    runs = Stubborn()
+    async with running(engine(runs, lease=1, concurrency=2, poll=0.1)):
+        await queue(tasks(job_id, range(1)))
+        await runs.begun()
+        await sql("ALTER TABLE pgqueuer RENAME TO away")
+        await sql("UPDATE away SET heartbeat = now() - interval '1 hour'")
+        await runs.cancelled.wait()
+        await sql("ALTER TABLE away RENAME TO pgqueuer")
+        await queue(tasks(job_id, range(1, 2), priority=-1))
+        await runs.begun()  # so one was claimed that comes after the lapsed one
+        assert await sql(
+            "SELECT 1 FROM pgqueuer WHERE heartbeat < now() - interval '50 minutes'"
+            " AND dedupe_key = :key",
+            key=f"test:{job_id}:0",
+        )
+        runs.free.set()
+        await until(lambda: gone(sql), seconds=20)
+
+
+class Stubborn(Leases):
+    """A handler that does not end when it is cancelled, but when it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, job_id, payload):
+        try:
+            return await super().__call__(job_id, payload)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            await self.free.wait()
+            raise
+
+
 async def _is_renewed(sql, key) -> bool:
     rows = await sql(
         "SELECT 1 FROM pgqueuer WHERE dedupe_key = :key AND heartbeat <= now()", key=key
@@ -118,8 +158,9 @@ async def _is_left(sql, key) -> bool:
     return await sql("SELECT dedupe_key FROM pgqueuer") == [(key,)]
 
 
-def test_another_claim_of_the_queue_engine_is_refused(monkeypatch):
-    monkeypatch.setattr(queries, "_OF_THE_DEAD", ("SELECT what is not there", ""))
+@pytest.mark.parametrize("part", ["_OF_THE_DEAD", "_IN_WORK", "_LAPSED"])
+def test_another_claim_of_the_queue_engine_is_refused(monkeypatch, part):
+    monkeypatch.setattr(queries, part, ("SELECT what is not there", ""))
     statements = builders()["qbq"]
 
     with pytest.raises(RuntimeError, match="unknown"):

@@ -1,19 +1,20 @@
 """Is the process alive, and should it get requests? For probes and balancers: no token."""
 
 import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
 from service.api.handlers.jobs import json_response
+from service.api.job_status import to_iso8601
 from service.api.middlewares.errors import problem
 from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
-from service.api.schemas.job_status import ProbeSchema
+from service.api.schemas.job_status import ProbeSchema, ReadinessSchema
 from service.auth.blocklist import Blocklist
 from service.auth.jwks import KeySet
 from service.db.engine import Database
-from service.db.migrate import current_revision, head_revision
+from service.db.health import health_of
 from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.files.store import PdfStore
 
@@ -34,6 +35,7 @@ class Readiness:
     published_keys: KeySet | None = None
     is_stopping: bool = False
     kept: timedelta = KEPT
+    _warnings: dict[str, datetime] = field(default_factory=dict)
     _look: asyncio.Task[list[str]] | None = None
     _good_until: float = 0.0  # loop time, of a look that is over
 
@@ -46,6 +48,15 @@ class Readiness:
             self._look = loop.create_task(self._missing_now(), name="readiness")
         found = await asyncio.shield(self._look)
         return ["stopping"] if self.is_stopping else found
+
+    def warnings(self) -> list[dict[str, str | None]]:
+        """What is out of order, though requests can be served: codes, and since when.
+
+        As of the look before; after `missing`.
+        """
+        return [
+            {"code": code, "since": to_iso8601(since)} for code, since in self._warnings.items()
+        ]
 
     async def close(self) -> None:
         """Let a look that is under way end."""
@@ -66,12 +77,20 @@ class Readiness:
     async def _database(self) -> str | None:
         try:
             async with self.database.transaction() as conn:
-                is_current = await conn.run_sync(current_revision) == head_revision()
+                found = await health_of(conn)
         except DatabaseUnavailable:
             return "database"
-        if not is_current:
+        if not found.is_current:
             return "schema"
+        self._warn("database_read_only", since=None, holds=found.is_read_only)
+        self._warn("no_worker", since=found.last_heartbeat, holds=not found.workers)
         return None if self.callers.are_known else "callers"
+
+    def _warn(self, code: str, *, since: datetime | None, holds: bool) -> None:
+        if holds:
+            self._warnings.setdefault(code, since or datetime.now(UTC))
+        else:
+            self._warnings.pop(code, None)
 
     async def _storage(self) -> str | None:
         try:
@@ -102,16 +121,19 @@ async def live(_: web.Request) -> web.Response:
     name="isReady",
     tag=OPERATIONS_TAG,
     summary="Is the process ready?",
-    description="200 when database, schema, storage and keys of tokens are in order.",
+    description=(
+        "200 when database, schema, storage and keys of tokens are in order; `warnings` name"
+        " what else is not: no worker is alive, or the database accepts no writes."
+    ),
     is_public=True,
-    answers={200: json_answer("Ready.", ProbeSchema, {"status": "ready"})},
+    answers={200: json_answer("Ready.", ReadinessSchema, {"status": "ready", "warnings": []})},
     problems={503: "Not ready: database"},
 )
 async def ready(request: web.Request) -> web.Response:
-    """GET /readyz → 200, or 503 naming what is not in order."""
+    """GET /readyz → 200 with what is worth a warning, or 503 naming what is not in order."""
     missing = await request.app[READINESS].missing()
     if missing:
         return problem(
             request, "not_ready", "Not ready: " + ", ".join(missing), headers={"Retry-After": "2"}
         )
-    return json_response({"status": "ready"})
+    return json_response({"status": "ready", "warnings": request.app[READINESS].warnings()})

@@ -25,6 +25,7 @@ from service.api.openapi.operation import OPERATIONS_TAG, TEXT_SCHEMA, Answer, C
 from service.db.engine import Database
 from service.db.fleet import FleetStore
 from service.db.statistics import StatsStore
+from service.db.workers import WorkerStore
 from service.domain.errors import DatabaseUnavailable
 
 KEPT_SECONDS = 5.0  # figures of the fleet; Prometheus asks every 15 s by default
@@ -131,7 +132,10 @@ class FleetFigures(Collector):
             up = GaugeMetricFamily("database_up", "1 when the database answered, else 0.", 1)
             try:
                 async with self._database.transaction() as conn:
-                    self._families = [up, *await _fleet(FleetStore(conn), StatsStore(conn))]
+                    self._families = [
+                        up,
+                        *await _fleet(FleetStore(conn), StatsStore(conn), WorkerStore(conn)),
+                    ]
             except DatabaseUnavailable:
                 up.samples.clear()
                 up.add_metric((), 0)
@@ -147,7 +151,7 @@ class FleetFigures(Collector):
         return self._families
 
 
-async def _fleet(store: FleetStore, stats: StatsStore) -> list[Metric]:
+async def _fleet(store: FleetStore, stats: StatsStore, workers: WorkerStore) -> list[Metric]:
     await stats.begin()
     lanes = await store.list_channels()
     tasks = [((row.kind, row.status), row.tasks) for row in await store.list_tasks()]
@@ -172,6 +176,10 @@ async def _fleet(store: FleetStore, stats: StatsStore) -> list[Metric]:
         _gauge("jobs", "Jobs.", ("status",), counted_jobs),
         _gauge("papers", "Papers held, by the state of their PDF.", ("pdf_state",), counted_papers),
         _gauge("tasks", "Tasks in the queue.", ("kind", "status"), tasks),
+        GaugeMetricFamily("workers", "Workers alive.", await workers.count_alive()),
+        CounterMetricFamily(
+            "stalls", "Times that a worker claimed nothing of what was due.", await workers.stalls()
+        ),
     ]
 
 

@@ -130,6 +130,24 @@ class ProblemSchema(Schema):
     )
 
 
+class WarningSchema(Schema):
+    """What is out of order, though requests can be served."""
+
+    code = fields.String(
+        required=True,
+        validate=validate.OneOf(("database_read_only", "no_worker")),
+        metadata=said("What it is."),
+    )
+    since = fields.String(required=True, metadata=said("Since when, or since it was first seen."))
+
+
+class ReadinessSchema(Schema):
+    """What readiness answers when requests can be served."""
+
+    status = fields.String(required=True, validate=validate.Equal("ready"))
+    warnings = fields.List(fields.Nested(WarningSchema), required=True)
+
+
 class ProbeSchema(Schema):
     """What a probe answers when all is well."""
 

@@ -124,6 +124,10 @@ class Replica:
         """Append steps to the script (see `faults`); raises BadFault."""
         self._plan.add([one if isinstance(one, Step) else Step.read(one) for one in steps])
 
+    def forget_script(self) -> None:
+        """Forget the steps that were not used."""
+        self._plan.clear()
+
     def trap(self, name: str, value: bool | float = True) -> None:
         """Switch a trap on (True, or its number) or off (False); raises BadTrap."""
         if value is False:

@@ -11,6 +11,7 @@ import structlog
 
 from service.db.engine import Database
 from service.db.jobs import JobStore
+from service.db.workers import WorkerStore
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.domain.jobs import Job
@@ -42,9 +43,12 @@ async def run_maintenance(
             removed = await store.sweep(older_than=2 * lease)
             async with database.transaction() as conn:
                 purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
+                await WorkerStore(conn).remove_silent()
             queued = await queue_orphaned(database)
             old = await _remove_old_jobs(database, jobs_kept)
-        except (DatabaseUnavailable, StorageUnavailable) as err:
+        except DatabaseUnavailable as err:
+            _log.debug("not tidied up", code=err.code)
+        except StorageUnavailable as err:
             _log.warning("not tidied up", code=err.code)
         else:
             counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
@@ -59,7 +63,9 @@ async def _reconcile(reconciler: FileCheck) -> None:
     """Apart from the rest: a bucket that may not be listed holds up nothing else."""
     try:
         counts = await reconciler.step()
-    except (DatabaseUnavailable, StorageUnavailable) as err:
+    except DatabaseUnavailable as err:
+        _log.debug("files not compared", code=err.code)
+    except StorageUnavailable as err:
         _log.warning("files not compared", code=err.code, error=str(err))
     else:
         if any(counts.values()):
