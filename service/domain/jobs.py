@@ -162,7 +162,7 @@ class IngestionRequest:
     def dump(self) -> dict[str, Any]:
         """The request as stored and shown: JSON, in the caller's words, defaults filled in."""
         return {
-            CRITERIA_OF[self.source]: self.searched,
+            CRITERIA_OF.get(self.source, OF_SEARCH): self.searched,
             "source": self.source,
             "batch_size": self.batch_size,
             "max_papers": self.max_papers,
@@ -175,7 +175,7 @@ class IngestionRequest:
     def load(cls, document: Mapping[str, Any]) -> Self:
         """The request that `dump` wrote; raises KeyError or ValueError for anything else."""
         source = document["source"]
-        criteria: dict[str, Any] = dict(document[CRITERIA_OF[source]])
+        criteria: dict[str, Any] = dict(document[CRITERIA_OF.get(source, OF_SEARCH)])
         settings = {name: document[name] for name in _PLAIN_SETTINGS}
         return cls(
             **_criteria(source, criteria), priority=Priority(document["priority"]), **settings
@@ -188,7 +188,8 @@ BULK: Mapping[str, type[OaiCriteria | SnapshotCriteria | AuditCriteria]] = {
     "snapshot": SnapshotCriteria,
     "audit": AuditCriteria,
 }
-CRITERIA_OF: Mapping[str, str] = {SEARCH: "search_query", **{name: name for name in BULK}}
+OF_SEARCH = "search_query"
+CRITERIA_OF: Mapping[str, str] = {SEARCH: OF_SEARCH, **{name: name for name in BULK}}
 DAY_FORMAT = "%Y%m%d"
 _PLAIN_SETTINGS = ("source", "batch_size", "max_papers", "process_pdfs", "skip_duplicates")
 

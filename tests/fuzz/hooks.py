@@ -131,7 +131,7 @@ def _mend_cron(body: dict[str, Any]) -> None:
 
 
 def _mend_request(request: Any) -> None:
-    """Days in order, and `start` + `max_papers` ≤ 30,000, which is arXiv's limit."""
+    """Days in order, and `start` + `max_papers` ≤ 10,000, which is arXiv's limit."""
     if not isinstance(request, dict):
         return
     _mend_source(request)
