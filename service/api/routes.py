@@ -6,6 +6,7 @@ from service.api.handlers import (
     coverage,
     docs,
     documents,
+    fleet,
     health,
     job_events,
     job_lists,
@@ -25,6 +26,7 @@ INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
 COVERAGE = "/api/v1/coverage"
 SCHEDULES = "/api/v1/schedules"
+ARXIV = "/api/v1/arxiv"
 
 # No token is asked for here; compared exactly, never by pattern.
 PROBLEMS = "/problems/"
@@ -81,6 +83,9 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(SCHEDULES, schedules.list_schedules)
     app.router.add_get("/metrics", metrics.show_metrics)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
+    app.router.add_get("/api/v1/fleet", fleet.show_fleet)
+    app.router.add_post(f"{ARXIV}/pause", fleet.pause)
+    app.router.add_post(f"{ARXIV}/resume", fleet.resume)
     app.router.add_get("/openapi.json", docs.show_description)
     app.router.add_get(f"{PROBLEMS}{{code:[^/]+}}", problem_pages.show_problem)
     app.router.add_get("/", docs.lead_to_docs)

@@ -7,8 +7,8 @@ from service.cli.settings import load_settings
 
 @click.command()
 @click.option("--worker/--no-worker", "with_worker", default=True, help="Also run tasks here.")
-@click.option("--sibling", is_flag=True, hidden=True, help="Share the port of another process.")
-def serve(*, with_worker: bool, sibling: bool) -> None:
+@click.option("--sibling", default=0, hidden=True, help="Share the port, as number N of several.")
+def serve(*, with_worker: bool, sibling: int) -> None:
     """Serve the API, and run tasks in the same process."""
     import structlog
 
@@ -26,7 +26,7 @@ def serve(*, with_worker: bool, sibling: bool) -> None:
     if generated is not None:
         _log = structlog.get_logger(__name__)
         _log.warning("development secret in use", path=str(generated))
-    role = lifecycle.Role(api=True, worker=with_worker, is_sibling=sibling)
+    role = lifecycle.Role(api=True, worker=with_worker, number=sibling)
     lifecycle.run(settings, role, database=database_url(settings), keys=keys)
 
 

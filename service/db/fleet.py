@@ -6,19 +6,28 @@ Reads only, each by an index or over a table that stays small; totals are in `st
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Float, Row, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.tables import upstream_pace
 
 _TASKS = text(
     "SELECT entrypoint AS kind, status::text AS status, count(*) AS tasks,"
     " min(created) AS oldest_at, max(heartbeat) AS heartbeat_at"
     " FROM pgqueuer GROUP BY entrypoint, status ORDER BY entrypoint, status"
 )
-_LANES = text(
-    "SELECT lane, turns, refusals, strikes, silent_until, holder IS NOT NULL AS is_held,"
-    " greatest(extract(epoch FROM silent_until - clock_timestamp()), 0)::float8 AS silent_seconds"
-    " FROM upstream_pace ORDER BY lane"
+_QUEUE = text(
+    "SELECT entrypoint AS kind, count(*) FILTER (WHERE status = 'queued') AS queued,"
+    " count(*) FILTER (WHERE status = 'picked') AS running,"
+    " greatest(coalesce(extract(epoch FROM clock_timestamp()"
+    " - min(execute_after) FILTER (WHERE status = 'queued')), 0), 0)::float8 AS oldest_due_seconds"
+    " FROM pgqueuer GROUP BY entrypoint ORDER BY entrypoint"
 )
+_SINCE_ANSWER = func.extract("epoch", func.clock_timestamp() - upstream_pace.c.failing_since)
+_OUTAGES = select(
+    upstream_pace.c.lane.label("channel"),
+    func.greatest(func.coalesce(cast(_SINCE_ANSWER, Float), 0.0), 0.0).label("seconds"),
+).order_by(upstream_pace.c.lane)
 _PROCESSES = text(
     "SELECT application_name AS name, host(client_addr) AS address, count(*) AS connections,"
     " min(backend_start) AS connected_at, max(state_change) AS active_at"
@@ -53,9 +62,13 @@ class FleetStore:
         """Queue depth: kind, status, tasks, oldest_at, heartbeat_at."""
         return (await self._conn.execute(_TASKS)).all()
 
-    async def list_channels(self) -> Sequence[Row[Any]]:
-        """Rate limit of each channel, by the names of its columns; `silent_seconds` ≥ 0."""
-        return (await self._conn.execute(_LANES)).all()
+    async def list_queue(self) -> Sequence[Row[Any]]:
+        """Per kind of task: kind, queued, running, oldest_due_seconds (0: none is due)."""
+        return (await self._conn.execute(_QUEUE)).all()
+
+    async def list_outages(self) -> list[tuple[str, float]]:
+        """Per channel to arXiv: its name, and for how long it has not answered (0: it does)."""
+        return [(row.channel, row.seconds) for row in await self._conn.execute(_OUTAGES)]
 
     async def list_processes(self) -> Sequence[Row[Any]]:
         """Who is connected: name, address, connections, connected_at, active_at."""

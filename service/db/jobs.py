@@ -6,6 +6,7 @@ value that was read. Who comes late changes nothing and is told so.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.committed import note
 from service.db.job_rows import JobState, job_rows, jobs_by_ids, to_job
 from service.db.tables import job_errors, jobs
 from service.domain.channels import BOUNDED_WAITS, WaitReason
@@ -50,6 +52,7 @@ from service.domain.jobs import (
     JobError,
     JobStatus,
 )
+from service.domain.measurements import Measurements
 
 MOVING: Mapping[str, Any] = {"waiting_for": None, "waiting_since": None}
 
@@ -141,6 +144,8 @@ class JobStore:
     async def cancel(self, job_id: UUID) -> str:
         """Cancel by the same function that operators call: see `cancel_job` in the migrations."""
         outcome: str = (await self._conn.execute(select(func.cancel_job(job_id)))).scalar_one()
+        if outcome == JobStatus.CANCELLED:
+            self._note_end(JobStatus.CANCELLED)
         return outcome
 
     async def final_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
@@ -312,7 +317,10 @@ class JobStore:
             .values(status=JobStatus.COMPLETED, completed_at=func.clock_timestamp())
             .returning(*_ended())
         )
-        return [EndedJob._make(row) for row in (await self._conn.execute(statement)).all()]
+        ended = [EndedJob._make(row) for row in (await self._conn.execute(statement)).all()]
+        for one in ended:
+            self._note_end(JobStatus.COMPLETED, one.seconds)
+        return ended
 
     async def fail(self, job_id: UUID) -> EndedJob | None:
         """Fail an unfinished job; None when it is finished."""
@@ -323,7 +331,14 @@ class JobStore:
             .returning(*_ended())
         )
         row = await self._first(statement)
-        return None if row is None else EndedJob._make(row)
+        if row is None:
+            return None
+        ended = EndedJob._make(row)
+        self._note_end(JobStatus.FAILED, ended.seconds)
+        return ended
+
+    def _note_end(self, status: JobStatus, seconds: float | None = None) -> None:
+        note(self._conn, lambda measured: measured.job_ended(status, seconds))
 
     async def add_errors(self, job_id: UUID, errors: Sequence[JobError]) -> None:
         """Append to the job's errors; `errors_total` moves with them (by trigger)."""
@@ -344,9 +359,15 @@ class JobStore:
                 for error in errors
             ],
         )
+        for error in errors:
+            note(self._conn, partial(_measure_error, error))
 
     async def _first(self, statement: Any) -> Row[Any] | None:  # noqa: ANN401 - any statement
         return (await self._conn.execute(statement)).first()
+
+
+def _measure_error(error: JobError, measured: Measurements) -> None:
+    measured.job_error(error.stage, error.code)
 
 
 def _ended() -> Sequence[ColumnElement[Any]]:

@@ -91,6 +91,7 @@ class HarvestStep:
         began_at = monotonic()
         ends_task = False
         while not ends_task:
+            started = monotonic()
             with patience(attempt.waited):
                 step = await self._fetch(request, place, attempt.number)
             if step is None:
@@ -105,6 +106,7 @@ class HarvestStep:
             stored = await storer.store(place, step, ends_task=ends_task)
             if stored is None:
                 break
+            self.database.measurements.page_stored(monotonic() - started)
             if step.repeated:
                 _log.info("page asked again", job_id=str(self.job_id), times=repeats)
             place, self._document = stored, stored.document
