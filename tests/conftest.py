@@ -22,7 +22,8 @@ from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
     "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, callers, schedules,"
-    " workers, fleet_counters, pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
+    " workers, fleet_counters, webhooks, webhook_deliveries, pgqueuer, pgqueuer_log,"
+    " pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (
     "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"

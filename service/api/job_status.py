@@ -153,6 +153,8 @@ def _stats(job: Job) -> dict[str, Any]:
         "elapsed_seconds": elapsed,
         "eta_seconds": _eta_seconds(job, elapsed),
         "request": job.request,
+        "requested_by": job.requested_by,
+        "labels": job.request.get("labels", {}),
         **({} if job.retry_of is None else {"retry_of": str(job.retry_of)}),
         "waiting_for": job.waiting_for,
         "waiting_since": to_iso8601(job.waiting_since),

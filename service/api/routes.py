@@ -15,12 +15,14 @@ from service.api.handlers import (
     problem_pages,
     schedules,
     stats,
+    webhooks,
 )
 from service.api.handlers.static_files import STATIC_FILES, static_routes
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
 SCHEDULES = "/api/v1/schedules"
+WEBHOOKS = "/api/v1/webhooks"
 
 # No token is asked for here; compared exactly, never by pattern.
 PROBLEMS = "/problems/"
@@ -71,6 +73,7 @@ def add_routes(app: web.Application) -> None:
     schedule.add_route("DELETE", schedules.remove)
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
+    _add_webhooks(app)
     app.router.add_get("/metrics", metrics.show_metrics)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
     app.router.add_get("/openapi.json", docs.show_description)
@@ -78,3 +81,18 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/", docs.lead_to_docs)
     for path, handler in static_routes():
         app.router.add_get(path, handler)
+
+
+def _add_webhooks(app: web.Application) -> None:
+    # before the one whose path ends in any id
+    app.router.add_get(f"{WEBHOOKS}/deliveries", webhooks.list_deliveries)
+    app.router.add_post(
+        f"{WEBHOOKS}/deliveries/{{delivery_id:[^/]+}}/resend", webhooks.resend_delivery
+    )
+    webhook = app.router.add_resource(f"{WEBHOOKS}/{{webhook_id:[^/]+}}", name="webhook")
+    webhook.add_route("GET", webhooks.get_webhook)
+    webhook.add_route("HEAD", webhooks.get_webhook)
+    webhook.add_route("PATCH", webhooks.change)
+    webhook.add_route("DELETE", webhooks.remove)
+    app.router.add_post(WEBHOOKS, webhooks.add)
+    app.router.add_get(WEBHOOKS, webhooks.list_webhooks)

@@ -1,7 +1,7 @@
 """A job: what a caller asked for, and the durable record of how far it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -95,6 +95,8 @@ class IngestionRequest:
     process_pdfs: bool = True
     skip_duplicates: bool = True
     priority: Priority = Priority.NORMAL
+    labels: Mapping[str, str] = field(default_factory=dict)
+    callback_url: str | None = None
 
     @property
     def estimated_papers(self) -> int:
@@ -117,6 +119,9 @@ class IngestionRequest:
             "process_pdfs": self.process_pdfs,
             "skip_duplicates": self.skip_duplicates,
             "priority": str(self.priority),
+            # left out where there is none, as in requests from before they existed
+            **({"labels": dict(self.labels)} if self.labels else {}),
+            **({"callback_url": self.callback_url} if self.callback_url else {}),
         }
 
     @classmethod
@@ -132,6 +137,8 @@ class IngestionRequest:
         return cls(
             criteria=Criteria(page_size=page_size, ids=ids, **criteria),
             priority=Priority(document["priority"]),
+            labels=dict(document.get("labels", {})),
+            callback_url=document.get("callback_url"),
             **settings,
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from service.api.callbacks import WEBHOOKS
 from service.api.fast_path import FastPath
 from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
@@ -34,6 +35,7 @@ from service.auth.jwks import KeySet
 from service.auth.tokens import TokenRules, Tokens
 from service.config.settings import Settings
 from service.db.engine import Database
+from service.domain.webhooks import WebhookSettings
 from service.files.store import PdfStore
 from service.jobs.quotas import Quotas
 from service.process.background import beside
@@ -83,11 +85,13 @@ def build_api(
     *,
     wait_limits: WatchLimits | None = None,
     root_path: str = "",
+    webhooks: WebhookSettings | None = None,
 ) -> web.Application:
     """The HTTP application; its background work starts and ends with it.
 
     `wait_limits`: bounds on those who wait for changes, if not the usual ones. `root_path`:
-    the path prefix that a proxy puts in front, without a slash at its end.
+    the path prefix that a proxy puts in front, without a slash at its end. `webhooks`: how
+    callers are called back; without it they are not.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
@@ -111,6 +115,8 @@ def build_api(
         ],
     )
     app[ROOT_PATH] = root_path
+    if webhooks is not None:
+        app[WEBHOOKS] = webhooks
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)

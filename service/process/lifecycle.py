@@ -181,6 +181,7 @@ async def _listening(
         pdf_store(settings),
         bounds(settings),
         root_path=settings.root_path,
+        webhooks=settings.webhooks,
     )
     app.on_cleanup.insert(0, partial(_abort, database))
     runner = Runner(

@@ -39,9 +39,11 @@ class Kind:
     `fleet_concurrency` bounds how many are taken at once by all processes together, and
     has to be the same in each (0: no bound). What a dead process had counts until its lease
     lapses. The handler may be cancelled at any await, and must not raise otherwise.
+    `is_for_jobs`: its tasks belong to jobs, and are of no use when theirs has ended.
     """
 
     name: str
     handler: Handler
     concurrency: int
     fleet_concurrency: int = 0
+    is_for_jobs: bool = True

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
+from service.api.callbacks import require_target
 from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
@@ -82,6 +83,7 @@ async def create_job(request: web.Request) -> web.Response:
     if key is None:  # else the job may be there already
         request.app[QUOTAS].require_room()  # before anything that costs more than saying no
     wanted = load_request(await read_json(request))
+    require_target(request, wanted.callback_url, field="callback_url")
     job = await submit(
         request.app[DATABASE],
         wanted,

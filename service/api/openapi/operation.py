@@ -19,16 +19,19 @@ from service.api.negotiation import JSON
 PROBLEM = "application/problem+json"
 
 JOBS_TAG, PAPERS_TAG, SCHEDULES_TAG = "jobs", "papers", "schedules"
+WEBHOOKS_TAG = "webhooks"
 OPERATIONS_TAG, DESCRIPTION_TAG = "operations", "description"
 TAGS = {
     JOBS_TAG: "Ask for a slice of arXiv, and follow the progress of the job.",
     PAPERS_TAG: "Ingested papers: metadata, PDFs, text.",
     SCHEDULES_TAG: "Recurring ingestion.",
+    WEBHOOKS_TAG: "Being told how jobs ended, by signed requests (Standard Webhooks).",
     OPERATIONS_TAG: "For those who run the service.",
     DESCRIPTION_TAG: "This document, and the page that shows it.",
 }
 TEXT_SCHEMA: Mapping[str, Any] = {"type": "string"}
 NO_JOB, NO_PAPER, NO_SCHEDULE = "Job not found", "Paper not found", "Schedule not found"
+NO_WEBHOOK, NO_DELIVERY = "Webhook not found", "Delivery not found"
 
 _LIMITED = ("Retry-After", "RateLimit", "RateLimit-Policy")
 _ALWAYS = {400: "The request is not understood", 503: "Too many connections"}
@@ -75,6 +78,8 @@ _CODES = {  # the usual one of a status
 _CODE_OF_DETAIL = {
     NO_JOB: "job_not_found",
     NO_SCHEDULE: "schedule_not_found",
+    NO_WEBHOOK: "webhook_not_found",
+    NO_DELIVERY: "webhook_not_found",
     "Route not found": "route_not_found",
     "Not ready": "not_ready",
     "Too many connections": "overloaded",

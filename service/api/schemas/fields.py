@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate
 
+from service.domain.callback_targets import MAX_URL_LENGTH
 from service.domain.identifiers import MAX_LENGTH, ArxivId
 from service.domain.jobs import DAY_FORMAT
 from service.domain.papers import clean_text
@@ -107,6 +108,19 @@ class SingleLineString(fields.String):
         if not text.strip():
             raise ValidationError("Must not be blank.")
         return text.strip()
+
+
+class CallbackUrl(SingleLineString):
+    """Where to call back; whether that is allowed is for the settings to say."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(MAX_URL_LENGTH, **kwargs)
+        self.keywords = {
+            "type": "string",
+            "format": "callback-url",
+            "maxLength": MAX_URL_LENGTH,
+            "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[!-\[\]-~]+$",
+        }
 
 
 class Category(fields.String):

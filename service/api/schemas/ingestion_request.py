@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 
 from service.api.schemas.fields import (
     BasicDate,
+    CallbackUrl,
     Category,
     Id,
     Keywords,
@@ -16,6 +17,7 @@ from service.api.schemas.fields import (
     StrictInteger,
     said,
 )
+from service.api.schemas.labels import Labels
 from service.api.schemas.loading import StrictSchema, load
 from service.domain.jobs import (
     DEFAULT_PAPERS,
@@ -155,6 +157,10 @@ class IngestionRequestSchema(StrictSchema):
         load_default=Priority.NORMAL,
         metadata=said("Whose tasks run first."),
     )
+    labels = Labels(
+        load_default=dict, metadata=said("Your own marks of the job, which lists filter by.")
+    )
+    callback_url = CallbackUrl(metadata=said("Who is told when the job ends, by a signed POST."))
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> IngestionRequest:
