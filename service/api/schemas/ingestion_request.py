@@ -157,9 +157,7 @@ class IngestionRequestSchema(StrictSchema):
         load_default=Priority.NORMAL,
         metadata=said("Whose tasks run first."),
     )
-    labels = Labels(
-        load_default=dict, metadata=said("Your own marks of the job, which lists filter by.")
-    )
+    labels = Labels(metadata=said("Your own marks of the job, which lists filter by."))
     callback_url = CallbackUrl(metadata=said("Who is told when the job ends, by a signed POST."))
 
     @post_load

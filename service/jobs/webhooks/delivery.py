@@ -105,14 +105,16 @@ class WebhookDelivery:
             )
             if ended is not None and not is_delivered:
                 await self._go_on(conn, ended, answer)
-        _log.info(
-            "webhook delivered" if is_delivered else "webhook not delivered",
-            job_id=str(row.job_id),
-            webhook_id=row.webhook_id,
-            attempt=row.attempt,
-            http_status=answer.http_status,
-            code=answer.error,
-        )
+        facts = {"job_id": str(row.job_id), "webhook_id": row.webhook_id, "attempt": row.attempt}
+        if is_delivered:
+            _log.info("webhook delivered", **facts, http_status=answer.http_status)
+        else:
+            _log.info(
+                "webhook not delivered",
+                **facts,
+                http_status=answer.http_status,
+                code=answer.error,
+            )
 
     async def _go_on(self, conn: AsyncConnection, ended: Row[Any], answer: Answer) -> None:
         """Queue the next attempt, unless this was the last or nobody wants one."""
