@@ -169,3 +169,17 @@ def make_paper(arxiv_id: str = "2301.00001v1", **changes: object) -> Paper:
         "updated_at": datetime(2023, 1, 2, tzinfo=UTC),
     }
     return Paper(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def unchecked_moments(sql):
+    """Rows of `jobs` may hold any moment, as they could before there was a rule against it."""
+    name, table = "jobs_moments_in_range", "jobs"
+    (row,) = await sql(
+        "SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint WHERE conname = :name",
+        name=name,
+    )
+    await sql(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    yield
+    await sql(f"DELETE FROM {table}")
+    await sql(f"ALTER TABLE {table} ADD CONSTRAINT {name} {row.rule}")

@@ -1,4 +1,4 @@
-"""What another service imports to use this one: submit, wait, read what was brought in.
+"""What another service imports to use this one: submit, wait, read what was ingested.
 
     async with IngestionClient("http://ingestion:8000", token) as client:
         job = await client.submit({"search_query": {"category": "cs.AI"}})
@@ -15,21 +15,26 @@ from arxiv_ingestion_client.errors import (
     DamagedFile,
     ProblemError,
     ServiceUnreachable,
+    WebhookRefused,
 )
 from arxiv_ingestion_client.ingestion import IngestionClient
 from arxiv_ingestion_client.reports import (
+    DeliveryDocument,
     JobPaperDocument,
     JobReport,
     PaperDocument,
     ScheduleDocument,
+    WebhookDocument,
 )
 from arxiv_ingestion_client.transport import Token
+from arxiv_ingestion_client.webhooks import verify_webhook
 
 __all__ = [
     "MAX_WAIT",
     "BrokenOff",
     "ClientError",
     "DamagedFile",
+    "DeliveryDocument",
     "IngestionClient",
     "JobPaperDocument",
     "JobReport",
@@ -38,4 +43,7 @@ __all__ = [
     "ScheduleDocument",
     "ServiceUnreachable",
     "Token",
+    "WebhookDocument",
+    "WebhookRefused",
+    "verify_webhook",
 ]

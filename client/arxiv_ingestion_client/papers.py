@@ -15,7 +15,7 @@ MAX_PDF_BYTES = 1 << 30
 
 
 class PaperCalls(Calls):
-    """Papers, whichever job brought them in."""
+    """Papers, whichever job ingested them."""
 
     async def papers(self, **filters: str) -> AsyncGenerator[PaperDocument, None]:
         """The papers held that match `filters`, page by page; last submitted first."""

@@ -2,7 +2,7 @@
 
 What those find out for each request is the same for nearly all that ask for a status, and it
 takes longer than reading the row. So the server asks here first (`FIRST_HANDLER` in `server`).
-Only the plainest GET is answered here. Everything else takes the long way, as does a read that
+Only the plainest GET is answered here. Everything else takes the regular path, as does a read that
 fails: what the answer is in those cases is decided there alone. Without this module, and the
 line of `process/build_api.py` that puts it in front, nothing changes but speed.
 """
@@ -38,7 +38,7 @@ _UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the an
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastPath:
-    """What the long way would ask on its way to `route`, the one that shows a job."""
+    """What the regular path would ask on its way to `route`, the one that shows a job."""
 
     route: web.AbstractRoute
     statuses: JobStatusReader
@@ -77,7 +77,7 @@ class FastPath:
         started = perf_counter()
         try:
             status = await self.statuses.get(job_id)
-        except Exception as err:  # raised again on the long way, and told there
+        except Exception as err:  # raised again on the regular path, and told there
             request[STARTED], request[FAILED] = started, err
             return None
         if self.response_headers.adds:  # since we asked

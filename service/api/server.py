@@ -27,7 +27,7 @@ from service.api.request_context import X_REQUEST_ID, new_request_id
 from service.api.root_path import ROOT_PATH, without_root_path
 
 SERVER_NAME = "arxiv-ingestion"
-UNREADABLE = "The request is not understood"
+UNREADABLE = "The request is malformed"
 MAX_HEADERS = 64  # of at most 8,190 bytes each: half a megabyte for one head
 BACKLOG = 1024  # a full one loses clients who wait for us to speak first
 TELL_EVERY_SECONDS = 10.0
@@ -78,7 +78,7 @@ def affordable(wanted: int) -> int:
         soft = limit
     most = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - RESERVED_FILES)
     if most < wanted:
-        _log.warning("fewer connections than configured", wanted=wanted, most=most)
+        _log.warning("connection limit lowered", wanted=wanted, most=most)
     return max(most, 1)
 
 
@@ -189,7 +189,7 @@ class _Protocol(RequestHandler):
             self._cutting = None
 
     def _cut(self) -> None:
-        _log.info("slow reader cut")
+        _log.info("slow client disconnected")
         if self._wire is not None:
             self._wire.abort()
 
@@ -202,7 +202,7 @@ class _Protocol(RequestHandler):
     ) -> web.StreamResponse:
         """Answer a request that the parser refused (or that broke aiohttp), and hang up."""
         status = 401 if _is_long_token(exc) else status
-        _log.info("request not understood", status=status, error=type(exc).__name__)
+        _log.info("malformed request", status=status, error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer had begun")
         headers = {"Server": SERVER_NAME}

@@ -59,7 +59,7 @@ async def send(
                     raise ConnectionAbortedError
                 await _write(response, piece)
         except (ConnectionError, ClientConnectionError, TransientError, NotFound) as err:
-            _log.info("answer cut off", path=request.path[:200], error=type(err).__name__)
+            _log.info("response aborted", path=request.path[:200], error=type(err).__name__)
             if request.transport is not None:
                 request.transport.abort()
     return response

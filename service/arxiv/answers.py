@@ -73,7 +73,7 @@ class Judge:
             if await self._plain_status() >= 500:
                 raise await self.pace.failed(self.channel, reason)
             await self.pace.answered(self.channel)
-        raise ServerError(reason)
+        raise ServerError(reason).of_response(status)
 
     async def check_forbidden(self) -> None:
         """Return if only this request is forbidden (403); raise ChannelClosed if the channel is."""

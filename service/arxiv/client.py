@@ -71,7 +71,15 @@ class ArxivClient:
 
 
 async def _page_of(answer: Answer) -> Page:
-    """The page that an answer brings, or what its status says instead."""
+    """The page of a response, or the error that its status and body mean."""
+    try:
+        return await _read_page(answer)
+    except (UpstreamRejected, UpstreamFaulty) as err:
+        err.of_response(answer.status)
+        raise
+
+
+async def _read_page(answer: Answer) -> Page:
     if answer.status == 200:
         return await _parsed(answer.body)
     if answer.status == 400:

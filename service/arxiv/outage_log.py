@@ -64,7 +64,7 @@ class OutageLog:
 
 
 async def log_outages(database: Database) -> None:
-    """Log the outages of all channels until cancelled; while the database is away, nothing."""
+    """Log the outages of all channels until cancelled; nothing without the database."""
     outages = OutageLog()
     while True:
         try:

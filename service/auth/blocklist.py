@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 class Blocklist:
     """The blocked callers as of the last look; `watch` keeps looking.
 
-    While the database is away the last known list stays in force.
+    While the database is unavailable the last known list stays in force.
     """
 
     database: Database
@@ -66,5 +66,5 @@ class Blocklist:
             try:
                 await self.look()
             except DatabaseUnavailable:
-                _log.debug("blocked callers not refreshed")
+                _log.debug("blocklist not refreshed")
             await asyncio.sleep(LOOK_EVERY.total_seconds())

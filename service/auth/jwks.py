@@ -2,7 +2,7 @@
 
 A look every ten minutes, and one more when a token names a key that is not
 known: never two at once, and never two within half a minute on behalf of
-tokens, since anybody can make up a name. While the URL is away the keys of the
+tokens, since anybody can make up a name. While the URL is unavailable the keys of the
 last good look stay in force, for a day.
 """
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "ingest": "ingest",
     "job": "job",
     "schedule": "schedule",
+    "webhook": "webhook",
     "caller": "caller",
     "token": "token",
     "db": "db",
@@ -48,7 +49,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
-    """Bring slices of arXiv in: metadata, PDFs, text.
+    """Ingest arXiv papers: metadata, PDFs, text.
 
     Settings come from the environment; `config` prints them. Exit codes: 0 done,
     1 it failed (the text says why), 2 wrong usage or a wrong setting.

@@ -10,19 +10,23 @@ from service.cli.settings import load_settings
 @click.option("--sibling", is_flag=True, hidden=True, help="Share the port of another process.")
 def serve(*, with_worker: bool, sibling: bool) -> None:
     """Serve the API, and run tasks in the same process."""
+    import structlog
+
     from service.cli.database import database_url
     from service.config.settings import SettingsError
     from service.devtools.development_secret import signing_keys
     from service.process import lifecycle
     from service.process.data_dir import under_data_dir
 
-    settings = load_settings()
+    settings = load_settings(logged=True)
     if settings.api_processes > 1 and settings.port == 0:
         raise SettingsError({"PORT": "must not be 0 when API_PROCESSES is more than 1"})
     with under_data_dir():
         keys, generated = signing_keys(settings)
     if generated is not None:
-        click.echo(f"JWT_SECRET is not set: using the development secret in {generated}", err=True)
+        structlog.get_logger(__name__).warning(
+            "JWT_SECRET is not set, development secret in use", path=str(generated)
+        )
     role = lifecycle.Role(api=True, worker=with_worker, is_sibling=sibling)
     lifecycle.run(settings, role, database=database_url(settings), keys=keys)
 
@@ -33,6 +37,6 @@ def worker() -> None:
     from service.cli.database import database_url
     from service.process import lifecycle
 
-    settings = load_settings()
+    settings = load_settings(logged=True)
     role = lifecycle.Role(api=False, worker=True)
     lifecycle.run(settings, role, database=database_url(settings))

@@ -114,7 +114,7 @@ class Demo:
 
 
 def what_is_wrong(job: JobReport) -> str | None:
-    """Why this final job is not what the demo promised; None when it is."""
+    """Why this finished job is not what the demo promised; None when it is."""
     if job.status != JobStatus.COMPLETED:
         last = safe(job.errors[-1].get("error")) if job.errors else "no error is recorded"
         return f"the job is {safe(job.status)}: {last}"
@@ -122,7 +122,7 @@ def what_is_wrong(job: JobReport) -> str | None:
     expected = PAPERS if total is None else max(1, min(PAPERS, total))
     if fetched < expected:
         return f"the job brought {fetched} papers instead of {expected}"
-    return None if job.count("pdfs_processed") else "no PDF could be brought in and read"
+    return None if job.count("pdfs_processed") else "no PDF could be downloaded and read"
 
 
 async def _ready(url: str, serve: Child) -> None:

@@ -36,7 +36,7 @@ async def watch(
     display: AbstractContextManager[Display],
     timeout: timedelta = LONGEST_WATCH,
 ) -> JobReport:
-    """The job once it is final, shown on the way; raises TimeoutError after `timeout`."""
+    """The job once it is finished, shown on the way; raises TimeoutError after `timeout`."""
     with display as shown:
         return await client.wait(
             job_id,

@@ -66,5 +66,5 @@ class FleetStore:
         return (await self._conn.execute(_JOBS, {"active": active, "latest": latest})).all()
 
     async def list_failing(self, *, limit: int) -> Sequence[Row[Any]]:
-        """The papers given up on last, from `failing_papers`."""
+        """The latest failed papers, from `failing_papers`."""
         return (await self._conn.execute(_FAILING, {"limit": limit})).all()

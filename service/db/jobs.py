@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Float,
     Interval,
     Row,
     Select,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,6 +44,7 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from service.domain.jobs import (
     ACTIVE_STATUSES,
+    EndedJob,
     IngestionRequest,
     Job,
     JobError,
@@ -159,7 +162,8 @@ class JobStore:
         """Begin (or go on with) the harvest; counts the start before any work is done.
 
         Returns request, checkpoint, papers_fetched, harvest_attempts, harvest_starts
-        (this one included) and waited (see `waited_for_arxiv`); None when nothing is
+        (this one included), requested_by, is_first (nobody had taken the job up before) and
+        waited (see `waited_for_arxiv`); None when nothing is
         left to harvest, or the checkpoint has moved on from `page`.
         """
         was_interrupted = case((jobs.c.harvest_starts > 0, 1), else_=0)
@@ -185,6 +189,9 @@ class JobStore:
                 jobs.c.papers_fetched,
                 jobs.c.harvest_attempts,
                 jobs.c.harvest_starts,
+                jobs.c.requested_by,
+                # the transaction began before: so the moment was set by this very statement
+                (jobs.c.taken_up_at >= func.now()).label("is_first"),
                 waited_for_arxiv().label("waited"),
             )
         )
@@ -292,9 +299,9 @@ class JobStore:
             .values(**MOVING, **{name: jobs.c[name] + step for name, step in steps.items() if step})
         )
 
-    async def complete_finished(self, job_ids: Sequence[UUID]) -> None:
-        """Complete the running jobs among `job_ids` that have nothing left to do."""
-        await self._conn.execute(
+    async def complete_finished(self, job_ids: Sequence[UUID]) -> list[EndedJob]:
+        """Complete the running jobs among `job_ids` that have nothing left to do; returns those."""
+        statement = (
             update(jobs)
             .where(
                 jobs.c.id == func.any(bindparam("ids", list(job_ids))),
@@ -303,16 +310,20 @@ class JobStore:
                 jobs.c.pdfs_pending == 0,
             )
             .values(status=JobStatus.COMPLETED, completed_at=func.clock_timestamp())
+            .returning(*_ended())
         )
+        return [EndedJob._make(row) for row in (await self._conn.execute(statement)).all()]
 
-    async def fail(self, job_id: UUID) -> bool:
-        """Fail a job that is not final; False when it is."""
+    async def fail(self, job_id: UUID) -> EndedJob | None:
+        """Fail an unfinished job; None when it is finished."""
         statement = (
             update(jobs)
             .where(jobs.c.id == job_id, jobs.c.status.in_(ACTIVE_STATUSES))
             .values(status=JobStatus.FAILED, completed_at=func.clock_timestamp())
+            .returning(*_ended())
         )
-        return (await self._conn.execute(statement)).rowcount == 1
+        row = await self._first(statement)
+        return None if row is None else EndedJob._make(row)
 
     async def add_errors(self, job_id: UUID, errors: Sequence[JobError]) -> None:
         """Append to the job's errors; `errors_total` moves with them (by trigger)."""
@@ -335,6 +346,12 @@ class JobStore:
 
     async def _first(self, statement: Any) -> Row[Any] | None:  # noqa: ANN401 - any statement
         return (await self._conn.execute(statement)).first()
+
+
+def _ended() -> Sequence[ColumnElement[Any]]:
+    """The columns of an EndedJob."""
+    worked = jobs.c.completed_at - func.coalesce(jobs.c.started_at, jobs.c.created_at)
+    return jobs.c.id, jobs.c.requested_by, sql_cast(func.extract("epoch", worked), Float)
 
 
 def waited_for_arxiv() -> ColumnElement[timedelta]:

@@ -24,7 +24,7 @@ NO_NAMES = {
     "prepared_statement_cache_size": 0,
     "prepared_statement_name_func": str,
 }
-# What asyncpg raises where the server went away, also in the middle of asyncpg's own work.
+# What asyncpg raises where the server became unavailable, also in the middle of asyncpg's own work.
 LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 REFUSED = "08P01"  # a startup parameter that a pooler does not know
 

@@ -238,7 +238,7 @@ class RateLimitStore:
             )
         )
         row = (await self._conn.execute(waits)).one_or_none()
-        if row is None:
+        if row is None or row.reason is None:  # or it has opened between the row and the answer
             return None
         return Wait(max(row[1], _NOTHING), WaitReason(row.reason), row.is_blocked)
 

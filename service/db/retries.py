@@ -1,6 +1,6 @@
 """Retrying a job in SQL: what is left of it, and the job that brings it in.
 
-The job that is retried stays as it is, for it is final; so is what is read of it here.
+The job that is retried stays as it is, for it is finished; so is what is read of it here.
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ DEFAULT_PAPERS = 100  # papers a search brings when the caller sets no bound: on
 
 
 class JobStatus(StrEnum):
-    """The only five states of a job; the last three are final."""
+    """The only five states of a job; the last three are finished."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -100,7 +100,7 @@ class IngestionRequest:
 
     @property
     def estimated_papers(self) -> int:
-        """The most papers that the job can bring in, as far as known before asking arXiv."""
+        """The most papers that the job can ingest, as far as known before asking arXiv."""
         ids = self.criteria.ids
         return min(len(ids), self.max_papers) if ids else self.max_papers
 
@@ -174,6 +174,17 @@ class JobError:
     occurred_at: datetime | None = None  # None: the moment it is stored
     arxiv_id: str | None = None
     attempt: int | None = None
+
+
+class EndedJob(NamedTuple):
+    """A job that a transaction has just completed or failed; `seconds` since it was started.
+
+    (Of a job that nobody had started: since it was created.)
+    """
+
+    job_id: UUID
+    requested_by: str | None
+    seconds: float
 
 
 class Job(NamedTuple):

@@ -1,9 +1,11 @@
 """A paper's metadata as arXiv announces it, whichever interface it came by."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from service.domain.identifiers import ArxivId
 
@@ -175,17 +177,50 @@ class StoredPdf:
     size_bytes: int
 
 
+class TextState(StrEnum):
+    """How much of a PDF's text there is."""
+
+    FULL = "full"
+    CUT = "cut"  # a limit ended it, or a page could not be read
+    EMPTY = "empty"  # no letters besides furniture: a scan
+    ENCRYPTED = "encrypted"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPage:
+    """One page's place in the text: `text[start:end]`, in code points; `number` from 1."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextFurniture:
+    """What stands on a page and not in the text; `kind`: head, foot, page_number, stamp."""
+
+    page: int
+    kind: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractedText:
     """What the extractor made of a PDF.
 
-    `text` has no NUL and no control characters but newline and tab; `truncated`
-    says that pages or characters beyond a limit were left out.
+    `text` has no control character but line feeds, and a form feed between pages;
+    `truncated` says that pages or characters beyond a limit were left out.
+    `quality` has `ms`, `unknown_characters` and `pages_without_text` (numbers).
     """
 
     text: str
     page_count: int
     truncated: bool = False
+    pages: tuple[TextPage, ...] = ()
+    furniture: tuple[TextFurniture, ...] = ()
+    text_state: TextState = TextState.FULL
+    extractor: str | None = None
+    quality: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

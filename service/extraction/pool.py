@@ -8,8 +8,6 @@ in a thread.
 """
 
 import asyncio
-import codecs
-from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -17,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from service.domain.errors import BadPdf, StorageUnavailable
-from service.domain.papers import ExtractedText, clean_text
+from service.domain.papers import ExtractedText
+from service.extraction.answer import extracted_text
 from service.extraction.process import END_DEADLINE, Answer, Child, ChildDied, ExtractorUnavailable
 from service.files.blocking import in_thread
 
 __all__ = ["ChildDied", "ExtractLimits", "Extractor", "ExtractorUnavailable"]
 
 PDFS_PER_CHILD = 500  # then a fresh process, so that no leak of a library adds up
-_SLICE_BYTES = 1 << 16  # cleaned at once: about a millisecond of holding the interpreter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,14 +180,9 @@ class Extractor:
 
 async def _judged(answer: Answer) -> ExtractedText:
     """The extracted text, or the error that the child's answer stands for."""
-    head = answer.head
-    match head.get("state"):
+    match answer.head.get("state"):
         case "text":
-            return ExtractedText(
-                text=await in_thread(_cleaned, answer.text),
-                page_count=_page_count(head),
-                truncated=bool(head.get("truncated")),
-            )
+            return await in_thread(extracted_text, answer.head, answer.text)
         case "encrypted":
             raise BadPdf("The PDF needs a password", code="encrypted")
         case "resource_limit":
@@ -198,16 +191,3 @@ async def _judged(answer: Answer) -> ExtractedText:
             raise StorageUnavailable("The PDF file cannot be opened")
         case _:
             raise BadPdf("The PDF cannot be read", code="corrupt")
-
-
-def _page_count(head: Mapping[str, Any]) -> int:
-    count = head.get("page_count")
-    return count if isinstance(count, int) and count >= 0 else 0
-
-
-def _cleaned(text: bytes) -> str:
-    """Text without controls; in slices, so that other threads get their turn."""
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-    starts = range(0, len(text), _SLICE_BYTES)
-    slices = (clean_text(decode(text[at : at + _SLICE_BYTES])) for at in starts)
-    return "".join(slices).replace("\r", "\n")

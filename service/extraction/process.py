@@ -21,19 +21,20 @@ from pathlib import Path
 from typing import Any, Self
 
 from service.domain.errors import BadPdf, TransientError
-from service.files.blocking import to_its_end
+from service.files.blocking import in_thread, to_its_end
 
 PROGRAM = Path(__file__).with_name("sandbox.py")
 START_DEADLINE = timedelta(seconds=20)  # usually 0.1 s, but the machine may be busy
 END_DEADLINE = timedelta(seconds=2)  # from SIGKILL until the process is reaped
-MAX_HEAD_BYTES = 1024
+MAX_HEAD_BYTES = 16 << 20  # offsets and furniture of 2,000 pages have 1 MB, hostile ones more
 BYTES_PER_CHARACTER = 4  # the most that UTF-8 needs
 
-PROTOCOL = 2  # what `child.py` must speak, too
+PROTOCOL = 3  # what `child.py` must speak, too
 
 _REQUEST = struct.Struct(">?I")
 _ANSWER = struct.Struct(">II")
 _PIPE_BYTES = 1 << 20
+_LONG = 1 << 16  # bytes of JSON that hold the loop for less than a millisecond
 
 # How a process dies of its limits: PDFium calls abort() when it gets no memory
 # (its failed checks and wild pointers end in SIGTRAP, SIGILL, SIGSEGV), the
@@ -167,7 +168,8 @@ class Child:
         head_bytes, text_bytes = _ANSWER.unpack(lengths)
         if head_bytes > MAX_HEAD_BYTES or text_bytes > self._max_text_bytes:
             raise ValueError("answer too long")
-        head = json.loads(await self._answers.readexactly(head_bytes))
+        packed = await self._answers.readexactly(head_bytes)
+        head = await in_thread(json.loads, packed) if head_bytes > _LONG else json.loads(packed)
         if not isinstance(head, dict):
             raise ValueError("no answer")  # noqa: TRY004 - of the peer, not of our types
         return Answer(head, await self._answers.readexactly(text_bytes))

@@ -1,7 +1,8 @@
 """The process that reads PDFs, because a hostile file may kill whoever reads it.
 
 Run by file path under `python -I` with an empty environment; it imports only the
-standard library and pypdfium2, and nothing of the service imports it. Requests
+standard library, pypdfium2 and the text repairs of `service.extraction`, which
+import no more; nothing of the service imports it. Requests
 come on standard input: whether the text is wanted (1 byte) or only whether the
 file opens, a length (4 bytes, big-endian), then an absolute path.
 Each is answered on standard output by two lengths, a JSON head of that many
@@ -17,6 +18,7 @@ does *not* hold: it can read every file that the service's user can read.
 """
 
 import ctypes
+import gc
 import json
 import math
 import os
@@ -24,7 +26,6 @@ import resource
 import signal
 import struct
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,13 +33,17 @@ from typing import Any, BinaryIO
 import pypdfium2
 from pypdfium2 import raw
 
-PROTOCOL = 2  # to be raised with every change of requests or answers, here and in children.py
+sys.path.append(
+    str(Path(__file__).resolve().parents[2])
+)  # where the service lies, installed or not
+
+from service.extraction.reading import read_document
+
+PROTOCOL = 3  # to be raised with every change of requests or answers, here and in children.py
 REQUEST = struct.Struct(">?I")
 ANSWER = struct.Struct(">II")
 MAX_PATH_BYTES = 4096
 MAX_OPEN_FILES = 16
-PAGE_BREAK = "\n\n"
-BROKEN_WORD = "\ufffe"  # PDFium's mark where a hyphen broke a word at the end of a line
 
 _CLONE_NEWUSER = 0x10000000  # linux/sched.h
 _CLONE_NEWNET = 0x40000000
@@ -57,6 +62,7 @@ def main(parent: int, limits: dict[str, Any]) -> None:
     requests, answers = sys.stdin.buffer, _private_answers()
     has_network = not lock_down(parent, limits["memory_bytes"])
     _send(answers, {"state": "ready", "protocol": PROTOCOL, "has_network": has_network}, "")
+    gc.disable()  # nothing here makes cycles worth a search; the process reads some hundred files
     while request := _next_request(requests):
         wants_text, path = request
         _renew_cpu_limit(limits["cpu_seconds"])
@@ -65,7 +71,7 @@ def main(parent: int, limits: dict[str, Any]) -> None:
 
 def read(path: Path, limits: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The head of the answer, and the text: empty unless the state is "text"."""
-    return _opened(path, lambda document: _read_pages(document, limits))
+    return _opened(path, lambda document: read_document(document, limits))
 
 
 def check(path: Path) -> tuple[dict[str, Any], str]:
@@ -95,47 +101,6 @@ def _count_pages(document: "pypdfium2.PdfDocument") -> tuple[dict[str, Any], str
     count = len(document)
     state = "text" if count else "corrupt"
     return {"state": state, "page_count": count, "truncated": False}, ""
-
-
-def _read_pages(
-    document: "pypdfium2.PdfDocument", limits: dict[str, Any]
-) -> tuple[dict[str, Any], str]:
-    """The text page by page, as far as the limits allow; "corrupt" when no page can be read.
-
-    A page that cannot be read is left out, and the text counts as truncated.
-    """
-    deadline = time.monotonic() + limits["reading_seconds"]
-    count, room = len(document), limits["max_characters"]
-    texts: list[str] = []
-    unreadable = index = 0
-    while index < min(count, limits["max_pages"]) and room > 0 and time.monotonic() < deadline:
-        text = _page_text(document, index)
-        index += 1
-        if text is None:
-            unreadable += 1
-        elif text:
-            texts.append(text)
-            room -= len(text) + len(PAGE_BREAK)
-    if count == 0 or 0 < index == unreadable:
-        return {"state": "corrupt"}, ""
-    whole = PAGE_BREAK.join(texts)
-    is_whole = index == count and not unreadable and len(whole) <= limits["max_characters"]
-    head = {"state": "text", "page_count": count, "truncated": not is_whole}
-    return head, whole[: limits["max_characters"]]
-
-
-def _page_text(document: "pypdfium2.PdfDocument", index: int) -> str | None:
-    """The text of one page, line feeds at line ends; None when it cannot be read."""
-    try:
-        page = document[index]
-        try:
-            text = page.get_textpage().get_text_range(errors="ignore")
-        finally:
-            page.close()  # and its text page
-    except (pypdfium2.PdfiumError, AssertionError):  # pypdfium2 asserts what PDFium returns
-        return None
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
-    return str(lines.replace(BROKEN_WORD, "").strip())
 
 
 def lock_down(parent: int, memory_bytes: int) -> bool:

@@ -6,6 +6,7 @@ from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import KeyReused, Overloaded, QuotaExceeded
 from service.domain.jobs import IngestionRequest, Job
+from service.jobs.events import log_created
 from service.jobs.quotas import Quotas
 from service.jobs.tasks import harvest_task
 from service.worker.engine import enqueue
@@ -42,6 +43,7 @@ async def submit(
         if job is None:
             return _repeated(await store.find_by_key(caller=caller, key=key or ""), request)
     admission.note_accepted()
+    log_created(job)
     return job
 
 
@@ -51,7 +53,7 @@ async def record(
     """Record a job and queue its harvest in the transaction of `conn`.
 
     None, and nothing is written, where `key` names a job of `caller` already.
-    `position`: jobs of the caller that are not final yet.
+    `position`: jobs of the caller that are not finished yet.
     """
     job = await JobStore(conn).add(request, caller=caller, key=key)
     if job is not None:

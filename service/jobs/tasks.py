@@ -15,7 +15,8 @@ HARVEST = "harvest"
 PDF = "pdf"
 WEBHOOK = "webhook"
 
-HARVEST_VERSION = 2  # 1: checkpoints without a source, which only older workers write
+HARVEST_VERSION = 2
+HARVEST_VERSIONS = (1, HARVEST_VERSION)  # 1: of checkpoints without a source, see sources.legacy
 
 _STEP = PRIORITY_LEVEL  # positions within one level; three levels fit into an int4
 _LEVEL = {Priority.LOW: 0, Priority.NORMAL: _STEP, Priority.HIGH: 2 * _STEP}

@@ -14,9 +14,9 @@ from uuid import UUID
 from service.api.webhook_body import webhook_body
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
-from service.arxiv.limits import ClientLimits
+from service.arxiv.limits import ClientLimits, Waits
 from service.arxiv.outage_log import log_outages
-from service.arxiv.rate_limiter import FleetRateLimiter, Waits
+from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
 from service.db.engine import Database, outage_log
 from service.domain.outages import OutageLog
@@ -31,7 +31,7 @@ from service.jobs.maintenance.maintenance import run_maintenance
 from service.jobs.quotas import Quotas
 from service.jobs.results import ResultWriter
 from service.jobs.schedules import keep_schedules
-from service.jobs.tasks import HARVEST, PDF, WEBHOOK
+from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF, WEBHOOK
 from service.jobs.webhooks.delivery import WebhookDelivery
 from service.jobs.webhooks.sender import webhook_sender
 from service.process.background import beside
@@ -79,7 +79,7 @@ class Worker:
     databases: Sequence[Database]
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new, let work end, hand back what has not; all within `seconds`."""
+        """Take nothing new, let work end, release what has not; all within `seconds`."""
         to_hand_back = min(HAND_BACK_SECONDS, seconds / 2)
         self.engine.stop_taking()
         done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)
@@ -202,7 +202,12 @@ def _kinds(settings: Settings, tools: PdfTools, sources: Sources) -> list[Kind]:
         return await run_work(work, jitter=random.random)
 
     return [
-        Kind(name=HARVEST, handler=harvest, concurrency=HARVEST_CONCURRENCY),
+        Kind(
+            name=HARVEST,
+            handler=harvest,
+            concurrency=HARVEST_CONCURRENCY,
+            versions=HARVEST_VERSIONS,
+        ),
         Kind(
             name=PDF,
             handler=pdf,

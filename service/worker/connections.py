@@ -1,4 +1,4 @@
-"""What the queue engine asks PostgreSQL through: a transaction of ours, or a patient way.
+"""What the queue engine asks PostgreSQL through: a transaction of ours, or a connection with retry.
 
 Both are PgQueuer's `Driver` without knowing it, so that the engine module stays
 the only one that does.

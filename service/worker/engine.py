@@ -27,7 +27,7 @@ What PgQueuer does to its users, and what is done about it here:
 * It looks for work whatever is announced, also that a task has ended: `gives_work`.
 * It counts expired leases of its own against its limit, and would never claim again after an
   outage that found it full: `queries` counts those that it still holds.
-* It ranks tasks of the dead among those that nobody has begun: `queries` puts them first.
+* It ranks tasks of expired leases among those that nobody has begun: `queries` puts them first.
 * Its names may be changed by common environment variables such as `CHANNEL`;
   they are fixed there.
 """
@@ -63,7 +63,6 @@ from service.worker.leases import LeaseLost, Leases
 from service.worker.queries import CHANNEL, RetryingQueries, builders
 from service.worker.task import Handler, Kind, Task
 
-PAYLOAD_VERSIONS = (1, 2)  # that this worker knows
 UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer than this one
 RESTART_SECONDS = 2.0
 PURGED_AT_ONCE = 10_000  # after a rest there may be millions
@@ -184,7 +183,7 @@ class Engine:
             try:
                 await self._run_manager(kind)
             except (DatabaseUnavailable, SQLAlchemyError, PgqException, RuntimeError) as err:
-                _log.warning("queue manager ended", kind=kind.name, error=type(err).__name__)
+                _log.warning("queue consumer ended", kind=kind.name, error=type(err).__name__)
                 await wait_for(self._draining, RESTART_SECONDS)
 
     async def _run_manager(self, kind: Kind) -> None:
@@ -227,10 +226,13 @@ class Engine:
     async def _execute(self, kind: Kind, row: QueueRow, slots: asyncio.Semaphore) -> None:
         if self._releasing:  # taken while the drain was already giving everything back
             raise RetryRequested(timedelta(0), "draining")
-        task = _decoded(row)
+        task = _decoded(row, kind.versions)
         if task is None:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
         job_id, payload = task
+        if row.headers and "reclaimed" in row.headers:  # see `queries`
+            facts = {"arxiv_id": payload["paper"]} if "paper" in payload else {}
+            _log.warning("task reclaimed", kind=kind.name, job_id=str(job_id), **facts)
         work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
         with self._runs.begun(row.id, kind.name, job_id, work) as run:
             outcome = await run.outcome()
@@ -271,11 +273,11 @@ async def _in_slot(
         return await handler(job_id, payload)
 
 
-def _decoded(row: QueueRow) -> tuple[UUID, Mapping[str, Any]] | None:
+def _decoded(row: QueueRow, versions: Sequence[int]) -> tuple[UUID, Mapping[str, Any]] | None:
     """Job and payload; None for what another version of this service has queued."""
     try:
         payload = json.loads(row.payload or b"")
-        if payload["v"] not in PAYLOAD_VERSIONS:
+        if payload["v"] not in versions:
             return None
         return UUID(str((row.headers or {})["job"])), payload
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -77,7 +77,7 @@ async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
     error: Exception | None = None
     try:
         if attempt.crashes >= MAX_CRASHES:
-            raise Quarantined(f"its worker died {attempt.crashes} times with it in work")
+            raise Quarantined(f"its worker crashed {attempt.crashes} times while processing it")
         await work.run(attempt)
     except asyncio.CancelledError:
         giving_back = asyncio.ensure_future(work.conclude(attempt, Snooze(timedelta(0)), None))
@@ -93,9 +93,9 @@ async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
 
 
 def _note_unwritten(giving_back: asyncio.Future[None]) -> None:
-    """Say that a start was not given back: cancelled once more, nobody waits for it."""
+    """Say that a start was not released: cancelled once more, nobody waits for it."""
     if not giving_back.cancelled() and (error := giving_back.exception()) is not None:
-        _log.warning("start not given back", error=type(error).__name__)
+        _log.warning("attempt not rolled back", error=type(error).__name__)
 
 
 def _note(outcome: Outcome, error: Exception | None) -> None:
@@ -105,4 +105,4 @@ def _note(outcome: Outcome, error: Exception | None) -> None:
     if code is None:  # not of our tree: a bug, whose trace belongs in the log and nowhere else
         _log.error("task failed unexpectedly", outcome=type(outcome).__name__, exc_info=error)
     else:
-        _log.info("task interrupted", outcome=type(outcome).__name__, code=code)
+        _log.info("attempt failed", outcome=type(outcome).__name__, code=code)

@@ -1,6 +1,6 @@
 """What there is to do, and who does it: tasks, and the kinds that they are of."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -38,7 +38,8 @@ class Kind:
 
     `fleet_concurrency` bounds how many are taken at once by all processes together, and
     has to be the same in each (0: no bound). What a dead process had counts until its lease
-    lapses. The handler may be cancelled at any await, and must not raise otherwise.
+    lapses. `versions` are those of the payload that the handler knows; other tasks are left
+    to other workers. The handler may be cancelled at any await, and must not raise otherwise.
     `is_for_jobs`: its tasks belong to jobs, and are of no use when theirs has ended.
     """
 
@@ -46,4 +47,5 @@ class Kind:
     handler: Handler
     concurrency: int
     fleet_concurrency: int = 0
+    versions: Sequence[int] = (1,)
     is_for_jobs: bool = True

@@ -107,7 +107,7 @@ async def test_until_it_is_known_who_is_blocked_nobody_is_let_in(serve, database
     monkeypatch.setattr(Blocklist, "look", only_after(may_look, Blocklist.look))
     api = await serve(sub="mallory")
 
-    before = [await api.get(path) for path in (URL, STATUS, STATUS, URL)]  # the short way as well
+    before = [await api.get(path) for path in (URL, STATUS, STATUS, URL)]  # the fast path as well
     forged = await api.get(URL, headers=bearer(token(key="another secret of more than 32 bytes!")))
     may_look.set()
     await until(api, "alice", 200)

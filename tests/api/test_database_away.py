@@ -1,4 +1,4 @@
-"""What callers see while the database is away, busy or not answering: soon, and nothing of it."""
+"""Responses while the database is unavailable, busy or hanging: in time, and safe to show."""
 
 import asyncio
 from time import monotonic

@@ -17,6 +17,7 @@ from service.api.handlers.metrics import BUCKETS, METRICS
 from service.db.fleet import FleetStore
 from service.db.papers import PaperStore
 from service.db.rate_limits import RateLimitStore
+from service.domain.channels import Channel
 from tests.conftest import make_paper
 
 PROCESS = str(os.getpid())
@@ -128,7 +129,7 @@ async def test_jobs_papers_tasks_and_pace_are_counted(api, fresh, sql, database)
     assert found["arxiv_turns_total", "pdf"] == 7
     assert found["arxiv_refusals_total", "pdf"] == 2
     assert found["arxiv_strikes", "pdf"] == 1
-    assert 3500 < found["arxiv_silence_seconds", "pdf"] <= 3600
+    assert 1800 < found["arxiv_silence_seconds", "pdf"] <= 3600
 
 
 async def test_turns_and_refusals_are_counted_where_they_happen(database, sql):
@@ -136,11 +137,12 @@ async def test_turns_and_refusals_are_counted_where_they_happen(database, sql):
     await sql("UPDATE upstream_pace SET turns = 0, refusals = 0")
     async with database.transaction() as conn:
         pace = RateLimitStore(conn)
-        assert await pace.take("api", uuid4(), interval=second, lease=second) is None
-        assert await pace.take("api", uuid4(), interval=second, lease=second) is not None
-        await pace.book("pdf", interval=second)
-        await pace.book("pdf", interval=second)
-        await pace.silence("pdf", second, first=second, longest=second)
+        spans = {"interval": second, "lease": second, "probe": second}
+        assert await pace.take(Channel.API, uuid4(), rank=0, **spans) is None
+        assert await pace.take(Channel.API, uuid4(), rank=0, **spans) is not None
+        await pace.book(Channel.PDF, interval=second, probe=second)
+        await pace.book(Channel.PDF, interval=second, probe=second)
+        await pace.cool_down(Channel.PDF, second, first=second, longest=second)
         lanes = {
             row.lane: (row.turns, row.refusals) for row in await FleetStore(conn).list_channels()
         }

@@ -34,9 +34,8 @@ async def test_a_job_is_recorded_and_one_task_queued(api, sql):
     assert document["estimated_papers"] == 20
     assert document["search_criteria"]["category"] == "cs.AI"
     assert (status, requested_by, priority) == ("pending", "alice", "normal")
-    page = {"offset": 0, "empty_pages": 0, "is_taking_over": False}
     assert (kind, headers["job"]) == ("harvest", str(job_id))
-    assert orjson.loads(payload) == {"v": 1, "page": page}
+    assert orjson.loads(payload) == {"v": 2, "page": {"task": 0}}
 
 
 async def test_job_ids_are_of_version_seven(api):

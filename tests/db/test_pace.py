@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from service.arxiv import rate_limiter
+from service.arxiv.limits import Waits
 from service.arxiv.pace import Channel
-from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN, SPREAD, FleetRateLimiter, Waits
+from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN, SPREAD, FleetRateLimiter
 from service.db.engine import Database
 from service.db.rate_limits import RateLimitStore, Wait
 from service.domain.channels import Availability, WaitReason

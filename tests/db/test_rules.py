@@ -42,6 +42,9 @@ BROKEN = [
         "schedules_name_short",
         "INSERT INTO schedules (name, cron, request) VALUES (repeat('n', 101), '@daily', '{}')",
     ),
+    ("jobs_waiting_for_known", "UPDATE jobs SET waiting_for = 'tea', waiting_since = now()"),
+    ("jobs_waiting_since_some_moment", "UPDATE jobs SET waiting_for = 'arxiv_paused'"),
+    ("jobs_facts_by_name", "UPDATE jobs SET facts = '[]'"),
     ("upstream_pace_lane_known", "INSERT INTO upstream_pace (lane) VALUES ('third')"),
     (
         "upstream_pace_held_by_someone",

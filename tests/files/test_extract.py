@@ -35,12 +35,12 @@ async def begun(extractor: Extractor, path: Path) -> asyncio.Task:
     return task
 
 
-async def test_pages_come_in_order_with_a_blank_line_between(make_extractor, make_pdf):
+async def test_pages_come_in_order_with_a_form_feed_between(make_extractor, make_pdf):
     extractor = await make_extractor()
 
     extracted = await extractor.text_of(make_pdf("first page", "", "third\npage"))
 
-    assert extracted.text == "first page\n\nthird\npage"
+    assert extracted.text == "first page\f\fthird\npage"
     assert extracted.page_count == 3
     assert not extracted.truncated
 
@@ -58,25 +58,25 @@ async def test_more_pages_than_the_limit_are_left_out_and_flagged(make_extractor
 
     extracted = await extractor.text_of(make_pdf("one", "two", "three"))
 
-    assert (extracted.text, extracted.page_count) == ("one\n\ntwo", 3)
+    assert (extracted.text, extracted.page_count) == ("one\ftwo", 3)
     assert extracted.truncated
 
 
 async def test_exactly_the_limit_is_not_truncated(make_extractor, make_pdf):
-    extractor = await make_extractor(replace(LIMITS, max_pages=2, max_characters=8))
+    extractor = await make_extractor(replace(LIMITS, max_pages=2, max_characters=7))
 
     extracted = await extractor.text_of(make_pdf("one", "two"))
 
-    assert extracted.text == "one\n\ntwo"
+    assert extracted.text == "one\ftwo"
     assert not extracted.truncated
 
 
 async def test_more_characters_than_the_limit_are_cut_and_flagged(make_extractor, make_pdf):
-    extractor = await make_extractor(replace(LIMITS, max_characters=6))
+    extractor = await make_extractor(replace(LIMITS, max_characters=5))
 
     extracted = await extractor.text_of(make_pdf("one", "two", "three"))
 
-    assert extracted.text == "one\n\nt"
+    assert extracted.text == "one\ft"
     assert extracted.truncated
 
 

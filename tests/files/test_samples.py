@@ -38,7 +38,7 @@ BEGINNINGS = {
     "image_only.pdf": "",
     "js_openaction.pdf": "js",
     "nul_text.pdf": "abc",
-    "pages_200k.pdf": "x\n\nx\n\nx",
+    "pages_200k.pdf": "x\fx\fx",
     "pdfjs__90ms_rksj_h_sample.pdf": "Hello ASCII\n日本語テスト",
     "pdfjs__GHOSTSCRIPT-698804-1-fuzzed.pdf": "",
     "pdfjs__Pages-tree-refs.pdf": "Testcase: ’Pages loop’",
@@ -93,7 +93,7 @@ async def test_an_odd_file_gives_its_text_and_the_next_is_fine(
     assert extracted.text.startswith(beginning)
     assert bool(extracted.text) == bool(beginning)
     assert extracted.truncated == (name in TRUNCATED)
-    assert not set(extracted.text) & {"\0", "\r", "\f", "\ufffe", "\x01"}
+    assert not set(extracted.text) & {"\0", "\r", "\ufffe", "\x01"}
     assert (await extractor.text_of(make_pdf("next"))).text == "next"
     assert extractor.pids == pids
 

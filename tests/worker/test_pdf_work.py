@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.db.job_papers import JobPaperStore
 from service.domain.errors import UpstreamFaulty
 from service.domain.outcomes import Fail, Retry, Snooze, Succeed
 from service.extraction.quarantine import Readers
@@ -122,3 +123,28 @@ async def test_the_work_on_a_finished_pdf_is_not_begun(fetch, sql):
 
     assert await run(fetch()) == Succeed()
     assert fetch.arxiv.asked == 0
+
+
+async def test_a_failed_try_that_is_recorded_twice_counts_once(fetch, sql):
+    """Its answer was lost on the way, so it is written again."""
+    work = fetch()
+    attempt = await work.begin()
+
+    for _ in range(2):
+        await work.conclude(attempt, Retry(timedelta(0)), UpstreamFaulty("cut short"))
+
+    assert await sql(ROW) == [("pending", 1, 1)]
+
+
+async def test_a_read_that_ended_forgives_all_that_did_not(fetch, database, sql):
+    """It was bad luck: the PDF does not kill its readers."""
+    await sql("UPDATE job_papers SET unfinished_reads = 2 WHERE arxiv_id = :paper", paper=PAPER)
+    job_id = fetch().job_id
+
+    async with database.transaction() as conn:
+        store = JobPaperStore(conn)
+        await store.begin_reading(job_id, PAPER)
+        await store.end_reading(job_id, PAPER)
+
+    reads = "SELECT unfinished_reads FROM job_papers WHERE arxiv_id = :paper"
+    assert await sql(reads, paper=PAPER) == [(0,)]

@@ -107,22 +107,22 @@ READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 @describe(
     name="isAlive",
     tag=OPERATIONS_TAG,
-    summary="Is the process alive?",
-    description="200 as long as the event loop turns, whatever else is broken.",
+    summary="Liveness probe",
+    description="200 as long as the event loop runs, whatever else is broken.",
     is_public=True,
     answers={200: json_answer("Alive.", ProbeSchema, {"status": "alive"})},
 )
 async def live(_: web.Request) -> web.Response:
-    """GET /healthz → 200 as long as the event loop turns."""
+    """GET /healthz → 200 as long as the event loop runs."""
     return json_response({"status": "alive"})
 
 
 @describe(
     name="isReady",
     tag=OPERATIONS_TAG,
-    summary="Is the process ready?",
+    summary="Readiness probe",
     description=(
-        "200 when database, schema, storage and keys of tokens are in order; `warnings` name"
+        "200 when database, schema, file storage and token keys are available; `warnings` name"
         " what else is not: no worker is alive, or the database accepts no writes."
     ),
     is_public=True,

@@ -3,7 +3,7 @@
 Two kinds of figures. Those of this process (requests, loop, pool, memory) carry
 its id in the label `process`, since with several API processes any of them may
 answer. Those of the whole fleet come from the database, are read at most once
-in a few seconds whoever asks, and are left out while it is away.
+in a few seconds whoever asks, and are left out while it is unavailable.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from service.domain.errors import DatabaseUnavailable
 KEPT_SECONDS = 5.0  # figures of the fleet; Prometheus asks every 15 s by default
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 UNMATCHED = "none"  # route of a request whose path is not one of ours
-STARTED: web.RequestKey[float] = web.RequestKey("started", float)  # on the short way
+STARTED: web.RequestKey[float] = web.RequestKey("started", float)  # on the fast path
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 
 Lags = Callable[[], Mapping[str, float]]  # of the event loop: what → seconds
@@ -93,12 +93,12 @@ METRICS_EXAMPLE = '# HELP jobs Jobs.\n# TYPE jobs gauge\njobs{status="completed"
 @describe(
     name="getMetrics",
     tag=OPERATIONS_TAG,
-    summary="Figures for Prometheus",
+    summary="Prometheus metrics",
     description="Counts only, in Prometheus' text format, or in OpenMetrics where accepted.",
     is_public=True,
     answers={
         200: Answer(
-            description="The figures.",
+            description="The metrics.",
             content={
                 PLAIN_TEXT: Content(TEXT_SCHEMA, METRICS_EXAMPLE),
                 "application/openmetrics-text": Content(TEXT_SCHEMA, METRICS_EXAMPLE + "# EOF\n"),
@@ -159,7 +159,9 @@ async def _fleet(store: FleetStore, stats: StatsStore, workers: WorkerStore) -> 
         "arxiv_turns", "Turns to ask arXiv that were given out.", labels=("lane",)
     )
     refusals = CounterMetricFamily(
-        "arxiv_refusals", "Answers of arXiv that asked for silence or refused us.", labels=("lane",)
+        "arxiv_refusals",
+        "Responses of arXiv that asked for a cooldown or refused the request.",
+        labels=("lane",),
     )
     for row in lanes:
         turns.add_metric((row.lane,), row.turns)

@@ -22,7 +22,7 @@ FAILING_SHOWN = 25
 @describe(
     name="getOverview",
     tag=OPERATIONS_TAG,
-    summary="The state of the fleet",
+    summary="Get the overview of the operators' page",
     description="What the operators' page shows, of one moment.",
     answers={200: json_answer("The state.", OverviewSchema, OVERVIEW_EXAMPLE)},
 )

@@ -59,7 +59,7 @@ STATS: web.AppKey[Stats] = web.AppKey("stats", Stats)
     summary="Totals, throughput and queue",
     description="Up to a second old. Totals that are estimates are named in `estimated`.",
     query=StatsQuerySchema,
-    answers={200: json_answer("The figures.", StatsSchema, STATS_EXAMPLE)},
+    answers={200: json_answer("The metrics.", StatsSchema, STATS_EXAMPLE)},
 )
 async def get_stats(request: web.Request) -> web.Response:
     """GET /stats → 200."""

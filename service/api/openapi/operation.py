@@ -22,11 +22,11 @@ JOBS_TAG, PAPERS_TAG, SCHEDULES_TAG = "jobs", "papers", "schedules"
 WEBHOOKS_TAG = "webhooks"
 OPERATIONS_TAG, DESCRIPTION_TAG = "operations", "description"
 TAGS = {
-    JOBS_TAG: "Ask for a slice of arXiv, and follow the progress of the job.",
+    JOBS_TAG: "Create ingestion jobs and read their progress.",
     PAPERS_TAG: "Ingested papers: metadata, PDFs, text.",
     SCHEDULES_TAG: "Recurring ingestion.",
     WEBHOOKS_TAG: "Being told how jobs ended, by signed requests (Standard Webhooks).",
-    OPERATIONS_TAG: "For those who run the service.",
+    OPERATIONS_TAG: "Probes, metrics and the operators' page.",
     DESCRIPTION_TAG: "This document, and the page that shows it.",
 }
 TEXT_SCHEMA: Mapping[str, Any] = {"type": "string"}
@@ -34,7 +34,7 @@ NO_JOB, NO_PAPER, NO_SCHEDULE = "Job not found", "Paper not found", "Schedule no
 NO_WEBHOOK, NO_DELIVERY = "Webhook not found", "Delivery not found"
 
 _LIMITED = ("Retry-After", "RateLimit", "RateLimit-Policy")
-_ALWAYS = {400: "The request is not understood", 503: "Too many connections"}
+_ALWAYS = {400: "The request is malformed", 503: "Too many connections"}
 _WITH_TOKEN = {
     401: "Not authenticated",
     429: "Too many requests",
@@ -112,7 +112,7 @@ class Answer:
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-NOT_MODIFIED = Answer(description="Nothing has changed since.", headers=("ETag",))
+NOT_MODIFIED = Answer(description="Not modified.", headers=("ETag",))
 
 
 def json_answer(
@@ -180,7 +180,7 @@ class Operation:
         if not self.is_public:
             found |= _WITH_TOKEN
             if self.method != "get":
-                found[403] = "The token does not have the scope that this needs"
+                found[403] = "The token lacks the required scope"
         if self.body is not None:
             found |= _WITH_BODY
         if self.body is not None or self.query is not None:

@@ -140,7 +140,7 @@ class IngestionRequestSchema(StrictSchema):
     max_papers = StrictInteger(
         validate=validate.Range(1, MAX_SEARCH_PAPERS),
         metadata=said(
-            "Most papers to bring in; if not given, all `ids`, else 100."
+            "Maximum number of papers to ingest; if not given, all `ids`, else 100."
             f" Without `ids`, `start` + `max_papers` must not exceed {SEARCH_WINDOW}."
         ),
     )

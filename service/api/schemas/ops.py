@@ -123,7 +123,7 @@ class OverviewProcessSchema(Schema):
 
 
 class OverviewFailureSchema(Schema):
-    """A paper that a job gave up on."""
+    """A paper that failed in a job."""
 
     job_id = fields.UUID(required=True)
     arxiv_id = fields.String(required=True)

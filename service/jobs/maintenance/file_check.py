@@ -113,7 +113,7 @@ class FileCheck:
                 ArxivId(row.arxiv_id, row.version), pdf
             )
         if is_forgotten:
-            _log.warning("file forgotten", arxiv_id=row.arxiv_id, path=row.pdf_path)
+            _log.warning("file missing, path cleared", arxiv_id=row.arxiv_id, path=row.pdf_path)
         return is_forgotten
 
     async def _remove_unnamed(self) -> int:

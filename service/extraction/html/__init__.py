@@ -1,0 +1,1 @@
+"""LaTeXML HTML parser: arXiv's HTML pages to sections, equations, captions and references."""
