@@ -102,7 +102,7 @@ def render(job: Job) -> RenderedStatus:
 
 def status_document(job: Job) -> dict[str, Any]:
     """The status object of `job`, its keys in the order of the contract."""
-    errors = [_error_document(error) for error in job.errors]
+    errors = [error_document(error) for error in job.errors]
     return {
         "job_id": str(job.id),
         "status": job.status,
@@ -129,7 +129,8 @@ def to_iso8601(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat()[: -len("+00:00")] + "Z"
 
 
-def _error_document(error: JobError) -> dict[str, Any]:
+def error_document(error: JobError) -> dict[str, Any]:
+    """One error of a job as callers see it."""
     more = {"arxiv_id": error.arxiv_id, "code": error.code, "attempt": error.attempt}
     return {
         "timestamp": to_iso8601(error.occurred_at),

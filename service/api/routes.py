@@ -5,6 +5,7 @@ from aiohttp import web
 from service.api.handlers import (
     docs,
     health,
+    job_errors,
     job_events,
     job_lists,
     jobs,
@@ -53,6 +54,7 @@ def add_routes(app: web.Application) -> None:
     job.add_route("DELETE", jobs.cancel_job)
     app.router.add_post(f"{INGESTION}/job/{{job_id:[^/]+}}/retry", jobs.retry_job)
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
+    app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/errors", job_errors.list_errors)
     app.router.add_get(
         f"{INGESTION}/job/{{job_id:[^/]+}}/events", job_events.stream_job, name="events"
     )

@@ -61,6 +61,11 @@ _REQUEST_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
 }
 _ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "ETag": ("Entity tag of this representation.", _TEXT, '"7"'),
+    "Idempotent-Replayed": (
+        "`true` when the job is that of an earlier request with the same Idempotency-Key.",
+        {"type": "string", "const": "true"},
+        "true",
+    ),
     "Location": (
         "URL of the created resource.",
         _TEXT,
@@ -88,7 +93,7 @@ _ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "X-Page-Count": ("Pages of the PDF, with the plain text.", _TEXT, "12"),
 }
 _SOMETIMES = frozenset(
-    {"Link", "RateLimit", "RateLimit-Policy", "Preference-Applied"}
+    {"Link", "RateLimit", "RateLimit-Policy", "Preference-Applied", "Idempotent-Replayed"}
     | {"X-Text-Truncated", "X-Page-Count"}
 )
 _INTRODUCTION = (

@@ -20,6 +20,7 @@ _ERRORS = [
         "attempt": 1,
     }
 ]
+JOB_ERROR_EXAMPLE = _ERRORS[0]
 STATUS_EXAMPLE: dict[str, Any] = {
     "job_id": JOB_ID_EXAMPLE,
     "status": "completed",
