@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.db import migrate
+from service.db.addresses import libpq_url
 from service.db.engine import Database, create_engine
 from service.devtools.embedded_postgres import EmbeddedPostgres
 from service.domain.identifiers import ArxivId
@@ -21,9 +24,9 @@ from service.domain.papers import Paper
 from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
-    "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, callers, schedules,"
-    " workers, fleet_counters, webhooks, webhook_deliveries, pgqueuer, pgqueuer_log,"
-    " pgqueuer_statistics, pgqueuer_schedules;"
+    "TRUNCATE jobs, papers, paper_texts, paper_versions, coverage, job_papers, job_errors,"
+    " callers, schedules, workers, fleet_counters, webhooks, webhook_deliveries,"
+    " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (
     "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"
@@ -43,9 +46,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse at once what could not be done."""
+    """Refuse at once what could not be done; let SIGINT end what the tests start."""
+    begin_with_default_signals()
     if config.getoption("--through-pgbouncer") and PGBOUNCER is None:
         raise pytest.UsageError("--through-pgbouncer: pgbouncer is not installed")
+
+
+def begin_with_default_signals() -> None:
+    """Take SIGINT as by default, though who started us ignores it (a shell, for a job behind `&`).
+
+    What is ignored stays so in all that we start; a handler of ours does not.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -68,6 +81,20 @@ def logging_as_it_was() -> Iterator[None]:
         root.handlers[:], root.level = handlers, level
 
 
+async def hurry(url: str) -> None:
+    """Let the server not wait for its disk: the machine does not crash in the middle of the suite.
+
+    What must outlive a crash of PostgreSQL is tested on servers of its own (tests/faults).
+    """
+    connection = await asyncpg.connect(libpq_url(url))
+    try:
+        for setting in ("fsync", "full_page_writes"):
+            await connection.execute(f"ALTER SYSTEM SET {setting} TO off")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a PostgreSQL server for this run: TEST_DATABASE_URL, or an embedded one."""
@@ -76,6 +103,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     server = EmbeddedPostgres.under(tmp_path_factory.mktemp("data"))
     server.start()
+    asyncio.run(hurry(server.url))
     yield server.url
     server.stop()
 

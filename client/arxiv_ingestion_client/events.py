@@ -1,4 +1,4 @@
-"""The changes of a job, read from its `text/event-stream` (HTML Living Standard, §9.2.6)."""
+"""Server-Sent Events of a job (`text/event-stream`, HTML Living Standard, §9.2.6)."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""The client itself: submit, look, wait, cancel, retry."""
+"""The client class: submit, get status, wait, cancel, retry."""
 
 import asyncio
 import uuid
@@ -39,7 +39,7 @@ class IngestionClient(PaperCalls, ScheduleCalls, WebhookCalls):
         return await self._record("ingestion/arxiv", idempotency_key, request)
 
     async def retry(self, job_id: UUID | str, *, idempotency_key: str | None = None) -> JobReport:
-        """The new job that retries the failed papers of this finished one; ProblemError: 404 or 409."""
+        """A new job that retries the failed papers of this one; ProblemError: 404 or 409."""
         return await self._record(f"{_job_path(job_id)}/retry", idempotency_key)
 
     async def job(self, job_id: UUID | str) -> JobReport:

@@ -62,7 +62,7 @@ class FastPath:
         return handle
 
     def _is_for(self, request: web.Request) -> bool:
-        """Whether this is a plain look by an active caller whose token is known."""
+        """Whether this is a plain read by an active caller whose token is known."""
         headers = request.headers
         if HAS_UNKNOWN_EXPECTATION in request or not is_simple_get(request):
             return False
@@ -73,11 +73,11 @@ class FastPath:
         return grant is not None and self.is_active(grant.caller) and not self.response_headers.adds
 
     async def _look(self, request: web.Request, job_id: UUID) -> "PrerenderedResponse | None":
-        """The answer; None, and the request bears the failure, if it is to be told."""
+        """The answer; None, and the request bears the failure, if it is to be reported."""
         started = perf_counter()
         try:
             status = await self.statuses.get(job_id)
-        except Exception as err:  # raised again on the regular path, and told there
+        except Exception as err:  # raised again on the regular path, and reported there
             request[STARTED], request[FAILED] = started, err
             return None
         if self.response_headers.adds:  # since we asked

@@ -131,7 +131,8 @@ def to_iso8601(value: datetime | None) -> str | None:
 
 def error_document(error: JobError) -> dict[str, Any]:
     """One error of a job as callers see it."""
-    more = {"arxiv_id": error.arxiv_id, "code": error.code, "attempt": error.attempt}
+    names = ("arxiv_id", "code", "attempt", "line")
+    more = {name: getattr(error, name) for name in names}
     return {
         "timestamp": to_iso8601(error.occurred_at),
         "error": error.message,

@@ -1,4 +1,4 @@
-"""Who waits for a change of which job: thousands of watchers, one look for all of them.
+"""Job watchers: thousands of long polls and streams share one query for changes.
 
 A watcher holds no connection to the database. One loop reads the jobs that
 are waited for: at those that PostgreSQL announces at once, at all of them in
@@ -40,7 +40,7 @@ class WatchLimits:
     waiters: int = 5_000
     waiters_per_caller: int = 2_500  # so that none keeps the others out
     poll: timedelta = timedelta(seconds=0.5)
-    rest: timedelta = timedelta(seconds=0.05)  # between looks, so that one serves many changes
+    rest: timedelta = timedelta(seconds=0.05)  # between polls, so that one serves many changes
     heartbeat: timedelta = timedelta(seconds=15)
     send: timedelta = timedelta(seconds=10)
 
@@ -84,12 +84,12 @@ class Watch:
         return None
 
     def notify(self) -> None:
-        """Let the watcher look again."""
+        """Wake the watcher."""
         if self._sleep is not None and not self._sleep.done():
             self._sleep.set_result(None)
 
     def end(self) -> None:
-        """Let the watcher go."""
+        """Release the watcher."""
         self.is_over = True
         self.notify()
 
@@ -168,7 +168,7 @@ class JobWatch:
             group.create_task(self._look_on(), name="changes of jobs")
 
     def close(self) -> None:
-        """Let all watchers go, and take no new ones: the process is about to stop."""
+        """Release all watchers, and take no new ones: the process is about to stop."""
         self._is_closed = True
         for watch in self._watches():
             watch.end()

@@ -1,8 +1,9 @@
-"""Every URL on one screen."""
+"""Route table: every URL on one screen."""
 
 from aiohttp import web
 
 from service.api.handlers import (
+    coverage,
     docs,
     health,
     job_errors,
@@ -16,12 +17,14 @@ from service.api.handlers import (
     problem_pages,
     schedules,
     stats,
+    versions,
     webhooks,
 )
 from service.api.handlers.static_files import STATIC_FILES, static_routes
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
+COVERAGE = "/api/v1/coverage"
 SCHEDULES = "/api/v1/schedules"
 WEBHOOKS = "/api/v1/webhooks"
 
@@ -62,10 +65,12 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
     app.router.add_get(f"{INGESTION}/stats", stats.get_stats)
     app.router.add_get(PAPERS, papers.list_papers)
-    # an old-style id has a slash of its own, so these two come before the one that ends in the id
+    # an old-style id has a slash of its own, so these come before the one that ends in the id
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/pdf", paper_files.get_pdf)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/text", paper_files.get_text)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/versions", versions.list_versions)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}", papers.get_paper)
+    app.router.add_get(COVERAGE, coverage.get_coverage)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
     schedule = app.router.add_resource(f"{SCHEDULES}/{{schedule_id:[^/]+}}", name="schedule")

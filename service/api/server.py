@@ -1,4 +1,4 @@
-"""The HTTP server below the application: connections, and what is no HTTP.
+"""HTTP server below the application: connection limits, timeouts, malformed requests.
 
 aiohttp bounds what a request may be; here stands what a connection may be: how
 long it may keep us waiting for a request or for taking an answer, and how many
@@ -129,7 +129,7 @@ class _Server(web.Server):
         return _Protocol(self, loop=self._loop, **self._kwargs)
 
     def has_room(self) -> bool:
-        """Whether one more connection may be served; tells the log, now and then, if not."""
+        """Whether one more connection may be served; logs, now and then, if not."""
         if len(self._connections) < self.limits.most:
             return True
         self.refused += 1
@@ -160,7 +160,7 @@ class _Protocol(RequestHandler):
         assert isinstance(self._manager, _Server)
         transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         if not self._manager.has_room():
-            self._force_close = True  # what still comes in is not looked at
+            self._force_close = True  # further input is not read
             transport.write(_refusal(self._manager.root_path))
             transport.close()
             return

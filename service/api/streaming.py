@@ -1,4 +1,4 @@
-"""Answers sent in pieces, to clients of any speed, with little of them in memory.
+"""Streaming responses: sent in pieces, to clients of any speed, with little memory.
 
 A piece is fetched when the one before it has gone out, so a slow client slows
 only itself; the server cuts off one that takes nothing (`server.py`). An answer

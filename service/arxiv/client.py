@@ -1,4 +1,4 @@
-"""arXiv as the rest of the service sees it: a page of papers, a PDF on its way.
+"""arXiv client: pages of the query API and PDF downloads.
 
 One method per call that arXiv offers. Each sends one request in a slot of the
 fleet's rate limit and turns whatever comes back into a value or one of our
@@ -51,7 +51,7 @@ class ArxivClient:
         limits = limits or ClientLimits()
         exchange = Exchange(session, user_agent(contact), limits)
         self._api_url = api_url
-        self._api = ApiChannel(exchange, pace, api_request(api_url, _PLAIN))
+        self.api = ApiChannel(exchange, pace, api_request(api_url, _PLAIN))
         self._pdfs = PdfChannel(exchange, pace, pdf_url.rstrip("/"), limits)
 
     async def page(self, params: Mapping[str, str], requester: Requester) -> Page:
@@ -61,7 +61,7 @@ class ArxivClient:
         again before believing it. Raises what `ApiChannel.ask` raises,
         UpstreamRejected, and UpstreamFaulty for an answer that is no page.
         """
-        return await _page_of(await self._api.ask(api_request(self._api_url, params), requester))
+        return await _page_of(await self.api.ask(api_request(self._api_url, params), requester))
 
     def open_pdf(
         self, arxiv_id: ArxivId, *, offset: int = 0, etag: str | None = None

@@ -1,4 +1,4 @@
-"""HTTP towards arXiv: a session with nothing automatic in it, and answers read within bounds.
+"""HTTP session for arXiv: nothing automatic, and every response read within limits.
 
 The library would keep cookies, follow redirects, repeat a request whose
 connection broke and unpack any bomb; none of that may happen behind the

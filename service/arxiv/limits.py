@@ -1,4 +1,4 @@
-"""How long and how much one exchange with arXiv may take, and waits between: plain numbers."""
+"""Limits of one exchange with arXiv: timeouts, sizes and waits."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""OAI-PMH requests to arXiv: the parameters of each verb, and what a resumption token says.
+"""OAI-PMH request parameters of each verb, and parsing of resumption tokens.
 
 arXiv's token is no secret handle: it is the query itself, URL-encoded and quoted
 once more, with `skip` for what was shown already. A page that spans days moves

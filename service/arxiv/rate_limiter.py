@@ -1,4 +1,4 @@
-"""arXiv's rules, kept by the whole fleet: one clock in PostgreSQL for all replicas.
+"""Rate limiter for arXiv, fleet-wide: slots and cooldowns by the clock of PostgreSQL.
 
 arXiv allows one request every three seconds and one connection at a time over
 its query API and OAI-PMH together, "across all machines under your control"

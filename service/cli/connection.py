@@ -1,4 +1,4 @@
-"""How a command reaches the service: which URL, which token, what an error becomes."""
+"""Connection of client commands: base URL, token and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`db`: the schema, and a way in."""
+"""`db`: migrate, check, prune, psql."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def downgrade(revision: str, *, yes: bool) -> None:
     from service.db import migrate
 
     if not yes:
-        click.confirm(f"Tables and their rows may be dropped. Go down to {revision}?", abort=True)
+        _confirm(f"Tables and their rows may be dropped. Go down to {revision}?")
     _run(lambda engine: migrate.downgrade(engine, revision))
     click.echo(f"The schema is at {revision}.")
 
@@ -68,7 +68,7 @@ def check() -> None:
 def prune(days: int, *, yes: bool) -> None:
     """Delete finished jobs, with their errors and lists of papers; papers stay."""
     if not yes:
-        click.confirm(f"Remove every job that ended more than {days} days ago?", abort=True)
+        _confirm(f"Remove every job that ended more than {days} days ago?")
     _run(partial(_prune, older_than=timedelta(days=days)))
 
 
@@ -114,6 +114,12 @@ async def _prune(engine: AsyncEngine, *, older_than: timedelta) -> None:
         f"{removed.jobs} jobs removed, with {removed.job_papers} entries of papers"
         f" and {removed.job_errors} errors."
     )
+
+
+def _confirm(question: str) -> None:
+    """Go on only if the operator says yes."""
+    if not click.confirm(question):
+        raise click.ClickException("Nothing was changed.")
 
 
 def _run(action: Callable[[AsyncEngine], Awaitable[None]]) -> None:

@@ -1,4 +1,4 @@
-"""`demo`: the whole service at work on one small ingestion, from nothing to the text of papers."""
+"""`demo`: start everything, run one small ingestion, explain it."""
 
 import asyncio
 import sys

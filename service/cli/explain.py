@@ -1,4 +1,4 @@
-"""The demo's last word: what just happened, where to see it, how to go on."""
+"""Explanation at the end of the demo: rows, status, next commands."""
 
 import asyncio
 import json

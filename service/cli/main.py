@@ -1,4 +1,4 @@
-"""The command line: one group, its commands in modules of their own."""
+"""Command line entry point: one group, its commands in modules of their own."""
 
 import sys
 from importlib import import_module
@@ -18,6 +18,8 @@ COMMANDS = {
     "serve": "serve",
     "worker": "serve",
     "ingest": "ingest",
+    "snapshot": "snapshot",
+    "coverage": "coverage",
     "job": "job",
     "schedule": "schedule",
     "webhook": "webhook",

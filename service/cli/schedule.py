@@ -1,4 +1,4 @@
-"""`schedule`: recurring harvests of a running service."""
+"""`schedule`: recurring ingestion jobs of a running service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`serve` and `worker`: the processes that stay up."""
+"""`serve` and `worker`: the long-running processes."""
 
 import click
 
@@ -24,9 +24,8 @@ def serve(*, with_worker: bool, sibling: bool) -> None:
     with under_data_dir():
         keys, generated = signing_keys(settings)
     if generated is not None:
-        structlog.get_logger(__name__).warning(
-            "JWT_SECRET is not set, development secret in use", path=str(generated)
-        )
+        _log = structlog.get_logger(__name__)
+        _log.warning("development secret in use", path=str(generated))
     role = lifecycle.Role(api=True, worker=with_worker, is_sibling=sibling)
     lifecycle.run(settings, role, database=database_url(settings), keys=keys)
 

@@ -29,8 +29,9 @@ def load_settings(*, logged: bool = False) -> Settings:
     unknown = unknown_names(service_variables).items()
     if logged:
         logs.configure(settings.log_level, settings.log_format)
+        _log = structlog.get_logger(__name__)
         for name, meant in unknown:
-            structlog.get_logger(__name__).warning("unknown setting", setting=name, meant=meant)
+            _log.warning("unknown setting", setting=name, meant=meant)
         return settings
     for name, meant in unknown:
         hint = f"; did you mean {meant}?" if meant else ""

@@ -1,4 +1,4 @@
-"""What `demo` shows: the whole service at work on one small ingestion, from nothing to texts.
+"""Run of the demo: services, one ingestion, its progress and its end.
 
 Everything runs as an operator would run it: `serve` as a process, arXiv or the
 stand-in beside it, the client over HTTP. Behind `make demo` and `make run`.
@@ -44,7 +44,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(slots=True)
 class Demo:
-    """One run; `say` is where it tells its story, `has_ended_well` once the job is done."""
+    """One run; `say` is where it prints, `has_ended_well` once the job is done."""
 
     settings: Settings
     say: Console

@@ -1,4 +1,4 @@
-"""A job shown while it runs: bars on a terminal, lines anywhere else, or silence."""
+"""Progress display of a job: bars on a terminal, else lines, or nothing."""
 
 import math
 import time

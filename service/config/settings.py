@@ -1,4 +1,4 @@
-"""Environment → one frozen dataclass, checked before anything starts.
+"""Settings: environment variables as one frozen dataclass, validated at start.
 
 Every variable of the service is one field of `SettingsSchema`; its name there is
 the variable's. A wrong value is reported by name and rule, never by value: the
@@ -95,6 +95,8 @@ class Settings:
     arxiv_min_interval_seconds: float
     arxiv_pdf_per_second: float
     arxiv_contact: str | None
+    arxiv_search_window: int
+    snapshot_dir: Path | None
     lease_seconds: float
     pdf_concurrency: int
     pdf_fleet_concurrency: int | None
@@ -265,6 +267,8 @@ class SettingsSchema(Schema):
         load_default=ARXIV_PDFS_PER_SECOND, validate=_at_least(0.01, 100_000)
     )
     ARXIV_CONTACT = fields.String(load_default=None, validate=_contact)
+    ARXIV_SEARCH_WINDOW = fields.Integer(load_default=10_000, validate=_at_least(1, 1_000_000))
+    SNAPSHOT_DIR = fields.String(load_default=None)
     LEASE_SECONDS = fields.Float(load_default=15.0, validate=_at_least(1, 3600))
     PDF_CONCURRENCY = fields.Integer(load_default=8, validate=_at_least(1, 256))
     PDF_FLEET_CONCURRENCY = fields.Integer(load_default=None, validate=_at_least(1, 100_000))
@@ -309,6 +313,8 @@ class SettingsSchema(Schema):
         """Build the dataclass that the rest of the program sees."""
         values = {name.lower(): value for name, value in data.items()}
         values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
+        if values["snapshot_dir"] is not None:
+            values["snapshot_dir"] = Path(values["snapshot_dir"]).expanduser().absolute()
         values["extract_processes"] = values["extract_processes"] or os.cpu_count() or 1
         return Settings(**values)
 

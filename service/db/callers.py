@@ -1,4 +1,4 @@
-"""Callers in SQL: who is blocked, and how much each has under way."""
+"""Callers in SQL: the blocklist, and how many unfinished jobs each has."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: pool, timeouts, and what its failures mean.
+"""Database engine: pool, timeouts, transactions, and translation of failures.
 
 `Database` is what the rest of the program holds. Use cases open transactions on
 it; stores get the connection. Whatever a connection can raise because the
@@ -132,7 +132,7 @@ class Database:
 
     `deadline_seconds` bounds a transaction from waiting for a connection to the
     end of its commit, so that a caller gets an answer while the server hangs.
-    What works and what fails is told to `outages`.
+    What works and what fails is reported to `outages`.
     """
 
     def __init__(

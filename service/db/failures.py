@@ -1,4 +1,4 @@
-"""What a failure of the database means: whether time can mend it, and a safe reason for it.
+"""Classification of database failures: transient or not, with a safe reason.
 
 Reasons come from the SQLSTATE (PostgreSQL's manual, appendix A) or from the class of
 the error where no server answered. The server's own text may name hosts, roles and

@@ -1,4 +1,4 @@
-"""How the whole fleet is doing, in SQL: for metrics and for the operators' page.
+"""Fleet overview in SQL: for metrics and for the operators' page.
 
 Reads only, each by an index or over a table that stays small; totals are in `stats.py`.
 """
@@ -54,7 +54,7 @@ class FleetStore:
         return (await self._conn.execute(_TASKS)).all()
 
     async def list_channels(self) -> Sequence[Row[Any]]:
-        """Pace: lane, turns, refusals, strikes, silent_until, is_held, silent_seconds (≥ 0)."""
+        """Rate limit of each channel, by the names of its columns; `silent_seconds` ≥ 0."""
         return (await self._conn.execute(_LANES)).all()
 
     async def list_processes(self) -> Sequence[Row[Any]]:

@@ -1,4 +1,4 @@
-"""What a probe asks of the database, in one transaction: schema, writes, workers."""
+"""Readiness check of the database in one transaction: schema, writes, workers."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Papers as readers want them: the newest first, by what they are about, one by its id.
+"""Paper queries: filters, text search, keyset pages, one by its id.
 
 `papers.py` is for those who write. Nothing here locks, and every statement is
 short, so that a reader who takes its time holds nothing between two of them.
@@ -11,34 +11,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.paper_rows import SHOWN
 from service.db.tables import paper_texts, papers
+from service.domain.categories import members
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PaperFilter
 
 PaperKey = tuple[datetime, str]  # published_at, arxiv_id: the order of lists
 
-SHOWN = (  # what is told of a paper
-    "arxiv_id",
-    "version",
-    "title",
-    "abstract",
-    "authors",
-    "categories",
-    "primary_category",
-    "published_at",
-    "updated_at",
-    "doi",
-    "journal_ref",
-    "comments",
-    "license",
-    "withdrawn",
-    "pdf_state",
-    "pdf_path",
-    "pdf_sha256",
-    "pdf_bytes",
-    "page_count",
-)
 _SHOWN_COLUMNS = [papers.c[name] for name in SHOWN]
 
 
@@ -101,7 +82,7 @@ class HeldPaperStore:
 
 def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.category is not None:
-        yield papers.c.categories.contains([wanted.category])
+        yield papers.c.categories.overlap(list(members(wanted.category)))
     if wanted.author is not None:
         phrase = func.phraseto_tsquery("simple", wanted.author)
         yield papers.c.author_words.bool_op("@@")(phrase)

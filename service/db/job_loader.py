@@ -1,4 +1,4 @@
-"""Reads of single jobs, many in one query: for callers who ask all at once.
+"""Coalesces concurrent job reads into one query.
 
 Each read sees the row as it is committed after the read was asked for: it goes
 into a query that has not been sent yet, never into one that is under way. Reads

@@ -1,4 +1,4 @@
-"""Living behind a pooler that may give each transaction another session, such as PgBouncer.
+"""PgBouncer support: transaction pooling, where each transaction may get another session.
 
 Whether there is one is found out with the first connection: the process number
 that a pooler tells a client is not that of the session behind it, or it refuses

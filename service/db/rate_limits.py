@@ -1,4 +1,4 @@
-"""The fleet's rate limit towards arXiv in SQL: who may ask next, and when.
+"""Rate limit towards arXiv in SQL: slots, cooldowns, outages and pauses of each channel.
 
 One row per channel, each decision one statement: the row is locked by it, and
 the database clock decides, because the hosts' clocks differ. Three things close

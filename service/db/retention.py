@@ -1,4 +1,4 @@
-"""Removing what has been kept for long enough, in steps that lock little and for short.
+"""Retention in SQL: deletes old jobs in steps that lock few rows for a short time.
 
 Each step is one transaction and leaves sound rows, so whoever dies in between has
 only done less, and the next step of anybody goes on. The database clock decides

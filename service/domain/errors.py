@@ -1,4 +1,4 @@
-"""Everything that can go wrong, sorted by who can fix it.
+"""Exception tree of the service, sorted by who can fix it.
 
 ServiceError
 ├── RequestError            the caller can         → 4xx problem
@@ -29,7 +29,7 @@ ServiceError
 │   └── KeysUnavailable     tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
-    ├── UpstreamIncomplete  arXiv brought less than it had told
+    ├── UpstreamIncomplete  arXiv returned less than it had reported
     ├── UpstreamUnavailable arXiv was unavailable for a day
     ├── ForbiddenPdf        arXiv does not give this PDF to anybody
     ├── Unavailable         withdrawn or missing at arXiv
@@ -296,7 +296,7 @@ class UpstreamRejected(PermanentError):
 
 
 class UpstreamIncomplete(PermanentError):
-    """arXiv brought fewer papers than it said there are: `missing` of them."""
+    """arXiv returned fewer papers than it had reported: `missing` of them."""
 
     code = "upstream_incomplete"
 

@@ -1,4 +1,4 @@
-"""A paper's metadata as arXiv announces it, whichever interface it came by."""
+"""Paper metadata as a value, whichever arXiv interface it came from."""
 
 import re
 from collections.abc import Mapping
@@ -136,13 +136,14 @@ class EntryError:
     """One entry of an answer that could not be read, or one that is not there; the others stand.
 
     `arxiv_id` is the paper as it was asked for or shown. `unavailable`: arXiv has
-    no such paper or version as this one.
+    no such paper or version as this one. `line`: where it stands in a file, from 1.
     """
 
     message: str
     arxiv_id: str | None = None
     code: str | None = None  # None: an entry that was no paper
     unavailable: ArxivId | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who may read which PDF, and when: so that a file that kills its worker is known from bad luck.
+"""Poison-PDF detection: quarantines a file after three extractions that killed the worker.
 
 A read is counted in the paper's row while it lasts; a worker that dies leaves
 the count behind. Three times are enough to leave a PDF alone, but workers also

@@ -1,4 +1,4 @@
-"""One PDF: the file into storage, its text into the database.
+"""PDF task: downloads a paper's PDF into storage, and its text into the database.
 
 The order is what makes a crash harmless: partial file, check, fsync, rename,
 and only then the row; the text after that. A task that runs again finds what

@@ -1,4 +1,4 @@
-"""How long jobs wait for arXiv: a day of outages, cooldowns or blocks in a row, and no longer."""
+"""Longest wait for arXiv: after a day of outages, cooldowns or blocks a job fails."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Results of PDF work become rows, in batches, and each counts exactly once.
+"""Batches PDF results into transactions; counters are idempotent.
 
 Many papers of a job end at nearly the same moment, and each moves a counter of
 the same row. So results wait a moment to share one, and one transaction records

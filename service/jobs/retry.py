@@ -1,4 +1,4 @@
-"""Retry of a finished job: a new job ingests what that one did not.
+"""Retry of a finished job: a new job for its failed papers and the rest of its list.
 
 Finished states never change, so the job that ended stays as it is, and so do its
 papers. The new one begins with those that failed or were still open, without

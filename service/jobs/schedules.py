@@ -1,8 +1,8 @@
-"""Recurring harvests: each due moment becomes one job, whatever dies or runs beside it.
+"""Scheduler: each due run of a schedule becomes exactly one job.
 
-The workers look every second, by the database's clock. Who locks the row of a
-schedule submits its job and moves it to its next moment in one transaction; the
-job's idempotency key names the moment, so that it cannot come twice even if an
+The workers poll every second, by the database's clock. Who locks the row of a
+schedule submits its job and moves it to its next run in one transaction; the
+job's idempotency key names the run, so that it cannot come twice even if an
 operator turns the row back. Moments that were missed run once, together; one for
 whose job there is no room is left out.
 """
@@ -28,7 +28,7 @@ from service.jobs.quotas import Quotas
 from service.jobs.submit import record
 
 LOOK_EVERY = timedelta(seconds=1)
-MAX_RUNS = 100  # in one look, so that a thousand due at once do not hold up a stop
+MAX_RUNS = 100  # in one poll, so that a thousand due at once do not hold up a stop
 MAX_PER_CALLER = 100
 NOBODY = "schedule"  # who submits what an operator scheduled in SQL
 
@@ -103,7 +103,7 @@ async def _run(conn: AsyncConnection, due: Row[Any], admission: Quotas) -> Job |
     """Submit the job of a schedule that is locked and due, and move it on; the job.
 
     None when there is nothing to submit: the schedule is new and only gets its
-    next moment, its job of this moment exists, there is no room for it, or nobody
+    next run, the job of this run exists, there is no room for it, or nobody
     can read it.
     """
     store = ScheduleStore(conn)

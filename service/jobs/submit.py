@@ -1,4 +1,4 @@
-"""A request becomes a job, at most once for each caller and idempotency key."""
+"""Creates jobs, at most one for each caller and idempotency key."""
 
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ async def submit(
     key: str | None = None,
     admission: Quotas | None = None,
 ) -> Recorded:
-    """Record a job and queue its harvest, in one transaction; returns the job.
+    """Create a job and queue its harvest, in one transaction; returns the job.
 
     With a `key` that `caller` has used before, the job of then is returned as it
     is now and nothing is written; raises KeyReused if its request was another.
@@ -60,7 +60,7 @@ async def submit(
 async def record(
     conn: AsyncConnection, request: IngestionRequest, *, caller: str, key: str | None, position: int
 ) -> Job | None:
-    """Record a job and queue its harvest in the transaction of `conn`.
+    """Create a job and queue its harvest in the transaction of `conn`.
 
     None, and nothing is written, where `key` names a job of `caller` already.
     `position`: jobs of the caller that are not finished yet.

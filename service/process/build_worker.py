@@ -1,4 +1,4 @@
-"""A worker, joined from its parts: the queue engine, what its tasks do, and their companions."""
+"""Composition of a worker: queue engine, task handlers, background tasks."""
 
 import asyncio
 import random
@@ -15,6 +15,7 @@ from service.api.webhook_body import webhook_body
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits, Waits
+from service.arxiv.oai_client import OaiClient
 from service.arxiv.outage_log import log_outages
 from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
@@ -36,10 +37,14 @@ from service.jobs.webhooks.delivery import WebhookDelivery
 from service.jobs.webhooks.sender import webhook_sender
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
+from service.sources.audit import AuditSource
 from service.sources.id_list import IdListSource
+from service.sources.oai import OaiSource
 from service.sources.paging import USUAL_REPEATS, Repeats
 from service.sources.registry import Sources
 from service.sources.search import SearchSource
+from service.sources.search_parts import SearchPartsSource
+from service.sources.snapshot import SnapshotSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
 from service.worker.heartbeat import keep_heartbeat
@@ -49,7 +54,7 @@ from service.worker.task import Kind
 WORKER_DEADLINE_SECONDS = 30.0
 QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
 # The fleet asks arXiv once at a time: while one task waits for that, the other stores. More
-# would only keep what a dead worker left waiting behind tasks that wait themselves.
+# would only keep tasks with expired leases waiting behind tasks that wait themselves.
 HARVEST_CONCURRENCY = 2
 WEBHOOK_CONCURRENCY = 16
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
@@ -102,7 +107,7 @@ async def running_worker(
     """A worker with all it needs, at work until drained; then everything is closed.
 
     `timing`: deadlines and waits towards arXiv, if not the usual ones; `outages`: who
-    is told of the database's, if there are others in this process.
+    is notified of the database's, if there are others in this process.
     """
     timing = timing or Timing()
     outages = outages or outage_log()
@@ -127,7 +132,7 @@ async def running_worker(
         queue = await stack.enter_async_context(
             pool(name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
-        kinds = _kinds(settings, tools, _sources(arxiv, timing))
+        kinds = _kinds(settings, tools, _sources(settings, arxiv, timing))
         if (webhooks := settings.webhooks) is not None:
             kinds.append(await stack.enter_async_context(_webhooks(settings, webhooks, database)))
         engine = _engine(settings, queue, kinds, listen_url=url)
@@ -171,7 +176,8 @@ async def _arxiv_client(
         waits=timing.waits,
     )
     hosts = {
-        urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
+        urlsplit(url).hostname or ""
+        for url in (settings.arxiv_api_url, settings.arxiv_oai_url, settings.arxiv_pdf_url)
     }
     async with client_session(
         connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
@@ -187,9 +193,19 @@ async def _arxiv_client(
         )
 
 
-def _sources(arxiv: ArxivClient, timing: Timing) -> Sources:
+def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:
     """All sources of papers that jobs may name: each new one is a line here."""
-    return Sources([SearchSource(arxiv, timing.repeats), IdListSource(arxiv, timing.repeats)])
+    oai = OaiClient(arxiv.api, settings.arxiv_oai_url)
+    return Sources(
+        [
+            SearchPartsSource(arxiv, timing.repeats, settings.arxiv_search_window),
+            SearchSource(arxiv, timing.repeats, settings.arxiv_search_window),
+            IdListSource(arxiv, timing.repeats),
+            OaiSource(oai),
+            AuditSource(oai),
+            SnapshotSource(settings.snapshot_dir),
+        ]
+    )
 
 
 def _kinds(settings: Settings, tools: PdfTools, sources: Sources) -> list[Kind]:

@@ -1,4 +1,4 @@
-"""How a process lives: reach the database, migrate, serve, work, drain, exit.
+"""Process lifecycle: connect, migrate, serve, work, drain, exit.
 
 The listener opens first and answers probes from then on; the database may come
 later, or come back. Work begins once the schema is the one this code is for.
@@ -31,7 +31,14 @@ from service.config.settings import Settings, SettingsError
 from service.db.engine import Database, outage_log
 from service.domain.outages import OutageLog
 from service.process import pid_one
-from service.process.build_api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
+from service.process.build_api import (
+    API_DEADLINE_SECONDS,
+    WATCHES,
+    bounds,
+    build_api,
+    request_rules,
+    token_rules,
+)
 from service.process.build_worker import Worker, running_worker
 from service.process.resources import database_of, pdf_store
 from service.process.startup import prepared
@@ -182,6 +189,7 @@ async def _listening(
         bounds(settings),
         root_path=settings.root_path,
         webhooks=settings.webhooks,
+        request_rules=request_rules(settings),
     )
     app.on_cleanup.insert(0, partial(_abort, database))
     runner = Runner(

@@ -1,4 +1,4 @@
-"""Stopping work that nobody wants any more.
+"""Cancellation: stops tasks in this process whose job is finished.
 
 A job may be cancelled on any replica, or in psql. Each worker looks every
 second whether the jobs that it works for still run, in one query. NOTIFY would

@@ -1,4 +1,4 @@
-"""The runs of this process, and how long its tasks are still its own.
+"""Leases of the tasks in this process, measured by its own clock.
 
 A lease is measured here from the moment before the claim, or before the renewal,
 was sent, by this host's monotonic clock: so it ends here before it ends in the
@@ -109,7 +109,7 @@ class Leases:
             del self._runs[number]
 
     def forget(self, number: int) -> None:
-        """A task is no longer ours: its end has been told to the queue, or never will be."""
+        """A task is no longer ours: its end has been reported to the queue, or never will be."""
         self._held_since.pop(number, None)
 
     def count(self, kind: str | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What PgQueuer asks of the database: under fixed names, the dead's tasks first, and with_retry.
+"""PgQueuer's SQL, adapted: fixed names, expired leases first, fenced writes, retry.
 
 Also fenced: PgQueuer writes to a task by its number alone, so a worker that was
 stopped for longer than its lease would put off, queue again or delete the task

@@ -1,4 +1,4 @@
-"""The border around one run of a task: whatever happens inside comes out as an outcome.
+"""Task runner: whatever happens in a run comes out as an outcome.
 
 Before the work a start is counted in our own rows, so that a crash is seen by
 the next one; after it the outcome is recorded there too. Only then does the
@@ -17,7 +17,7 @@ from service.domain.errors import DatabaseUnavailable, Quarantined
 from service.domain.outcomes import Outcome, Snooze, Succeed, decide
 
 # Attempts that never ended. Most of an attempt is waiting, and workers may be killed every few
-# seconds for an hour: what really kills its worker is found sooner (see ingest.readers).
+# seconds for an hour: what really kills its worker is found sooner (see extraction.quarantine).
 MAX_CRASHES = 100
 DATABASE_DELAY = timedelta(seconds=2)
 

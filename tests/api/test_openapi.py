@@ -17,8 +17,9 @@ from service.api.openapi.operation import operations_of
 from service.api.response_headers import PAGE_HEADERS
 from service.api.routes import add_routes, is_public
 from service.api.schemas import loading
-from service.api.schemas.fields import Id
+from service.api.schemas.fields import PLAIN_ID
 from service.api.schemas.job_status import JobErrorSchema, StatusSchema
+from service.api.schemas.sources import WindowSchema
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
 from service.domain.identifiers import ArxivId
@@ -35,7 +36,7 @@ def of_routes():
 
 TABLE = of_routes()
 DOCUMENT = json.loads(json.dumps(document(TABLE)))
-BASES = {loading.StrictSchema, pagination.PageQuerySchema}
+BASES = {WindowSchema, loading.StrictSchema, pagination.PageQuerySchema}
 
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -172,7 +173,7 @@ def test_every_link_leads_to_an_operation():
     ],
 )
 def test_an_arxiv_id_is_described_as_it_is_read(text):
-    described = jsonschema_rs.Draft202012Validator(dict(Id.keywords)).is_valid(text)
+    described = jsonschema_rs.Draft202012Validator(dict(PLAIN_ID)).is_valid(text)
 
     try:
         ArxivId.parse(text)

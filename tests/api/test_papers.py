@@ -192,7 +192,7 @@ async def library(hold, sql):
 FILTERS = [
     ({"category": "cs.CV"}, ["2301.00001"]),
     ({"category": "hep-th"}, ["2301.00003", "hep-th/9901001"]),
-    ({"category": "cs"}, []),
+    ({"category": "cs"}, ["2301.00001"]),
     ({"author": "turing"}, ["2301.00003", "2301.00002", "2301.00001", "hep-th/9901001"]),
     ({"author": "Turing Lovelace"}, ["2301.00002"]),
     ({"author": "lovelace alan"}, []),
@@ -222,14 +222,15 @@ async def test_filters_leave_what_matches(api, library):
 
 
 BAD = [
-    ("category=cs.*", "category"),
+    ("category=cs.ai", "category"),
+    ("category=cs.XY", "category"),
     ("category=", "category"),
     ("category=cs.AI&category=cs.LG", "category"),
     ("author=%00", "author"),
     ("author=" + "a" * 201, "author"),
     ("q=%0a", "q"),
     ("q=" + "a" * 1001, "q"),
-    ("from_date=2023-01-01", "from_date"),
+    ("from_date=2023-1-01", "from_date"),
     ("from_date=20230230", "from_date"),
     ("to_date=%EF%BC%92%EF%BC%90%EF%BC%92%EF%BC%930101", "to_date"),
     ("from_date=20230102&to_date=20230101", "from_date"),

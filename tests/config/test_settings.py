@@ -60,6 +60,8 @@ GOOD = {
     "DRAIN_SECONDS": "0",
     "DRAIN_DELAY_SECONDS": "0",
     "JOB_RETENTION_DAYS": "30",
+    "ARXIV_SEARCH_WINDOW": "500",
+    "SNAPSHOT_DIR": "/srv/snapshots",
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "console",
     "ROOT_PATH": "/arxiv",

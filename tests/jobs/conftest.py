@@ -121,11 +121,15 @@ class Rig:
         return (await submit(self.database, request, caller="tests")).job.id
 
     async def ingested(
-        self, *steps: dict[str, Any], settings: Mapping[str, str] | None = None, **request: Any
+        self,
+        *steps: dict[str, Any],
+        settings: Mapping[str, str] | None = None,
+        timing: Timing = QUICK,
+        **request: Any,
     ) -> Job:
         """The finished job that `request` gives while the stand-in follows `steps`."""
         self.replica.script(list(steps))
-        async with self.worker(**(settings or {})):
+        async with self.worker(timing, **(settings or {})):
             job = await self.final(await self.submit(**request))
         await self.assert_sound()
         return job

@@ -2,14 +2,16 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from service.db.job_papers import JobPaperStore
-from service.domain.errors import UpstreamFaulty
+from service.domain.errors import BadPdf, UpstreamFaulty
 from service.domain.outcomes import Fail, Retry, Snooze, Succeed
 from service.extraction.quarantine import Readers
+from service.files.store import LocalStore
 from service.jobs.fulltext import FetchPdf, PdfTools
 from service.jobs.results import ResultWriter
 from service.jobs.submit import submit
@@ -148,3 +150,52 @@ async def test_a_read_that_ended_forgives_all_that_did_not(fetch, database, sql)
 
     reads = "SELECT unfinished_reads FROM job_papers WHERE arxiv_id = :paper"
     assert await sql(reads, paper=PAPER) == [(0,)]
+
+
+class Answer:
+    """A download of these bytes, whole and with an ETag."""
+
+    offset, total_bytes, etag, content_type = 0, None, '"etag"', "application/pdf"
+
+    def __init__(self, body):
+        self.body = body
+
+    async def chunks(self):
+        yield self.body
+
+
+class Refusing:
+    """An extractor to whom every file is the same: bad."""
+
+    def __init__(self, code):
+        self.code = code
+
+    async def prepare(self):
+        """At any time."""
+
+    async def check(self, _):
+        raise BadPdf("no", code=self.code)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"no PDF at all", "corrupt"),
+        (b"%PDF-1.4 damaged on its way", "corrupt"),
+        (b"%PDF-1.4 a bomb", "resource_limit"),
+    ],
+)
+async def test_a_file_that_was_refused_is_not_kept_for_the_next_try(fetch, tmp_path, body, code):
+    """It would go on behind the last byte of the bad one, and never come to anything else."""
+    work = fetch()
+    store = LocalStore(tmp_path, max_bytes=1000)
+
+    @asynccontextmanager
+    async def open_pdf(*_, **__):
+        yield Answer(body)
+
+    work.tools.arxiv.open_pdf = open_pdf
+    work.tools = replace(work.tools, store=store, extractor=Refusing(code))
+
+    assert isinstance(await run(work), Retry | Fail)
+    assert list((tmp_path / ".partial").iterdir()) == []

@@ -54,6 +54,7 @@ def _error(row: Row[Any]) -> JobError:
         occurred_at=row.occurred_at,
         arxiv_id=row.arxiv_id,
         attempt=row.attempt,
+        line=row.line,
     )
 
 

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, look, retry, cancel. Thin: load, one call, dump."""
+"""Handlers of jobs: create, get status, retry, cancel. Thin: load, one call, dump."""
 
 import asyncio
 import re
@@ -43,13 +43,16 @@ from service.api.schemas.jobs import (
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
+from service.domain.jobs import CRITERIA_OF, SEARCH
 from service.jobs.events import log_cancelled
 from service.jobs.quotas import Quotas
+from service.jobs.request_rules import RequestRules
 from service.jobs.retry import retry
 from service.jobs.submit import Recorded, submit
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
+REQUEST_RULES: web.AppKey[RequestRules] = web.AppKey("request_rules", RequestRules)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
 FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)
@@ -89,6 +92,7 @@ async def create_job(request: web.Request) -> web.Response:
     if key is None:  # else the job may be there already
         request.app[QUOTAS].require_room()  # before anything that costs more than saying no
     wanted = load_request(await read_json(request))
+    request.app[REQUEST_RULES].check(wanted)
     require_target(request, wanted.callback_url, field="callback_url")
     recorded = await submit(
         request.app[DATABASE],
@@ -97,9 +101,7 @@ async def create_job(request: web.Request) -> web.Response:
         key=key,
         admission=request.app[QUOTAS],
     )
-    return _recorded(
-        request, recorded, wanted.dump()["search_query"], estimated_papers=wanted.estimated_papers
-    )
+    return _recorded(request, recorded, wanted.searched, estimated_papers=wanted.estimated_papers)
 
 
 @describe(
@@ -117,7 +119,7 @@ async def create_job(request: web.Request) -> web.Response:
     problems={404: NO_JOB, 409: "The job has no failed papers"},
 )
 async def retry_job(request: web.Request) -> web.Response:
-    """POST /job/{job_id}/retry → 202 with the new job that retries the failed papers of this one."""
+    """POST /job/{job_id}/retry → 202 with a new job that retries the failed papers."""
     await read_no_body(request)
     key = _idempotency_key(request)
     job_id = job_id_of(request)
@@ -129,7 +131,8 @@ async def retry_job(request: web.Request) -> web.Response:
         admission=request.app[QUOTAS],
     )
     job = recorded.job
-    criteria = job.request.get("search_query", {})
+    named = CRITERIA_OF.get(str(job.request.get("source", SEARCH)), "")
+    criteria = job.request.get(named, {})
     return _recorded(
         request, recorded, criteria, estimated_papers=job.papers_total, retry_of=str(job_id)
     )
@@ -188,7 +191,7 @@ async def get_job(request: web.Request) -> web.Response:
     job_id, wait = job_id_of(request), preferred_wait(request)
     if wait is not None and request.app[JOB_WATCH].has_room(request[PRINCIPAL].caller):
         return await _get_changed_job(request, job_id, wait)
-    if (failed := request.get(FAILED)) is not None:  # a look was taken on the fast path
+    if (failed := request.get(FAILED)) is not None:  # the fast path has tried it
         raise failed
     return _status_response(request, await request.app[JOB_STATUS_READER].get(job_id))
 

@@ -1,4 +1,4 @@
-"""What Prometheus asks: `/metrics`, counts only, and so without a token.
+"""Prometheus metrics: `/metrics`, counts only, and so without a token.
 
 Two kinds of figures. Those of this process (requests, loop, pool, memory) carry
 its id in the label `process`, since with several API processes any of them may
@@ -198,7 +198,7 @@ class _DroppedLines(Collector):
 
 
 class _ProcessFigures(Collector):
-    """Event loop, pool, memory and files of this process, looked at when asked."""
+    """Event loop, pool, memory and files of this process, read on request."""
 
     def __init__(self, process: str, database: Database, lag: Lags) -> None:
         self._process, self._database, self._lag = process, database, lag

@@ -23,11 +23,11 @@ FAILING_SHOWN = 25
     name="getOverview",
     tag=OPERATIONS_TAG,
     summary="Get the overview of the operators' page",
-    description="What the operators' page shows, of one moment.",
+    description="What the operators' page shows, at one point in time.",
     answers={200: json_answer("The state.", OverviewSchema, OVERVIEW_EXAMPLE)},
 )
 async def overview(request: web.Request) -> web.Response:
-    """GET /overview → 200 with what the page shows, of one moment."""
+    """GET /overview → 200 with what the page shows, at one point in time."""
     async with request.app[DATABASE].transaction() as conn:
         fleet, stats = FleetStore(conn), StatsStore(conn)
         document = {

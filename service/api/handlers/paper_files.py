@@ -1,4 +1,4 @@
-"""The PDF of a paper and its text, over HTTP: conditional, in ranges, in pieces."""
+"""Handlers of a paper's PDF and text: conditional requests, ranges, streaming."""
 
 from typing import Any
 

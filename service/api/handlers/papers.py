@@ -1,4 +1,4 @@
-"""Papers over HTTP: what was ingested, page by page, all at once, or one by its id."""
+"""Handlers of papers: filtered lists, NDJSON export, one paper by its id."""
 
 from collections.abc import AsyncGenerator
 from contextlib import suppress

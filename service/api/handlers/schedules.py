@@ -1,4 +1,4 @@
-"""Recurring harvests over HTTP: make, look, list, change, remove. The workers run them."""
+"""Handlers of schedules: create, get, list, change, delete. The workers run them."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +7,7 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from service.api.callbacks import require_target
-from service.api.handlers.jobs import DATABASE, json_response, uuid_of
+from service.api.handlers.jobs import DATABASE, REQUEST_RULES, json_response, uuid_of
 from service.api.job_status import to_iso8601
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
 from service.api.openapi.operation import (
@@ -62,6 +62,7 @@ OF_NEW_SCHEDULE = {"schedule_id": "$response.body#/schedule_id"}
 async def add(request: web.Request) -> web.Response:
     """POST /schedules → 201 with the schedule."""
     wanted = _columns(load(NewScheduleSchema(), await read_json(request)))
+    request.app[REQUEST_RULES].check(wanted["request"], of="request.")
     require_target(request, wanted["request"].callback_url, field="request.callback_url")
     async with request.app[DATABASE].transaction() as conn:
         row = await add_schedule(conn, wanted, caller=request[PRINCIPAL].caller)
@@ -125,6 +126,7 @@ async def change(request: web.Request) -> web.Response:
     schedule_id = _id_of(request)
     wanted = _columns(load(ScheduleChangeSchema(), await read_json(request)))
     if "request" in wanted:
+        request.app[REQUEST_RULES].check(wanted["request"], of="request.")
         require_target(request, wanted["request"].callback_url, field="request.callback_url")
     async with request.app[DATABASE].transaction() as conn:
         before = await ScheduleStore(conn).get(schedule_id, lock=True)

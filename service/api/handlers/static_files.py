@@ -1,4 +1,4 @@
-"""Pages and their files: the operators' page, and the API description in Swagger UI.
+"""Static pages and assets: the operators' page, and Swagger UI.
 
 Ours lie in `api/static`; Swagger UI's come from the package swagger-ui-py, whose own
 server is for other frameworks. The pages hold no data and are public; nothing that they

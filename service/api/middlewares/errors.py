@@ -41,7 +41,7 @@ _HTTP = {  # aiohttp's own, by status: code and detail
     416: ("range_not_satisfiable", "The range is outside the file"),
     417: ("expectation_failed", "The expectation is not supported"),
 }
-# RFC 6750 §3: told where it helps an honest caller, and tells nobody else anything
+# RFC 6750 §3: reported where it helps an honest caller, and reveals nothing else
 _TOKEN_HINTS = {
     "expired": "The token has expired",
     "not_yet_valid": "The token is not valid yet",
@@ -161,7 +161,7 @@ def _unauthenticated(request: web.Request, err: Unauthenticated) -> web.Response
 
 
 def _used_up(err: TooMany) -> dict[str, str]:
-    """The fields of a 429; for a rate they are those of every answer, see `rate.py`."""
+    """The fields of a 429; for a rate they are those of every answer, see `rate_limit.py`."""
     again = {"Retry-After": str(err.retry_after)}
     if not isinstance(err, QuotaExceeded):
         return again

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 description of the API, from what stands at the handlers and in the schemas."""
+"""OpenAPI 3.1 document, generated from the handlers' descriptions and the schemas."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from service.api.openapi.operation import (
     problem_example,
     problem_headers,
 )
-from service.api.schemas.fields import JOB_ID_EXAMPLE, SCHEDULE_ID_EXAMPLE, Id
+from service.api.schemas.fields import JOB_ID_EXAMPLE, PLAIN_ID, SCHEDULE_ID_EXAMPLE
 from service.api.schemas.job_status import ProblemSchema
 from service.api.schemas.webhooks import DELIVERY_ID_EXAMPLE, WEBHOOK_ID_EXAMPLE
 
@@ -42,7 +42,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "code": ("The code of a problem.", _TEXT, "job_not_found"),
     "arxiv_id": (
         "An arXiv id of either style; with a version only if that one is held.",
-        Id.keywords,
+        PLAIN_ID,
         "2301.00001",
     ),
 }
@@ -98,7 +98,8 @@ _SOMETIMES = frozenset(
 )
 _INTRODUCTION = (
     "HTTP service that ingests arXiv papers (metadata, PDFs, text) into PostgreSQL and reports"
-    " each job's progress. Every error is a problem (RFC 9457) with a fixed, safe text. Any active caller may see any job."
+    " each job's progress. Every error is a problem (RFC 9457) with a fixed, safe text. Any"
+    " active caller may see any job."
 )
 
 

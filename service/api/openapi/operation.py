@@ -1,4 +1,4 @@
-"""Description of one route, stated at its handler with `@describe`; `document` writes it down.
+"""OpenAPI operation of one route, declared at its handler with `@describe`.
 
 Answers that follow from what a route is (it wants a token, has a body, takes
 query parameters) are stated here once, as rules, and not at each handler.

@@ -1,4 +1,4 @@
-"""What `status.py` answers, and every problem, for the description of the API."""
+"""Schemas of the job status, of problems and of probes, for the OpenAPI document."""
 
 from typing import Any
 
@@ -63,6 +63,7 @@ class JobErrorSchema(Schema):
     arxiv_id = fields.String(metadata=said("The paper, where it is about one."))
     code = fields.String(metadata=said("Stable code for programs."))
     attempt = fields.Integer(metadata=said("Which attempt it was."))
+    line = fields.Integer(metadata=said("Line of a snapshot's file, from 1."))
 
 
 class ProgressSchema(Schema):

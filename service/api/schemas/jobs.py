@@ -1,4 +1,4 @@
-"""JSON ↔ domain for what surrounds a job: its lists, its papers, its answers."""
+"""Schemas around a job: lists, papers of a job, responses."""
 
 from typing import Any
 
@@ -90,6 +90,7 @@ class JobErrorOrGroupSchema(Schema):
     error = fields.String(metadata=said("What happened; not in groups."))
     arxiv_id = fields.String(metadata=said("The paper, where it is about one; not in groups."))
     attempt = fields.Integer(metadata=said("Which attempt it was; not in groups."))
+    line = fields.Integer(metadata=said("The line of a snapshot's file; not in groups."))
     count = fields.Integer(metadata=said("How many there are; in groups only."))
     papers = fields.Integer(metadata=said("How many papers they are about; in groups only."))
     example = fields.String(metadata=said("The latest of them, in words; in groups only."))
@@ -118,7 +119,8 @@ class RecordedSchema(Schema):
     message = fields.String(required=True)
     estimated_papers = fields.Integer(required=True, allow_none=True)
     search_criteria = fields.Dict(
-        required=True, metadata=said("`search_query` of the request, defaults filled in.")
+        required=True,
+        metadata=said("The object that belongs to the request's source, defaults filled in."),
     )
     retry_of = fields.UUID()
 

@@ -1,4 +1,4 @@
-"""What `GET /api/v1/ingestion/overview` answers, for the description of the API."""
+"""Schema of `GET /api/v1/ingestion/overview`, for the OpenAPI document."""
 
 from typing import Any
 
@@ -101,7 +101,7 @@ class OverviewTaskSchema(Schema):
 
 
 class OverviewChannelSchema(Schema):
-    """The pace on one lane towards arXiv."""
+    """Rate limit state of one channel to arXiv."""
 
     lane = fields.String(required=True)
     turns = fields.Integer(required=True)
@@ -135,7 +135,7 @@ class OverviewFailureSchema(Schema):
 
 
 class OverviewSchema(Schema):
-    """The state of the fleet at one moment."""
+    """The state of the fleet at one point in time."""
 
     at = fields.DateTime(required=True)
     jobs_by_status = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)

@@ -1,4 +1,4 @@
-"""Papers over HTTP: which may be asked for, and what is told of each."""
+"""Schemas of papers: query parameters and responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from service.api.schemas.fields import (
     said,
 )
 from service.api.schemas.ingestion_request import MAX_QUERY_LENGTH, MAX_TERM_LENGTH
-from service.db.held_papers import SHOWN
+from service.db.paper_rows import SHOWN
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PaperFilter, PdfState
 
@@ -71,7 +71,7 @@ class PaperQuerySchema(PageQuerySchema):
         ),
     )
     category = Category(
-        MAX_TERM_LENGTH, metadata=said("One of the paper's categories, like `cs.AI`.")
+        metadata=said("One of the paper's categories, like `cs.AI`, or an archive: all of it.")
     )
     author = SingleLineString(
         MAX_TERM_LENGTH,

@@ -1,4 +1,4 @@
-"""Rows and files are compared, slowly and for ever, for nobody else would see that they differ.
+"""File check: compares database rows with stored files, a few at a time.
 
 A file may be deleted or altered behind our back, a backup may be older than the
 folder beside it, and a crash may come between a row and its file. A row whose

@@ -1,4 +1,4 @@
-"""Jobs that ended long ago go, with what belongs to them alone; papers, PDFs and texts stay.
+"""Retention: deletes jobs that finished long ago; papers, PDFs and texts are kept.
 
 One transaction removes a few thousand rows, and one process of the fleet does so
 at a time. What a crash or a database that became unavailable leaves is found by the next
