@@ -25,7 +25,8 @@ from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
     "TRUNCATE jobs, papers, paper_texts, documents, paper_versions, coverage,"
-    " job_papers, job_errors, callers, schedules, workers, fleet_counters,"
+    " job_papers, job_errors, callers, schedules, workers, fleet_counters, webhooks,"
+    " webhook_deliveries,"
     " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (

@@ -8,6 +8,7 @@ from service.api.handlers import (
     documents,
     fleet,
     health,
+    job_errors,
     job_events,
     job_lists,
     jobs,
@@ -19,6 +20,7 @@ from service.api.handlers import (
     schedules,
     stats,
     versions,
+    webhooks,
 )
 from service.api.handlers.static_files import STATIC_FILES, static_routes
 
@@ -27,6 +29,7 @@ PAPERS = "/api/v1/papers"
 COVERAGE = "/api/v1/coverage"
 SCHEDULES = "/api/v1/schedules"
 ARXIV = "/api/v1/arxiv"
+WEBHOOKS = "/api/v1/webhooks"
 
 # No token is asked for here; compared exactly, never by pattern.
 PROBLEMS = "/problems/"
@@ -57,6 +60,7 @@ def add_routes(app: web.Application) -> None:
     job.add_route("DELETE", jobs.cancel_job)
     app.router.add_post(f"{INGESTION}/job/{{job_id:[^/]+}}/retry", jobs.retry_job)
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
+    app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/errors", job_errors.list_errors)
     app.router.add_get(
         f"{INGESTION}/job/{{job_id:[^/]+}}/events", job_events.stream_job, name="events"
     )
@@ -81,6 +85,7 @@ def add_routes(app: web.Application) -> None:
     schedule.add_route("DELETE", schedules.remove)
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
+    _add_webhooks(app)
     app.router.add_get("/metrics", metrics.show_metrics)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
     app.router.add_get("/api/v1/fleet", fleet.show_fleet)
@@ -91,3 +96,18 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/", docs.lead_to_docs)
     for path, handler in static_routes():
         app.router.add_get(path, handler)
+
+
+def _add_webhooks(app: web.Application) -> None:
+    # before the one whose path ends in any id
+    app.router.add_get(f"{WEBHOOKS}/deliveries", webhooks.list_deliveries)
+    app.router.add_post(
+        f"{WEBHOOKS}/deliveries/{{delivery_id:[^/]+}}/resend", webhooks.resend_delivery
+    )
+    webhook = app.router.add_resource(f"{WEBHOOKS}/{{webhook_id:[^/]+}}", name="webhook")
+    webhook.add_route("GET", webhooks.get_webhook)
+    webhook.add_route("HEAD", webhooks.get_webhook)
+    webhook.add_route("PATCH", webhooks.change)
+    webhook.add_route("DELETE", webhooks.remove)
+    app.router.add_post(WEBHOOKS, webhooks.add)
+    app.router.add_get(WEBHOOKS, webhooks.list_webhooks)

@@ -16,6 +16,7 @@ import click
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.job import watch_to_end
+from service.cli.labels import labels_option
 from service.cli.output import print_json, safe
 from service.domain.jobs import Priority
 
@@ -37,7 +38,7 @@ SEARCH_FIELDS = {
     "sort_by": "sort_by",
     "sort_order": "sort_order",
 }
-JOB_FIELDS = ("max_papers", "batch_size", "priority")
+JOB_FIELDS = ("max_papers", "batch_size", "priority", "labels", "callback_url")
 SOURCES = ("oai", "snapshot", "audit")
 WINDOW_FIELDS = {"from_date": "from_date", "to_date": "to_date", "set_spec": "set"}
 SOURCE_FIELDS = {  # source → option → where its value goes in the object of the source
@@ -81,6 +82,8 @@ _OPTIONS = (
     click.option("--priority", type=click.Choice([str(one) for one in Priority])),
     click.option("--sort-by", metavar="KEY", help="submittedDate, lastUpdatedDate or relevance."),
     click.option("--sort-order", type=click.Choice(["descending", "ascending"])),
+    labels_option,
+    click.option("--callback-url", metavar="URL", help="Who is told when the job ends."),
     click.option("--no-pdfs", is_flag=True, help="Metadata only."),
     click.option("--rewrite-duplicates", is_flag=True, help="Fetch again what is held already."),
     click.option(
@@ -153,7 +156,7 @@ def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[s
 
 def _is_given(value: object) -> bool:
     """Whether an option was given; 0 is a value like any other."""
-    return value is not None and value is not False and value != ()
+    return value is not None and value is not False and value not in ((), {})
 
 
 def read_request(file: IO[str] | None) -> Mapping[str, Any]:

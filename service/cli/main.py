@@ -22,6 +22,7 @@ COMMANDS = {
     "coverage": "coverage",
     "job": "job",
     "schedule": "schedule",
+    "webhook": "webhook",
     "caller": "caller",
     "arxiv": "arxiv",
     "token": "token",

@@ -244,6 +244,13 @@ jobs = Table(
     ),
     # JobStore.list_jobs with ?status=…, and StatsStore.count_jobs
     Index("jobs_by_status", "status", text("created_at DESC"), text("id DESC")),
+    # JobListStore: ?label=key:value
+    Index(
+        "jobs_by_label",
+        text("(request -> 'labels') jsonb_path_ops"),
+        postgresql_using="gin",
+        postgresql_where=text("request ? 'labels'"),
+    ),
     # RetentionStore.lock_old: what ended first goes first
     Index(
         "jobs_by_end",

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -134,6 +134,8 @@ class IngestionRequest:
     process_pdfs: bool = True
     skip_duplicates: bool = True
     priority: Priority = Priority.NORMAL
+    labels: Mapping[str, str] = field(default_factory=dict)
+    callback_url: str | None = None
 
     @property
     def bound(self) -> int:
@@ -169,6 +171,9 @@ class IngestionRequest:
             "process_pdfs": self.process_pdfs,
             "skip_duplicates": self.skip_duplicates,
             "priority": str(self.priority),
+            # left out where there is none, as in requests from before they existed
+            **({"labels": dict(self.labels)} if self.labels else {}),
+            **({"callback_url": self.callback_url} if self.callback_url else {}),
         }
 
     @classmethod
@@ -178,7 +183,11 @@ class IngestionRequest:
         criteria: dict[str, Any] = dict(document[CRITERIA_OF.get(source, OF_SEARCH)])
         settings = {name: document[name] for name in _PLAIN_SETTINGS}
         return cls(
-            **_criteria(source, criteria), priority=Priority(document["priority"]), **settings
+            **_criteria(source, criteria),
+            priority=Priority(document["priority"]),
+            labels=dict(document.get("labels", {})),
+            callback_url=document.get("callback_url"),
+            **settings,
         )
 
 

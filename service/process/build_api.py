@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from service.api.callbacks import WEBHOOKS
 from service.api.fast_path import FastPath
 from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
@@ -35,6 +36,7 @@ from service.auth.jwks import KeySet
 from service.auth.tokens import TokenRules, Tokens
 from service.config.settings import Settings
 from service.db.engine import Database
+from service.domain.webhooks import WebhookSettings
 from service.files.store import PdfStore
 from service.jobs.quotas import Quotas
 from service.jobs.request_rules import RequestRules
@@ -85,7 +87,7 @@ def bounds(settings: Settings) -> Bounds:
     )
 
 
-def build_api(
+def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     rules: TokenRules,
     database: Database,
     store: PdfStore,
@@ -93,6 +95,7 @@ def build_api(
     *,
     wait_limits: WatchLimits | None = None,
     root_path: str = "",
+    webhooks: WebhookSettings | None = None,
     request_rules: RequestRules | None = None,
     metrics_folder: Path | None = None,
 ) -> web.Application:
@@ -101,7 +104,8 @@ def build_api(
     `wait_limits`: bounds on those who wait for changes, if not the usual ones. `root_path`:
     the path prefix that a proxy puts in front, without a slash at its end. `request_rules`:
     what may be asked for here, if not what may be by default. `metrics_folder`: where the
-    processes that share the port keep their metrics, if this is one of several.
+    processes that share the port keep their metrics, if this is one of several. `webhooks`:
+    how callers are called back; without it they are not.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
@@ -127,6 +131,8 @@ def build_api(
         ],
     )
     app[ROOT_PATH] = root_path
+    if webhooks is not None:
+        app[WEBHOOKS] = webhooks
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
     app[REQUEST_RULES] = request_rules or RequestRules()

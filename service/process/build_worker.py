@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from service.api.webhook_body import webhook_body
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits, Waits
@@ -22,6 +23,7 @@ from service.db.engine import Database, outage_log
 from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.outages import OutageLog
 from service.domain.outcomes import Outcome
+from service.domain.webhooks import WebhookSettings
 from service.extraction.pool import ExtractLimits, Extractor
 from service.extraction.quarantine import Readers
 from service.files.store import PdfStore
@@ -31,7 +33,9 @@ from service.jobs.maintenance.maintenance import run_maintenance
 from service.jobs.quotas import Quotas
 from service.jobs.results import ResultWriter
 from service.jobs.schedules import keep_schedules
-from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF
+from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF, WEBHOOK
+from service.jobs.webhooks.delivery import WebhookDelivery
+from service.jobs.webhooks.sender import webhook_sender
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
 from service.sources.audit import AuditSource
@@ -53,6 +57,7 @@ QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeat
 # The fleet asks arXiv once at a time: while one task waits for that, the other stores. More
 # would only keep tasks with expired leases waiting behind tasks that wait themselves.
 HARVEST_CONCURRENCY = 2
+WEBHOOK_CONCURRENCY = 16
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
 LONGEST_POLL = timedelta(seconds=2)
@@ -130,7 +135,10 @@ async def running_worker(
         queue = await stack.enter_async_context(
             pool(name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
-        engine = _engine(settings, queue, tools, _sources(settings, arxiv, timing), listen_url=url)
+        kinds = _kinds(settings, tools, _sources(settings, arxiv, timing))
+        if (webhooks := settings.webhooks) is not None:
+            kinds.append(await stack.enter_async_context(_webhooks(settings, webhooks, database)))
+        engine = _engine(settings, queue, kinds, listen_url=url)
         running, *companions = await stack.enter_async_context(
             beside(
                 engine.run(),
@@ -205,9 +213,7 @@ def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:
     )
 
 
-def _engine(
-    settings: Settings, queue: Database, tools: PdfTools, sources: Sources, *, listen_url: str
-) -> Engine:
+def _kinds(settings: Settings, tools: PdfTools, sources: Sources) -> list[Kind]:
     measurements = tools.database.measurements
 
     async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
@@ -218,24 +224,54 @@ def _engine(
         work = FetchPdf(job_id, payload["paper"], payload["again"], tools)
         return await measured(PDF, run_work(work, jitter=random.random), measurements)
 
+    return [
+        Kind(
+            name=HARVEST,
+            handler=harvest,
+            concurrency=HARVEST_CONCURRENCY,
+            versions=HARVEST_VERSIONS,
+        ),
+        Kind(
+            name=PDF,
+            handler=pdf,
+            concurrency=settings.pdf_concurrency,
+            fleet_concurrency=settings.pdf_fleet_concurrency or 0,
+        ),
+    ]
+
+
+@asynccontextmanager
+async def _webhooks(
+    settings: Settings, webhooks: WebhookSettings, database: Database
+) -> AsyncIterator[Kind]:
+    async with webhook_sender(webhooks.targets, connections=WEBHOOK_CONCURRENCY) as sender:
+        delivery = WebhookDelivery(
+            database=database,
+            sender=sender,
+            settings=webhooks,
+            render=partial(webhook_body, root_path=settings.root_path),
+            jitter=random.random,
+        )
+
+        async def deliver(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+            return await measured(WEBHOOK, delivery.run(job_id, payload), database.measurements)
+
+        yield Kind(
+            name=WEBHOOK,
+            handler=deliver,
+            concurrency=WEBHOOK_CONCURRENCY,
+            is_for_jobs=False,
+        )
+
+
+def _engine(
+    settings: Settings, queue: Database, kinds: Sequence[Kind], *, listen_url: str
+) -> Engine:
     lease = timedelta(seconds=settings.lease_seconds)
     return Engine(
         database=queue,
         listen_url=listen_url,
-        kinds=[
-            Kind(
-                name=HARVEST,
-                handler=harvest,
-                concurrency=HARVEST_CONCURRENCY,
-                versions=HARVEST_VERSIONS,
-            ),
-            Kind(
-                name=PDF,
-                handler=pdf,
-                concurrency=settings.pdf_concurrency,
-                fleet_concurrency=settings.pdf_fleet_concurrency or 0,
-            ),
-        ],
+        kinds=kinds,
         lease=lease,
         poll=min(LONGEST_POLL, lease / 3),
     )

@@ -213,6 +213,7 @@ async def _listening(
         pdf_store(settings),
         bounds(settings),
         root_path=settings.root_path,
+        webhooks=settings.webhooks,
         request_rules=request_rules(settings),
         metrics_folder=api.metrics_folder,
     )

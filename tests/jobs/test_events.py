@@ -75,7 +75,7 @@ async def test_a_failed_job_and_its_retry(rig):
     with capture_logs() as lines:
         async with rig.worker():
             job = await rig.final(await rig.submit())
-        again = await retry(rig.database, job.id, caller="somebody")
+        again = (await retry(rig.database, job.id, caller="somebody")).job
 
     assert job.status is JobStatus.FAILED
     life = life_of(lines, job.id)

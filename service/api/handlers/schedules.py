@@ -6,6 +6,7 @@ from uuid import UUID
 from aiohttp import web
 from sqlalchemy import Row
 
+from service.api.callbacks import require_target
 from service.api.handlers.jobs import DATABASE, REQUEST_RULES, json_response, uuid_of
 from service.api.job_status import to_iso8601
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
@@ -62,6 +63,7 @@ async def add(request: web.Request) -> web.Response:
     """POST /schedules → 201 with the schedule."""
     wanted = _columns(load(NewScheduleSchema(), await read_json(request)))
     request.app[REQUEST_RULES].check(wanted["request"], of="request.")
+    require_target(request, wanted["request"].callback_url, field="request.callback_url")
     async with request.app[DATABASE].transaction() as conn:
         row = await add_schedule(conn, wanted, caller=request[PRINCIPAL].caller)
     location = request.app.router["schedule"].url_for(schedule_id=str(row.id))
@@ -125,6 +127,7 @@ async def change(request: web.Request) -> web.Response:
     wanted = _columns(load(ScheduleChangeSchema(), await read_json(request)))
     if "request" in wanted:
         request.app[REQUEST_RULES].check(wanted["request"], of="request.")
+        require_target(request, wanted["request"].callback_url, field="request.callback_url")
     async with request.app[DATABASE].transaction() as conn:
         before = await ScheduleStore(conn).get(schedule_id, lock=True)
         require_ownership(request, before.created_by)

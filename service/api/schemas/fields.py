@@ -6,12 +6,13 @@ it; the description of the API takes them from there.
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate
 
+from service.domain.callback_targets import MAX_URL_LENGTH
 from service.domain.categories import UnknownCategory, canonical
 from service.domain.identifiers import MAX_LENGTH, MAX_PASTED_LENGTH, ArxivId
 from service.domain.jobs import DAY_FORMAT
@@ -73,6 +74,35 @@ class QueryBoolean(fields.Boolean):
         return bool(value == "true")
 
 
+class Repeated(fields.List[Any]):
+    """A query parameter that may be given up to `most` times."""
+
+    def __init__(self, item: fields.Field[Any], *, most: int, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(item, **kwargs)
+        self._length = validate.Length(max=most)
+        self.keywords: Keywords = {"maxItems": most}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:  # noqa: ANN401
+        self._length(value)
+        items: list[Any] = super()._deserialize(value, *args, **kwargs)
+        return items
+
+
+class Moment(fields.Field[datetime]):
+    """A moment with its zone (RFC 3339): `2026-11-22T19:48:42Z`."""
+
+    keywords: ClassVar[Keywords] = {"type": "string", "format": "date-time"}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:  # noqa: ANN401
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is None or "T" not in value.upper():
+                raise ValueError
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError("Not a moment like 2026-11-22T19:48:42Z.") from None
+
+
 class Choices(fields.List[Any]):
     """Some of `choices` as a query parameter: separated by commas, repeated, or both."""
 
@@ -118,6 +148,19 @@ class SingleLineString(fields.String):
         if not text.strip():
             raise ValidationError("Must not be blank.")
         return text.strip()
+
+
+class CallbackUrl(SingleLineString):
+    """Where to call back; whether that is allowed is for the settings to say."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(MAX_URL_LENGTH, **kwargs)
+        self.keywords = {
+            "type": "string",
+            "format": "callback-url",
+            "maxLength": MAX_URL_LENGTH,
+            "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[!-\[\]-~]+$",
+        }
 
 
 class Category(fields.String):

@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 
 from service.api.schemas.fields import (
     BasicDate,
+    CallbackUrl,
     Category,
     Id,
     Keywords,
@@ -16,6 +17,7 @@ from service.api.schemas.fields import (
     StrictInteger,
     said,
 )
+from service.api.schemas.labels import Labels
 from service.api.schemas.loading import StrictSchema, load
 from service.api.schemas.sources import AuditSchema, OaiSchema, SnapshotSchema
 from service.domain.jobs import (
@@ -172,6 +174,8 @@ class IngestionRequestSchema(StrictSchema):
         load_default=Priority.NORMAL,
         metadata=said("Whose tasks run first."),
     )
+    labels = Labels(metadata=said("Your own marks of the job, which lists filter by."))
+    callback_url = CallbackUrl(metadata=said("Who is told when the job ends, by a signed POST."))
 
     @validates_schema
     def check_source(self, data: Mapping[str, Any], **_: object) -> None:
