@@ -81,7 +81,7 @@ class Demo:
             log=self.settings.data_dir / "logs" / "serve.log",
             stop_within=timedelta(seconds=self.settings.drain_seconds) + STOP_MARGIN,
         ) as serve:
-            await serve.beside(_ready(base_url(self.settings), serve))
+            await serve.beside(ready(base_url(self.settings), serve))
             yield serve
 
     def _introduce(self, serve: Child, told: str) -> None:
@@ -125,7 +125,7 @@ def what_is_wrong(job: JobReport) -> str | None:
     return None if job.count("pdfs_processed") else "no PDF could be brought in and read"
 
 
-async def _ready(url: str, serve: Child) -> None:
+async def ready(url: str, serve: Child) -> None:
     """Return when the service says that it is ready; raises ChildFailed."""
     timeout = aiohttp.ClientTimeout(total=5)
     looking = AsyncRetrying(
