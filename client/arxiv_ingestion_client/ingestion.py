@@ -14,6 +14,7 @@ from arxiv_ingestion_client.answers import Answer, report_of
 from arxiv_ingestion_client.calls import with_query
 from arxiv_ingestion_client.errors import ProblemError
 from arxiv_ingestion_client.events import follow
+from arxiv_ingestion_client.fleet import FleetCalls
 from arxiv_ingestion_client.papers import PaperCalls
 from arxiv_ingestion_client.reports import JobPaperDocument, JobReport
 from arxiv_ingestion_client.schedules import ScheduleCalls
@@ -25,8 +26,8 @@ LONGEST_INTERVAL = timedelta(seconds=2)
 INTERVAL_GROWTH = 1.4
 
 
-class IngestionClient(PaperCalls, ScheduleCalls):
-    """The service, with what it does about jobs; papers and schedules are in the bases."""
+class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls):
+    """The service, with what it does about jobs; the rest is in the bases."""
 
     async def submit(
         self, request: Mapping[str, Any], *, idempotency_key: str | None = None

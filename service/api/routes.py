@@ -4,6 +4,7 @@ from aiohttp import web
 
 from service.api.handlers import (
     docs,
+    fleet,
     health,
     job_events,
     job_lists,
@@ -21,6 +22,7 @@ from service.api.handlers.static_files import STATIC_FILES, static_routes
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
 SCHEDULES = "/api/v1/schedules"
+ARXIV = "/api/v1/arxiv"
 
 # No token is asked for here; compared exactly, never by pattern.
 PROBLEMS = "/problems/"
@@ -73,6 +75,9 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(SCHEDULES, schedules.list_schedules)
     app.router.add_get("/metrics", metrics.show_metrics)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
+    app.router.add_get("/api/v1/fleet", fleet.show_fleet)
+    app.router.add_post(f"{ARXIV}/pause", fleet.pause)
+    app.router.add_post(f"{ARXIV}/resume", fleet.resume)
     app.router.add_get("/openapi.json", docs.show_description)
     app.router.add_get(f"{PROBLEMS}{{code:[^/]+}}", problem_pages.show_problem)
     app.router.add_get("/", docs.lead_to_docs)

@@ -119,6 +119,14 @@ class Runner(web.AppRunner):
         await web.TCPSite(self, host, port, backlog=BACKLOG, reuse_port=shared).start()
 
 
+def base_url(runner: web.AppRunner) -> str:
+    """The URL of what `runner` listens on, as this host is called."""
+    host, port = runner.addresses[0][:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class _Server(web.Server):
     limits: ConnectionLimits
     root_path: str

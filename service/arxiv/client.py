@@ -10,6 +10,7 @@ exceptions are dealt with below.
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 
 from aiohttp import ClientSession
 
@@ -17,12 +18,13 @@ from service.arxiv import atom
 from service.arxiv.api_channel import ApiChannel
 from service.arxiv.http import Answer, Exchange, user_agent
 from service.arxiv.limits import ClientLimits
-from service.arxiv.pace import RateLimiter, Requester
+from service.arxiv.pace import Channel, RateLimiter, Requester
 from service.arxiv.pdf_channel import PdfChannel
 from service.arxiv.pdf_response import PdfStream
 from service.arxiv.query import api_request
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
 from service.domain.identifiers import ArxivId
+from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.papers import Page
 
 PARSED_IN_PLACE_BYTES = 256 * 1024  # about 20 ms of parsing; more goes to a thread
@@ -47,12 +49,16 @@ class ArxivClient:
         contact: str | None,
         pace: RateLimiter,
         limits: ClientLimits | None = None,
+        measurements: Measurements = UNMEASURED,
     ) -> None:
         limits = limits or ClientLimits()
-        exchange = Exchange(session, user_agent(contact), limits)
+        make = partial(Exchange, session, user_agent(contact), limits)
+        api, pdf = (
+            make(partial(measurements.request_answered, one)) for one in (Channel.API, Channel.PDF)
+        )
         self._api_url = api_url
-        self._api = ApiChannel(exchange, pace, api_request(api_url, _PLAIN))
-        self._pdfs = PdfChannel(exchange, pace, pdf_url.rstrip("/"), limits)
+        self._api = ApiChannel(api, pace, api_request(api_url, _PLAIN))
+        self._pdfs = PdfChannel(pdf, pace, pdf_url.rstrip("/"), limits)
 
     async def page(self, params: Mapping[str, str], requester: Requester) -> Page:
         """The page of the query API that these parameters ask for (see `query`).

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import aiohttp
 from aiohttp import (
@@ -105,13 +106,24 @@ class Body:
                 return await self._content.read(CHUNK_BYTES)
 
 
+# Told of each request its status, None if it had no answer, and the seconds until then.
+OnEnd = Callable[[int | None, float], None]
+
+
 class Exchange:
     """Single requests through one session: deadlines and headers on, everything automatic off."""
 
-    def __init__(self, session: ClientSession, agent: str, limits: ClientLimits) -> None:
+    def __init__(
+        self,
+        session: ClientSession,
+        agent: str,
+        limits: ClientLimits,
+        on_end: OnEnd = lambda _status, _seconds: None,
+    ) -> None:
         self._session = session
         self._agent = agent
         self._limits = limits
+        self._on_end = on_end
         self._timeout = aiohttp.ClientTimeout(
             total=None,  # our own deadlines cover more than the library's would
             connect=limits.connect.total_seconds(),
@@ -125,18 +137,29 @@ class Exchange:
 
         `deadline` is a time of the running loop. Raises UpstreamUnreachable.
         """
-        with foreign_errors_as_ours(UpstreamUnreachable):
-            async with asyncio.timeout_at(deadline):
-                return await self._session.request(
-                    "GET" if form is None else "POST",
-                    url,
-                    data=form,
-                    headers={"User-Agent": self._agent, **headers},
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                    auto_decompress=False,
-                    middlewares=(ask_once,),
-                )
+        started, status = monotonic(), None
+        try:
+            with foreign_errors_as_ours(UpstreamUnreachable):
+                async with asyncio.timeout_at(deadline):
+                    response = await self._request(url, headers, form)
+                    status = response.status
+                    return response
+        finally:
+            self._on_end(status, monotonic() - started)
+
+    async def _request(
+        self, url: URL, headers: dict[str, str], form: bytes | None
+    ) -> ClientResponse:
+        return await self._session.request(
+            "GET" if form is None else "POST",
+            url,
+            data=form,
+            headers={"User-Agent": self._agent, **headers},
+            timeout=self._timeout,
+            allow_redirects=False,
+            auto_decompress=False,
+            middlewares=(ask_once,),
+        )
 
     def body(self, response: ClientResponse, deadline: float) -> Body:
         """The body of an answer of `start`."""

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from uuid import UUID, uuid4
 
 import structlog
@@ -26,6 +27,7 @@ from service.db.engine import Database
 from service.db.rate_limits import OUTAGE_FAILURES, RateLimitStore, Wait
 from service.domain.channels import WaitReason
 from service.domain.errors import ChannelClosed, DatabaseUnavailable, SlotMissed
+from service.domain.measurements import UNMEASURED, Measurements
 
 # The gap is measured where requests arrive: a slow packet must not shrink it.
 API_MARGIN = timedelta(milliseconds=50)
@@ -73,6 +75,7 @@ class FleetRateLimiter:
     pdf_interval: timedelta
     lease: timedelta
     waits: Waits = field(default_factory=Waits)
+    measurements: Measurements = UNMEASURED
 
     @asynccontextmanager
     async def api_slot(self, rank: int = 0, *, is_plain: bool = False) -> AsyncIterator[Slot]:
@@ -86,8 +89,9 @@ class FleetRateLimiter:
         lost (the database was away for a lease: the block is cancelled then, before
         another may start).
         """
-        holder = uuid4()
+        holder, asked_at = uuid4(), monotonic()
         await self._take(holder, rank, is_plain=is_plain)
+        self.measurements.slot_taken(Channel.API, monotonic() - asked_at)
         body = asyncio.current_task()
         lost = asyncio.Event()
         keeper = asyncio.create_task(self._keep(holder, body, lost))
@@ -112,6 +116,7 @@ class FleetRateLimiter:
 
         Raises ChannelClosed, and SlotMissed if this host was too late again and again.
         """
+        asked_at = monotonic()
         for _ in range(MOST_BOOKINGS):
             due = await self._booked(is_plain=is_plain)
             await asyncio.sleep(due - asyncio.get_running_loop().time())
@@ -120,6 +125,7 @@ class FleetRateLimiter:
                 closed = await store.closed(Channel.PDF, self.pdf_interval, counts_outage=False)
             _raise_closed(closed)
             if asyncio.get_running_loop().time() - due <= PDF_LATEST.total_seconds():
+                self.measurements.slot_taken(Channel.PDF, monotonic() - asked_at)
                 return
         raise SlotMissed("this host is too busy to keep arXiv's rate limit")
 
@@ -179,7 +185,7 @@ class FleetRateLimiter:
             await RateLimitStore(conn).answer(channel, precision=PRECISION)
 
     async def answered_lately(self, channel: Channel) -> bool:
-        """Whether arXiv has answered on the channel within half a minute, and not failed since."""
+        """Whether arXiv has answered within half a minute, and not failed since."""
         async with self.database.transaction() as conn:
             return await RateLimitStore(conn).answered_within(channel, LATELY)
 

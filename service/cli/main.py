@@ -21,6 +21,7 @@ COMMANDS = {
     "job": "job",
     "schedule": "schedule",
     "caller": "caller",
+    "arxiv": "arxiv",
     "token": "token",
     "db": "db",
     "replica": "replica",

@@ -80,6 +80,7 @@ def facts_of(job: JobReport) -> dict[str, object]:
     return {
         "job": job.job_id,
         "status": job.status,
+        "waiting for": waiting_of(job),
         "created": job.document.get("created_at"),
         "started": job.document.get("started_at"),
         "completed": job.document.get("completed_at"),
@@ -93,6 +94,12 @@ def facts_of(job: JobReport) -> dict[str, object]:
         "errors": job.count("errors_total"),
         "elapsed": duration(job.stats.get("elapsed_seconds")),
     }
+
+
+def waiting_of(job: JobReport) -> str | None:
+    """Why the job does not move, and since when; None when it moves."""
+    reason, since = (job.stats.get(name) for name in ("waiting_for", "waiting_since"))
+    return None if reason is None else f"{reason} since {since}"
 
 
 def out_of(done: int, total: int | None) -> str:

@@ -7,8 +7,8 @@ from service.cli.settings import load_settings
 
 @click.command()
 @click.option("--worker/--no-worker", "with_worker", default=True, help="Also run tasks here.")
-@click.option("--sibling", is_flag=True, hidden=True, help="Share the port of another process.")
-def serve(*, with_worker: bool, sibling: bool) -> None:
+@click.option("--sibling", default=0, hidden=True, help="Share the port, as number N of several.")
+def serve(*, with_worker: bool, sibling: int) -> None:
     """Serve the API, and run tasks in the same process."""
     from service.cli.database import database_url
     from service.config.settings import SettingsError
@@ -23,7 +23,7 @@ def serve(*, with_worker: bool, sibling: bool) -> None:
         keys, generated = signing_keys(settings)
     if generated is not None:
         click.echo(f"JWT_SECRET is not set: using the development secret in {generated}", err=True)
-    role = lifecycle.Role(api=True, worker=with_worker, is_sibling=sibling)
+    role = lifecycle.Role(api=True, worker=with_worker, number=sibling)
     lifecycle.run(settings, role, database=database_url(settings), keys=keys)
 
 

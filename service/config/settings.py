@@ -64,6 +64,7 @@ class Settings:
     s3_checksum: str
     host: str
     port: int
+    worker_port: int | None
     root_path: str
     api_processes: int
     jwt_secret: str | None
@@ -206,6 +207,7 @@ class SettingsSchema(Schema):
     S3_CHECKSUM = fields.String(load_default="sha256", validate=validate.OneOf(("sha256", "none")))
     HOST = fields.String(load_default="127.0.0.1")
     PORT = fields.Integer(load_default=8000, validate=_at_least(0, 65535))
+    WORKER_PORT = fields.Integer(load_default=None, validate=_at_least(0, 65535))
     ROOT_PATH = fields.String(load_default="", validate=urls.root_path)
     API_PROCESSES = fields.Integer(load_default=1, validate=_at_least(1, 64))
     JWT_SECRET = fields.String(load_default=None)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.db.addresses import OF_SQLALCHEMY, asyncpg_url, hosts_of, libpq_url
+from service.db.committed import facts_of
 from service.db.failures import (
     CONFLICTS,
     FAILURES,
@@ -32,6 +33,7 @@ from service.db.failures import (
 from service.db.hosts import Hosts
 from service.db.pgbouncer import expect_pooler, is_pooled
 from service.domain.errors import DatabaseUnavailable, TransactionConflict
+from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.outages import OutageLog, Reason
 
 CONNECT_TIMEOUT_SECONDS = 3.0
@@ -132,7 +134,7 @@ class Database:
 
     `deadline_seconds` bounds a transaction from waiting for a connection to the
     end of its commit, so that a caller gets an answer while the server hangs.
-    What works and what fails is told to `outages`.
+    What works and what fails is told to `outages`, what was committed to `measurements`.
     """
 
     def __init__(
@@ -141,10 +143,12 @@ class Database:
         *,
         deadline_seconds: float,
         outages: OutageLog | None = None,
+        measurements: Measurements = UNMEASURED,
     ) -> None:
         self.engine = engine
         self.deadline_seconds = deadline_seconds
         self.outages = outages or outage_log()
+        self.measurements = measurements
         self._is_aborted = False
         self._limits: set[asyncio.Timeout] = set()  # of all that is under way
         self._opened: WeakSet[Any] = WeakSet()  # asyncpg's connections, idle and in use
@@ -165,8 +169,12 @@ class Database:
         Raises DatabaseUnavailable when the server cannot be asked now, or has no schema
         for us yet; whether a commit that was cut off took place is then unknown.
         """
-        async with self._connected(self.engine, within) as conn, conn.begin():
-            yield conn
+        async with self._connected(self.engine, within) as conn:
+            with facts_of(conn) as facts:
+                async with conn.begin():
+                    yield conn
+        for fact in facts:
+            fact(self.measurements)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

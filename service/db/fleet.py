@@ -14,10 +14,17 @@ _TASKS = text(
     " min(created) AS oldest_at, max(heartbeat) AS heartbeat_at"
     " FROM pgqueuer GROUP BY entrypoint, status ORDER BY entrypoint, status"
 )
-_LANES = text(
-    "SELECT lane, turns, refusals, strikes, silent_until, holder IS NOT NULL AS is_held,"
-    " greatest(extract(epoch FROM silent_until - clock_timestamp()), 0)::float8 AS silent_seconds"
-    " FROM upstream_pace ORDER BY lane"
+_QUEUE = text(
+    "SELECT entrypoint AS kind, count(*) FILTER (WHERE status = 'queued') AS queued,"
+    " count(*) FILTER (WHERE status = 'picked') AS running,"
+    " greatest(coalesce(extract(epoch FROM clock_timestamp()"
+    " - min(execute_after) FILTER (WHERE status = 'queued')), 0), 0)::float8 AS oldest_due_seconds"
+    " FROM pgqueuer GROUP BY entrypoint ORDER BY entrypoint"
+)
+_OUTAGES = text(
+    "SELECT lane AS channel,"
+    " greatest(coalesce(extract(epoch FROM clock_timestamp() - failing_since), 0), 0)::float8"
+    " AS seconds FROM upstream_pace ORDER BY lane"
 )
 _PROCESSES = text(
     "SELECT application_name AS name, host(client_addr) AS address, count(*) AS connections,"
@@ -53,9 +60,13 @@ class FleetStore:
         """Queue depth: kind, status, tasks, oldest_at, heartbeat_at."""
         return (await self._conn.execute(_TASKS)).all()
 
-    async def list_channels(self) -> Sequence[Row[Any]]:
-        """Pace: lane, turns, refusals, strikes, silent_until, is_held, silent_seconds (≥ 0)."""
-        return (await self._conn.execute(_LANES)).all()
+    async def list_queue(self) -> Sequence[Row[Any]]:
+        """Per kind of task: kind, queued, running, oldest_due_seconds (0: none is due)."""
+        return (await self._conn.execute(_QUEUE)).all()
+
+    async def list_outages(self) -> Sequence[Row[Any]]:
+        """Per channel to arXiv: channel, and seconds since it does not (0: it does)."""
+        return (await self._conn.execute(_OUTAGES)).all()
 
     async def list_processes(self) -> Sequence[Row[Any]]:
         """Who is connected: name, address, connections, connected_at, active_at."""

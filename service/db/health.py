@@ -1,5 +1,6 @@
-"""What a probe asks of the database, in one transaction: schema, writes, workers."""
+"""What a probe asks of the database, in one transaction: schema, writes, workers, arXiv."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.migrate import current_revision, head_revision
+from service.db.rate_limits import RateLimitStore
 from service.db.workers import WorkerStore
+from service.domain.channels import ChannelState
 
 _READ_ONLY = select(func.current_setting("transaction_read_only"))
 
@@ -23,6 +26,12 @@ class Health:
     is_read_only: bool = False
     workers: int = 0
     last_heartbeat: datetime | None = None
+    channels: Sequence[ChannelState] = ()
+
+
+async def is_read_only(conn: AsyncConnection) -> bool:
+    """Whether this session accepts no writes."""
+    return bool((await conn.execute(_READ_ONLY)).scalar_one() == "on")
 
 
 async def health_of(conn: AsyncConnection) -> Health:
@@ -32,9 +41,14 @@ async def health_of(conn: AsyncConnection) -> Health:
     """
     if await conn.run_sync(current_revision) != head_revision():
         return Health(is_current=False)
-    is_read_only = (await conn.execute(_READ_ONLY)).scalar_one() == "on"
     workers = WorkerStore(conn)
-    found = Health(True, is_read_only, await workers.count_alive(), await workers.last_heartbeat())
-    if is_read_only:
+    found = Health(
+        is_current=True,
+        is_read_only=await is_read_only(conn),
+        workers=await workers.count_alive(),
+        last_heartbeat=await workers.last_heartbeat(),
+        channels=await RateLimitStore(conn).channels(),
+    )
+    if found.is_read_only:
         (await conn.get_raw_connection()).invalidate(soft=True)
     return found

@@ -6,12 +6,14 @@ value that was read. Who comes late changes nothing and is told so.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Double,
     Interval,
     Row,
     Select,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     func,
     insert,
     literal,
@@ -35,6 +38,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.committed import note
 from service.db.job_rows import JobState, job_rows, jobs_by_ids, to_job
 from service.db.tables import job_errors, jobs
 from service.domain.channels import BOUNDED_WAITS, WaitReason
@@ -47,8 +51,15 @@ from service.domain.jobs import (
     JobError,
     JobStatus,
 )
+from service.domain.measurements import Measurements
 
 MOVING: Mapping[str, Any] = {"waiting_for": None, "waiting_since": None}
+_RUN_SECONDS: ColumnElement[float] = cast(  # of a job that this statement ends
+    func.extract(
+        "epoch", jobs.c.completed_at - func.coalesce(jobs.c.started_at, jobs.c.created_at)
+    ),
+    Double(),
+)
 
 
 class JobStore:
@@ -138,6 +149,8 @@ class JobStore:
     async def cancel(self, job_id: UUID) -> str:
         """Cancel by the same function that operators call: see `cancel_job` in the migrations."""
         outcome: str = (await self._conn.execute(select(func.cancel_job(job_id)))).scalar_one()
+        if outcome == JobStatus.CANCELLED:
+            self._note_end(JobStatus.CANCELLED)
         return outcome
 
     async def final_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
@@ -294,7 +307,7 @@ class JobStore:
 
     async def complete_finished(self, job_ids: Sequence[UUID]) -> None:
         """Complete the running jobs among `job_ids` that have nothing left to do."""
-        await self._conn.execute(
+        completed = await self._conn.execute(
             update(jobs)
             .where(
                 jobs.c.id == func.any(bindparam("ids", list(job_ids))),
@@ -303,7 +316,10 @@ class JobStore:
                 jobs.c.pdfs_pending == 0,
             )
             .values(status=JobStatus.COMPLETED, completed_at=func.clock_timestamp())
+            .returning(_RUN_SECONDS)
         )
+        for seconds in completed.scalars().all():
+            self._note_end(JobStatus.COMPLETED, seconds)
 
     async def fail(self, job_id: UUID) -> bool:
         """Fail a job that is not final; False when it is."""
@@ -311,8 +327,16 @@ class JobStore:
             update(jobs)
             .where(jobs.c.id == job_id, jobs.c.status.in_(ACTIVE_STATUSES))
             .values(status=JobStatus.FAILED, completed_at=func.clock_timestamp())
+            .returning(_RUN_SECONDS)
         )
-        return (await self._conn.execute(statement)).rowcount == 1
+        failed = (await self._conn.execute(statement)).one_or_none()
+        if failed is None:
+            return False
+        self._note_end(JobStatus.FAILED, failed[0])
+        return True
+
+    def _note_end(self, status: JobStatus, seconds: float | None = None) -> None:
+        note(self._conn, lambda measured: measured.job_ended(status, seconds))
 
     async def add_errors(self, job_id: UUID, errors: Sequence[JobError]) -> None:
         """Append to the job's errors; `errors_total` moves with them (by trigger)."""
@@ -332,9 +356,15 @@ class JobStore:
                 for error in errors
             ],
         )
+        for error in errors:
+            note(self._conn, partial(_measure_error, error))
 
     async def _first(self, statement: Any) -> Row[Any] | None:  # noqa: ANN401 - any statement
         return (await self._conn.execute(statement)).first()
+
+
+def _measure_error(error: JobError, measured: Measurements) -> None:
+    measured.job_error(error.stage, error.code)
 
 
 def waited_for_arxiv() -> ColumnElement[timedelta]:

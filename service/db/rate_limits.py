@@ -7,7 +7,7 @@ row, which lets one request of the fleet through at `retry_at`.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -333,6 +333,15 @@ class RateLimitStore:
         found = await self._conn.execute(select(lately).where(_pace.lane == channel))
         return bool(found.scalar_one())
 
+    async def pause(self) -> datetime:
+        """Stop all requests of the fleet; since when they are. Like `SELECT pause_arxiv()`."""
+        since: datetime = (await self._conn.execute(select(func.pause_arxiv()))).scalar_one()
+        return since
+
+    async def resume(self) -> None:
+        """Let requests go out again. Like `SELECT resume_arxiv()`."""
+        await self._conn.execute(select(func.resume_arxiv()))
+
     async def channels(self) -> list[ChannelState]:
         """All channels as they are now."""
         state = case(
@@ -354,6 +363,7 @@ class RateLimitStore:
             func.greatest(_pace.next_at, _pace.silent_until, down_until).label("next_slot_at"),
             case((_is_cooling(), _pace.silent_until)).label("cooldown_until"),
             _pace.reason,
+            _pace.failing_since.is_(None).label("answers"),
         ).order_by(_pace.lane)
         return [
             ChannelState(
@@ -363,6 +373,7 @@ class RateLimitStore:
                 next_slot_at=row.next_slot_at,
                 cooldown_until=row.cooldown_until,
                 reason=row.reason,
+                answers=row.answers,
             )
             for row in await self._conn.execute(statement)
         ]

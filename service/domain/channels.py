@@ -40,7 +40,8 @@ class ChannelState:
 
     `since`: when it became what it is (None: available). `next_slot_at`: no
     request starts earlier. `cooldown_until` is in the future or None. `reason`
-    says in safe words why it is unavailable.
+    says in safe words why it is unavailable. `answers`: False from the first request that
+    had no answer to the next one that has, whatever else closes the channel.
     """
 
     channel: Channel
@@ -49,6 +50,7 @@ class ChannelState:
     next_slot_at: datetime
     cooldown_until: datetime | None
     reason: str | None
+    answers: bool = True
 
     @property
     def wait(self) -> WaitReason | None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -144,6 +145,7 @@ class FetchPdf:
     async def run(self, attempt: PdfAttempt) -> None:
         """Bring the file in unless it is there, then its text."""
         self.tools.readers.check(attempt.row.unfinished_reads)
+        started, measurements = monotonic(), self.tools.database.measurements
         pdf = await self._usable(attempt)
         if pdf is None:
             pdf = await self._fetched(attempt)
@@ -152,10 +154,13 @@ class FetchPdf:
         self._stage = Stage.PDF_PROCESSING
         try:
             async with self.tools.store.local_copy(pdf) as path, self._reading(attempt):
+                began = monotonic()
                 text = await self.tools.extractor.text_of(path)
+                measurements.text_extracted(monotonic() - began)
         except NotFound as err:  # another job's bytes have just taken its place, or it was lost
             raise StorageUnavailable("The stored PDF is not there any more") from err
         await self._record(attempt, PaperState.PROCESSED, text=text)
+        measurements.pdf_processed(monotonic() - started)
 
     async def conclude(
         self, attempt: PdfAttempt, outcome: Outcome, error: Exception | None

@@ -88,6 +88,7 @@ class HarvestStep:
         ends_at = monotonic() + LONGEST_RUN_SECONDS
         ends_task = False
         while not ends_task:
+            started = monotonic()
             with patience(attempt.waited):
                 step = await self._fetch(request, place, attempt.number)
             if step is None:
@@ -101,6 +102,7 @@ class HarvestStep:
             stored = await storer.store(place, step, ends_task=ends_task)
             if stored is None:
                 break
+            self.database.measurements.page_stored(monotonic() - started)
             if step.repeated:
                 _log.info("page asked again", job_id=str(self.job_id), times=repeats)
             place, self._document = stored, stored.document

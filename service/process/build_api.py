@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -83,16 +84,20 @@ def build_api(
     *,
     wait_limits: WatchLimits | None = None,
     root_path: str = "",
+    metrics_folder: Path | None = None,
 ) -> web.Application:
     """The HTTP application; its background work starts and ends with it.
 
     `wait_limits`: bounds on those who wait for changes, if not the usual ones. `root_path`:
-    the path prefix that a proxy puts in front, without a slash at its end.
+    the path prefix that a proxy puts in front, without a slash at its end. `metrics_folder`:
+    where the processes that share the port keep their metrics, if this is one of several.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
     published = KeySet(rules.jwks_url, rules.algorithm) if rules.jwks_url else None
-    tokens, metrics = Tokens(rules, published), Metrics(database, lag.figures, lines_dropped)
+    tokens = Tokens(rules, published)
+    metrics = Metrics(database, lag.figures, lines_dropped, folder=metrics_folder)
+    database.measurements = metrics.work
     rates = RateLimits(bounds, is_stuck=lambda: lag.is_stuck)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
@@ -129,6 +134,8 @@ def build_api(
         partial(app[QUOTAS].watch, database),
         app[JOB_WATCH].run,
     ]
+    if metrics_folder is not None:
+        watches.append(metrics.keep_published)
     if published is not None:
         watches.append(published.watch)
     app.cleanup_ctx.append(_watching(watches, first=callers.load))

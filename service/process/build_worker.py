@@ -18,6 +18,7 @@ from service.arxiv.outage_log import log_outages
 from service.arxiv.rate_limiter import FleetRateLimiter, Waits
 from service.config.settings import Settings, is_arxiv
 from service.db.engine import Database, outage_log
+from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.outages import OutageLog
 from service.domain.outcomes import Outcome
 from service.extraction.pool import ExtractLimits, Extractor
@@ -39,7 +40,7 @@ from service.sources.search import SearchSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
 from service.worker.heartbeat import keep_heartbeat
-from service.worker.runner import run_work
+from service.worker.runner import measured, run_work
 from service.worker.task import Kind
 
 WORKER_DEADLINE_SECONDS = 30.0
@@ -93,15 +94,17 @@ async def running_worker(
     *,
     timing: Timing | None = None,
     outages: OutageLog | None = None,
+    measurements: Measurements = UNMEASURED,
 ) -> AsyncIterator[Worker]:
     """A worker with all it needs, at work until drained; then everything is closed.
 
     `timing`: deadlines and waits towards arXiv, if not the usual ones; `outages`: who
-    is told of the database's, if there are others in this process.
+    is told of the database's, if there are others in this process; `measurements` keep what
+    is measured.
     """
     timing = timing or Timing()
     outages = outages or outage_log()
-    pool = partial(database_of, url, outages=outages)
+    pool = partial(database_of, url, outages=outages, measurements=measurements)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             pool(name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
@@ -161,6 +164,7 @@ async def _arxiv_client(
         pdf_interval=timedelta(seconds=1 / settings.arxiv_pdf_per_second),
         lease=timedelta(seconds=settings.lease_seconds),
         waits=timing.waits,
+        measurements=database.measurements,
     )
     hosts = {
         urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
@@ -176,6 +180,7 @@ async def _arxiv_client(
             contact=settings.arxiv_contact,
             pace=pace,
             limits=timing.limits,
+            measurements=database.measurements,
         )
 
 
@@ -187,13 +192,15 @@ def _sources(arxiv: ArxivClient, timing: Timing) -> Sources:
 def _engine(
     settings: Settings, queue: Database, tools: PdfTools, sources: Sources, *, listen_url: str
 ) -> Engine:
+    measurements = tools.database.measurements
+
     async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
         work = HarvestStep(job_id, payload.get("page", {}), tools.database, sources)
-        return await run_work(work, jitter=random.random)
+        return await measured(HARVEST, run_work(work, jitter=random.random), measurements)
 
     async def pdf(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
         work = FetchPdf(job_id, payload["paper"], payload["again"], tools)
-        return await run_work(work, jitter=random.random)
+        return await measured(PDF, run_work(work, jitter=random.random), measurements)
 
     lease = timedelta(seconds=settings.lease_seconds)
     return Engine(

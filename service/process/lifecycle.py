@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import errno
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
@@ -18,14 +17,16 @@ from contextlib import (
 )
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 from aiohttp import web
 
 from service.api.access_log import AccessLog
 from service.api.handlers.health import READINESS
+from service.api.handlers.metrics import METRICS, Metrics
 from service.api.job_watch import JOB_WATCH
-from service.api.server import ConnectionLimits, Runner, affordable
+from service.api.server import ConnectionLimits, Runner, affordable, base_url
 from service.api.shutdown_delay import SHUTDOWN_DELAY
 from service.config.settings import Settings, SettingsError
 from service.db.engine import Database, outage_log
@@ -34,8 +35,10 @@ from service.process import pid_one
 from service.process.build_api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
 from service.process.build_worker import Worker, running_worker
 from service.process.resources import database_of, pdf_store
+from service.process.shared_metrics import shared_metrics
 from service.process.startup import prepared
 from service.process.supervisor import siblings
+from service.process.worker_port import worker_port
 
 STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
 CLOSE_SECONDS = 2.0  # of the drain, kept for closing connections
@@ -49,7 +52,21 @@ class Role:
 
     api: bool
     worker: bool
-    is_sibling: bool = False  # one of several API processes, begun by the first
+    number: int = 0  # of several API processes: those from 1 on were begun by the first
+
+    @property
+    def is_sibling(self) -> bool:
+        """Whether another process has begun this one, to share its port."""
+        return self.number > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _ApiParts:
+    """What only an API needs: see `run`."""
+
+    keys: Sequence[str]
+    metrics_folder: Path | None
+    announce: Callable[[str], None] | None
 
 
 def run(
@@ -68,8 +85,14 @@ def run(
     """
     pid_one.run_as_child_of_pid_one()
     signal.signal(signal.SIGTERM, _leave)  # until the event loop takes the signals over
-    with database as url, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_live(settings, role, url=url, keys=keys, announce=announce))
+    processes = settings.api_processes if role.api else 1
+    with (
+        database as url,
+        shared_metrics(processes=processes, number=role.number) as folder,
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+    ):
+        api = _ApiParts(keys, folder, announce)
+        runner.run(_live(settings, role, url=url, api=api))
 
 
 def _leave(*_: object) -> None:
@@ -90,16 +113,17 @@ async def _live(
     role: Role,
     *,
     url: str,
-    keys: Sequence[str],
-    announce: Callable[[str], None] | None,
+    api: "_ApiParts",
 ) -> None:
     stopping, outages = _stop_signals(), outage_log()
     async with AsyncExitStack() as stack:
         app = None
-        if role.api:
+        if not role.api:
+            metrics = await stack.enter_async_context(_worker_listening(settings))
+        else:
             database = await stack.enter_async_context(_api_pool(url, outages))
-            listening = _listening(settings, role, database, keys, announce)
-            app = await stack.enter_async_context(listening)
+            app = await stack.enter_async_context(_listening(settings, role, database, api))
+            metrics = app[METRICS]
             leaving = siblings(settings.api_processes - 1, stop_seconds=settings.drain_seconds)
             stop_siblings = await stack.enter_async_context(leaving)
         if not await prepared(settings, url, stopping, outages):
@@ -107,7 +131,9 @@ async def _live(
         _log.info("database ready")
         worker: Worker | None = None
         if role.worker:
-            worker = await stack.enter_async_context(running_worker(settings, url, outages=outages))
+            working = running_worker(settings, url, outages=outages, measurements=metrics.work)
+            worker = await stack.enter_async_context(working)
+            metrics.system.databases.extend(worker.databases)
             _log.info("worker started", pdf_concurrency=settings.pdf_concurrency)
         await _until_stopped(stopping, app, worker)
         _log.info("draining")
@@ -171,16 +197,16 @@ async def _listening(
     settings: Settings,
     role: Role,
     database: Database,
-    keys: Sequence[str],
-    announce: Callable[[str], None] | None,
+    api: "_ApiParts",
 ) -> AsyncIterator[web.Application]:
-    rules = token_rules(settings, keys)
+    rules = token_rules(settings, api.keys)
     app = build_api(
         rules,
         database,
         pdf_store(settings),
         bounds(settings),
         root_path=settings.root_path,
+        metrics_folder=api.metrics_folder,
     )
     app.on_cleanup.insert(0, partial(_abort, database))
     runner = Runner(
@@ -191,27 +217,36 @@ async def _listening(
     )
     try:
         shares_port = role.is_sibling or settings.api_processes > 1
-        with _naming_the_port(settings):
+        with _naming_the_port("PORT", settings.port):
             await runner.listen(settings.host, settings.port, is_shared=shares_port)
-        base = _base_url(runner)
+        base = base_url(runner)
         _log.info("listening", url=base)
-        if announce is not None:
-            announce(base)
+        if api.announce is not None:
+            api.announce(base)
         yield app
     finally:
         await runner.cleanup()
 
 
+@asynccontextmanager
+async def _worker_listening(settings: Settings) -> AsyncIterator[Metrics]:
+    async with AsyncExitStack() as stack:
+        with _naming_the_port("WORKER_PORT", settings.worker_port or 0):
+            opening = worker_port(settings.host, settings.worker_port)
+            metrics = await stack.enter_async_context(opening)
+        yield metrics
+
+
 @contextlib.contextmanager
-def _naming_the_port(settings: Settings) -> Iterator[None]:
+def _naming_the_port(name: str, port: int) -> Iterator[None]:
     """Raise SettingsError, naming the variable, where the listener cannot be opened."""
     try:
         yield
     except OSError as err:
         if err.errno == errno.EADDRINUSE:
-            problem = {"PORT": f"is taken: another program listens on {settings.port}"}
+            problem = {name: f"is taken: another program listens on {port}"}
         elif err.errno == errno.EACCES:
-            problem = {"PORT": f"is not ours to open: {settings.port} needs more rights"}
+            problem = {name: f"is not ours to open: {port} needs more rights"}
         else:
             problem = {"HOST": "is no address of this machine"}
         raise SettingsError(problem) from None
@@ -220,10 +255,3 @@ def _naming_the_port(settings: Settings) -> Iterator[None]:
 async def _abort(database: Database, _: web.Application) -> None:
     """Requests have ended or were cut off: nothing else is worth waiting for a hung server."""
     database.abort()
-
-
-def _base_url(runner: web.AppRunner) -> str:
-    host, port = runner.addresses[0][:2]
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
-        host = socket.gethostname()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from service.config.settings import Settings
 from service.db.engine import Database, create_engine
+from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.outages import OutageLog
 from service.files.s3 import S3Store, bucket_of
 from service.files.store import LocalStore, PdfStore
@@ -29,10 +30,13 @@ async def database_of(
     deadline_seconds: float,
     pool_size: int,
     outages: OutageLog | None = None,
+    measurements: Measurements = UNMEASURED,
 ) -> AsyncIterator[Database]:
     """A database pool, closed at the end; `outages` is shared by all pools of a process."""
     engine = create_engine(url, name=f"arxiv-ingestion {name}", pool_size=pool_size)
-    database = Database(engine, deadline_seconds=deadline_seconds, outages=outages)
+    database = Database(
+        engine, deadline_seconds=deadline_seconds, outages=outages, measurements=measurements
+    )
     try:
         yield database
     finally:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from service.process import parent_death
+from service.process.shared_metrics import forget
 
 RESTART_SECONDS = 1.0
 
@@ -28,7 +29,10 @@ async def siblings(count: int, *, stop_seconds: float) -> AsyncIterator[Callable
     takes longer than `stop_seconds` is killed.
     """
     stopping = asyncio.Event()
-    keepers = [asyncio.create_task(_keep_up(stopping, stop_seconds)) for _ in range(count)]
+    keepers = [
+        asyncio.create_task(_keep_up(number, stopping, stop_seconds))
+        for number in range(1, count + 1)
+    ]
     try:
         yield stopping.set
     finally:
@@ -37,11 +41,12 @@ async def siblings(count: int, *, stop_seconds: float) -> AsyncIterator[Callable
             await asyncio.wait(keepers)
 
 
-async def _keep_up(stopping: asyncio.Event, stop_seconds: float) -> None:
+async def _keep_up(number: int, stopping: asyncio.Event, stop_seconds: float) -> None:
     while not stopping.is_set():
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-S", parent_death.__file__, str(os.getpid())),
-            *(sys.executable, "-m", "service", "serve", "--no-worker", "--sibling"),
+            *(sys.executable, "-m", "service", "serve", "--no-worker"),
+            *("--sibling", str(number)),
             stdin=asyncio.subprocess.DEVNULL,
             env={**os.environ, "API_PROCESSES": "1"},
             start_new_session=True,  # Ctrl-C is for us; we stop them in order
@@ -53,6 +58,7 @@ async def _keep_up(stopping: asyncio.Event, stop_seconds: float) -> None:
         finally:
             told.cancel()
             await _stop(process, stop_seconds)
+            forget(number)
         if not stopping.is_set():
             _log.warning("API process ended", code=process.returncode)
             with suppress(TimeoutError):

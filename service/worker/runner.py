@@ -6,7 +6,7 @@ queue engine hear of it. The engine's own counting would miss crashes.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
@@ -14,12 +14,19 @@ import structlog
 
 from service.db.retry import with_retry
 from service.domain.errors import DatabaseUnavailable, Quarantined
-from service.domain.outcomes import Outcome, Snooze, Succeed, decide
+from service.domain.measurements import Measurements
+from service.domain.outcomes import Fail, Outcome, Retry, Snooze, Succeed, decide
 
 # Attempts that never ended. Most of an attempt is waiting, and workers may be killed every few
 # seconds for an hour: what really kills its worker is found sooner (see ingest.readers).
 MAX_CRASHES = 100
 DATABASE_DELAY = timedelta(seconds=2)
+_OUTCOMES: Mapping[type[Outcome], str] = {
+    Succeed: "succeeded",
+    Retry: "retried",
+    Snooze: "retried",
+    Fail: "failed",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -89,6 +96,21 @@ async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
     outcome = decide(error, attempt=attempt.number, limit=work.max_attempts, jitter=jitter())
     _note(outcome, error)
     await with_retry(lambda: work.conclude(attempt, outcome, error))
+    return outcome
+
+
+async def measured(kind: str, running: Awaitable[Outcome], measurements: Measurements) -> Outcome:
+    """The outcome of one run of a task of `kind`, reported to `measurements`.
+
+    One that is put off counts as retried; one that could not be recorded is not counted:
+    its lease expires, and it is run again.
+    """
+    try:
+        outcome = await running
+    except asyncio.CancelledError:
+        measurements.task_ended(kind, "cancelled")
+        raise
+    measurements.task_ended(kind, _OUTCOMES[type(outcome)])
     return outcome
 
 

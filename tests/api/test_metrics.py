@@ -1,11 +1,9 @@
 """Metrics: what Prometheus reads, with and without a database."""
 
 import asyncio
-import os
+import contextlib
 import re
-from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from prometheus_client.openmetrics.parser import (
@@ -13,26 +11,30 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from service.api.handlers.metrics import BUCKETS, METRICS
-from service.db.fleet import FleetStore
+from service import __version__
+from service.api.handlers.metrics import METRICS
+from service.api.process_metrics import REQUEST_BUCKETS
+from service.db.jobs import JobStore
 from service.db.papers import PaperStore
-from service.db.rate_limits import RateLimitStore
+from service.db.workers import WorkerStore
+from service.domain.channels import Channel
+from service.domain.jobs import JobError, Stage
 from tests.conftest import make_paper
 
-PROCESS = str(os.getpid())
+PREFIX = "arxiv_ingestion_"
 
 
 async def samples(api, headers=None, reader=parse) -> dict[tuple, float]:
-    """(name, labels but that of the process) → value."""
+    """(name without the prefix, labels) → value."""
     response = await api.get("/metrics", headers=headers)
     assert response.status == 200
     found = {}
     for family in reader(await response.text()):
         assert family.documentation
+        assert family.name.startswith((PREFIX, "process_", "python_"))
         for sample in family.samples:
-            labels = {k: v for k, v in sample.labels.items() if k != "process"}
-            assert sample.labels.get("process", PROCESS) == PROCESS
-            found[sample.name, *sorted(labels.values())] = sample.value
+            name = sample.name.removeprefix(PREFIX)
+            found[name, *sorted(sample.labels.values())] = sample.value
     return found
 
 
@@ -99,23 +101,24 @@ async def test_what_a_client_makes_up_adds_no_series(api):
         await api.get(f"/nothing/{n}")
         await api.get(f"/api/v1/papers/{n}")
 
-    series = 3 * (len(BUCKETS) + 4)  # of two routes, and of /metrics itself
+    series = 3 * (len(REQUEST_BUCKETS) + 4)  # of two routes, and of /metrics itself
     assert len(await samples(api)) <= before + series
 
 
-async def test_jobs_papers_tasks_and_pace_are_counted(api, fresh, sql, database):
+async def test_jobs_papers_tasks_and_outages_are_counted(api, fresh, sql, database):
     for status in ("pending", "running", "running", "failed"):
         await sql(f"INSERT INTO jobs (status) VALUES ('{status}')")
     await sql(
-        "INSERT INTO pgqueuer (priority, status, entrypoint)"
-        " VALUES (1, 'queued', 'pdf'), (1, 'queued', 'pdf'), (1, 'picked', 'harvest')"
+        "INSERT INTO pgqueuer (priority, status, entrypoint, execute_after)"
+        " VALUES (1, 'queued', 'pdf', now() - interval '90 s'),"
+        " (1, 'queued', 'pdf', now() + interval '1 hour'), (1, 'picked', 'harvest', now())"
     )
     await sql(
-        "UPDATE upstream_pace SET turns = 7, refusals = 2, strikes = 1,"
-        " silent_until = now() + interval '1 hour' WHERE lane = 'pdf'"
+        "UPDATE upstream_pace SET failing_since = now() - interval '1 hour' WHERE lane = 'pdf'"
     )
     async with database.transaction() as conn:
         await PaperStore(conn).upsert([make_paper()], overwrite=True)
+        await WorkerStore(conn).count_stall()
 
     found = await fresh()
 
@@ -123,29 +126,55 @@ async def test_jobs_papers_tasks_and_pace_are_counted(api, fresh, sql, database)
     assert found["jobs", "running"] == 2
     assert found["jobs", "failed"] == 1
     assert found["tasks", "pdf", "queued"] == 2
-    assert found["tasks", "harvest", "picked"] == 1
+    assert found["tasks", "harvest", "running"] == 1
     assert found["papers", "none"] == 1
-    assert found["arxiv_turns_total", "pdf"] == 7
-    assert found["arxiv_refusals_total", "pdf"] == 2
-    assert found["arxiv_strikes", "pdf"] == 1
-    assert 3500 < found["arxiv_silence_seconds", "pdf"] <= 3600
+    assert found["workers",] == 0
+    assert found["stalls_total",] == 1
+    assert 90 <= found["oldest_due_task_seconds",] < 3000
+    assert found["arxiv_unavailable_seconds", "api"] == 0
+    assert 3600 <= found["arxiv_unavailable_seconds", "pdf"] < 7000
+    assert found["build_info", __version__] == 1
 
 
-async def test_turns_and_refusals_are_counted_where_they_happen(database, sql):
-    second = timedelta(seconds=1)
-    await sql("UPDATE upstream_pace SET turns = 0, refusals = 0")
-    async with database.transaction() as conn:
-        pace = RateLimitStore(conn)
-        assert await pace.take("api", uuid4(), interval=second, lease=second) is None
-        assert await pace.take("api", uuid4(), interval=second, lease=second) is not None
-        await pace.book("pdf", interval=second)
-        await pace.book("pdf", interval=second)
-        await pace.silence("pdf", second, first=second, longest=second)
-        lanes = {
-            row.lane: (row.turns, row.refusals) for row in await FleetStore(conn).list_channels()
-        }
+async def test_work_is_measured_where_it_is_committed(api, api_database, sql):
+    (job,) = await sql(
+        "INSERT INTO jobs (status, started_at) VALUES ('running', now() - interval '70 s')"
+        " RETURNING id"
+    )
+    error = JobError(stage=Stage.PDF_DOWNLOAD, message="broken", code="corrupt")
+    with contextlib.suppress(ZeroDivisionError):
+        async with api_database.transaction() as conn:
+            await JobStore(conn).add_errors(job.id, [error])
+            assert await JobStore(conn).fail(job.id)
+            raise ZeroDivisionError
+    rolled_back = await samples(api)
+    async with api_database.transaction() as conn:
+        await JobStore(conn).add_errors(job.id, [error])
+        assert await JobStore(conn).fail(job.id)
+        assert not await JobStore(conn).fail(job.id)
+    committed = await samples(api)
 
-    assert lanes == {"api": (1, 0), "pdf": (2, 1)}
+    assert rolled_back["jobs_finished_total", "failed"] == 0
+    assert ("job_errors_total", "corrupt", "pdf_download") not in rolled_back
+    assert committed["jobs_finished_total", "failed"] == 1
+    assert committed["job_errors_total", "corrupt", "pdf_download"] == 1
+    assert 70 <= committed["job_duration_seconds_sum",] < 3000
+
+
+async def test_a_job_that_is_cancelled_or_completed_is_finished(api, api_database, sql):
+    first, second = await sql(
+        "INSERT INTO jobs (status, is_harvested) VALUES ('running', true), ('running', true)"
+        " RETURNING id"
+    )
+    await api.delete(f"/api/v1/ingestion/job/{first.id}")
+    async with api_database.transaction() as conn:
+        await JobStore(conn).complete_finished([first.id, second.id])
+
+    found = await samples(api)
+
+    assert found["jobs_finished_total", "cancelled"] == 1
+    assert found["jobs_finished_total", "completed"] == 1
+    assert found["job_duration_seconds_count",] == 1
 
 
 async def test_this_process_is_measured(api):
@@ -180,17 +209,21 @@ async def test_a_database_that_is_away_is_one_of_the_figures(fresh, sql):
     back = await fresh()
 
     assert away["database_up",] == 0
-    assert ("arxiv_turns_total", "pdf") not in away
+    assert ("arxiv_unavailable_seconds", "pdf") not in away
     assert away["process_resident_memory_bytes",] > 0
     assert back["database_up",] == 1
-    assert ("arxiv_turns_total", "pdf") in back
+    assert ("arxiv_unavailable_seconds", "pdf") in back
 
 
-async def test_every_metric_is_in_the_operations_page_and_no_other(fresh, sql, database):
+async def test_every_metric_is_in_the_operations_page_and_no_other(api, fresh, sql, database):
     await sql("INSERT INTO jobs DEFAULT VALUES")
     await sql("INSERT INTO pgqueuer (priority, status, entrypoint) VALUES (1, 'queued', 'pdf')")
     async with database.transaction() as conn:
         await PaperStore(conn).upsert([make_paper()], overwrite=True)
+    work = api.app[METRICS].work
+    work.request_answered(Channel.API, 200, 0.1)
+    work.slot_taken(Channel.API, 0.1)
+    work.job_error(Stage.STORE, None)
     await fresh()  # a first request, for the second to tell of
     page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
     section = page.split("## Metrics")[1].split("\n## ")[0]
@@ -198,4 +231,4 @@ async def test_every_metric_is_in_the_operations_page_and_no_other(fresh, sql, d
 
     names = {key[0] for key in await fresh()}
 
-    assert {re.sub(r"_(bucket|sum|count|created)$", "", name) for name in names} == documented
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in names} == documented

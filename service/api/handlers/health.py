@@ -1,6 +1,7 @@
 """Is the process alive, and should it get requests? For probes and balancers: no token."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +16,16 @@ from service.auth.blocklist import Blocklist
 from service.auth.jwks import KeySet
 from service.db.engine import Database
 from service.db.health import health_of
+from service.domain.channels import ChannelState, WaitReason
 from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.files.store import PdfStore
 
 CHECK_DEADLINE = timedelta(seconds=2.5)
+ARXIV_WARNINGS = (
+    WaitReason.ARXIV_UNAVAILABLE,
+    WaitReason.ARXIV_COOLDOWN,
+    WaitReason.ARXIV_PAUSED,
+)
 KEPT = timedelta(seconds=0.5)  # a probe needs no token, and must not cost more by being repeated
 
 
@@ -66,7 +73,7 @@ class Readiness:
     async def _missing_now(self) -> list[str]:
         """Some of `database`, `schema`, `callers`, `storage`, `keys`."""
         try:
-            found = await asyncio.gather(self._database(), self._storage())
+            found = await asyncio.gather(self._database(), self.storage())
         finally:
             self._good_until = asyncio.get_running_loop().time() + self.kept.total_seconds()
         return [name for name in (*found, self._keys()) if name is not None]
@@ -84,7 +91,15 @@ class Readiness:
             return "schema"
         self._warn("database_read_only", since=None, holds=found.is_read_only)
         self._warn("no_worker", since=found.last_heartbeat, holds=not found.workers)
+        self._warn_of_arxiv(found.channels)
         return None if self.callers.are_known else "callers"
+
+    def _warn_of_arxiv(self, channels: Sequence[ChannelState]) -> None:
+        """Warn of each reason for which a channel is closed, since the first that is."""
+        for reason in ARXIV_WARNINGS:
+            closed = [one.since for one in channels if one.wait is reason and one.since]
+            self._warnings.pop(reason, None)  # another channel may have begun it
+            self._warn(reason, since=min(closed, default=None), holds=bool(closed))
 
     def _warn(self, code: str, *, since: datetime | None, holds: bool) -> None:
         if holds:
@@ -92,7 +107,8 @@ class Readiness:
         else:
             self._warnings.pop(code, None)
 
-    async def _storage(self) -> str | None:
+    async def storage(self) -> str | None:
+        """`storage` if nothing can be written there, else None."""
         try:
             async with asyncio.timeout(CHECK_DEADLINE.total_seconds()):
                 await self.store.check_writable()
@@ -123,7 +139,9 @@ async def live(_: web.Request) -> web.Response:
     summary="Is the process ready?",
     description=(
         "200 when database, schema, storage and keys of tokens are in order; `warnings` name"
-        " what else is not: no worker is alive, or the database accepts no writes."
+        " what else is not: no worker is alive (`no_worker`), the database accepts no writes"
+        " (`database_read_only`), or requests to arXiv wait (`arxiv_unavailable`,"
+        " `arxiv_cooldown`, `arxiv_paused`); `since` is when that began."
     ),
     is_public=True,
     answers={200: json_answer("Ready.", ReadinessSchema, {"status": "ready", "warnings": []})},

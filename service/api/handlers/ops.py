@@ -7,12 +7,15 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Row
 
+from service.api.handlers.fleet import channel_rows, worker_rows
 from service.api.handlers.jobs import DATABASE, json_response
 from service.api.job_status import to_iso8601
 from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
 from service.api.schemas.ops import OVERVIEW_EXAMPLE, OverviewSchema
 from service.db.fleet import FleetStore
+from service.db.rate_limits import RateLimitStore
 from service.db.statistics import StatsStore
+from service.db.workers import WorkerStore
 
 ACTIVE_SHOWN = 50
 LATEST_SHOWN = 10
@@ -29,14 +32,16 @@ FAILING_SHOWN = 25
 async def overview(request: web.Request) -> web.Response:
     """GET /overview → 200 with what the page shows, of one moment."""
     async with request.app[DATABASE].transaction() as conn:
-        fleet, stats = FleetStore(conn), StatsStore(conn)
+        fleet, stats, workers = FleetStore(conn), StatsStore(conn), WorkerStore(conn)
         document = {
             "at": to_iso8601(await stats.begin()),
             "jobs_by_status": (await stats.count_jobs()).counts,
             "papers_by_pdf_state": (await stats.count_papers()).counts,
             "jobs": _rows(await fleet.list_jobs(active=ACTIVE_SHOWN, latest=LATEST_SHOWN)),
             "tasks": _rows(await fleet.list_tasks()),
-            "lanes": _rows(await fleet.list_channels()),
+            "channels": channel_rows(await RateLimitStore(conn).channels()),
+            "workers": worker_rows(await workers.list_alive()),
+            "stalls": await workers.stalls(),
             "processes": _rows(await fleet.list_processes()),
             "failing": _rows(await fleet.list_failing(limit=FAILING_SHOWN)),
         }

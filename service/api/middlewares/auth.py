@@ -80,6 +80,12 @@ def _demand(scope: str | None, grant: Principal) -> None:
         raise NotAllowed(OUT_OF_SCOPE)
 
 
+def require_operator(request: web.Request) -> None:
+    """Let operators change what concerns everybody; else raise NotAllowed."""
+    if not request[MAY_OPERATE]:
+        raise NotAllowed(OUT_OF_SCOPE)
+
+
 def require_ownership(request: web.Request, owner: str | None) -> None:
     """Let a change to what is `owner`'s be made by itself or an operator; else raise NotAllowed."""
     if owner != request[PRINCIPAL].caller and not request[MAY_OPERATE]:

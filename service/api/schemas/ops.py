@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from service.api.schemas.fields import JOB_ID_EXAMPLE
+from service.api.schemas.fleet import FLEET_EXAMPLE, ChannelSchema, WorkerSchema
 from service.api.schemas.jobs import STATS_EXAMPLE
 
 # as the service has answered it: the example in the API description
@@ -38,17 +39,9 @@ OVERVIEW_EXAMPLE: dict[str, Any] = {
             "heartbeat_at": "2026-11-22T19:49:59.206475Z",
         }
     ],
-    "lanes": [
-        {
-            "lane": "api",
-            "turns": 31,
-            "refusals": 0,
-            "strikes": 0,
-            "silent_until": None,
-            "is_held": False,
-            "silent_seconds": None,
-        }
-    ],
+    "channels": FLEET_EXAMPLE["channels"],
+    "workers": FLEET_EXAMPLE["workers"],
+    "stalls": 0,
     "processes": [
         {
             "name": "arxiv-ingestion api",
@@ -100,18 +93,6 @@ class OverviewTaskSchema(Schema):
     heartbeat_at = fields.DateTime(required=True)
 
 
-class OverviewChannelSchema(Schema):
-    """The pace on one lane towards arXiv."""
-
-    lane = fields.String(required=True)
-    turns = fields.Integer(required=True)
-    refusals = fields.Integer(required=True)
-    strikes = fields.Integer(required=True)
-    silent_until = fields.DateTime(required=True, allow_none=True)
-    is_held = fields.Boolean(required=True)
-    silent_seconds = fields.Float(required=True, allow_none=True)
-
-
 class OverviewProcessSchema(Schema):
     """A part of a process, by its connections to the database."""
 
@@ -142,6 +123,8 @@ class OverviewSchema(Schema):
     papers_by_pdf_state = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     jobs = fields.List(fields.Nested(OverviewJobSchema), required=True)
     tasks = fields.List(fields.Nested(OverviewTaskSchema), required=True)
-    lanes = fields.List(fields.Nested(OverviewChannelSchema), required=True)
+    channels = fields.List(fields.Nested(ChannelSchema), required=True)
+    workers = fields.List(fields.Nested(WorkerSchema), required=True)
+    stalls = fields.Integer(required=True)
     processes = fields.List(fields.Nested(OverviewProcessSchema), required=True)
     failing = fields.List(fields.Nested(OverviewFailureSchema), required=True)

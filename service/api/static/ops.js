@@ -33,6 +33,8 @@ const ago = (moment, now) => (moment === null ? "–" : `${span((now - Date.pars
 
 const STATUS = { running: "now", completed: "good", failed: "bad", cancelled: "none", pending: "warn" };
 
+const CHANNEL = { available: "good", unavailable: "bad", cooldown: "warn", paused: "warn" };
+
 function progressOf(job) {
   const cell = element("td");
   if (job.percent === null) return element("td", "not known yet", "none");
@@ -73,6 +75,8 @@ function showTotals(data) {
     ["with text", data.papers_by_pdf_state.processed || 0, ""],
     ["tasks waiting", data.tasks.filter((one) => one.status === "queued")
       .reduce((sum, one) => sum + one.tasks, 0), ""],
+    ["workers", data.workers.length, ""],
+    ["stalls", data.stalls, "bad"],
   ];
   byId("totals").replaceChildren(...tiles.map(([name, count, kind]) => {
     const tile = element("div", undefined, "tile");
@@ -103,15 +107,20 @@ function show(data) {
     ["Oldest", (task) => ago(task.oldest_at, now), "number"],
     ["Heartbeat", (task) => (task.status === "picked" ? ago(task.heartbeat_at, now) : "–"), "number"],
   ], "The queue is empty");
-  fill("lanes", data.lanes, [
-    ["Lane", (lane) => lane.lane],
-    ["Now", (lane) => (lane.silent_seconds > 0
-      ? element("td", `silent for ${span(lane.silent_seconds)}`, "bad")
-      : element("td", lane.is_held ? "asking" : "free", "good"))],
-    ["Turns", (lane) => number(lane.turns), "number"],
-    ["Refusals", (lane) => number(lane.refusals), "number"],
-    ["In a row", (lane) => number(lane.strikes), "number"],
+  fill("channels", data.channels, [
+    ["Channel", (channel) => channel.channel],
+    ["State", (channel) => element("td", channel.state, CHANNEL[channel.state])],
+    ["Since", (channel) => ago(channel.since, now), "number"],
+    ["Cooldown ends", (channel) => (channel.cooldown_until === null
+      ? "–" : `in ${span((Date.parse(channel.cooldown_until) - now) / 1000)}`), "number"],
   ], "");
+  fill("workers", data.workers, [
+    ["Host", (worker) => worker.host, "code"],
+    ["Process", (worker) => String(worker.pid), "number"],
+    ["Version", (worker) => worker.version],
+    ["Tasks", (worker) => number(worker.tasks), "number"],
+    ["Heartbeat", (worker) => ago(worker.heartbeat_at, now), "number"],
+  ], "No worker is alive: jobs wait");
   fill("processes", data.processes, [
     ["Part", (one) => one.name.replace(/^arxiv-ingestion /, "")],
     ["From", (one) => one.address ?? "this machine", "code"],
