@@ -1,4 +1,4 @@
-"""What a caller who looks at jobs notices of others who submit far more than they may.
+"""What a caller who reads jobs notices of others who submit far more than they may.
 
 One API process with quotas. A program floods it with submissions over 16 connections, as fast as
 they are refused: by one caller who is over its rate (429), and by a thousand who find the queue

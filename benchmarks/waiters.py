@@ -36,7 +36,7 @@ MOVE = "UPDATE jobs SET papers_fetched = papers_fetched + 1 RETURNING version::t
 
 @dataclass(slots=True)
 class Client:
-    """One waiter: its connection, and when it saw which version."""
+    """One watcher: its connection, and when it saw which version."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -122,7 +122,7 @@ async def _measure(service: Service, secret: str) -> None:
     for client in clients:
         client.writer.transport.abort()
     await database.close()
-    print(f"waiters: {WAITERS} on one process, half streams, half long polls; {ROUNDS} changes")
+    print(f"watchers: {WAITERS} on one process, half streams, half long polls; {ROUNDS} changes")
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};",
         end=" ",
@@ -132,7 +132,7 @@ async def _measure(service: Service, secret: str) -> None:
 
 
 async def _warm(port: int, head: str, job: str) -> None:
-    """As many plain requests as there will be waiters, by one connection."""
+    """As many plain requests as there will be watchers, by one connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(WAITERS):
         writer.write(f"GET {job} {head}\r\n\r\n".encode())

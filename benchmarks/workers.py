@@ -2,7 +2,7 @@
 
 The stand-in answers each PDF after half a second, and the pace is lifted. All workers share a
 database, a storage folder and the machine. One job (BENCH_JOBS) is in work in each round;
-counted is what reaches its text between two looks at the database. Rounds alternate, so that a
+counted is what reaches its text between two reads of the database. Rounds alternate, so that a
 busy machine is busy for all of them.
 """
 

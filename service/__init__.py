@@ -1,3 +1,3 @@
-"""The arXiv ingestion service: brings slices of arXiv in, and says how far it is."""
+"""HTTP service that ingests arXiv papers into PostgreSQL and reports each job's progress."""
 
 __version__ = "0.1.0"

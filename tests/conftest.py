@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.db import migrate
+from service.db.addresses import libpq_url
 from service.db.engine import Database, create_engine
 from service.devtools.embedded_postgres import EmbeddedPostgres
 from service.domain.identifiers import ArxivId
@@ -42,9 +45,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse at once what could not be done."""
+    """Refuse at once what could not be done; let SIGINT end what the tests start."""
+    begin_with_default_signals()
     if config.getoption("--through-pgbouncer") and PGBOUNCER is None:
         raise pytest.UsageError("--through-pgbouncer: pgbouncer is not installed")
+
+
+def begin_with_default_signals() -> None:
+    """Take SIGINT as by default, though who started us ignores it (a shell, for a job behind `&`).
+
+    What is ignored stays so in all that we start; a handler of ours does not.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -67,6 +80,20 @@ def logging_as_it_was() -> Iterator[None]:
         root.handlers[:], root.level = handlers, level
 
 
+async def hurry(url: str) -> None:
+    """Let the server not wait for its disk: the machine does not crash in the middle of the suite.
+
+    What must outlive a crash of PostgreSQL is tested on servers of its own (tests/faults).
+    """
+    connection = await asyncpg.connect(libpq_url(url))
+    try:
+        for setting in ("fsync", "full_page_writes"):
+            await connection.execute(f"ALTER SYSTEM SET {setting} TO off")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a PostgreSQL server for this run: TEST_DATABASE_URL, or an embedded one."""
@@ -75,6 +102,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     server = EmbeddedPostgres.under(tmp_path_factory.mktemp("data"))
     server.start()
+    asyncio.run(hurry(server.url))
     yield server.url
     server.stop()
 
@@ -168,3 +196,17 @@ def make_paper(arxiv_id: str = "2301.00001v1", **changes: object) -> Paper:
         "updated_at": datetime(2023, 1, 2, tzinfo=UTC),
     }
     return Paper(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def unchecked_moments(sql):
+    """Rows of `jobs` may hold any moment, as they could before there was a rule against it."""
+    name, table = "jobs_moments_in_range", "jobs"
+    (row,) = await sql(
+        "SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint WHERE conname = :name",
+        name=name,
+    )
+    await sql(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    yield
+    await sql(f"DELETE FROM {table}")
+    await sql(f"ALTER TABLE {table} ADD CONSTRAINT {name} {row.rule}")

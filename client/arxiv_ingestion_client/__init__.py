@@ -1,4 +1,4 @@
-"""What another service imports to use this one: submit, wait, read what was brought in.
+"""Asyncio client of the arXiv ingestion service: submit, wait, read papers.
 
     async with IngestionClient("http://ingestion:8000", token) as client:
         job = await client.submit({"search_query": {"category": "cs.AI"}})

@@ -1,4 +1,4 @@
-"""Answers as the client takes them: bounded, and only what this service would give."""
+"""Response parsing: bounded, and checked against what the service may return."""
 
 import json
 from collections.abc import Iterator

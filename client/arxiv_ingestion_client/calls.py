@@ -1,4 +1,4 @@
-"""What the calls of the client have in common: the way to the service, and lists in pages."""
+"""Base class of the API calls: transport and pagination."""
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A file of the service, brought to a path: whole and checked, or not there at all."""
+"""File download to a path: complete and checked, or no file at all."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""What a caller of the client has to expect.
+"""Exceptions that the client raises.
 
 ClientError
 ├── ProblemError          the service answered, with a problem (RFC 9457)

@@ -1,4 +1,4 @@
-"""The changes of a job, read from its `text/event-stream` (HTML Living Standard, §9.2.6)."""
+"""Server-Sent Events of a job (`text/event-stream`, HTML Living Standard, §9.2.6)."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -29,7 +29,7 @@ class _Event:
 async def follow(
     transport: Transport, ask: Ask, *, timeout: timedelta
 ) -> AsyncGenerator[JobReport, None]:
-    """The job as it is now, then every change until it is final; TimeoutError after `timeout`.
+    """The job as it is now, then every change until it is finished; TimeoutError after `timeout`.
 
     A stream that ends before is taken up again behind the last event.
     """

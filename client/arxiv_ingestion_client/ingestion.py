@@ -1,4 +1,4 @@
-"""The client itself: submit, look, wait, cancel, retry."""
+"""The client class: submit, get status, wait, cancel, retry."""
 
 import asyncio
 import uuid
@@ -39,7 +39,7 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls):
         return await self._record("ingestion/arxiv", idempotency_key, request)
 
     async def retry(self, job_id: UUID | str, *, idempotency_key: str | None = None) -> JobReport:
-        """The new job that brings in what this final one did not; ProblemError: 404 or 409."""
+        """A new job that retries the failed papers of this one; ProblemError: 404 or 409."""
         return await self._record(f"{_job_path(job_id)}/retry", idempotency_key)
 
     async def job(self, job_id: UUID | str) -> JobReport:
@@ -61,7 +61,7 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls):
             yield report_of(one, etag=None)
 
     async def cancel(self, job_id: UUID | str) -> str:
-        """Cancel the job; what the service said. ProblemError: 404, or 409 if it is final."""
+        """Cancel the job; what the service said. ProblemError: 404, or 409 if it is finished."""
         try:
             answer = await self._ask("DELETE", _job_path(job_id))
         except ProblemError as err:
@@ -78,11 +78,11 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls):
         timeout: timedelta,
         on_progress: Callable[[JobReport], None] | None = None,
     ) -> JobReport:
-        """The job once it is final; `on_progress` gets every change seen on the way.
+        """The job once it is finished; `on_progress` gets every change seen on the way.
 
         The service holds the answer back until there is a change; where it does
         not, it is asked at intervals of 0.2 to 2 s. Raises TimeoutError when the
-        job is not final after `timeout`.
+        job is not finished after `timeout`.
         """
         etag, interval = None, FIRST_INTERVAL
         async with asyncio.timeout(timeout.total_seconds()):
@@ -101,10 +101,10 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls):
                 interval = min(interval * INTERVAL_GROWTH, LONGEST_INTERVAL)
 
     def stream(self, job_id: UUID | str, *, timeout: timedelta) -> AsyncGenerator[JobReport, None]:
-        """The job as it is now, then every change, until it is final.
+        """The job as it is now, then every change, until it is finished.
 
         A stream that ends before is taken up again where it was. Raises
-        TimeoutError when the job is not final after `timeout`.
+        TimeoutError when the job is not finished after `timeout`.
         """
         ask = Ask(method="GET", path=f"{_job_path(job_id)}/events", timeout=None)
         return follow(self._transport, ask, timeout=timeout)

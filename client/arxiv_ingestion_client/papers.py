@@ -1,4 +1,4 @@
-"""Calls about papers that are held: lists, one by its id, its PDF and text."""
+"""Calls about stored papers: lists, one by its id, its PDF and text."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -15,7 +15,7 @@ MAX_PDF_BYTES = 1 << 30
 
 
 class PaperCalls(Calls):
-    """Papers, whichever job brought them in."""
+    """Papers, whichever job ingested them."""
 
     async def papers(self, **filters: str) -> AsyncGenerator[PaperDocument, None]:
         """The papers held that match `filters`, page by page; last submitted first."""

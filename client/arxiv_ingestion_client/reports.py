@@ -1,4 +1,4 @@
-"""What the service tells, as values: a job's status, and documents by their keys.
+"""Response values: a job's status, and documents by their keys.
 
 Answers may grow keys that this client does not know; they do no harm.
 """

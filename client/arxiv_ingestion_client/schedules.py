@@ -1,4 +1,4 @@
-"""Calls about schedules: make, look, list, change, remove."""
+"""Calls about schedules: create, get, list, change, delete."""
 
 from collections.abc import Mapping
 from typing import Any

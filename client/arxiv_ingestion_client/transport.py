@@ -1,4 +1,4 @@
-"""One request and its answer: token, deadlines, bounds, and what is repeated how long.
+"""HTTP transport: token, deadlines, size limits and retries of one request.
 
 A request that may be repeated is repeated when that may help: after a refused or
 broken connection, after 502, 503 and 504, and after 429 and 500 where they say
@@ -45,8 +45,8 @@ _BACKOFF = wait_exponential_jitter(multiplier=0.2, max=5, jitter=0.2)
 class Ask:
     """A request; `path` is what follows `/api/v1/`, percent-encoded, with its query.
 
-    `timeout` bounds the whole answer; None: only the silence between two pieces
-    of one that is read as it comes, by `silence`.
+    `timeout` bounds the whole answer; None: only the pause between two pieces
+    of a stream, by `silence`.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""`Expect`: anything but `100-continue` is refused, once it is known who asks (RFC 9110 §10.1.1).
+"""`Expect` header: only `100-continue` is supported (RFC 9110 §10.1.1).
 
 aiohttp refuses it by itself before any middleware, in plain text that repeats what the
 client sent. So the header is taken off the message, and what it asked for is noted.

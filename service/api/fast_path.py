@@ -2,7 +2,7 @@
 
 What those find out for each request is the same for nearly all that ask for a status, and it
 takes longer than reading the row. So the server asks here first (`FIRST_HANDLER` in `server`).
-Only the plainest GET is answered here. Everything else takes the long way, as does a read that
+Only the plainest GET is answered here. Everything else takes the regular path, as does a read that
 fails: what the answer is in those cases is decided there alone. Without this module, and the
 line of `process/build_api.py` that puts it in front, nothing changes but speed.
 """
@@ -38,7 +38,7 @@ _UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the an
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastPath:
-    """What the long way would ask on its way to `route`, the one that shows a job."""
+    """What the regular path would ask on its way to `route`, the one that shows a job."""
 
     route: web.AbstractRoute
     statuses: JobStatusReader
@@ -62,7 +62,7 @@ class FastPath:
         return handle
 
     def _is_for(self, request: web.Request) -> bool:
-        """Whether this is a plain look by an active caller whose token is known."""
+        """Whether this is a plain read by an active caller whose token is known."""
         headers = request.headers
         if HAS_UNKNOWN_EXPECTATION in request or not is_simple_get(request):
             return False
@@ -73,11 +73,11 @@ class FastPath:
         return grant is not None and self.is_active(grant.caller) and not self.response_headers.adds
 
     async def _look(self, request: web.Request, job_id: UUID) -> "PrerenderedResponse | None":
-        """The answer; None, and the request bears the failure, if it is to be told."""
+        """The answer; None, and the request bears the failure, if it is to be reported."""
         started = perf_counter()
         try:
             status = await self.statuses.get(job_id)
-        except Exception as err:  # raised again on the long way, and told there
+        except Exception as err:  # raised again on the regular path, and reported there
             request[STARTED], request[FAILED] = started, err
             return None
         if self.response_headers.adds:  # since we asked

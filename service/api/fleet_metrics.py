@@ -60,7 +60,7 @@ async def _fleet(store: FleetStore, stats: StatsStore, workers: WorkerStore) -> 
         for row in queue
         for status, count in (("queued", row.queued), ("running", row.running))
     ]
-    outages = [((row.channel,), row.seconds) for row in await store.list_outages()]
+    outages = [((channel,), seconds) for channel, seconds in await store.list_outages()]
     counted_jobs = [((key,), n) for key, n in (await stats.count_jobs()).counts.items()]
     counted_papers = [((key,), n) for key, n in (await stats.count_papers()).counts.items()]
     oldest = max((row.oldest_due_seconds for row in queue), default=0.0)

@@ -1,9 +1,9 @@
-"""Who waits for a change of which job: thousands of waiters, one look for all of them.
+"""Job watchers: thousands of long polls and streams share one query for changes.
 
-A waiter holds no connection to the database. One loop looks at the jobs that
+A watcher holds no connection to the database. One loop reads the jobs that
 are waited for: at those that PostgreSQL announces at once, at all of them in
 one query every half second, since an announcement may be lost. What it finds
-is read once, rendered once, and shared by all who wait for that job; a waiter
+is read once, rendered once, and shared by all who wait for that job; a watcher
 that is slow finds the newest state when it comes back, and none in between.
 """
 
@@ -28,7 +28,7 @@ from service.domain.errors import DatabaseUnavailable, NotFound, Overloaded, Una
 
 READ_AT_ONCE = 100  # rows; each may carry a hundred errors
 RETRY_SECONDS = 5  # for those who found no room to wait
-ROUSE_AT_ONCE = 250  # waiters; other requests get their turn in between
+ROUSE_AT_ONCE = 250  # watchers; other requests get their turn in between
 
 _log = structlog.get_logger(__name__)
 
@@ -40,14 +40,14 @@ class WatchLimits:
     waiters: int = 5_000
     waiters_per_caller: int = 2_500  # so that none keeps the others out
     poll: timedelta = timedelta(seconds=0.5)
-    rest: timedelta = timedelta(seconds=0.05)  # between looks, so that one serves many changes
+    rest: timedelta = timedelta(seconds=0.05)  # between polls, so that one serves many changes
     heartbeat: timedelta = timedelta(seconds=15)
     send: timedelta = timedelta(seconds=10)
 
 
 @dataclass(slots=True, eq=False)
 class Watch:
-    """One waiter: its request, and the job that it waits for."""
+    """One watcher: its request, and the job that it waits for."""
 
     request: web.Request
     topic: "_Topic"
@@ -84,12 +84,12 @@ class Watch:
         return None
 
     def notify(self) -> None:
-        """Let the waiter look again."""
+        """Wake the watcher."""
         if self._sleep is not None and not self._sleep.done():
             self._sleep.set_result(None)
 
     def end(self) -> None:
-        """Let the waiter go."""
+        """Release the watcher."""
         self.is_over = True
         self.notify()
 
@@ -111,7 +111,7 @@ class _Topic:
 
 
 class JobWatch:
-    """All waiters of this process. `run` serves them, `close` lets them go."""
+    """All watchers of this process. `run` serves them, `close` lets them go."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class JobWatch:
         """Watch a job, whether it exists or not; raises Overloaded when there is no room."""
         caller = request[PRINCIPAL].caller
         if not self.has_room(caller):
-            raise Overloaded("Nobody can wait for changes here now", retry_after=RETRY_SECONDS)
+            raise Overloaded("Too many concurrent watchers", retry_after=RETRY_SECONDS)
         topic = self._topics.setdefault(job_id, _Topic())
         watch = Watch(request, topic)
         topic.watches.add(watch)
@@ -162,13 +162,13 @@ class JobWatch:
                 del self._topics[job_id]
 
     async def run(self) -> None:
-        """Serve the waiters until cancelled."""
+        """Serve the watchers until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(hear(self._database, self._hint), name="announcements")
             group.create_task(self._look_on(), name="changes of jobs")
 
     def close(self) -> None:
-        """Let all waiters go, and take no new ones: the process is about to stop."""
+        """Release all watchers, and take no new ones: the process is about to stop."""
         self._is_closed = True
         for watch in self._watches():
             watch.end()
@@ -189,7 +189,7 @@ class JobWatch:
             await self._look(at_all=began >= due)
             if began >= due:
                 due = loop.time() + self.limits.poll.total_seconds()
-            # At most half of the time is spent on waiters, however many and busy they are.
+            # At most half of the time is spent on watchers, however many and busy they are.
             await asyncio.sleep(max(self.limits.rest.total_seconds(), loop.time() - began))
 
     async def _look(self, *, at_all: bool) -> None:
@@ -201,7 +201,7 @@ class JobWatch:
                 hinted |= await self._changed()
             await self._publish([job_id for job_id in hinted if job_id in self._topics])
         except DatabaseUnavailable:
-            _log.debug("changes of jobs not read")
+            _log.debug("job changes not read")
 
     async def _changed(self) -> set[UUID]:
         """Jobs of which the newest state known is no longer the committed one."""
@@ -222,7 +222,7 @@ class JobWatch:
             for job_id in wanted:
                 topic = self._topics.get(job_id)
                 if topic is None:
-                    continue  # all of its waiters left meanwhile
+                    continue  # all of its watchers left meanwhile
                 if job_id in found:
                     topic.offer(render(found[job_id]))
                 else:

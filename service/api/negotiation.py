@@ -1,4 +1,4 @@
-"""Content negotiation, conditional requests, byte ranges, and how long a caller would wait.
+"""Content negotiation, conditional requests, byte ranges and `Prefer: wait`.
 
 `Accept` (RFC 9110 §12.5.1), `If-None-Match`, `If-Match`, `If-Range` and `Range`
 (RFC 9110 §13 and §14), `Prefer: wait=N` (RFC 7240 §4.3).

@@ -1,4 +1,4 @@
-"""Lists in pages: `limit`, an opaque `cursor`, and a `Link` to the page that follows.
+"""Pagination: `limit`, an opaque page token (`cursor`), and `Link: rel="next"`.
 
 A page begins behind the key of the last row of the page before it (keyset), so
 it costs the same however far down the list it lies, and rows that come or go

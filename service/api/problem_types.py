@@ -32,7 +32,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     ),
     "not_allowed": ProblemType(
         403,
-        "The token does not have the scope that this needs.",
+        "The token lacks the required scope.",
         "Use a token with the scope, or ask the owner of the job.",
     ),
     "job_not_found": ProblemType(404, "There is no job of this id.", "Check the id."),
@@ -60,7 +60,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         405, "The route does not have this method.", "Use one of those in Allow."
     ),
     "not_acceptable": ProblemType(
-        406, "None of the media types in Accept can be answered.", "See /docs for those there are."
+        406, "None of the media types in Accept is available.", "See /docs for those there are."
     ),
     "extra_missing": ProblemType(
         406,
@@ -81,17 +81,21 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         "Start anew: take `?after=latest`, then export /papers.",
     ),
     "precondition_failed": ProblemType(
-        412, "The content is not the one in If-Match.", "Read it again, and decide anew."
+        412,
+        "The current ETag is another than the one in If-Match.",
+        "Read it again, and decide anew.",
     ),
     "too_large": ProblemType(413, "The body of the request is too large.", "Send at most 1 MiB."),
     "unsupported_media_type": ProblemType(
         415, "The body is not JSON by its Content-Type.", "Send `Content-Type: application/json`."
     ),
     "range_not_satisfiable": ProblemType(
-        416, "The file has no byte in this range.", "Content-Range tells its size."
+        416, "The range is outside the file.", "Content-Range tells its size."
     ),
     "expectation_failed": ProblemType(
-        417, "The Expect header asks for something unknown.", "Send `100-continue`, or nothing."
+        417,
+        "The Expect header names an unsupported expectation.",
+        "Send `100-continue`, or nothing.",
     ),
     "invalid_request": ProblemType(
         422,
@@ -112,7 +116,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     ),
     "internal_error": ProblemType(
         500,
-        "The service failed in a way that it does not know.",
+        "The service failed unexpectedly.",
         "Repeat the request; if it fails again, give the operator its request_id.",
     ),
     "database_unavailable": ProblemType(
@@ -122,7 +126,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "keys_unavailable": ProblemType(
         503, "The keys that tokens are verified with are not available.", _AGAIN
     ),
-    "overloaded": ProblemType(503, "The service has more to do than it can.", _AGAIN),
+    "overloaded": ProblemType(503, "The service is overloaded.", _AGAIN),
     "not_ready": ProblemType(
         503, "The process should not get requests now; the detail says why.", _AGAIN
     ),

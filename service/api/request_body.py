@@ -1,4 +1,4 @@
-"""Reading a JSON request body strictly: what is not plain JSON in UTF-8 is refused."""
+"""Strict JSON request bodies: anything but plain JSON in UTF-8 is refused."""
 
 import asyncio
 import json

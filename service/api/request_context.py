@@ -1,4 +1,4 @@
-"""Request id and trace id of a request: taken over or made, in its response and its log lines.
+"""Request id and trace id: accepted or generated, in the response and all log lines.
 
 `X-Request-ID` is taken over where it has a safe form; `traceparent` as W3C Trace
 Context, level 1, defines it. Both are bound to structlog's context, so that whatever

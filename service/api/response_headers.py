@@ -1,4 +1,4 @@
-"""Headers that every response gets before it leaves, and those that protect HTML pages.
+"""Response headers: those of every response, and the security headers of HTML pages.
 
 Pages load nothing from elsewhere, are shown in no frame, and are not sniffed. A page
 that needs more says so itself, by setting the header.
@@ -48,7 +48,7 @@ class ResponseHeaders:
 
     @property
     def adds(self) -> bool:
-        """Whether a plain look gets more than its own headers and the server's name now."""
+        """Whether a plain read gets more than its own headers and the server's name now."""
         return self.is_stopping() or self.rates.counts_reads
 
 

@@ -1,4 +1,4 @@
-"""Every URL on one screen."""
+"""Route table: every URL on one screen."""
 
 from aiohttp import web
 

@@ -1,4 +1,4 @@
-"""The HTTP server below the application: connections, and what is no HTTP.
+"""HTTP server below the application: connection limits, timeouts, malformed requests.
 
 aiohttp bounds what a request may be; here stands what a connection may be: how
 long it may keep us waiting for a request or for taking an answer, and how many
@@ -27,7 +27,7 @@ from service.api.request_context import X_REQUEST_ID, new_request_id
 from service.api.root_path import ROOT_PATH, without_root_path
 
 SERVER_NAME = "arxiv-ingestion"
-UNREADABLE = "The request is not understood"
+UNREADABLE = "The request is malformed"
 MAX_HEADERS = 64  # of at most 8,190 bytes each: half a megabyte for one head
 BACKLOG = 1024  # a full one loses clients who wait for us to speak first
 TELL_EVERY_SECONDS = 10.0
@@ -78,7 +78,7 @@ def affordable(wanted: int) -> int:
         soft = limit
     most = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - RESERVED_FILES)
     if most < wanted:
-        _log.warning("fewer connections than configured", wanted=wanted, most=most)
+        _log.warning("connection limit lowered", wanted=wanted, most=most)
     return max(most, 1)
 
 
@@ -137,7 +137,7 @@ class _Server(web.Server):
         return _Protocol(self, loop=self._loop, **self._kwargs)
 
     def has_room(self) -> bool:
-        """Whether one more connection may be served; tells the log, now and then, if not."""
+        """Whether one more connection may be served; logs, now and then, if not."""
         if len(self._connections) < self.limits.most:
             return True
         self.refused += 1
@@ -168,7 +168,7 @@ class _Protocol(RequestHandler):
         assert isinstance(self._manager, _Server)
         transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         if not self._manager.has_room():
-            self._force_close = True  # what still comes in is not looked at
+            self._force_close = True  # further input is not read
             transport.write(_refusal(self._manager.root_path))
             transport.close()
             return
@@ -197,7 +197,7 @@ class _Protocol(RequestHandler):
             self._cutting = None
 
     def _cut(self) -> None:
-        _log.info("slow reader cut")
+        _log.info("slow client disconnected")
         if self._wire is not None:
             self._wire.abort()
 
@@ -210,7 +210,7 @@ class _Protocol(RequestHandler):
     ) -> web.StreamResponse:
         """Answer a request that the parser refused (or that broke aiohttp), and hang up."""
         status = 401 if _is_long_token(exc) else status
-        _log.info("request not understood", status=status, error=type(exc).__name__)
+        _log.info("malformed request", status=status, error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer had begun")
         headers = {"Server": SERVER_NAME}

@@ -1,4 +1,4 @@
-"""Whether anybody would miss this process if its listener closed at once.
+"""Shutdown delay: keeps the listener open until a load balancer has noticed the drain.
 
 A balancer goes on sending requests until a probe has told it not to. Where one
 is at work the listener must stay open for a while after SIGTERM; where none is,

@@ -1,4 +1,4 @@
-"""Answers sent in pieces, to clients of any speed, with little of them in memory.
+"""Streaming responses: sent in pieces, to clients of any speed, with little memory.
 
 A piece is fetched when the one before it has gone out, so a slow client slows
 only itself; the server cuts off one that takes nothing (`server.py`). An answer
@@ -59,7 +59,7 @@ async def send(
                     raise ConnectionAbortedError
                 await _write(response, piece)
         except (ConnectionError, ClientConnectionError, TransientError, NotFound) as err:
-            _log.info("answer cut off", path=request.path[:200], error=type(err).__name__)
+            _log.info("response aborted", path=request.path[:200], error=type(err).__name__)
             if request.transport is not None:
                 request.transport.abort()
     return response

@@ -1,4 +1,4 @@
-"""What an answer of arXiv's says of its channel, whatever was asked for.
+"""Classification of arXiv's responses: outage, cooldown, block, or a fault of the request.
 
 The same for every interface: no answer at all or a bare 502, 503, 504 is an
 outage of the channel, 429 and its kin a wish to wait, 403 a block. A 500 may be
@@ -73,7 +73,7 @@ class Judge:
             if await self._plain_status() >= 500:
                 raise await self.pace.failed(self.channel, reason)
             await self.pace.answered(self.channel)
-        raise ServerError(reason)
+        raise ServerError(reason).of_response(status)
 
     async def check_forbidden(self) -> None:
         """Return if only this request is forbidden (403); raise ChannelClosed if the channel is."""

@@ -14,6 +14,8 @@ from service.arxiv.query import ApiRequest
 from service.arxiv.redirects import MAX_HOPS, next_hop, too_many_hops
 from service.domain.errors import UpstreamUnreachable
 
+PLAIN_RANK = 2**40  # before all others: a worker's place is held until it has its answer
+
 _THROTTLED_BODY = b"rate exceeded"  # HTTP 200, text/plain, from the cache in front of arXiv
 
 
@@ -53,7 +55,9 @@ class ApiChannel:
         return answer
 
     async def _plain_status(self) -> int:
-        return (await self._answer(self.plain, Requester("plain", _wanted), is_plain=True)).status
+        return (
+            await self._answer(self.plain, Requester("plain", _wanted, PLAIN_RANK), is_plain=True)
+        ).status
 
     async def _answer(
         self, request: ApiRequest, requester: Requester, *, is_plain: bool = False

@@ -1,4 +1,4 @@
-"""The query API's Atom feed as a page of papers: bytes in, values out, nothing touched.
+"""Parser of the query API's Atom feed: bytes to a page of papers, no I/O.
 
 The bytes are not trusted (see `service.arxiv.xml`). One bad entry costs that
 entry, never the page.

@@ -1,4 +1,4 @@
-"""arXiv as the rest of the service sees it: a page of papers, a PDF on its way.
+"""arXiv client: pages of the query API and PDF downloads.
 
 One method per call that arXiv offers. Each sends one request in a slot of the
 fleet's rate limit and turns whatever comes back into a value or one of our
@@ -77,7 +77,15 @@ class ArxivClient:
 
 
 async def _page_of(answer: Answer) -> Page:
-    """The page that an answer brings, or what its status says instead."""
+    """The page of a response, or the error that its status and body mean."""
+    try:
+        return await _read_page(answer)
+    except (UpstreamRejected, UpstreamFaulty) as err:
+        err.of_response(answer.status)
+        raise
+
+
+async def _read_page(answer: Answer) -> Page:
     if answer.status == 200:
         return await _parsed(answer.body)
     if answer.status == 400:

@@ -1,4 +1,4 @@
-"""HTTP towards arXiv: a session with nothing automatic in it, and answers read within bounds.
+"""HTTP session for arXiv: nothing automatic, and every response read within limits.
 
 The library would keep cookies, follow redirects, repeat a request whose
 connection broke and unpack any bomb; none of that may happen behind the
@@ -6,7 +6,6 @@ fleet's pace and the caps, so all of it is off or done here.
 """
 
 import asyncio
-import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from service import __version__
+from service.arxiv.content_encoding import decoded
 from service.arxiv.http_errors import ConnectionLost, foreign_errors_as_ours
 from service.arxiv.limits import ClientLimits
 from service.arxiv.resolver import PublicResolver
@@ -186,7 +186,7 @@ class Exchange:
         finally:
             response.close()
         encoding = response.headers.get("Content-Encoding", "identity")
-        body = _unpacked(packed, encoding.strip().lower(), self._limits.api_bytes)
+        body = decoded(packed, encoding, self._limits.api_bytes)
         return Answer(url, response.status, response.headers, body)
 
 
@@ -208,29 +208,6 @@ async def _whole(body: Body, cap: int) -> bytes:
         if len(received) > cap:
             raise UpstreamFaulty(_too_long(cap))
     return bytes(received)
-
-
-def _unpacked(packed: bytes, encoding: str, cap: int) -> bytes:
-    """`packed` without its content encoding; UpstreamFaulty if that is broken or not ours."""
-    match encoding:
-        case "identity" | "":
-            return packed
-        case "gzip" | "x-gzip":
-            with foreign_errors_as_ours():
-                return _gunzipped(packed, cap)
-        case _:
-            raise UpstreamFaulty("arXiv's answer is packed in a way that we did not ask for")
-
-
-def _gunzipped(packed: bytes, cap: int) -> bytes:
-    """Stops one byte after `cap`: what a bomb would have become is never held."""
-    inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    body = inflate.decompress(packed, cap + 1)
-    if len(body) > cap:
-        raise UpstreamFaulty(_too_long(cap))
-    if not inflate.eof:
-        raise UpstreamFaulty("arXiv's answer was cut short")
-    return body
 
 
 def _too_long(cap: int) -> str:

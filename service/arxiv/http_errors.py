@@ -1,4 +1,4 @@
-"""The HTTP library's failures in our words: foreign exceptions stop here.
+"""Translation of aiohttp's exceptions into the service's own.
 
 aiohttp raises four unrelated families for a broken exchange, besides the
 system's own errors; to the rest of the service all of them are one thing, an

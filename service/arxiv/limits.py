@@ -1,4 +1,4 @@
-"""How long and how much one exchange with arXiv may take: all bounds, as plain numbers."""
+"""Limits of one exchange with arXiv: timeouts, sizes and waits."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,3 +17,19 @@ class ClientLimits:
     connect: timedelta = timedelta(seconds=10)
     sock_read: timedelta = timedelta(seconds=30)
     api_bytes: int = 16 * 1024 * 1024  # of an API answer, as sent and once decompressed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long a channel is closed: the first time, doubled each time in a row, and at most.
+
+    `outage` is the wait after a request without an answer (3, 6, 12 s), `probe`
+    the one between two that find out whether the outage is over.
+    """
+
+    outage: timedelta = timedelta(seconds=3)
+    probe: timedelta = timedelta(seconds=15)
+    cooldown: timedelta = timedelta(seconds=30)
+    longest_cooldown: timedelta = timedelta(minutes=10)
+    block: timedelta = timedelta(hours=1)
+    longest_block: timedelta = timedelta(hours=6)

@@ -1,4 +1,4 @@
-"""OAI-PMH answers of arXiv as values: bytes in, papers, headers and tokens out, nothing touched.
+"""Parser of OAI-PMH responses: bytes to records, headers and tokens, no I/O.
 
 Reads `ListRecords` and `GetRecord` in the formats `arXivRaw` (all versions) and
 `arXiv`, `ListIdentifiers`, `ListSets` and `Identify`. The bytes are not trusted

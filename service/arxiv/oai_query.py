@@ -1,11 +1,11 @@
-"""OAI-PMH requests to arXiv: the parameters of each verb, and what a resumption token says.
+"""OAI-PMH request parameters of each verb, and parsing of resumption tokens.
 
 arXiv's token is no secret handle: it is the query itself, URL-encoded and quoted
 once more, with `skip` for what was shown already. A page that spans days moves
 `from` to the last day shown. So a token that is lost or refused costs at most the
 day it was in: the harvest goes on with `from` that day. Servers of the past gave
 opaque tokens (`496549|96001`), and proxies encode once more or once less; what
-cannot be read is handed back to arXiv as it came.
+cannot be read is sent to arXiv as it came.
 """
 
 from dataclasses import dataclass, replace

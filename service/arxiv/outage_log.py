@@ -1,4 +1,4 @@
-"""Outage log of arXiv: tells the beginning, the lasting and the end of each, once a process.
+"""Outage log of arXiv: one line at the beginning, one a minute, one at the end.
 
 The truth is the fleet's, in PostgreSQL: a process that asks nothing meanwhile
 tells it all the same. Looked at every second.
@@ -64,7 +64,7 @@ class OutageLog:
 
 
 async def log_outages(database: Database) -> None:
-    """Log the outages of all channels until cancelled; while the database is away, nothing."""
+    """Log the outages of all channels until cancelled; nothing without the database."""
     outages = OutageLog()
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What the client needs of the fleet's rate limit towards arXiv, as a protocol.
+"""Rate limiter protocol: what the arXiv client needs of the fleet's rate limit.
 
 arXiv's terms count all machines under one's control together, so slots are
 shared by every replica; how they are shared is the business of whoever

@@ -100,10 +100,10 @@ async def _check(judge: Judge, response: ClientResponse, offset: int) -> None:
     if status in (200, 206) or ends_at(response, offset):
         return
     if status in (404, 410):
-        raise Unavailable("arXiv has no PDF of this version")
+        raise Unavailable("arXiv has no PDF of this version").of_response(status)
     if status == 403:
         await judge.check_forbidden()
-        raise ForbiddenPdf("arXiv does not give this PDF to anybody")
+        raise ForbiddenPdf("arXiv does not give this PDF to anybody").of_response(status)
     if 400 <= status < 500 and status != 416:
-        raise UpstreamRejected(f"arXiv refused the PDF (HTTP {status})")
-    raise UpstreamFaulty(f"arXiv answered with HTTP {status} for a PDF")
+        raise UpstreamRejected(f"arXiv refused the PDF (HTTP {status})").of_response(status)
+    raise UpstreamFaulty(f"arXiv answered with HTTP {status} for a PDF").of_response(status)

@@ -1,4 +1,4 @@
-"""A PDF on its way: where its body begins, how long it should be, and its bytes as they come.
+"""PDF response: where its body begins, its expected length, and its bytes as a stream.
 
 What the bytes are (a PDF, a captcha page) is for others to judge; here only
 the transfer is: that the right part came, whole and in time.

@@ -1,4 +1,4 @@
-"""Search criteria as a request in arXiv's query language: pure text work.
+"""Query builder: search criteria in arXiv's query language.
 
 The grammar is that of the API manual's appendix "Details of Query
 Construction" (info.arxiv.org/help/api/user-manual.html), read as the server of

@@ -1,4 +1,4 @@
-"""Terms of arXiv's query language: one field and what is looked for in it, quoted so that it stays.
+"""Query terms: one field and its value, quoted for arXiv's query language.
 
 A missing operator means OR to arXiv, and an underscore is read as a blank in the
 first term only (arxiv-search, classic_api). So whatever is more than one plain

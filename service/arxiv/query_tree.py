@@ -1,4 +1,4 @@
-"""A caller's own query, read as people mean it and written so that arXiv reads it the same way.
+"""Query parser: a caller's own query, rewritten so that arXiv reads it the same way.
 
 People mean AND where nothing stands between two terms, and let AND and ANDNOT bind
 tighter than OR; arXiv means OR, knows no precedence and groups to the right, so that

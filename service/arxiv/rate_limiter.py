@@ -1,4 +1,4 @@
-"""arXiv's rules, kept by the whole fleet: one clock in PostgreSQL for all replicas.
+"""Rate limiter for arXiv, fleet-wide: slots and cooldowns by the clock of PostgreSQL.
 
 arXiv allows one request every three seconds and one connection at a time over
 its query API and OAI-PMH together, "across all machines under your control"
@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from service.arxiv.limits import Waits
 from service.arxiv.pace import Channel, Slot
 from service.db.engine import Database
 from service.db.rate_limits import OUTAGE_FAILURES, RateLimitStore, Wait
@@ -47,22 +48,6 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
-    """How long a channel is closed: the first time, doubled each time in a row, and at most.
-
-    `outage` is the wait after a request without an answer (3, 6, 12 s), `probe`
-    the one between two that find out whether the outage is over.
-    """
-
-    outage: timedelta = timedelta(seconds=3)
-    probe: timedelta = timedelta(seconds=15)
-    cooldown: timedelta = timedelta(seconds=30)
-    longest_cooldown: timedelta = timedelta(minutes=10)
-    block: timedelta = timedelta(hours=1)
-    longest_block: timedelta = timedelta(hours=6)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetRateLimiter:
     """The rate limit of the fleet that shares `database`.
 
@@ -81,13 +66,11 @@ class FleetRateLimiter:
     async def api_slot(self, rank: int = 0, *, is_plain: bool = False) -> AsyncIterator[Slot]:
         """Hold the fleet's only slot on the API channel for the block.
 
-        The next slot is one interval after the answer began to come, for only
-        that proves that the request had arrived; and 50 ms more than an interval
-        after this slot was taken.
+        The next slot is one interval after the answer began to come, which proves that the
+        request had arrived, and 50 ms more than an interval after this slot was taken.
 
-        Raises ChannelClosed, and SlotMissed if the slot did not come in a while or was
-        lost (the database was away for a lease: the block is cancelled then, before
-        another may start).
+        Raises ChannelClosed, and SlotMissed if the slot did not come in a while or was lost
+        (no database for a lease: the block is cancelled before another may start).
         """
         holder, asked_at = uuid4(), monotonic()
         await self._take(holder, rank, is_plain=is_plain)
@@ -139,12 +122,16 @@ class FleetRateLimiter:
                 probe=_spread(self.waits.probe),
                 is_plain=is_plain,
             )
-            if booked is None:
-                _raise_closed(await store.closed(Channel.PDF, self.pdf_interval))
-                raise SlotMissed("the channel was closed a moment ago")
-            if booked.delay > LONGEST_WAIT:
+            if booked is not None and booked.delay > LONGEST_WAIT:  # the booking is undone
                 raise SlotMissed("many PDFs are waiting for their slots", booked.delay)
-            return asyncio.get_running_loop().time() + booked.delay.total_seconds()
+            closed = None
+            if booked is None:
+                closed = await store.closed(Channel.PDF, self.pdf_interval)
+            now = asyncio.get_running_loop().time()
+        _raise_closed(closed)
+        if booked is None:
+            raise SlotMissed("the channel was closed a moment ago")
+        return now + booked.delay.total_seconds()
 
     async def cooldown(
         self, channel: Channel, wish: timedelta | None, *, is_block: bool = False
@@ -193,31 +180,40 @@ class FleetRateLimiter:
         return self.api_interval if channel is Channel.API else self.pdf_interval
 
     async def _take(self, holder: UUID, rank: int, *, is_plain: bool) -> None:
-        interval = self.api_interval + API_MARGIN if self.api_interval else timedelta(0)
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + LONGEST_WAIT.total_seconds()
+        is_waiting = False
         try:
             while loop.time() < ends_at:
-                async with self.database.transaction() as conn:
-                    wait = await RateLimitStore(conn).take(
-                        Channel.API,
-                        holder,
-                        rank=rank,
-                        interval=interval,
-                        lease=self.lease,
-                        probe=_spread(self.waits.probe),
-                        is_plain=is_plain,
-                    )
+                wait = await self._taken(holder, rank, is_plain=is_plain)
                 if wait is None:
                     return
-                _raise_closed(wait)
+                is_waiting = True
                 look = min(max(wait.delay, SHORTEST_LOOK), LONGEST_LOOK).total_seconds()
                 await asyncio.sleep(look * random.uniform(1.0, 1.2))  # noqa: S311 - spreads replicas
+            raise SlotMissed("others have been asking arXiv all the time", self.api_interval)
+        except DatabaseUnavailable:
+            raise  # whoever waited counts as gone soon
         except BaseException:
-            await asyncio.shield(self._leave(holder))
+            if is_waiting:
+                await asyncio.shield(self._leave(holder))
             raise
-        await self._leave(holder)
-        raise SlotMissed("others have been asking arXiv all the time", self.api_interval)
+
+    async def _taken(self, holder: UUID, rank: int, *, is_plain: bool) -> Wait | None:
+        """None if the slot is the holder's; raises ChannelClosed."""
+        interval = self.api_interval + API_MARGIN if self.api_interval else timedelta(0)
+        async with self.database.transaction() as conn:
+            wait = await RateLimitStore(conn).take(
+                Channel.API,
+                holder,
+                rank=rank,
+                interval=interval,
+                lease=self.lease,
+                probe=_spread(self.waits.probe),
+                is_plain=is_plain,
+            )
+        _raise_closed(wait)
+        return wait
 
     async def _leave(self, holder: UUID) -> None:
         try:
@@ -248,15 +244,14 @@ class FleetRateLimiter:
             return False
 
     async def _hold(self, holder: UUID) -> None:
-        """Raise unless the slot still is the holder's, and the channel open: it may have been long.
-
-        Who has the slot in an outage is the one that finds out whether it is over.
-        """
+        """Raise unless the slot is still the holder's, and the channel open (in an outage: to it)."""
         async with self.database.transaction() as conn:
             store = RateLimitStore(conn)
-            _raise_closed(await store.closed(Channel.API, self.api_interval, counts_outage=False))
-            if not await store.renew(Channel.API, holder, lease=self.lease):
-                raise SlotMissed(SLOT_LOST)
+            closed = await store.closed(Channel.API, self.api_interval, counts_outage=False)
+            is_ours = await store.renew(Channel.API, holder, lease=self.lease)
+        _raise_closed(closed)
+        if not is_ours:
+            raise SlotMissed(SLOT_LOST)
 
     async def _give_back(self, holder: UUID, slot: "_Slot") -> None:
         pause = slot.pause(self.api_interval)

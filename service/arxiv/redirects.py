@@ -1,4 +1,4 @@
-"""Which redirects are followed: within arXiv's own host, never down in security, a few times.
+"""Redirect policy: within arXiv's own host, never to a weaker scheme, a few hops.
 
 The HTTP library follows any, also into our own network; so it follows none for
 us, and each hop is judged here and asked for as a request of its own.

@@ -1,4 +1,4 @@
-"""Names resolve to public addresses only: arXiv's DNS cannot send us into our own network.
+"""DNS resolver that refuses private addresses, so that arXiv's names cannot lead inside.
 
 Asked at connect time, after resolution, so there is no gap between the check
 and the use. An address written as such in a setting is never resolved, and so

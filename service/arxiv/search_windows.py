@@ -1,4 +1,4 @@
-"""A search beyond arXiv's ceiling, cut into windows of submission date: the planning, no requests.
+"""Date windows of a search beyond arXiv's result limit: planning only, no requests.
 
 arXiv shows the first 10,000 results of a search (`ARXIV_SEARCH_WINDOW`). What is
 beyond is reached through windows of submission date, each halved until its

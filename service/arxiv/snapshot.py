@@ -1,4 +1,4 @@
-"""One line of the Kaggle metadata snapshot as a paper: bytes in, a record or what is wrong with it.
+"""Parser of one line of Kaggle's metadata snapshot: bytes to a record or an error.
 
 The snapshot is a file of JSON lines, one for each paper of arXiv, with the texts
 as authors typed them and the versions with their dates, but without sizes and

@@ -1,4 +1,4 @@
-"""Whether a paper is withdrawn, by its source type or by what its comment says of it.
+"""Withdrawal detection: by source type, or by the comment of the paper.
 
 arXiv marks a withdrawn version with the source type `I`, in arXivRaw only, and
 not always; everywhere else the comment is all there is. Only a clause *about

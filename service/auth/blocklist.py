@@ -1,6 +1,6 @@
-"""Which callers are blocked, known in memory and never older than a moment.
+"""Blocklist: blocked callers in memory, refreshed from the database.
 
-A query for each request would cost more than the request; a look every half
+A query for each request would cost more than the request; a refresh every half
 second is enough for "blocked within a second" and costs nothing. Until the
 list has been read once nobody is let in: anybody might be blocked.
 """
@@ -24,17 +24,17 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Blocklist:
-    """The blocked callers as of the last look; `watch` keeps looking.
+    """The blocked callers as of the last refresh; `watch` keeps refreshing.
 
-    While the database is away the last known list stays in force.
+    While the database is unavailable the last known list stays in force.
     """
 
     database: Database
-    _blocked: frozenset[str] | None = None  # before the first good look
+    _blocked: frozenset[str] | None = None  # before the first good refresh
 
     @property
     def are_known(self) -> bool:
-        """Whether there has been a good look."""
+        """Whether there has been a good refresh."""
         return self._blocked is not None
 
     def is_active(self, sub: str) -> bool:
@@ -57,7 +57,7 @@ class Blocklist:
 
     async def load(self) -> None:
         """Read the list before anybody asks, if the database answers soon."""
-        with suppress(DatabaseUnavailable):  # `watch` says so, and looks again
+        with suppress(DatabaseUnavailable):  # `watch` says so, and tries again
             await self.look(within=START_PATIENCE)
 
     async def watch(self) -> None:
@@ -66,5 +66,5 @@ class Blocklist:
             try:
                 await self.look()
             except DatabaseUnavailable:
-                _log.debug("blocked callers not refreshed")
+                _log.debug("blocklist not refreshed")
             await asyncio.sleep(LOOK_EVERY.total_seconds())

@@ -1,9 +1,9 @@
-"""Keys that somebody else publishes: a JSON Web Key Set behind a URL, kept fresh.
+"""JSON Web Key Set client: keys behind a URL, cached and refreshed.
 
-A look every ten minutes, and one more when a token names a key that is not
+A fetch every ten minutes, and one more when a token names a key that is not
 known: never two at once, and never two within half a minute on behalf of
-tokens, since anybody can make up a name. While the URL is away the keys of the
-last good look stay in force, for a day.
+tokens, since anybody can make up a name. While the URL is unavailable the keys of the
+last good fetch stay in force, for a day.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ import structlog
 from service.auth.keys import Key, published
 from service.domain.errors import KeysUnavailable
 
-LOOK_SECONDS = 600.0  # between looks, spread by a tenth
-UNKNOWN_SECONDS = 30.0  # at least, between looks that unknown names cause
-RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # after looks that failed, spread by up to half
-KEPT_SECONDS = 86_400.0  # after the last good look
-FETCH_SECONDS = 5.0  # in all, for one look
-PATIENCE_SECONDS = 2.0  # of a request, for a look that may bring its key
+LOOK_SECONDS = 600.0  # between fetches, spread by a tenth
+UNKNOWN_SECONDS = 30.0  # at least, between fetches that unknown names cause
+RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # after fetches that failed, spread by up to half
+KEPT_SECONDS = 86_400.0  # after the last good fetch
+FETCH_SECONDS = 5.0  # in all, for one fetch
+PATIENCE_SECONDS = 2.0  # of a request, for a fetch that may bring its key
 MAX_SET_BYTES = 256 * 1024
 MAX_KEYS = 16  # each may have to be tried
 
@@ -57,7 +57,7 @@ class KeySet:
         self._keys: tuple[Key, ...] = ()
         self._good_until = self._unknown_from = clock()
         self._due, self._looked = asyncio.Event(), asyncio.Event()
-        self._due.set()  # the first look is
+        self._due.set()  # the first fetch is
         self.on_change: Callable[[], None] = lambda: None
 
     @property
@@ -68,7 +68,7 @@ class KeySet:
     async def find(self, key_id: str | None) -> tuple[Key, ...]:
         """The keys that may have signed a token that names `key_id` (None: no key).
 
-        An unknown name, or having no keys yet, waits for a look if one may be
+        An unknown name, or having no keys yet, waits for a fetch if one may be
         had. Raises KeysUnavailable when there are no keys at all.
         """
         found = self._named(key_id)
@@ -86,7 +86,7 @@ class KeySet:
         return tuple(key for key in self._keys if key_id in (None, key.id))
 
     def _may_look(self) -> bool:
-        """Whether a look is under way, or may be had because of a name that is not known."""
+        """Whether a fetch is under way, or may be had because of a name that is not known."""
         return self._due.is_set() or (self.is_ready and self._clock() >= self._unknown_from)
 
     async def watch(self) -> None:
@@ -94,7 +94,7 @@ class KeySet:
         failures = 0
         async with _session() as session:
             while True:
-                self._due.set()  # until it is over, who asks waits for this look
+                self._due.set()  # until it is over, who asks waits for this fetch
                 failures = 0 if await self._look(session) else failures + 1
                 self._due.clear()
                 self._looked.set()
@@ -105,7 +105,7 @@ class KeySet:
                         await self._due.wait()
 
     async def _look(self, session: aiohttp.ClientSession) -> bool:
-        """One look; False when it brought nothing, and the keys are those of before."""
+        """One fetch; False when it brought nothing, and the keys are those of before."""
         self._unknown_from = self._clock() + UNKNOWN_SECONDS
         try:
             async with asyncio.timeout(FETCH_SECONDS):
@@ -152,7 +152,7 @@ async def _fetched(session: aiohttp.ClientSession, url: str, algorithm: str) -> 
 
 
 def _pause(failures: int, jitter: float) -> float:
-    """Seconds until the next look, after so many failed ones in a row; `jitter` from 0 to 1."""
+    """Seconds until the next fetch, after so many failed ones in a row; `jitter` from 0 to 1."""
     if failures == 0:
         return LOOK_SECONDS * (0.9 + 0.2 * jitter)
     return RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1] * (1 + jitter / 2)

@@ -1,4 +1,4 @@
-"""Keys that tokens are verified with: which texts are keys, for which algorithm, by which name.
+"""Verification keys: parsing, algorithm check and key ids.
 
 Pure. Settings are checked with it at the start, and what a URL publishes each
 time it is looked at.

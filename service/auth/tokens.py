@@ -1,4 +1,4 @@
-"""What a token must fulfil, and how that is found out: once for each token.
+"""JWT verification with a cache: each token is verified once.
 
 aiohttp-jwt is used for one thing, decoding a token with an explicit algorithm.
 What it does not demand is demanded here: `exp`, `sub`, a bounded lifetime. A

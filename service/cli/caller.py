@@ -96,7 +96,7 @@ def _run(action: Callable[[CallerStore], Awaitable[_Result]]) -> _Result:
         ):
             return await action(CallerStore(conn))
 
-    with database_url(load_settings(quiet=True)) as url:
+    with database_url(load_settings()) as url:
         try:
             return asyncio.run(run(url))
         except ProgrammingError:

@@ -14,7 +14,7 @@ def config(*, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = load_settings(quiet=True).masked()
+    shown = load_settings().masked()
     if as_json:
         click.echo(json.dumps(shown))
         return

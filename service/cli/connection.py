@@ -1,4 +1,4 @@
-"""How a command reaches the service: which URL, which token, what an error becomes."""
+"""Connection of client commands: base URL, token and errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def connected(command: _Command) -> _Command:
         envvar=TOKEN_VARIABLE,
         callback=_token,
         show_envvar=True,
-        help="Bearer token [default: made on the spot where the signing secret is at hand].",
+        help="Bearer token [default: generated where the signing secret is configured].",
     )
     return url(token(command))
 
@@ -69,7 +69,7 @@ def client_for(
     """
     from arxiv_ingestion_client import IngestionClient
 
-    settings = load_settings(quiet=True)
+    settings = load_settings()
 
     def tell(error: ClientError, times: int) -> None:
         if times == 1 and patience > SHORT_PATIENCE:

@@ -1,4 +1,4 @@
-"""The database of a command: the one at DATABASE_URL, else an embedded PostgreSQL."""
+"""Database of a command: the one at DATABASE_URL, else an embedded PostgreSQL."""
 
 from __future__ import annotations
 

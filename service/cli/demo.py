@@ -1,4 +1,4 @@
-"""`demo`: the whole service at work on one small ingestion, from nothing to the text of papers."""
+"""`demo`: start everything, run one small ingestion, explain it."""
 
 import asyncio
 import sys
@@ -17,14 +17,16 @@ FAILURE = 1
 @click.command()
 @click.option("--stay", is_flag=True, help="Stay up afterwards, until Ctrl-C.")
 @click.option("--stand-in", is_flag=True, help="Do not ask arXiv, even if it can be reached.")
-@click.option("--json", "as_json", is_flag=True, help="The story on stderr, the status on stdout.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Explanations on stderr, the status on stdout."
+)
 def demo(*, stay: bool, stand_in: bool, as_json: bool) -> None:
-    """Start everything, bring 25 papers of cs.AI in, and explain what happened."""
+    """Start everything, ingest 25 papers of cs.AI, and explain what happened."""
     from service.cli.story import Demo, until_signal
     from service.devtools.children import ChildFailed
     from service.devtools.port import listening_port
 
-    settings = load_settings(quiet=True)
+    settings = load_settings()
     settings = replace(settings, port=listening_port(settings.host, settings.port))
     if settings.is_embedded:
         require(POSTGRES)

@@ -1,4 +1,4 @@
-"""The demo's last word: what just happened, where to see it, how to go on."""
+"""Explanation at the end of the demo: rows, status, next commands."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ async def explain(job: JobReport, settings: Settings, *, say: Console, token: st
         _line(
             say,
             "Papers of an earlier run were held already; the demo asked for them once more"
-            " (skip_duplicates: false), so metadata and PDFs were brought in again.",
+            " (skip_duplicates: false), so metadata and PDFs were fetched again.",
         )
     print_facts(_facts(job, settings), to=say)
     await _show_rows([text.format(job_id=job.job_id) for text in (ROWS, PAPERS)], say)
@@ -71,7 +71,7 @@ def _facts(job: JobReport, settings: Settings) -> dict[str, object]:
     lost = f"{job.count('pdfs_failed')} failed, {job.count('pdfs_unavailable')} not at arXiv"
     return {
         "metadata": f"{job.count('papers_fetched')} papers"
-        f" ({job.count('papers_created')} new, {job.count('papers_updated')} brought in again),"
+        f" ({job.count('papers_created')} new, {job.count('papers_updated')} fetched again),"
         " in the table papers",
         "PDFs": f"{job.count('pdfs_downloaded')} downloaded, {lost}, in {_storage(settings)}",
         "text": f"{job.count('pdfs_processed')} extracted, in the table paper_texts",

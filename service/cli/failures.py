@@ -1,4 +1,4 @@
-"""What a command says when something fails in it: lines for standard error, and an exit code.
+"""Error messages and exit codes of commands.
 
 Imported only then: it knows the errors of all parts.
 """

@@ -1,4 +1,4 @@
-"""`ingest`: submit a request and show its job until it is final.
+"""`ingest`: submit a request and show its job until it is finished.
 
 Only what the options say is put into the request; what they may be, and what
 holds where they say nothing, is the service's to decide.
@@ -93,7 +93,7 @@ def ingest(
     file: IO[str] | None,
     **options: Any,  # noqa: ANN401 - click's border
 ) -> None:
-    """Bring a slice of arXiv in, and show how far it is until it is done.
+    """Ingest papers from arXiv, and show the job's progress until it is finished.
 
     Options given beside --request replace its fields. Ctrl-C ends the watching
     and leaves the job running.

@@ -68,7 +68,7 @@ def _row(one: JobReport) -> tuple[object, ...]:
 @connected
 @click.option("--json", "as_json", is_flag=True, help="The status object.")
 def show(*, job_id: str, url: str | None, token: str | None, as_json: bool) -> None:
-    """Show how far JOB_ID is."""
+    """Show the status of JOB_ID."""
     found = connection.run(client_for(url, token), lambda client: client.job(job_id))
     if as_json:
         print_json(found.document)
@@ -89,14 +89,14 @@ def print_errors(found: JobReport) -> None:
 @job.command("watch")
 @click.argument("job_id")
 @connected
-@click.option("--json", "as_json", is_flag=True, help="Only the final status object.")
+@click.option("--json", "as_json", is_flag=True, help="Only the last status object.")
 def watch_job(*, job_id: str, url: str | None, token: str | None, as_json: bool) -> None:
-    """Show JOB_ID until it is final; exit code 0 only if it completed."""
+    """Show JOB_ID until it is finished; exit code 0 only if it completed."""
     watch_to_end(url, token, job_id, as_json=as_json)
 
 
 def watch_to_end(url: str | None, token: str | None, job_id: str, *, as_json: bool) -> None:
-    """Show the job until it is final, then exit with what became of it.
+    """Show the job until it is finished, then exit with what became of it.
 
     Ctrl-C ends the watching, not the job. So does a service that does not answer
     for minutes.
@@ -113,7 +113,7 @@ def watch_to_end(url: str | None, token: str | None, job_id: str, *, as_json: bo
         )
         sys.exit(connection.INTERRUPTED)
     except TimeoutError:
-        raise click.ClickException("the job is not final after a day of watching") from None
+        raise click.ClickException("the job is not finished after a day of watching") from None
     if as_json:
         print_json(last.document)
     elif last.errors:
@@ -139,7 +139,7 @@ def cancel(*, job_id: str, url: str | None, token: str | None, as_json: bool) ->
 @job.command()
 @click.argument("job_id")
 @connected
-@click.option("--watch", "is_watched", is_flag=True, help="Show the new job until it is final.")
+@click.option("--watch", "is_watched", is_flag=True, help="Show the new job until it is finished.")
 @click.option("--idempotency-key", metavar="KEY", help="Same key, same retry [default: a new one].")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object.")
 def retry(
@@ -151,7 +151,7 @@ def retry(
     idempotency_key: str | None,
     as_json: bool,
 ) -> None:
-    """Bring in what final JOB_ID did not, as a new job; prints the new job's id."""
+    """Retry the failed papers of finished JOB_ID as a new job; prints the new job's id."""
     from arxiv_ingestion_client import MAX_WAIT
 
     key = idempotency_key or str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""The command line: one group, its commands in modules of their own."""
+"""Command line entry point: one group, its commands in modules of their own."""
 
 import sys
 from importlib import import_module
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
-    """Bring slices of arXiv in: metadata, PDFs, text.
+    """Ingest arXiv papers: metadata, PDFs, text.
 
     Settings come from the environment; `config` prints them. Exit codes: 0 done,
     1 it failed (the text says why), 2 wrong usage or a wrong setting.

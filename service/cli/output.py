@@ -1,4 +1,4 @@
-"""Everything printed for people or programs: tables, JSON, safe text.
+"""Output of commands: tables, JSON, text without control characters.
 
 On a terminal there is colour; anywhere else plain text, without a control
 character even when a title or an error brings one.
@@ -75,7 +75,7 @@ def print_facts(facts: Mapping[str, object], *, to: Console | None = None) -> No
 
 
 def facts_of(job: JobReport) -> dict[str, object]:
-    """What is worth telling about a job, in the order in which it is told."""
+    """Figures of a job, in the order in which they are printed."""
     counts = {name: job.count(name) for name in ("papers_fetched", "pdfs_processed")}
     return {
         "job": job.job_id,

@@ -1,4 +1,4 @@
-"""`replica`: run the stand-in arXiv until it is told to stop.
+"""`replica`: run the stand-in arXiv until it is stopped.
 
 For demos and load tests; tests of ours run it inside their own process with
 `service.devtools.stand_in.server.running_replica`.

@@ -1,4 +1,4 @@
-"""`schedule`: recurring harvests of a running service."""
+"""`schedule`: recurring ingestion jobs of a running service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN = ("schedule_id", "name", "cron", "paused", "next_run_at", "last_run_at",
 
 @click.group()
 def schedule() -> None:
-    """Make, list, show, pause, resume and remove recurring harvests."""
+    """Create, list, show, pause, resume and delete recurring ingestion jobs."""
 
 
 @schedule.command()
@@ -41,7 +41,7 @@ def add(
     file: IO[str] | None,
     **options: Any,  # noqa: ANN401 - click's border
 ) -> None:
-    """Submit a request again and again: NAME is what it is called, CRON when ('0 3 * * *', UTC).
+    """Create a recurring ingestion job: NAME of the schedule, CRON expression ('0 3 * * *', UTC).
 
     The request is given as for `ingest`.
     """
@@ -102,7 +102,7 @@ def pause(*, schedule_id: str, url: str | None, token: str | None, as_json: bool
 @connected
 @click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
 def resume(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
-    """Run SCHEDULE_ID again, from its next moment on."""
+    """Run SCHEDULE_ID again, from its next run on."""
     _pause(client_for(url, token), schedule_id, paused=False, as_json=as_json)
 
 

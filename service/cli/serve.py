@@ -1,4 +1,4 @@
-"""`serve` and `worker`: the processes that stay up."""
+"""`serve` and `worker`: the long-running processes."""
 
 import click
 
@@ -10,19 +10,22 @@ from service.cli.settings import load_settings
 @click.option("--sibling", default=0, hidden=True, help="Share the port, as number N of several.")
 def serve(*, with_worker: bool, sibling: int) -> None:
     """Serve the API, and run tasks in the same process."""
+    import structlog
+
     from service.cli.database import database_url
     from service.config.settings import SettingsError
     from service.devtools.development_secret import signing_keys
     from service.process import lifecycle
     from service.process.data_dir import under_data_dir
 
-    settings = load_settings()
+    settings = load_settings(logged=True)
     if settings.api_processes > 1 and settings.port == 0:
         raise SettingsError({"PORT": "must not be 0 when API_PROCESSES is more than 1"})
     with under_data_dir():
         keys, generated = signing_keys(settings)
     if generated is not None:
-        click.echo(f"JWT_SECRET is not set: using the development secret in {generated}", err=True)
+        _log = structlog.get_logger(__name__)
+        _log.warning("development secret in use", path=str(generated))
     role = lifecycle.Role(api=True, worker=with_worker, number=sibling)
     lifecycle.run(settings, role, database=database_url(settings), keys=keys)
 
@@ -33,6 +36,6 @@ def worker() -> None:
     from service.cli.database import database_url
     from service.process import lifecycle
 
-    settings = load_settings()
+    settings = load_settings(logged=True)
     role = lifecycle.Role(api=False, worker=True)
     lifecycle.run(settings, role, database=database_url(settings))

@@ -1,4 +1,4 @@
-"""What `demo` shows: the whole service at work on one small ingestion, from nothing to texts.
+"""Run of the demo: services, one ingestion, its progress and its end.
 
 Everything runs as an operator would run it: `serve` as a process, arXiv or the
 stand-in beside it, the client over HTTP. Behind `make demo` and `make run`.
@@ -45,7 +45,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(slots=True)
 class Demo:
-    """One run; `say` is where it tells its story, `has_ended_well` once the job is done."""
+    """One run; `say` is where it prints, `has_ended_well` once the job is done."""
 
     settings: Settings
     say: Console
@@ -123,7 +123,7 @@ class Demo:
 
 
 def what_is_wrong(job: JobReport) -> str | None:
-    """Why this final job is not what the demo promised; None when it is."""
+    """Why this finished job is not what the demo promised; None when it is."""
     if job.status != JobStatus.COMPLETED:
         last = safe(job.errors[-1].get("error")) if job.errors else "no error is recorded"
         return f"the job is {safe(job.status)}: {last}"
@@ -131,7 +131,7 @@ def what_is_wrong(job: JobReport) -> str | None:
     expected = PAPERS if total is None else max(1, min(PAPERS, total))
     if fetched < expected:
         return f"the job brought {fetched} papers instead of {expected}"
-    return None if job.count("pdfs_processed") else "no PDF could be brought in and read"
+    return None if job.count("pdfs_processed") else "no PDF could be downloaded and read"
 
 
 async def ready(url: str, serve: Child) -> None:

@@ -53,7 +53,7 @@ def token(
     from service.devtools.development_secret import signing_keys
     from service.process.build_api import token_rules
 
-    settings = load_settings(quiet=True)
+    settings = load_settings()
     longest = settings.jwt_max_lifetime_seconds
     if ttl > longest:
         raise click.UsageError(f"--ttl is longer than JWT_MAX_LIFETIME_SECONDS ({longest})")

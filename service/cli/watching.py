@@ -1,4 +1,4 @@
-"""A job shown while it runs: bars on a terminal, lines anywhere else, or silence."""
+"""Progress display of a job: bars on a terminal, else lines, or nothing."""
 
 import math
 import time
@@ -36,7 +36,7 @@ async def watch(
     display: AbstractContextManager[Display],
     timeout: timedelta = LONGEST_WATCH,
 ) -> JobReport:
-    """The job once it is final, shown on the way; raises TimeoutError after `timeout`."""
+    """The job once it is finished, shown on the way; raises TimeoutError after `timeout`."""
     with display as shown:
         return await client.wait(
             job_id,

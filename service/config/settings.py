@@ -1,4 +1,4 @@
-"""Environment → one frozen dataclass, checked before anything starts.
+"""Settings: environment variables as one frozen dataclass, validated at start.
 
 Every variable of the service is one field of `SettingsSchema`; its name there is
 the variable's. A wrong value is reported by name and rule, never by value: the

@@ -1,4 +1,4 @@
-"""What a URL in the settings must be, and what of it may be shown.
+"""Validation and masking of URLs in settings.
 
 The validators raise ValidationError with their rule.
 """

@@ -1,4 +1,4 @@
-"""The database's URL: read once as libpq means it, and written as each library wants it.
+"""Database URL: parsed as libpq does, and written as each library wants it.
 
 SQLAlchemy takes a URL apart, but knows no list of hosts, and hands parameters to
 asyncpg that are the server's (`options`). So hosts are cut out before it looks, and

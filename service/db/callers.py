@@ -1,4 +1,4 @@
-"""Callers in SQL: who is blocked, and how much each has under way."""
+"""Callers in SQL: the blocklist, and how many unfinished jobs each has."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +39,7 @@ class CallerStore:
         return (await self._conn.execute(select(callers).order_by(callers.c.sub))).all()
 
     async def count_jobs(self, sub: str | None = None, *, most: int) -> int:
-        """How many jobs of `sub` (None: of all) are not final, counted up to `most`."""
+        """How many jobs of `sub` (None: of all) are not finished, counted up to `most`."""
         some = select(jobs.c.id).where(jobs.c.status.in_(ACTIVE_STATUSES)).limit(most)
         if sub is not None:
             some = some.where(jobs.c.requested_by == sub)

@@ -1,4 +1,4 @@
-"""Which jobs changed: PostgreSQL's announcements, and the question behind them.
+"""Job change feed: PostgreSQL notifications, and the query for versions behind them.
 
 Every visible change of a job is announced at its commit, with the job's id
 (`jobs_announce` in the migrations). An announcement is a hint and may be lost;

@@ -1,8 +1,8 @@
-"""The way to PostgreSQL: pool, timeouts, and what its failures mean.
+"""Database engine: pool, timeouts, transactions, and translation of failures.
 
 `Database` is what the rest of the program holds. Use cases open transactions on
 it; stores get the connection. Whatever a connection can raise because the
-server is away, overloaded or too slow leaves here as `DatabaseUnavailable`.
+server is unavailable, overloaded or too slow leaves here as `DatabaseUnavailable`.
 """
 
 import asyncio

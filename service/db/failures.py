@@ -1,4 +1,4 @@
-"""What a failure of the database means: whether time can mend it, and a safe reason for it.
+"""Classification of database failures: transient or not, with a safe reason.
 
 Reasons come from the SQLSTATE (PostgreSQL's manual, appendix A) or from the class of
 the error where no server answered. The server's own text may name hosts, roles and
@@ -85,7 +85,7 @@ _UNREACHABLE_ERRNOS = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, e
 
 
 def is_transient(error: BaseException) -> bool:
-    """True when `error` says that the database is away or busy, not that the statement is wrong."""
+    """True when the database is unavailable or busy, not when the statement is wrong."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     if isinstance(error, (DBAPIError, *_DRIVER_ERRORS)):

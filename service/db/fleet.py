@@ -1,4 +1,4 @@
-"""How the whole fleet is doing, in SQL: for metrics and for the operators' page.
+"""Fleet overview in SQL: for metrics and for the operators' page.
 
 Reads only, each by an index or over a table that stays small; totals are in `stats.py`.
 """
@@ -6,8 +6,10 @@ Reads only, each by an index or over a table that stays small; totals are in `st
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Float, Row, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.tables import upstream_pace
 
 _TASKS = text(
     "SELECT entrypoint AS kind, status::text AS status, count(*) AS tasks,"
@@ -21,11 +23,11 @@ _QUEUE = text(
     " - min(execute_after) FILTER (WHERE status = 'queued')), 0), 0)::float8 AS oldest_due_seconds"
     " FROM pgqueuer GROUP BY entrypoint ORDER BY entrypoint"
 )
-_OUTAGES = text(
-    "SELECT lane AS channel,"
-    " greatest(coalesce(extract(epoch FROM clock_timestamp() - failing_since), 0), 0)::float8"
-    " AS seconds FROM upstream_pace ORDER BY lane"
-)
+_SINCE_ANSWER = func.extract("epoch", func.clock_timestamp() - upstream_pace.c.failing_since)
+_OUTAGES = select(
+    upstream_pace.c.lane.label("channel"),
+    func.greatest(func.coalesce(cast(_SINCE_ANSWER, Float), 0.0), 0.0).label("seconds"),
+).order_by(upstream_pace.c.lane)
 _PROCESSES = text(
     "SELECT application_name AS name, host(client_addr) AS address, count(*) AS connections,"
     " min(backend_start) AS connected_at, max(state_change) AS active_at"
@@ -64,9 +66,9 @@ class FleetStore:
         """Per kind of task: kind, queued, running, oldest_due_seconds (0: none is due)."""
         return (await self._conn.execute(_QUEUE)).all()
 
-    async def list_outages(self) -> Sequence[Row[Any]]:
-        """Per channel to arXiv: channel, and seconds since it does not (0: it does)."""
-        return (await self._conn.execute(_OUTAGES)).all()
+    async def list_outages(self) -> list[tuple[str, float]]:
+        """Per channel to arXiv: its name, and for how long it has not answered (0: it does)."""
+        return [(row.channel, row.seconds) for row in await self._conn.execute(_OUTAGES)]
 
     async def list_processes(self) -> Sequence[Row[Any]]:
         """Who is connected: name, address, connections, connected_at, active_at."""
@@ -77,5 +79,5 @@ class FleetStore:
         return (await self._conn.execute(_JOBS, {"active": active, "latest": latest})).all()
 
     async def list_failing(self, *, limit: int) -> Sequence[Row[Any]]:
-        """The papers given up on last, from `failing_papers`."""
+        """The latest failed papers, from `failing_papers`."""
         return (await self._conn.execute(_FAILING, {"limit": limit})).all()

@@ -1,4 +1,4 @@
-"""Papers as readers want them: the newest first, by what they are about, one by its id.
+"""Paper queries: filters, text search, keyset pages, one by its id.
 
 `papers.py` is for those who write. Nothing here locks, and every statement is
 short, so that a reader who takes its time holds nothing between two of them.

@@ -1,4 +1,4 @@
-"""What is held already, as sources of papers ask for it: each answer a transaction of its own."""
+"""Reader of stored papers for sources: each call is a transaction of its own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Failover between the hosts of DATABASE_URL: each is tried in turn, the one that worked first.
+"""Failover between the hosts of DATABASE_URL: each is tried in turn, the last good one first.
 
 asyncpg goes through several hosts itself, but under one deadline, so that a first host
 which drops packets hides the others for good; and it stops at one that is starting.

@@ -1,4 +1,4 @@
-"""Reads of single jobs, many in one query: for callers who ask all at once.
+"""Coalesces concurrent job reads into one query.
 
 Each read sees the row as it is committed after the read was asked for: it goes
 into a query that has not been sent yet, never into one that is under way. Reads
@@ -21,7 +21,7 @@ MAX_JOBS = 500  # in one query: some milliseconds of work for either side
 MAX_QUERIES = 4  # at once
 MAX_WAIT = timedelta(milliseconds=50)
 
-TURN_SHARE = 0.2  # of the deadline, then the connection is given back
+TURN_SHARE = 0.2  # of the deadline, then the connection is released
 REST = timedelta(milliseconds=5)  # that it is kept for, though nobody waits
 
 Reader = asyncio.Future[JobState | None]
@@ -32,7 +32,7 @@ Readers = Mapping[Reader, UUID]
 class Sharing:
     """How reads share queries.
 
-    One query at a time, since waiting for company costs least; but one that has
+    One query at a time, since waiting to share one costs least; but one that has
     not come back within `patience` must not stop the others, so the next may then
     be sent beside it, up to `max_queries`, each for at most `max_jobs` readers.
     """
@@ -43,7 +43,7 @@ class Sharing:
 
 
 class JobLoader:
-    """Single jobs, read in company. `close` before the database is closed."""
+    """Single jobs, read in batches. `close` before the database is closed."""
 
     def __init__(self, database: Database, sharing: Sharing | None = None) -> None:
         self._database = database

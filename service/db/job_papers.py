@@ -1,4 +1,4 @@
-"""The papers of a job, each with its own state. A state only moves forward, once."""
+"""Papers of a job in SQL, each with its own state; a state only moves forward, once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,10 @@
-"""What a row of `jobs` is read as: a job with its latest errors, as one text, in one query.
+"""Job rows: a job with its latest errors as one JSON text, in one query.
 
 PostgreSQL puts all that a job is into one JSON array, so that reading it anew costs
 one value, whether it is then looked at (`to_job`) or only found to be as it was.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -28,6 +29,7 @@ from service.db.tables import job_errors, jobs
 from service.domain.channels import WaitReason
 from service.domain.jobs import Job, JobError, JobStatus, Priority, Stage
 
+MAX_DIGITS = 18  # always fit into 64 bits
 SHOWN_ERRORS = 100  # the status contract: the latest 100
 
 # A job with its latest errors as it is stored: what `to_job` takes apart. Two that are
@@ -37,14 +39,14 @@ JobState = NewType("JobState", str)
 _ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt")
 _JOB_COLUMNS = [jobs.c[name] for name in Job._fields if name != "errors"]
 
-_ENDLESS = {  # an operator may have written them
-    "infinity": datetime.max.replace(tzinfo=UTC),
-    "-infinity": datetime.min.replace(tzinfo=UTC),
-}
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def _moment(text: str) -> datetime:
-    return _ENDLESS.get(text) or datetime.fromisoformat(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # out of range, in a row that was written before that was refused
+        return _FIRST if text.startswith("-") or text.endswith("BC") else _LAST
 
 
 # What JSON has no type for. Enums are looked up, not called: a call costs more than a job's rest.
@@ -96,11 +98,25 @@ def jobs_by_ids() -> Select[Any]:
 
 def to_job(state: JobState) -> Job:
     """The job of a state that `job_rows` selected."""
-    *values, errors = orjson.loads(state)
+    *values, errors = _loaded(state)
     for position, read in _READ_AT:
         if values[position] is not None:
             values[position] = read(values[position])
     return Job._make((*values, tuple(map(_to_error, reversed(errors or ())))))
+
+
+def _loaded(state: JobState) -> list[Any]:
+    """The values of a state; numbers beyond a float's range, which jsonb takes, are infinite."""
+    try:
+        values: list[Any] = orjson.loads(state)
+    except orjson.JSONDecodeError:
+        values = json.loads(state, parse_int=_number)
+    return values
+
+
+def _number(digits: str) -> int | float:
+    """An integer that can be rendered; a float, infinite in the end, beyond 18 digits."""
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
 def _to_error(values: Sequence[Any]) -> JobError:

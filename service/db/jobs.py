@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    Double,
+    Float,
     Interval,
     Row,
     Select,
@@ -21,7 +21,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    cast,
     func,
     insert,
     literal,
@@ -34,6 +33,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,6 +46,7 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from service.domain.jobs import (
     ACTIVE_STATUSES,
+    EndedJob,
     IngestionRequest,
     Job,
     JobError,
@@ -54,12 +55,6 @@ from service.domain.jobs import (
 from service.domain.measurements import Measurements
 
 MOVING: Mapping[str, Any] = {"waiting_for": None, "waiting_since": None}
-_RUN_SECONDS: ColumnElement[float] = cast(  # of a job that this statement ends
-    func.extract(
-        "epoch", jobs.c.completed_at - func.coalesce(jobs.c.started_at, jobs.c.created_at)
-    ),
-    Double(),
-)
 
 
 class JobStore:
@@ -172,7 +167,8 @@ class JobStore:
         """Begin (or go on with) the harvest; counts the start before any work is done.
 
         Returns request, checkpoint, papers_fetched, harvest_attempts, harvest_starts
-        (this one included) and waited (see `waited_for_arxiv`); None when nothing is
+        (this one included), requested_by, is_first (nobody had taken the job up before) and
+        waited (see `waited_for_arxiv`); None when nothing is
         left to harvest, or the checkpoint has moved on from `page`.
         """
         was_interrupted = case((jobs.c.harvest_starts > 0, 1), else_=0)
@@ -198,6 +194,9 @@ class JobStore:
                 jobs.c.papers_fetched,
                 jobs.c.harvest_attempts,
                 jobs.c.harvest_starts,
+                jobs.c.requested_by,
+                # the transaction began before: so the moment was set by this very statement
+                (jobs.c.taken_up_at >= func.now()).label("is_first"),
                 waited_for_arxiv().label("waited"),
             )
         )
@@ -305,9 +304,9 @@ class JobStore:
             .values(**MOVING, **{name: jobs.c[name] + step for name, step in steps.items() if step})
         )
 
-    async def complete_finished(self, job_ids: Sequence[UUID]) -> None:
-        """Complete the running jobs among `job_ids` that have nothing left to do."""
-        completed = await self._conn.execute(
+    async def complete_finished(self, job_ids: Sequence[UUID]) -> list[EndedJob]:
+        """Complete the running jobs among `job_ids` that have nothing left to do; returns those."""
+        statement = (
             update(jobs)
             .where(
                 jobs.c.id == func.any(bindparam("ids", list(job_ids))),
@@ -316,24 +315,27 @@ class JobStore:
                 jobs.c.pdfs_pending == 0,
             )
             .values(status=JobStatus.COMPLETED, completed_at=func.clock_timestamp())
-            .returning(_RUN_SECONDS)
+            .returning(*_ended())
         )
-        for seconds in completed.scalars().all():
-            self._note_end(JobStatus.COMPLETED, seconds)
+        ended = [EndedJob._make(row) for row in (await self._conn.execute(statement)).all()]
+        for one in ended:
+            self._note_end(JobStatus.COMPLETED, one.seconds)
+        return ended
 
-    async def fail(self, job_id: UUID) -> bool:
-        """Fail a job that is not final; False when it is."""
+    async def fail(self, job_id: UUID) -> EndedJob | None:
+        """Fail an unfinished job; None when it is finished."""
         statement = (
             update(jobs)
             .where(jobs.c.id == job_id, jobs.c.status.in_(ACTIVE_STATUSES))
             .values(status=JobStatus.FAILED, completed_at=func.clock_timestamp())
-            .returning(_RUN_SECONDS)
+            .returning(*_ended())
         )
-        failed = (await self._conn.execute(statement)).one_or_none()
-        if failed is None:
-            return False
-        self._note_end(JobStatus.FAILED, failed[0])
-        return True
+        row = await self._first(statement)
+        if row is None:
+            return None
+        ended = EndedJob._make(row)
+        self._note_end(JobStatus.FAILED, ended.seconds)
+        return ended
 
     def _note_end(self, status: JobStatus, seconds: float | None = None) -> None:
         note(self._conn, lambda measured: measured.job_ended(status, seconds))
@@ -365,6 +367,12 @@ class JobStore:
 
 def _measure_error(error: JobError, measured: Measurements) -> None:
     measured.job_error(error.stage, error.code)
+
+
+def _ended() -> Sequence[ColumnElement[Any]]:
+    """The columns of an EndedJob."""
+    worked = jobs.c.completed_at - func.coalesce(jobs.c.started_at, jobs.c.created_at)
+    return jobs.c.id, jobs.c.requested_by, sql_cast(func.extract("epoch", worked), Float)
 
 
 def waited_for_arxiv() -> ColumnElement[timedelta]:

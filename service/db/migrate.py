@@ -1,4 +1,4 @@
-"""Bringing the schema to the version that this code is written for, and back."""
+"""Schema migration: upgrade, downgrade, check."""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,4 +1,4 @@
-"""Hearing what PostgreSQL notifies, on a connection that is replaced whenever it is lost.
+"""LISTEN connection: notifications of PostgreSQL, reconnecting when it is lost.
 
 What is notified while there is no connection is not heard: whoever listens must
 look by itself now and then.
@@ -32,7 +32,7 @@ async def listen(url: str, channel: str, heard: Heard, *, name: str, outages: Ou
 
     Ends by itself where a pooler is in between, which could not pass them on.
 
-    `name` shows in pg_stat_activity; `outages` is told when no connection can be had.
+    `name` shows in pg_stat_activity; `outages` is notified when no connection can be had.
     """
     failures = 0
     while True:

@@ -1,4 +1,4 @@
-"""Living behind a pooler that may give each transaction another session, such as PgBouncer.
+"""PgBouncer support: transaction pooling, where each transaction may get another session.
 
 Whether there is one is found out with the first connection: the process number
 that a pooler tells a client is not that of the session behind it, or it refuses
@@ -24,7 +24,7 @@ NO_NAMES = {
     "prepared_statement_cache_size": 0,
     "prepared_statement_name_func": str,
 }
-# What asyncpg raises where the server went away, also in the middle of asyncpg's own work.
+# What asyncpg raises where the server became unavailable, also in the middle of asyncpg's own work.
 LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 REFUSED = "08P01"  # a startup parameter that a pooler does not know
 

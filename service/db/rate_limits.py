@@ -1,4 +1,4 @@
-"""The fleet's rate limit towards arXiv in SQL: who may ask next, and when.
+"""Rate limit towards arXiv in SQL: slots, cooldowns, outages and pauses of each channel.
 
 One row per channel, each decision one statement: the row is locked by it, and
 the database clock decides, because the hosts' clocks differ. Three things close
@@ -238,7 +238,7 @@ class RateLimitStore:
             )
         )
         row = (await self._conn.execute(waits)).one_or_none()
-        if row is None:
+        if row is None or row.reason is None:  # or it has opened between the row and the answer
             return None
         return Wait(max(row[1], _NOTHING), WaitReason(row.reason), row.is_blocked)
 

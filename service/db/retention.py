@@ -1,4 +1,4 @@
-"""Removing what has been kept for long enough, in steps that lock little and for short.
+"""Retention in SQL: deletes old jobs in steps that lock few rows for a short time.
 
 Each step is one transaction and leaves sound rows, so whoever dies in between has
 only done less, and the next step of anybody goes on. The database clock decides
@@ -61,10 +61,10 @@ class RetentionStore:
         return bool((await self._conn.execute(statement)).scalar_one())
 
     async def lock_old(self, *, older_than: timedelta) -> Sequence[UUID]:
-        """Lock jobs that have been final for so long, the oldest first; returns their ids.
+        """Lock jobs that have been finished for so long, the oldest first; returns their ids.
 
         Left out are those that somebody else has locked (who retries one has), and
-        those that a job which is not final retries: it reads their papers.
+        those that a job which is not finished retries: it reads their papers.
         """
         retries = jobs.alias("retries")
         is_retried = exists().where(

@@ -1,6 +1,6 @@
-"""Retrying a job in SQL: what is left of it, and the job that brings it in.
+"""Retries in SQL: the unfinished papers of a job, and the new job for them.
 
-The job that is retried stays as it is, for it is final; so is what is read of it here.
+The job that is retried stays as it is, for it is finished; so is what is read of it here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ class RetryStore:
         caller: str,
         key: str | None,
     ) -> UUID | None:
-        """Record a job that retries `job_id`, with these `values` of its row, from `checkpoint` on.
+        """Create a job that retries `job_id`, with these `values` of its row, from `checkpoint` on.
 
         None when that job is being retried already, or `caller` has a job under
         this idempotency key.

@@ -1,4 +1,4 @@
-"""Waiting for a database that is away, within a limit."""
+"""Retry with back-off while the database is unavailable, within a limit."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Recurring harvests in SQL. A run is taken by whoever locks its row first."""
+"""Schedules in SQL; whoever locks the row runs it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

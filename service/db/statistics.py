@@ -1,4 +1,4 @@
-"""How much there is of everything, at a price that does not grow with it.
+"""Statistics in SQL: totals and throughput, at a cost that does not grow with the data.
 
 Each figure is read from an index, and counted up to a bound only. Beyond that
 the totals come from the planner's statistics, which autovacuum keeps; they are

@@ -48,6 +48,14 @@ def _one_of(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
+def _within_years(*names: str) -> str:
+    """SQL that is false for a moment that no ISO 8601 date of four digits can name."""
+    return " AND ".join(
+        f"{name} >= '0001-01-01 00:00:00+00' AND {name} < '10000-01-01 00:00:00+00'"
+        for name in names
+    )
+
+
 def _moment(
     name: str, comment: str, *, now: bool = False, required: bool = False
 ) -> Column[datetime]:
@@ -204,6 +212,13 @@ jobs = Table(
         "(waiting_for IS NULL) = (waiting_since IS NULL)", name="waiting_since_some_moment"
     ),
     CheckConstraint("jsonb_typeof(facts) = 'object'", name="facts_by_name"),
+    CheckConstraint(
+        _within_years(
+            *("created_at", "taken_up_at", "started_at"),
+            *("completed_at", "updated_at", "waiting_since"),
+        ),
+        name="moments_in_range",
+    ),
     # JobStore.find_by_key: at most one job per caller and key
     Index(
         "jobs_one_per_key",
@@ -300,6 +315,7 @@ papers = Table(
     ),
     CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
     CheckConstraint("version >= 1", name="version_from_one"),
+    CheckConstraint(_within_years("published_at", "updated_at"), name="moments_in_range"),
     CheckConstraint(
         "(pdf_state IN ('downloaded', 'processed')) = (pdf_path IS NOT NULL)"
         " AND (pdf_path IS NULL) = (pdf_sha256 IS NULL)"
@@ -423,6 +439,7 @@ job_errors = Table(
     Column("arxiv_id", Text, comment="The paper concerned, if one is."),
     Column("attempt", Integer, comment="The attempt that failed, counted from 1."),
     CheckConstraint(_one_of("stage", Stage), name="stage_known"),
+    CheckConstraint(_within_years("occurred_at"), name="moments_in_range"),
     # JobStore.get: the latest errors of one job
     Index("job_errors_latest", "job_id", text("occurred_at DESC"), text("id DESC")),
     comment="What went wrong in jobs; the status shows the latest 100 of each.",

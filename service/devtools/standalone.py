@@ -1,4 +1,4 @@
-"""What the extra `standalone` brings, and what is said where it is not installed."""
+"""Optional extra `standalone`: whether it is installed, and the message if not."""
 
 from importlib.util import find_spec
 

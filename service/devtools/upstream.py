@@ -1,4 +1,4 @@
-"""Which arXiv the demo asks: the configured one, arXiv itself, or the stand-in."""
+"""Upstream of the demo: the configured arXiv, arXiv itself, or the stand-in."""
 
 import os
 from collections.abc import AsyncIterator, Mapping

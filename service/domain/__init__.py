@@ -1,1 +1,1 @@
-"""The words of this service as types: pure, no I/O, standard library only."""
+"""Domain types and rules: pure, no I/O, standard library only."""

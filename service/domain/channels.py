@@ -1,4 +1,4 @@
-"""Channels to arXiv and what may close one: names and states, as everybody sees them."""
+"""Channels to arXiv: their names and states, and the reasons why jobs wait."""
 
 from dataclasses import dataclass
 from datetime import datetime

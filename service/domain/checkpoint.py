@@ -1,4 +1,4 @@
-"""Where a harvest stands: a tagged JSON document, opaque to all but the source that wrote it.
+"""Harvest checkpoint: a tagged JSON document, opaque to all but the source that wrote it.
 
 Committed with the rows that it stands for. Callers and operators see it only
 as an opaque JSON object.

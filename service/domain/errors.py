@@ -1,4 +1,4 @@
-"""Everything that can go wrong, sorted by who can fix it.
+"""Exception tree of the service, sorted by who can fix it.
 
 ServiceError
 ├── RequestError            the caller can         → 4xx problem
@@ -29,8 +29,8 @@ ServiceError
 │   └── KeysUnavailable     tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
     ├── UpstreamRejected    arXiv refuses the query
-    ├── UpstreamIncomplete  arXiv brought less than it had told
-    ├── UpstreamUnavailable arXiv stayed away for a day
+    ├── UpstreamIncomplete  arXiv returned less than it had reported
+    ├── UpstreamUnavailable arXiv was unavailable for a day
     ├── ForbiddenPdf        arXiv does not give this PDF to anybody
     ├── Unavailable         withdrawn or missing at arXiv
     ├── BadPdf              not a PDF, corrupt, encrypted, too large, over a limit
@@ -43,14 +43,21 @@ text of a foreign exception never becomes one.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Self
 
 from service.domain.channels import WaitReason
 
 
 class ServiceError(Exception):
-    """Root of the tree; never raised itself."""
+    """Root of the tree; never raised itself. `upstream_status`: of arXiv's response, if known."""
 
     code = "internal"
+    upstream_status: int | None = None
+
+    def of_response(self, status: int) -> Self:
+        """The same error, with the HTTP status that arXiv responded with."""
+        self.upstream_status = status
+        return self
 
 
 class RequestError(ServiceError):
@@ -199,7 +206,7 @@ class ServerError(UpstreamFaulty):
 
 
 class SlotMissed(TransientError):
-    """The slot was lost, or did not come in a while: nobody's fault. `delay`: come back then."""
+    """The slot was lost, or did not come in a while: not counted. `delay`: come back then."""
 
     code = "slot_missed"
 
@@ -235,7 +242,7 @@ class Suspected(TransientError):
     code = "suspected"
 
     def __init__(self, delay: timedelta) -> None:
-        super().__init__("the worker died twice while it read this PDF")
+        super().__init__("the worker crashed twice while it read this PDF")
         self.delay = delay
 
 
@@ -289,17 +296,17 @@ class UpstreamRejected(PermanentError):
 
 
 class UpstreamIncomplete(PermanentError):
-    """arXiv brought fewer papers than it said there are: `missing` of them."""
+    """arXiv returned fewer papers than it had reported: `missing` of them."""
 
     code = "upstream_incomplete"
 
     def __init__(self, missing: int) -> None:
-        super().__init__(f"arXiv did not bring {missing} of the papers that it says there are")
+        super().__init__(f"arXiv returned {missing} papers fewer than it reported")
         self.missing = missing
 
 
 class UpstreamUnavailable(PermanentError):
-    """arXiv stayed away for a day, or blocked us for as long: the job fails with it."""
+    """arXiv was unavailable for a day, or blocked us for as long: the job fails with it."""
 
     code = "upstream_unavailable"
 
@@ -336,3 +343,15 @@ class Quarantined(PermanentError):
     """The item was in work each time its worker died, too often to be chance."""
 
     code = "quarantined"
+
+
+def status_of(error: BaseException | None) -> int | None:
+    """The HTTP status of arXiv's response that `error` or one of its causes carries."""
+    for _ in range(10):
+        if error is None:
+            break
+        status = getattr(error, "upstream_status", None)
+        if isinstance(status, int):
+            return status
+        error = error.__cause__
+    return None

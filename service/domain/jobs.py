@@ -1,4 +1,4 @@
-"""A job: what a caller asked for, and the durable record of how far it is."""
+"""Jobs: the request, the status, and the row as a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ DEFAULT_PAPERS = 100  # papers a search brings when the caller sets no bound: on
 
 
 class JobStatus(StrEnum):
-    """The only five states of a job; the last three are final."""
+    """The only five states of a job; the last three are terminal (finished)."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -98,7 +98,7 @@ class IngestionRequest:
 
     @property
     def estimated_papers(self) -> int:
-        """The most papers that the job can bring in, as far as known before asking arXiv."""
+        """The most papers that the job can ingest, as far as known before asking arXiv."""
         ids = self.criteria.ids
         return min(len(ids), self.max_papers) if ids else self.max_papers
 
@@ -169,10 +169,21 @@ class JobError:
     attempt: int | None = None
 
 
+class EndedJob(NamedTuple):
+    """A job that a transaction has just completed or failed; `seconds` since it was started.
+
+    (Of a job that nobody had started: since it was created.)
+    """
+
+    job_id: UUID
+    requested_by: str | None
+    seconds: float
+
+
 class Job(NamedTuple):
     """One row of `jobs` with its latest errors, oldest first.
 
-    A tuple, because one is made for each look at a job, and this is the cheapest to make.
+    A tuple, because one is made for each read of a job, and this is the cheapest to make.
     """
 
     id: UUID

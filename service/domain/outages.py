@@ -1,4 +1,4 @@
-"""Outage log: tells the beginning, the lasting and the end of an outage, once for the process.
+"""Outage log of database and storage: a line at the beginning, one a minute, one at the end.
 
 Many parts of a process meet the same outage, each several times a second. All of
 them report to one `OutageLog` for what they use (the database, arXiv, storage),

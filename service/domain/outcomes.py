@@ -1,4 +1,4 @@
-"""What follows from one run of a task: a value, computed by a pure function.
+"""Outcome of a task's run: succeed, retry, snooze or fail, by a pure function.
 
 The other half of the error tree: `errors.py` says what happened, `decide` what
 to do about it.

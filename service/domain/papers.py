@@ -1,4 +1,4 @@
-"""A paper's metadata as arXiv announces it, whichever interface it came by."""
+"""Paper metadata as a value, whichever arXiv interface it came from."""
 
 import re
 from collections.abc import Mapping

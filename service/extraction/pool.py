@@ -1,4 +1,4 @@
-"""PDF text, read in processes that may die.
+"""Pool of sandboxed processes that extract text from PDFs.
 
 A pool of child processes, each with one PDF at a time: a bomb or a crash ends
 one child, its caller learns what happened, and the next PDF gets a fresh one.

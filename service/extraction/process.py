@@ -1,4 +1,4 @@
-"""One child process as its parent sees it: start, ask, end.
+"""Child process of the extraction pool: start, request, stop.
 
 The other side is `child.py`, which is started by its path and never imported
 here. Nothing that a child sends is trusted further than its declared lengths,
@@ -45,7 +45,7 @@ _LIMIT_SIGNALS = (signal.SIGABRT, signal.SIGXCPU)
 class ExtractorUnavailable(TransientError):
     """No child process can be had now: the machine is short of something, or we shut down."""
 
-    code = "extractor_away"
+    code = "extractor_unavailable"
 
 
 class ChildDied(BadPdf):

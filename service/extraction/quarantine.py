@@ -1,4 +1,4 @@
-"""Who may read which PDF, and when: so that a file that kills its worker is known from bad luck.
+"""Poison-PDF detection: quarantines a file after three extractions that killed the worker.
 
 A read is counted in the paper's row while it lasts; a worker that dies leaves
 the count behind. Three times are enough to leave a PDF alone, but workers also
@@ -39,7 +39,7 @@ class Readers:
     def check(self, unfinished_reads: int) -> None:
         """Raise Quarantined for a PDF that has killed enough, Suspected for one that must wait."""
         if unfinished_reads >= MAX_UNFINISHED_READS:
-            raise Quarantined("the worker died each time that it read this PDF")
+            raise Quarantined("the worker crashed each time it read this PDF")
         wait = self._calm_at - self._clock()
         if unfinished_reads == SUSPECT_READS and wait > 0:
             raise Suspected(timedelta(seconds=wait))

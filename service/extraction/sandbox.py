@@ -1,4 +1,4 @@
-"""The process that reads PDFs, because a hostile file may kill whoever reads it.
+"""Sandboxed child process that reads PDFs, which may be hostile.
 
 Run by file path under `python -I` with an empty environment; it imports only the
 standard library, pypdfium2 and the text repairs of `service.extraction`, which

@@ -1,4 +1,4 @@
-"""Blocking work of this package, kept off the event loop and never left half-way.
+"""Blocking file operations in threads, never abandoned half-way.
 
 A thread cannot be cancelled. If the caller were let go at once, it would close
 a file that a thread still writes to; so a cancellation waits until the work in

@@ -1,4 +1,4 @@
-"""Partial files: their names, who may write to one, and which are abandoned.
+"""Partial files: names, locks and expiry.
 
 A partial file is called `<id with version>~<random>~<ETag>.part`. The ETag (in
 base64, so that it may hold anything) tells what the bytes are the beginning of;

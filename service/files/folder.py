@@ -1,4 +1,4 @@
-"""The storage root and the folders in it, entered one step at a time.
+"""Storage root and folders in it, opened one step at a time without following links.
 
 Every step is opened relative to the folder above and refuses a symbolic link,
 so a link that somebody places below the root leads nowhere. The root itself may

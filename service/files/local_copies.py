@@ -1,4 +1,4 @@
-"""Local copies of PDFs that are kept elsewhere, for as long as somebody reads them.
+"""Local copies of remotely stored PDFs, for as long as they are read.
 
 A copy lies among the partial files, under a name that no download looks for and
 with the same lock: one whose reader died is swept away like any abandoned part.

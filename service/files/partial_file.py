@@ -1,4 +1,4 @@
-"""One download in progress: a local file that grows until it is committed or given up.
+"""Partial download: a local file that grows until it is committed or discarded.
 
 The part checks its size while it grows, knows the SHA-256 of what it holds (also
 after it was taken over from a dead process), and removes itself when the disk

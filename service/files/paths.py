@@ -1,4 +1,4 @@
-"""Where the PDF of a paper lies, as a path relative to the storage root.
+"""Path of a paper's PDF, relative to the storage root.
 
 The id and the content decide. So other bytes of the same version get a place of
 their own, a file that a row names is never written over by anything else, and

@@ -1,4 +1,4 @@
-"""PDFs in an S3 bucket, for fleets without a shared folder.
+"""S3 storage of PDFs, for fleets without a shared folder.
 
 A download lands in a folder of this host first, is checked there, and is then
 uploaded. S3 shows an object only when its last byte has come, also one that

@@ -1,4 +1,4 @@
-"""The local side of any storage: partial files, and whether a disk takes writes.
+"""Scratch folder of any storage: partial files, and a write check of the disk.
 
 Whatever the final storage is, a download first lands in a folder of this host.
 What must be true of that folder is the same everywhere: one writer for each

@@ -1,4 +1,4 @@
-"""Where PDFs are kept: a local folder now, behind an interface that others can fill.
+"""PDF store: interface, and the implementation on a local folder.
 
 A file becomes visible only whole: it is downloaded into a partial file on the
 same file system, forced to disk, checked by its owner, renamed in one step, and
@@ -194,7 +194,7 @@ class LocalStore(PdfStore):
             return await in_thread(self._listed, after, limit)
 
     async def remove(self, path: str, *, older_than: timedelta = timedelta(0)) -> bool:
-        """The age is looked at again in the same breath: what was replaced just now stays."""
+        """The age is checked again at once: what was replaced just now stays."""
         with storage_errors():
             return await in_thread(self._remove, path, time.time() - older_than.total_seconds())
 

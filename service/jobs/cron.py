@@ -1,4 +1,4 @@
-"""Cron expressions: the five fields that everybody knows, in UTC.
+"""Cron expressions of five fields, in UTC.
 
 croniter reads more than those: seconds, years, `@hourly`, and fields that differ
 from run to run (`R`, `H`). Here an expression means the same moments always.

@@ -1,4 +1,4 @@
-"""One PDF: the file into storage, its text into the database.
+"""PDF task: downloads a paper's PDF into storage, and its text into the database.
 
 The order is what makes a crash harmless: partial file, check, fsync, rename,
 and only then the row; the text after that. A task that runs again finds what
@@ -29,6 +29,7 @@ from service.domain.errors import (
     Unavailable,
     UpstreamFaulty,
     UpstreamUnavailable,
+    status_of,
 )
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError, Stage
@@ -38,6 +39,7 @@ from service.extraction.pool import ChildDied
 from service.extraction.quarantine import Readers
 from service.files.partial_file import Part
 from service.files.store import PdfStore
+from service.jobs.events import log_failed
 from service.jobs.patience import patience
 from service.jobs.results import Result, ResultWriter
 
@@ -158,7 +160,7 @@ class FetchPdf:
                 text = await self.tools.extractor.text_of(path)
                 measurements.text_extracted(monotonic() - began)
         except NotFound as err:  # another job's bytes have just taken its place, or it was lost
-            raise StorageUnavailable("The stored PDF is not there any more") from err
+            raise StorageUnavailable("The stored PDF is missing") from err
         await self._record(attempt, PaperState.PROCESSED, text=text)
         measurements.pdf_processed(monotonic() - started)
 
@@ -170,7 +172,7 @@ class FetchPdf:
             case Succeed():
                 return
             case Fail(code=code, message=message) if isinstance(error, UpstreamUnavailable):
-                await self._fail_job(code, message)
+                await self._fail_job(code, message, status_of(error))
             case Fail(code=code, message=message):
                 gone = isinstance(error, Unavailable)
                 state = PaperState.UNAVAILABLE if gone else PaperState.FAILED
@@ -182,7 +184,14 @@ class FetchPdf:
                     attempt=attempt.number,
                 )
                 attempts = attempt.row.attempts
-                await self._record(attempt, state, reason=code, error=what, attempts=attempts)
+                await self._record(
+                    attempt,
+                    state,
+                    reason=code,
+                    error=what,
+                    attempts=attempts,
+                    upstream_status=status_of(error),
+                )
             case Retry() | Snooze():
                 await self._release(attempt, outcome)
 
@@ -199,12 +208,15 @@ class FetchPdf:
                 has_read=self._has_read,
             )
 
-    async def _fail_job(self, code: str, message: str) -> None:
-        """Fail the whole job: arXiv stayed away for so long that none of its papers will come."""
+    async def _fail_job(self, code: str, message: str, upstream_status: int | None) -> None:
+        """Fail the whole job: arXiv has been unavailable for too long."""
+        what = JobError(stage=self._stage, message=message, code=code)
         async with self.tools.database.transaction() as conn:
-            if await JobStore(conn).fail(self.job_id):
-                what = JobError(stage=self._stage, message=message, code=code)
+            failed = await JobStore(conn).fail(self.job_id)
+            if failed is not None:
                 await JobStore(conn).add_errors(self.job_id, [what])
+        if failed is not None:
+            log_failed(failed, what, upstream_status=upstream_status)
 
     async def _usable(self, attempt: PdfAttempt) -> StoredPdf | None:
         """The file that we hold, if it is whole and this job may use it."""

@@ -1,4 +1,4 @@
-"""Harvest: steps of a source become papers, tasks for their PDFs, and a checkpoint.
+"""Harvest task: one step of a source becomes papers, PDF tasks and a checkpoint.
 
 One task makes one step (of a source that waits for nobody: some), and queues the
 next in the transaction that stores the last batch of it. Restart-safe: a batch's
@@ -21,9 +21,10 @@ from service.arxiv.pace import Requester
 from service.db.engine import Database
 from service.db.held_reader import DatabaseHeldReader
 from service.db.jobs import JobStore
-from service.domain.errors import PermanentError, TransientError
+from service.domain.errors import PermanentError, TransientError, status_of
 from service.domain.jobs import IngestionRequest, JobError, Stage
 from service.domain.outcomes import Fail, Outcome, Snooze, Succeed
+from service.jobs.events import log_failed, log_started
 from service.jobs.patience import patience
 from service.jobs.store_step import Place, StepStorer
 from service.jobs.tasks import ranked
@@ -68,6 +69,8 @@ class HarvestStep:
             row = await JobStore(conn).claim_page(self.job_id, self.page)
         if row is None:
             return None
+        if row.is_first:
+            log_started(self.job_id, requested_by=row.requested_by)
         self._document = row.checkpoint
         return HarvestAttempt(
             number=row.harvest_attempts + 1,
@@ -113,7 +116,8 @@ class HarvestStep:
     async def conclude(
         self, attempt: HarvestAttempt, outcome: Outcome, error: Exception | None
     ) -> None:
-        """Give the start back, or fail the job with what went wrong."""
+        """Release the start, or fail the job with what went wrong."""
+        failed = None
         async with self.database.transaction() as conn:
             store = JobStore(conn)
             match outcome:
@@ -122,10 +126,8 @@ class HarvestStep:
                 case Fail(code=code, message=message):
                     # A worker that was thought dead must not fail what another goes on with.
                     is_ours = await store.lock_at(self.job_id, self._document)
-                    if is_ours and await store.fail(self.job_id):
-                        tries = attempt.number if isinstance(error, TransientError) else None
-                        stage = Stage.ARXIV_FETCH
-                        what = JobError(stage=stage, message=message, code=code, attempt=tries)
+                    what = _job_error(code, message, attempt, error)
+                    if is_ours and (failed := await store.fail(self.job_id)):
                         await store.add_errors(self.job_id, [what])
                 case Snooze(waiting_for=reason):
                     if reason is not None:
@@ -133,6 +135,8 @@ class HarvestStep:
                     await store.release(self.job_id, starts=attempt.crashes + 1, failed=False)
                 case _:
                     await store.release(self.job_id, starts=attempt.crashes + 1, failed=True)
+        if failed is not None:
+            log_failed(failed, what, upstream_status=status_of(error))
 
     def _read(self, attempt: HarvestAttempt) -> tuple[IngestionRequest, Place]:
         """What the job is to bring, and where it stands; PermanentError if nobody can read it."""
@@ -172,3 +176,10 @@ class HarvestStep:
         async with self.database.transaction() as conn:
             if not await JobStore(conn).is_at(self.job_id, place.document):
                 raise StaleTask
+
+
+def _job_error(
+    code: str, message: str, attempt: HarvestAttempt, error: Exception | None
+) -> JobError:
+    tries = attempt.number if isinstance(error, TransientError) else None
+    return JobError(stage=Stage.ARXIV_FETCH, message=message, code=code, attempt=tries)

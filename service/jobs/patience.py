@@ -1,4 +1,4 @@
-"""How long jobs wait for arXiv: a day of outages, cooldowns or blocks in a row, and no longer."""
+"""Longest wait for arXiv: after a day of outages, cooldowns or blocks a job fails."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +22,6 @@ def patience(waited: timedelta) -> Iterator[None]:
         if waited < LONGEST_WAIT or err.reason not in BOUNDED_WAITS:
             raise
         if err.is_block:
-            message = "arXiv has been forbidding us everything for a day"
+            message = "arXiv has refused all requests (403) for a day"
             raise UpstreamUnavailable(message, code=ForbiddenPdf.code) from err
         raise UpstreamUnavailable("arXiv has been unavailable for a day") from err

@@ -1,4 +1,4 @@
-"""Is there room for one more job? For each caller exactly, in all nearly so.
+"""Quotas: unfinished jobs of each caller (exact), and of all (approximate).
 
 A caller's unfinished jobs are counted in the transaction that adds one; near
 the quota its submits take turns, so that no replica overlooks another's. The

@@ -1,7 +1,7 @@
-"""Results of PDF work become rows, in batches, and each counts exactly once.
+"""Batches PDF results into transactions; counters are idempotent.
 
 Many papers of a job end at nearly the same moment, and each moves a counter of
-the same row. So results wait a moment for company, and one transaction records
+the same row. So results wait a moment to share one, and one transaction records
 them all: the job rows first (that order keeps it clear of the harvest), then
 papers, then states. A counter moves by the states that really changed.
 """
@@ -25,11 +25,12 @@ from service.db.papers import PaperStore
 from service.db.retry import with_retry
 from service.domain.errors import DatabaseUnavailable
 from service.domain.identifiers import ArxivId
-from service.domain.jobs import JobError
+from service.domain.jobs import EndedJob, JobError
 from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf
+from service.jobs.events import log_completed, log_pdf_failed
 
 MAX_BATCH = 100
-GATHERING = timedelta(milliseconds=50)  # what a result waits for company
+GATHERING = timedelta(milliseconds=50)  # how long a result waits for others
 
 _COUNTER_OF = {
     PaperState.DOWNLOADED: "pdfs_downloaded",
@@ -60,6 +61,7 @@ class Result:
     reason: str | None = None
     error: JobError | None = None
     attempts: int | None = None
+    upstream_status: int | None = None  # of arXiv's response, for the log
     was_interrupted: bool = False
 
 
@@ -101,22 +103,24 @@ class ResultWriter:
 
     async def _write(self, batch: Sequence[Entry]) -> None:
         try:
-            left = await with_retry(partial(self._commit, [result for result, _ in batch]))
+            recorded = await with_retry(partial(self._commit, [result for result, _ in batch]))
         except DatabaseUnavailable as err:
             _refuse(batch, err)
         except SQLAlchemyError as err:
             if len(batch) == 1:
                 _refuse(batch, err)
                 return
-            _log.exception("batch refused")  # one of them is to blame: each for itself
+            # one of them is wrong: each for itself
+            _log.exception("batch failed, writing results one by one")
             for entry in batch:
                 await self._write([entry])
         else:
-            for (_, done), path in zip(batch, left, strict=True):
+            recorded.log()
+            for (_, done), path in zip(batch, recorded.left, strict=True):
                 if not done.done():  # else its sender was cancelled meanwhile
                     done.set_result(path)
 
-    async def _commit(self, results: Sequence[Result]) -> Sequence[str | None]:
+    async def _commit(self, results: Sequence[Result]) -> "_Recorded":
         async with self.database.transaction() as conn:
             return await _record(conn, results)
 
@@ -128,12 +132,29 @@ def _refuse(batch: Sequence[Entry], error: Exception) -> None:
             done.set_exception(error)
 
 
-async def _record(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[str | None]:
-    """Write `results` in the transaction of `conn`; returns the file that each one replaced."""
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What a transaction did: the file that each result replaced, and what there is to log."""
+
+    left: Sequence[str | None]
+    failed: Sequence[Result]
+    completed: Sequence[EndedJob]
+
+    def log(self) -> None:
+        for result in self.failed:
+            if result.error is not None:
+                log_pdf_failed(result.job_id, result.error, upstream_status=result.upstream_status)
+        for job in self.completed:
+            log_completed(job)
+
+
+async def _record(conn: AsyncConnection, results: Sequence[Result]) -> _Recorded:
+    """Write `results` in the transaction of `conn`."""
     jobs = JobStore(conn)
     running = await jobs.lock(sorted({result.job_id for result in results}))
     left = await _save_files(conn, results)
     counters: dict[UUID, Counter[str]] = {}
+    failed: list[Result] = []
     for state in _COUNTER_OF:
         of_state = [r for r in results if r.state is state and r.job_id in running]
         by_paper = {(r.job_id, r.arxiv_id.paper): r for r in of_state}  # each once
@@ -146,10 +167,10 @@ async def _record(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[
         for result in changed:
             if result.error is not None:
                 await jobs.add_errors(result.job_id, [result.error])
+                failed.append(result)
     for job_id, steps in sorted(counters.items()):
         await jobs.move_counters(job_id, steps)
-    await jobs.complete_finished(list(counters))
-    return left
+    return _Recorded(left, failed, await jobs.complete_finished(list(counters)))
 
 
 def _steps(result: Result) -> dict[str, int]:

@@ -1,6 +1,6 @@
-"""Retry of a finished job: a new job ingests what that one did not.
+"""Retry of a finished job: a new job for its failed papers and the rest of its list.
 
-Final states never change, so the job that ended stays as it is, and so do its
+Finished states never change, so the job that ended stays as it is, and so do its
 papers. The new one begins with those that failed or were still open, without
 asking arXiv for them again, and then goes on with the list where it ended, if
 it ended early: see `sources.retry`.
@@ -18,6 +18,7 @@ from service.db.retries import RetryStore
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import Conflict, KeyReused
 from service.domain.jobs import IngestionRequest, Job, JobStatus, Priority
+from service.jobs.events import log_created, log_retried
 from service.jobs.quotas import Quotas
 from service.jobs.tasks import harvest_task
 from service.sources.retry import retry_checkpoint
@@ -34,7 +35,7 @@ async def retry(
 ) -> Job:
     """Record the job that retries `job_id`, and queue it; returns it.
 
-    Raises NotFound, and Conflict where that job is not final, has nothing left to
+    Raises NotFound, and Conflict where that job is not finished, has nothing left to
     do, or is being retried already. A `key` of `caller` names one retry of one
     job, and `admission` decides whether there is room, as in `submit`.
     """
@@ -56,13 +57,15 @@ async def retry(
         await enqueue(conn, [task])
         job = await JobStore(conn).get(added)
     admission.note_accepted()
+    log_created(job)
+    log_retried(job)
     return job
 
 
 def _beginning(ended: Row[Any]) -> Checkpoint:
     """Where the retry of a job begins; raises Conflict for one that cannot be retried."""
     if not JobStatus(ended.status).is_final:
-        raise Conflict(f"The job is {ended.status}; only a final job can be retried")
+        raise Conflict(f"The job is {ended.status}; only a finished job can be retried")
     has_list = not ended.is_harvested and ended.status != JobStatus.COMPLETED
     if not ended.unfinished and not has_list:
         raise Conflict("The job has no failed papers")

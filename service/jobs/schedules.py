@@ -1,8 +1,8 @@
-"""Recurring harvests: each due moment becomes one job, whatever dies or runs beside it.
+"""Scheduler: each due run of a schedule becomes exactly one job.
 
-The workers look every second, by the database's clock. Who locks the row of a
-schedule submits its job and moves it to its next moment in one transaction; the
-job's idempotency key names the moment, so that it cannot come twice even if an
+The workers poll every second, by the database's clock. Who locks the row of a
+schedule submits its job and moves it to its next run in one transaction; the
+job's idempotency key names the run, so that it cannot come twice even if an
 operator turns the row back. Moments that were missed run once, together; one for
 whose job there is no room is left out.
 """
@@ -21,13 +21,14 @@ from service.db.callers import CallerStore
 from service.db.engine import Database
 from service.db.schedules import ScheduleStore
 from service.domain.errors import Conflict, DatabaseUnavailable, Overloaded, QuotaExceeded
-from service.domain.jobs import IngestionRequest
+from service.domain.jobs import IngestionRequest, Job
 from service.jobs.cron import next_run
+from service.jobs.events import log_created
 from service.jobs.quotas import Quotas
 from service.jobs.submit import record
 
 LOOK_EVERY = timedelta(seconds=1)
-MAX_RUNS = 100  # in one look, so that a thousand due at once do not hold up a stop
+MAX_RUNS = 100  # in one poll, so that a thousand due at once do not hold up a stop
 MAX_PER_CALLER = 100
 NOBODY = "schedule"  # who submits what an operator scheduled in SQL
 
@@ -87,21 +88,22 @@ async def run_due(database: Database, admission: Quotas | None = None) -> list[U
     for _ in range(MAX_RUNS):
         async with database.transaction() as conn:
             due = await ScheduleStore(conn).take_due()
-            job_id = None if due is None else await _run(conn, due, admission)
+            job = None if due is None else await _run(conn, due, admission)
         if due is None:
             break
-        if job_id is not None:
+        if job is not None:
             admission.note_accepted()
-            submitted.append(job_id)
-            _log.info("schedule ran", schedule_id=str(due.id), job_id=str(job_id))
+            submitted.append(job.id)
+            log_created(job)
+            _log.info("schedule ran", schedule_id=str(due.id), job_id=str(job.id))
     return submitted
 
 
-async def _run(conn: AsyncConnection, due: Row[Any], admission: Quotas) -> UUID | None:
-    """Submit the job of a schedule that is locked and due, and move it on; the job's id.
+async def _run(conn: AsyncConnection, due: Row[Any], admission: Quotas) -> Job | None:
+    """Submit the job of a schedule that is locked and due, and move it on; the job.
 
     None when there is nothing to submit: the schedule is new and only gets its
-    next moment, its job of this moment exists, there is no room for it, or nobody
+    next run, the job of this run exists, there is no room for it, or nobody
     can read it.
     """
     store = ScheduleStore(conn)
@@ -109,7 +111,7 @@ async def _run(conn: AsyncConnection, due: Row[Any], admission: Quotas) -> UUID 
         following = next_run(due.cron, due.now)
         request = IngestionRequest.load(due.request)
     except (KeyError, TypeError, ValueError):
-        _log.error("schedule not readable, paused", schedule_id=str(due.id))
+        _log.error("schedule invalid, paused", schedule_id=str(due.id))
         await store.change(due.id, {"is_paused": True, "next_run_at": None})
         return None
     if due.next_run_at is None:
@@ -120,10 +122,10 @@ async def _run(conn: AsyncConnection, due: Row[Any], admission: Quotas) -> UUID 
     try:
         position = await admission.admit(conn, caller)
     except (QuotaExceeded, Overloaded) as err:
-        _log.warning("schedule left out", schedule_id=str(due.id), reason=str(err))
+        _log.warning("schedule run skipped", schedule_id=str(due.id), reason=str(err))
         await store.change(due.id, {"next_run_at": following})
         return None
     job = await record(conn, request, caller=caller, key=key, position=position)
     ran = {} if job is None else {"last_run_at": due.now, "last_job_id": job.id}
     await store.change(due.id, {"next_run_at": following, **ran})
-    return None if job is None else job.id
+    return job

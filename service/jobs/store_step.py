@@ -7,7 +7,7 @@ else went on meanwhile.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,8 +17,9 @@ from service.db.job_papers import JobPaperStore
 from service.db.jobs import JobStore
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import UpstreamIncomplete
-from service.domain.jobs import IngestionRequest, JobError, Stage
+from service.domain.jobs import EndedJob, IngestionRequest, JobError, Stage
 from service.domain.papers import Paper
+from service.jobs.events import log_completed, log_failed, log_page
 from service.jobs.store_batch import BatchStorer
 from service.sources.base import Expected, Step
 
@@ -41,6 +42,14 @@ class Place:
         )
 
 
+class _End(NamedTuple):
+    """What the end of a harvest did to its job: nothing while PDFs are pending."""
+
+    error: JobError
+    failed: EndedJob | None
+    completed: Sequence[EndedJob]
+
+
 @dataclass(frozen=True, slots=True)
 class StepStorer:
     """Stores steps of one job."""
@@ -54,6 +63,7 @@ class StepStorer:
 
         `ends_task`: another task goes on from there, and is queued with the last batch.
         """
+        moved: Counter[str] = Counter()
         batches = list(_batches(step.batch.records, self.request.batch_size))
         for number, records in enumerate(batches, start=1):
             if number <= place.checkpoint.batches_done:
@@ -63,6 +73,7 @@ class StepStorer:
             if is_last:
                 checkpoint = step.following
             following = place.behind(checkpoint, records=len(records))
+            end = None
             async with self.database.transaction() as conn:
                 if not await JobStore(conn).lock_at(self.job_id, place.document):
                     return None
@@ -72,11 +83,22 @@ class StepStorer:
                     counters += Counter(await self._rest(batch, step))
                 await self._advance(conn, checkpoint, step, counters)
                 if is_last and checkpoint.done:
-                    await self._end(conn, step)
+                    end = await self._end(conn, step)
                 elif is_last and ends_task:
                     await batch.queue_step(checkpoint, step)
+            moved.update(counters)
             place = following
+            if is_last:
+                self._log(step, moved, end)
         return place
+
+    def _log(self, step: Step, moved: Mapping[str, int], end: _End | None) -> None:
+        if step.is_page:
+            log_page(self.job_id, moved)
+        if end is not None and end.failed is not None:
+            log_failed(end.failed, end.error)
+        for ended in () if end is None else end.completed:
+            log_completed(ended)
 
     async def _rest(self, batch: BatchStorer, step: Step) -> Mapping[str, int]:
         counters = await batch.store_rest(step.batch)
@@ -94,19 +116,19 @@ class StepStorer:
             keeps_attempts=step.repeated,
         )
 
-    async def _end(self, conn: AsyncConnection, step: Step) -> None:
+    async def _end(self, conn: AsyncConnection, step: Step) -> _End:
         """Complete the job if nothing is pending; fail it, or say so, if too little came."""
-        jobs = JobStore(conn)
+        jobs, failed = JobStore(conn), None
         missing = await self._missing(conn, step.expected)
+        error = UpstreamIncomplete(missing)
+        what = JobError(stage=Stage.ARXIV_FETCH, message=str(error), code=error.code)
         if step.expected is not None and missing > 0:
-            error = UpstreamIncomplete(missing)
-            what = JobError(stage=Stage.ARXIV_FETCH, message=str(error), code=error.code)
             await jobs.add_errors(self.job_id, [what])
             if step.expected.is_certain:
                 again = replace(step.expected.again, task=step.following.task)
                 await jobs.advance(self.job_id, again, counters={}, total=None)
-                await jobs.fail(self.job_id)
-        await jobs.complete_finished([self.job_id])
+                failed = await jobs.fail(self.job_id)
+        return _End(what, failed, await jobs.complete_finished([self.job_id]))
 
     async def _missing(self, conn: AsyncConnection, expected: Expected | None) -> int:
         if expected is None:

@@ -1,4 +1,4 @@
-"""A request becomes a job, at most once for each caller and idempotency key."""
+"""Creates jobs, at most one for each caller and idempotency key."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -6,6 +6,7 @@ from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import KeyReused, Overloaded, QuotaExceeded
 from service.domain.jobs import IngestionRequest, Job
+from service.jobs.events import log_created
 from service.jobs.quotas import Quotas
 from service.jobs.tasks import harvest_task
 from service.worker.engine import enqueue
@@ -19,7 +20,7 @@ async def submit(
     key: str | None = None,
     admission: Quotas | None = None,
 ) -> Job:
-    """Record a job and queue its harvest, in one transaction; returns the job.
+    """Create a job and queue its harvest, in one transaction; returns the job.
 
     With a `key` that `caller` has used before, the job of then is returned as it
     is now and nothing is written; raises KeyReused if its request was another.
@@ -42,16 +43,17 @@ async def submit(
         if job is None:
             return _repeated(await store.find_by_key(caller=caller, key=key or ""), request)
     admission.note_accepted()
+    log_created(job)
     return job
 
 
 async def record(
     conn: AsyncConnection, request: IngestionRequest, *, caller: str, key: str | None, position: int
 ) -> Job | None:
-    """Record a job and queue its harvest in the transaction of `conn`.
+    """Create a job and queue its harvest in the transaction of `conn`.
 
     None, and nothing is written, where `key` names a job of `caller` already.
-    `position`: jobs of the caller that are not final yet.
+    `position`: jobs of the caller that are not finished yet.
     """
     job = await JobStore(conn).add(request, caller=caller, key=key)
     if job is not None:

@@ -1,4 +1,4 @@
-"""The tasks a job consists of, and in which order the fleet takes them.
+"""Tasks of a job and their priority in the queue.
 
 The priority of a task falls along its job: the k-th paper of every job comes
 before the (k+1)-th of any, so that jobs of the same urgency take turns and a

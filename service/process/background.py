@@ -1,4 +1,4 @@
-"""What runs beside the rest of a process, and is ended with it, all at once."""
+"""Background tasks of a process: run beside the rest, cancelled with it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence

@@ -1,4 +1,4 @@
-"""The HTTP application, joined from its parts."""
+"""Composition of the HTTP application."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence

@@ -1,4 +1,4 @@
-"""A worker, joined from its parts: the queue engine, what its tasks do, and their companions."""
+"""Composition of a worker: queue engine, task handlers, background tasks."""
 
 import asyncio
 import random
@@ -13,9 +13,9 @@ from uuid import UUID
 
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
-from service.arxiv.limits import ClientLimits
+from service.arxiv.limits import ClientLimits, Waits
 from service.arxiv.outage_log import log_outages
-from service.arxiv.rate_limiter import FleetRateLimiter, Waits
+from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
 from service.db.engine import Database, outage_log
 from service.domain.measurements import UNMEASURED, Measurements
@@ -46,7 +46,7 @@ from service.worker.task import Kind
 WORKER_DEADLINE_SECONDS = 30.0
 QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeated
 # The fleet asks arXiv once at a time: while one task waits for that, the other stores. More
-# would only keep what a dead worker left waiting behind tasks that wait themselves.
+# would only keep tasks with expired leases waiting behind tasks that wait themselves.
 HARVEST_CONCURRENCY = 2
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
@@ -75,7 +75,7 @@ class Worker:
     databases: Sequence[Database]
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new, let work end, hand back what has not; all within `seconds`."""
+        """Take nothing new, let work end, release what has not; all within `seconds`."""
         to_hand_back = min(HAND_BACK_SECONDS, seconds / 2)
         self.engine.stop_taking()
         done, _ = await asyncio.wait({self.running}, timeout=seconds - to_hand_back)

@@ -1,4 +1,4 @@
-"""DATA_DIR, made or refused in words that name the variable."""
+"""DATA_DIR: created, or refused with an error that names the variable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

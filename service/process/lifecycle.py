@@ -1,4 +1,4 @@
-"""How a process lives: reach the database, migrate, serve, work, drain, exit.
+"""Process lifecycle: connect, migrate, serve, work, drain, exit.
 
 The listener opens first and answers probes from then on; the database may come
 later, or come back. Work begins once the schema is the one this code is for.

@@ -94,7 +94,7 @@ class _QueueHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self.writer.write(self.format(record).encode("utf-8", "backslashreplace"))
-        except Exception:  # a line that cannot be rendered must not end what it tells of
+        except Exception:  # a line that cannot be rendered must not end the process
             self.writer.dropped += 1
 
 

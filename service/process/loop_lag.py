@@ -1,4 +1,4 @@
-"""How late the event loop is: what one step too long does to everything else.
+"""Event loop lag: measured ten times a second.
 
 A beat every tenth of a second notes by how much it came too late. The figures
 of the last minute are for `/metrics` and for whoever decides to refuse work;

@@ -1,4 +1,4 @@
-"""Run a command that ends when the process that started it does, even by kill -9.
+"""Runs a command that ends when its parent does, even by SIGKILL.
 
     python -S tied.py PARENT_PID PROGRAM ARGUMENT…
 

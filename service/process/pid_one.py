@@ -1,4 +1,4 @@
-"""What a process owes the system when it is the first one (PID 1), as in a container.
+"""PID-1 duties in a container: forwards signals, reaps orphans.
 
 The kernel hands it every orphan, and it must take their deaths in; and a signal
 without a handler does nothing to it. So it stays a mere keeper, and the service

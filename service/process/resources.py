@@ -1,4 +1,4 @@
-"""What an API and a worker both have, each its own: a pool, and a way to the PDFs."""
+"""Shared resources of API and worker: database pool and PDF store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 async def prepared(
     settings: Settings, url: str, stopping: asyncio.Event, outages: OutageLog
 ) -> bool:
-    """Migrate the schema and make the storage, however long it takes; False: told to stop."""
+    """Migrate the schema and make the storage, however long it takes; False: asked to stop."""
     engine = create_engine(url, name="arxiv-ingestion migrate", pool_size=1)
     storage = OutageLog("storage", _log)
     try:

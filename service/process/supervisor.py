@@ -1,4 +1,4 @@
-"""More processes behind the same port, so that the API uses more than one core.
+"""Supervisor of further API processes on the same port.
 
 Each sibling is a `serve --no-worker` of its own with SO_REUSEPORT: the kernel
 spreads connections over them, and they share nothing but the database. One that

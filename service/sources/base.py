@@ -35,7 +35,7 @@ class HeldReader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HarvestContext:
-    """For whom a step is made: the job, what it asked for, and what may be looked at.
+    """For whom a step is made: the job, what it asked for, and what may be read.
 
     `requester` goes with each request to arXiv.
     """

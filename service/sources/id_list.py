@@ -1,4 +1,4 @@
-"""Source of a list of ids: a hundred at a time, and every id that does not come is an error."""
+"""Source: a list of arXiv ids, a hundred in a request."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

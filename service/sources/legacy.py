@@ -1,4 +1,4 @@
-"""Checkpoints as they were stored before there were sources: one flat document for all jobs.
+"""Legacy checkpoints: the flat document from before there were sources.
 
 Jobs that run while the service is upgraded hold them, and so do failed ones that
 are retried later.

@@ -1,4 +1,4 @@
-"""What lists of the query API have in common: an empty answer is not believed at once."""
+"""Paging of the query API: an empty page is requested again before it is believed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

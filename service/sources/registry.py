@@ -1,4 +1,4 @@
-"""All sources of a process, by name; also reads checkpoints of the form before this one."""
+"""Registry of sources by name; also reads legacy checkpoints."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

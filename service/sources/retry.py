@@ -1,6 +1,6 @@
-"""Source of a retry: the papers that the job before did not finish, then the rest of its list.
+"""Source: a retry, the unfinished papers of the earlier job, then the rest of its list.
 
-That job is final, so its rows do not change while they are read here. Whatever
+That job is finished, so its rows do not change while they are read here. Whatever
 lists the papers is asked on from where that job's list ended, by its own source.
 """
 

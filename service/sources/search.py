@@ -1,4 +1,4 @@
-"""Source of a search: pages of the query API, each from where the one before ended.
+"""Source: a search, page by page of the query API.
 
 Pages come short, and empty in mid-list, and fuller than asked for. What arXiv
 said that there is is kept with the checkpoint, and nothing less ends a list.

@@ -1,4 +1,4 @@
-"""Stopping work that nobody wants any more.
+"""Cancellation: stops tasks in this process whose job is finished.
 
 A job may be cancelled on any replica, or in psql. Each worker looks every
 second whether the jobs that it works for still run, in one query. NOTIFY would
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def stop_final_jobs(engine: Engine, database: Database) -> None:
-    """Cancel this process's tasks of jobs that have become final, until cancelled itself."""
+    """Cancel this process's tasks of jobs that have become finished, until cancelled itself."""
     while True:
         await asyncio.sleep(LOOK_EVERY.total_seconds())
         working_for = sorted(engine.running_jobs())
@@ -33,5 +33,5 @@ async def stop_final_jobs(engine: Engine, database: Database) -> None:
         except DatabaseUnavailable:
             continue
         for job_id in final:
-            _log.info("work stopped for a final job", job_id=str(job_id))
+            _log.info("work stopped, job finished", job_id=str(job_id))
             engine.cancel_job(job_id)

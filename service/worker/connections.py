@@ -1,4 +1,4 @@
-"""What the queue engine asks PostgreSQL through: a transaction of ours, or a patient way.
+"""Database connections of the queue engine: one in a transaction, one with retry.
 
 Both are PgQueuer's `Driver` without knowing it, so that the engine module stays
 the only one that does.
@@ -101,7 +101,7 @@ def gives_work(payload: str) -> bool:
     try:
         return bool(json.loads(payload)["operation"] != "delete")
     except (ValueError, TypeError, KeyError):
-        return True  # not the trigger's: a look too many does no harm
+        return True  # not the trigger's: a poll too many does no harm
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The queue engine: PgQueuer, and nothing outside this module knows it.
+"""Queue engine on PgQueuer; no other module knows it.
 
 Tasks are enqueued in the caller's transaction, so that they exist exactly when
 the rows they belong to do. An `Engine` runs the handlers of this process, one
@@ -19,15 +19,15 @@ What PgQueuer does to its users, and what is done about it here:
   `LeaseLost` then: PgQueuer writes nothing, the lease lapses, the task runs again.
 * It ends with the first query that fails, and then waits for all that is in work
   before it can be begun anew. `RetryingQueries` asks again until the database answers.
-* A listener that was lost stays lost; ours (`storage.listening`) comes back.
-* It renews leases late, and works on when it cannot; see `running`.
+* A listener that was lost stays lost; ours (`db.notifications`) comes back.
+* It renews leases late, and works on when it cannot; see `leases`.
 * Cancelling many tasks by id overflows NOTIFY; cancelling is `cancel_job` in SQL.
 * Owners are not fenced: `queries` does that in the queue, the stores in our tables.
-* Crashes are not counted: see `boundary`.
+* Crashes are not counted: see `runner`.
 * It looks for work whatever is announced, also that a task has ended: `gives_work`.
 * It counts expired leases of its own against its limit, and would never claim again after an
   outage that found it full: `queries` counts those that it still holds.
-* It ranks tasks of the dead among those that nobody has begun: `queries` puts them first.
+* It ranks tasks of expired leases among those that nobody has begun: `queries` puts them first.
 * Its names may be changed by common environment variables such as `CHANNEL`;
   they are fixed there.
 """
@@ -88,7 +88,7 @@ async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
 
 
 async def purge_log(conn: AsyncConnection, *, older_than: timedelta) -> int:
-    """Delete the oldest that the engine noted of tasks before that time; returns how many rows."""
+    """Delete the oldest log rows of tasks before that time; returns how many rows."""
     sql = (
         "DELETE FROM pgqueuer_log WHERE id IN (SELECT id FROM pgqueuer_log"
         " WHERE created < now() - $1::interval ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED)"
@@ -100,9 +100,9 @@ async def purge_log(conn: AsyncConnection, *, older_than: timedelta) -> int:
 class Engine:
     """Runs the tasks of `kinds` on this process until it is drained.
 
-    `lease`: a worker silent for that long has lost its tasks. `poll`: how often
+    `lease`: a worker without renewal for that long has lost its tasks. `poll`: how often
     it looks for work without being notified; together they bound a takeover.
-    `listen_url`: where notifications come from; without it the looks have to do.
+    `listen_url`: where notifications come from; without it polling has to do.
     """
 
     database: Database
@@ -182,7 +182,7 @@ class Engine:
             try:
                 await self._run_manager(kind)
             except (DatabaseUnavailable, SQLAlchemyError, PgqException, RuntimeError) as err:
-                _log.warning("queue manager ended", kind=kind.name, error=type(err).__name__)
+                _log.warning("queue consumer ended", kind=kind.name, error=type(err).__name__)
                 await wait_for(self._draining, RESTART_SECONDS)
 
     async def _run_manager(self, kind: Kind) -> None:
@@ -229,6 +229,9 @@ class Engine:
         if task is None:
             raise RetryRequested(UNKNOWN_VERSION_DELAY, "payload of another version")
         job_id, payload = task
+        if row.headers and "reclaimed" in row.headers:  # see `queries`
+            facts = {"arxiv_id": payload["paper"]} if "paper" in payload else {}
+            _log.warning("task reclaimed", kind=kind.name, job_id=str(job_id), **facts)
         work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
         with self._runs.begun(row.id, kind.name, job_id, work) as run:
             outcome = await run.outcome()

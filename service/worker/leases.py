@@ -1,9 +1,9 @@
-"""The runs of this process, and how long its tasks are still its own.
+"""Leases of the tasks in this process, measured by its own clock.
 
 A lease is measured here from the moment before the claim, or before the renewal,
 was sent, by this host's monotonic clock: so it ends here before it ends in the
 database, and a worker that cannot renew stops before another one takes over.
-Stopped work is given back where that can be written; the queue hears its owner only.
+Stopped work is released where that can be written; the queue hears its owner only.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class LeaseLost(BaseException):
 
 @dataclass(slots=True)
 class Run:
-    """One task in work. `is_unwanted`: its job is final; `is_lost`: its lease lapses."""
+    """One task in work. `is_unwanted`: its job is finished; `is_lost`: its lease lapses."""
 
     kind: str
     job_id: UUID
@@ -66,7 +66,7 @@ class Run:
 
 
 def _look_at(work: asyncio.Task[Outcome]) -> None:
-    """For asyncio, which complains of errors that nobody looks at: of lost work nobody does."""
+    """For asyncio, which complains of errors that nobody reads: of lost work nobody does."""
     if not work.cancelled():
         work.exception()
 
@@ -109,7 +109,7 @@ class Leases:
             del self._runs[number]
 
     def forget(self, number: int) -> None:
-        """A task is no longer ours: its end has been told to the queue, or never will be."""
+        """A task is no longer ours: its end has been reported to the queue, or never will be."""
         self._held_since.pop(number, None)
 
     def count(self, kind: str | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What PgQueuer asks of the database: under fixed names, the dead's tasks first, and with_retry.
+"""PgQueuer's SQL, adapted: fixed names, expired leases first, fenced writes, retry.
 
 Also fenced: PgQueuer writes to a task by its number alone, so a worker that was
 stopped for longer than its lease would put off, queue again or delete the task
@@ -63,6 +63,14 @@ _PUT_OFF = (
     f" - priority % {PRIORITY_LEVEL}) ELSE priority END,",
 )
 
+# The claim of a task whose lease has expired leaves a mark on it, which its next claim removes.
+# The text appears in both shapes of PgQueuer's claim. (its text, ours)
+_RECLAIMED = (
+    "updated   = NOW(),",
+    "updated   = NOW(), headers = CASE WHEN status = 'picked' THEN coalesce(headers, '{}')"
+    """ || '{"reclaimed": true}' ELSE headers - 'reclaimed' END,""",
+)
+
 NOBODY = UUID(int=0)
 
 _log = structlog.get_logger(__name__)
@@ -101,7 +109,7 @@ class _Statements(QueryQueueBuilder):
 
     What a manager may have at once is counted by leases that it still holds.
 
-    Left to their priority, tasks whose worker fell silent would wait behind every
+    Left to their priority, tasks whose worker stopped renewing its lease would wait behind every
     task that became due meanwhile, and how long a takeover takes would depend on
     how much there is to do.
 
@@ -117,6 +125,7 @@ class _Statements(QueryQueueBuilder):
         its, ours = _LAPSED
         sql = _replaced(claim.sql, *_OF_THE_DEAD)
         sql = _replaced(sql, *_IN_WORK)
+        sql = _replaced(sql, *_RECLAIMED)
         sql = _replaced(sql, its, ours.format(len(claim.args) + 1))
         in_work = [] if self.runs is None else self.runs.claimed_numbers()
         return ComposedQuery(sql, (*claim.args, in_work))
@@ -146,7 +155,7 @@ def _replaced(sql: str, its: str, ours: str, *, times: int = 1) -> str:
 
 @dataclass
 class RetryingQueries(Queries):
-    """PgQueuer's queries, on a database that may be away, and with an eye on the leases."""
+    """PgQueuer's queries, on a database that may be unavailable, and with an eye on the leases."""
 
     runs: Leases = field(kw_only=True)
     on_claim: Callable[[float], None] = field(kw_only=True)  # is given the loop time

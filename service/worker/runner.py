@@ -1,4 +1,4 @@
-"""The border around one run of a task: whatever happens inside comes out as an outcome.
+"""Task runner: whatever happens in a run comes out as an outcome.
 
 Before the work a start is counted in our own rows, so that a crash is seen by
 the next one; after it the outcome is recorded there too. Only then does the
@@ -18,7 +18,7 @@ from service.domain.measurements import Measurements
 from service.domain.outcomes import Fail, Outcome, Retry, Snooze, Succeed, decide
 
 # Attempts that never ended. Most of an attempt is waiting, and workers may be killed every few
-# seconds for an hour: what really kills its worker is found sooner (see ingest.readers).
+# seconds for an hour: what really kills its worker is found sooner (see extraction.quarantine).
 MAX_CRASHES = 100
 DATABASE_DELAY = timedelta(seconds=2)
 _OUTCOMES: Mapping[type[Outcome], str] = {
@@ -84,7 +84,7 @@ async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
     error: Exception | None = None
     try:
         if attempt.crashes >= MAX_CRASHES:
-            raise Quarantined(f"its worker died {attempt.crashes} times with it in work")
+            raise Quarantined(f"its worker crashed {attempt.crashes} times while processing it")
         await work.run(attempt)
     except asyncio.CancelledError:
         giving_back = asyncio.ensure_future(work.conclude(attempt, Snooze(timedelta(0)), None))
@@ -115,9 +115,9 @@ async def measured(kind: str, running: Awaitable[Outcome], measurements: Measure
 
 
 def _note_unwritten(giving_back: asyncio.Future[None]) -> None:
-    """Say that a start was not given back: cancelled once more, nobody waits for it."""
+    """Say that a start was not released: cancelled once more, nobody waits for it."""
     if not giving_back.cancelled() and (error := giving_back.exception()) is not None:
-        _log.warning("start not given back", error=type(error).__name__)
+        _log.warning("attempt not rolled back", error=type(error).__name__)
 
 
 def _note(outcome: Outcome, error: Exception | None) -> None:
@@ -127,4 +127,4 @@ def _note(outcome: Outcome, error: Exception | None) -> None:
     if code is None:  # not of our tree: a bug, whose trace belongs in the log and nowhere else
         _log.error("task failed unexpectedly", outcome=type(outcome).__name__, exc_info=error)
     else:
-        _log.info("task interrupted", outcome=type(outcome).__name__, code=code)
+        _log.info("attempt failed", outcome=type(outcome).__name__, code=code)

@@ -1,4 +1,4 @@
-"""What there is to do, and who does it: tasks, and the kinds that they are of."""
+"""Tasks and kinds of task."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass

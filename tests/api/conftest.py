@@ -122,6 +122,7 @@ class Link:
     url: str
     open: asyncio.Event = field(default_factory=asyncio.Event)
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    lost: set[asyncio.StreamWriter] = field(default_factory=set)
     cuts_at_commit: bool | None = None  # whether the COMMIT still arrives; None: no cut
     cuts_after: bytes = b""
     was_cut: asyncio.Event = field(default_factory=asyncio.Event)
@@ -143,11 +144,17 @@ class Link:
     def thaw(self) -> None:
         self.open.set()
 
+    def lose(self) -> None:
+        """The connections that there are carry nothing any more, and never will; new ones do."""
+        self.lost |= self.writers
+
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         was_sent = False
         try:
             while data := await reader.read(65536):
                 await self.open.wait()
+                if writer in self.lost:
+                    continue
                 was_sent = was_sent or self.cuts_after in data
                 if self.cuts_at_commit is not None and was_sent and b"COMMIT;" in data:
                     await self.cut(writer, data)

@@ -1,10 +1,13 @@
 """What cannot be a request is refused by name, and leaves no row and no task."""
 
 import json
+import threading
 from typing import Any
 
 import orjson
 import pytest
+
+from service.api import request_body
 
 URL = "/api/v1/ingestion/arxiv"
 JSON = {"Content-Type": "application/json"}
@@ -141,3 +144,45 @@ async def test_a_body_that_is_not_compressed_as_it_says_is_malformed(api, encodi
     response, _ = await send(api, GOOD, **{"Content-Encoding": encoding})
 
     assert response.status == 400
+
+
+async def test_a_large_body_is_not_parsed_on_the_event_loop(api, monkeypatch):
+    """A mebibyte of JSON would hold up everybody else for a tenth of a second."""
+    threads, parsed = [], request_body._parsed
+
+    def noted(raw):
+        threads.append(threading.current_thread() is threading.main_thread())
+        return parsed(raw)
+
+    monkeypatch.setattr(request_body, "_parsed", noted)
+    for size in (0, request_body.LARGE_BODY_BYTES):
+        response, _ = await send(api, orjson.dumps({SEARCH: {"title": "a" * size}, "colour": 1}))
+        assert response.status == 422
+
+    assert threads == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("POST", "/healthz", 405),
+        ("POST", URL, 415),
+        ("GET", "/api/v1/ingestion/job/123e4567-e89b-12d3-a456-426614174000", 404),
+    ],
+)
+async def test_no_problem_may_be_kept_by_a_cache(api, method, path, status):
+    """What is not there now may be there in a moment, and what was refused allowed."""
+    response = await api.request(method, path)
+
+    assert response.status == status
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_refused_token_may_not_be_kept_by_a_cache(serve):
+    api = await serve(sub=None)
+
+    response = await api.get("/api/v1/ingestion/jobs")
+
+    assert response.status == 401
+    assert response.headers["Cache-Control"] == "no-store"

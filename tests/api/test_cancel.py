@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from service.worker.engine import enqueue
 from service.worker.task import Task
@@ -47,7 +48,8 @@ def tasks_of(sql):
 async def test_an_active_job_is_cancelled(api, add_job, sql, status):
     job_id = await add_job(status)
 
-    response = await api.delete(URL.format(job_id))
+    with capture_logs() as lines:
+        response = await api.delete(URL.format(job_id))
     shown = await (await api.get(URL.format(job_id))).json()
 
     assert response.status == 200
@@ -56,6 +58,9 @@ async def test_an_active_job_is_cancelled(api, add_job, sql, status):
     )
     assert shown["status"] == "cancelled"
     assert shown["completed_at"] is not None
+    (cancelled,) = [line for line in lines if line["event"] == "job cancelled"]
+    assert (cancelled["job_id"], cancelled["by"]) == (str(job_id), "alice")
+    assert "requested_by" in cancelled
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
@@ -63,11 +68,13 @@ async def test_a_final_job_stays_as_it_is(api, add_job, sql, status):
     job_id = await add_job(status)
     before = await sql("SELECT * FROM jobs")
 
-    response = await api.delete(URL.format(job_id))
+    with capture_logs() as lines:
+        response = await api.delete(URL.format(job_id))
     problem = await response.json(content_type="application/problem+json")
 
     assert (response.status, problem["status"]) == (409, 409)
     assert await sql("SELECT * FROM jobs") == before
+    assert "job cancelled" not in {line["event"] for line in lines}
 
 
 async def test_cancelling_twice_is_a_conflict(api, add_job):

@@ -10,7 +10,7 @@ from tests.api.waiters import END, EVENTS, LONG, MOVE, begun, blocks, crowd, emp
 
 HELD = (
     "SELECT count(*) FROM pg_stat_activity"
-    " WHERE application_name = 'tests waiters' AND state <> 'idle'"
+    " WHERE application_name = 'tests watchers' AND state <> 'idle'"
 )
 
 
@@ -153,7 +153,7 @@ async def test_two_hundred_waiters_need_one_read_and_no_connection(
 ):
     api = await serve(
         database=open_database(
-            database_url, name="tests waiters", deadline_seconds=2.5, pool_size=2
+            database_url, name="tests watchers", deadline_seconds=2.5, pool_size=2
         )
     )
     async with crowd(api) as session:

@@ -27,7 +27,7 @@ async def job(sql):
 
 @pytest.fixture
 async def routed(api, job, monkeypatch) -> list[str]:
-    """Paths of the requests that took the long way, since the caller's token is known."""
+    """Paths of the requests that took the regular path, since the caller's token is known."""
     async with api.get(URL) as answer:
         assert answer.status == 200
     paths: list[str] = []
@@ -162,7 +162,7 @@ async def test_whatever_is_not_plain_goes_the_long_way(api, routed, method, path
     assert routed == [path.partition("?")[0]]
 
 
-LONG = 'If-None-Match: "0"'  # of no state: the answer is the same, by the long way
+LONG = 'If-None-Match: "0"'  # of no state: the answer is the same, by the regular path
 CONTINUE, CHUNKED = "Expect: 100-continue", "Transfer-Encoding: chunked"
 
 

@@ -1,4 +1,4 @@
-"""Keys behind a URL: found by name, looked at seldom, kept while it is away."""
+"""Keys behind a URL: found by name, looked at seldom, kept while it is unavailable."""
 
 import asyncio
 import json

@@ -105,7 +105,7 @@ async def test_a_range_without_a_byte_cannot_be_had(api, keep, wanted):
 
     response = await api.get(f"{URL}/pdf", headers={"Range": wanted})
 
-    assert await problem_of(response) == (416, "The file has no byte in this range")
+    assert await problem_of(response) == (416, "The range is outside the file")
     assert response.headers["Content-Range"] == f"bytes */{SIZE}"
 
 

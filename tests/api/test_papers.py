@@ -1,4 +1,4 @@
-"""Papers that were brought in: filters, pages, one by its id."""
+"""Papers that were ingested: filters, pages, one by its id."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import chain

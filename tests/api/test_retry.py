@@ -84,7 +84,7 @@ async def test_a_job_that_is_not_final_is_a_conflict(api, sql, ended, status):
 
     assert await refusal(response) == (
         409,
-        f"The job is {status}; only a final job can be retried",
+        f"The job is {status}; only a finished job can be retried",
     )
     assert await sql("SELECT 1 FROM pgqueuer") == []
 

@@ -24,7 +24,7 @@ async def test_a_download_resumes_where_it_broke(client, upstream, http):
 
 
 async def test_what_had_come_whole_before_is_not_asked_for_again(client, upstream, pace, http):
-    """Its bytes were all there, and then the database, or the worker, went away."""
+    """Its bytes were all there, and then the database, or the worker, became unavailable."""
     end = {"Content_Range": f"bytes */{len(PDF)}", "Content_Type": "text/html"}
     upstream.script(http.answer(b"no such range", status=416, **end))
 

@@ -24,7 +24,7 @@ def state(availability, channel=Channel.API):
 
 
 def lines(*looks):
-    """What is logged by looks at these seconds, at channels in these states."""
+    """What is logged by reads at these seconds, at channels in these states."""
     now = 0.0
     log = OutageLog(clock=lambda: now)
     with capture_logs() as logged:

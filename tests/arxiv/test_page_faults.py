@@ -164,7 +164,7 @@ async def test_the_rank_of_a_request_goes_with_it(client, upstream, pace, http):
 
 async def test_a_fault_of_the_pace_is_not_taken_for_one_of_arxiv(client, upstream, pace):
     def no_turn(*_, **__):
-        raise ConnectionRefusedError("the database is away")
+        raise ConnectionRefusedError("the database is unavailable")
 
     pace.api_slot = no_turn
 

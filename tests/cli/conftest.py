@@ -94,6 +94,7 @@ class Running:
     arxiv: str
     data_dir: Path
     environ: dict = field(repr=False)
+    tokens: dict = field(default_factory=dict, repr=False)
 
     def run(self, *arguments, stdin=None, **changes):
         environ = {**self.environ, **{name: str(value) for name, value in changes.items()}}
@@ -103,7 +104,16 @@ class Running:
         return started(*arguments, environ=self.environ, **popen)
 
     def token(self, sub="tests"):
-        return self.run("token", "--sub", sub).stdout.strip()
+        """A token of `sub`, made once: each command takes more than a second to start."""
+        if sub not in self.tokens:
+            self.tokens[sub] = self.run("token", "--sub", sub).stdout.strip()
+        return self.tokens[sub]
+
+    def submit(self, **request):
+        """Record a small job; its id."""
+        body = {"search_query": {"category": "cs.AI"}, "max_papers": 3, **request}
+        url = f"{self.url}/api/v1/ingestion/arxiv"
+        return fetch(url, token=self.token(), method="POST", body=body)[1]["job_id"]
 
     def job(self, job_id):
         url = f"{self.url}/api/v1/ingestion/job/{job_id}"

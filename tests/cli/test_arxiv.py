@@ -24,7 +24,7 @@ def test_arxiv_is_paused_and_resumed(service, resumed):
     assert second == {"paused": False, "since": None}
 
 
-def test_a_job_that_waits_says_what_for(service, resumed):
+def test_a_job_that_waits_says_what_for(service, tools, resumed):
     service.run("arxiv", "pause")
     job_id = service.run("ingest", "--category", "cs.AI", "--no-pdfs", "--detach").stdout.strip()
 
@@ -33,7 +33,7 @@ def test_a_job_that_waits_says_what_for(service, resumed):
         return shown if "arxiv_paused since 2" in shown else None
 
     try:
-        shown = service.wait_for(waiting, what="the job's wait")
+        shown = tools.wait_for(waiting, what="the job's wait")
     finally:
         service.run("job", "cancel", job_id)
 

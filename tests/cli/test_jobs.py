@@ -13,8 +13,7 @@ COUNTS = re.compile(r"completed: pages (\d+)/\1, papers (\d+)/\2, PDFs (\d+)/\3,
 def waiting_job(service):
     """Id of a job whose first page is not answered while the test runs."""
     with service.held_harvest():
-        done = service.run("ingest", *SMALL, "--detach")
-        yield done.stdout.strip()
+        yield service.submit(skip_duplicates=False)
 
 
 def test_ingest_tells_pages_papers_pdfs_and_text_in_plain_lines(service):

@@ -1,3 +1,6 @@
+import json
+import socket
+
 import pytest
 from click.testing import CliRunner
 
@@ -41,6 +44,28 @@ def test_a_likely_typo_is_pointed_out(tools, tmp_path):
     assert done.returncode == 0
     assert "ARXIV_MIN_INTERVAL is not a setting" in done.stderr
     assert "did you mean ARXIV_MIN_INTERVAL_SECONDS?" in done.stderr
+
+
+def test_a_warning_at_the_start_of_a_service_is_one_json_line(tools, tmp_path):
+    """Spec 6.9. The port is taken, so that the process ends by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environ = tools.clean_environ(
+            DATA_DIR=tmp_path,
+            DATABASE_URL="postgresql://nobody@127.0.0.1:1/none",
+            JWT_SECRET="a secret of the tests, longer than 32 bytes",
+            HOST="127.0.0.1",
+            PORT=taken.getsockname()[1],
+            ARXIV_MIN_INTERVAL="3",
+        )
+        done = tools.run_command("serve", "--no-worker", environ=environ)
+
+    assert done.returncode == 2
+    *logged, error = done.stderr.splitlines()
+    assert error.startswith("error: PORT is taken")
+    (warning,) = [line for line in map(json.loads, logged) if line["event"] == "unknown setting"]
+    assert warning["level"] == "warning"
+    assert warning["setting"] == "ARXIV_MIN_INTERVAL"
+    assert warning["meant"] == "ARXIV_MIN_INTERVAL_SECONDS"
 
 
 def test_a_service_that_is_not_there_is_exit_code_1(tools, tmp_path):

@@ -29,7 +29,7 @@ AddJob = Callable[..., Awaitable[UUID]]
 
 @pytest.fixture
 def add_job(database: Database, sql: Sql) -> AddJob:
-    """A job with `papers` PDFs to bring in, numbered from 2301.00000 on."""
+    """A job with `papers` PDFs to ingest, numbered from 2301.00000 on."""
 
     async def add_job(
         papers: int = 0, *, status: str = "running", is_harvested: bool = True

@@ -120,3 +120,33 @@ async def test_wrong_credentials_and_a_missing_database_are_told_as_such(databas
             pass
 
     assert [facts["reason"] for _, _, facts in log.calls] == ["database_missing"]
+
+
+async def test_a_session_that_stays_read_only_does_not_return_into_the_pool(logged):
+    """After a failover the server takes writes again, and the session that it left does not."""
+    async with logged.reading() as conn:
+        await conn.execute(text("SET default_transaction_read_only TO on"))
+
+    async def write():
+        async with logged.transaction() as conn:
+            await conn.execute(text("DELETE FROM jobs"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await write()
+
+    await write()  # the pool has one place: it is another session
+
+
+async def test_a_session_that_broke_inside_the_driver_does_not_return_into_the_pool(logged):
+    """Another than the one whose reader failed is given out, though SQLAlchemy saw no error."""
+
+    async def backend():
+        async with logged.fetching() as fetch:
+            return (await fetch("SELECT pg_backend_pid() AS pid"))[0]["pid"]
+
+    before = await backend()
+    with pytest.raises(ZeroDivisionError):
+        async with logged.fetching():
+            raise ZeroDivisionError
+
+    assert await backend() != before

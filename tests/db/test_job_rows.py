@@ -75,7 +75,9 @@ async def test_a_job_read_as_one_text_is_what_its_columns_hold(
     assert job == to_job(await open_reads(database).get(job_id))
 
 
-async def test_moments_without_end_are_the_last_ones_of_utc(database, open_reads, stored, sql):
+async def test_moments_without_end_are_the_last_ones_of_utc(
+    database, open_reads, stored, sql, unchecked_moments
+):
     job_id = await stored({})
     await sql("UPDATE jobs SET started_at = '-infinity', created_at = 'infinity'")
 

@@ -1,11 +1,13 @@
 """Jobs: a status leaves only where it may, a checkpoint moves only from where it was read."""
 
 import asyncio
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from service.db.jobs import JobStore
+from service.domain.channels import WaitReason
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from tests.conftest import make_request
@@ -225,3 +227,85 @@ async def test_job_ids_sort_by_the_moment_of_their_making(sql):
     assert moments == sorted(moments)
     assert all(row.id.version == 7 and row.id.variant.startswith("specified") for row in rows)
     assert abs(moments[0] / 1000 - rows[0].created_at.timestamp()) < 1
+
+
+WAITS = "SELECT waiting_for, waiting_since, version FROM jobs"
+
+
+async def test_a_wait_is_noted_once_and_raises_the_version(database, fresh, sql):
+    await call(database, "claim_page", fresh)
+    before = await sql(WAITS)
+
+    await call(database, "wait", fresh, WaitReason.ARXIV_UNAVAILABLE)
+    first = await sql(WAITS)
+    await call(database, "wait", fresh, WaitReason.ARXIV_UNAVAILABLE)
+
+    assert first[0].waiting_for == "arxiv_unavailable"
+    assert first[0].version == before[0].version + 1
+    assert await sql(WAITS) == first
+
+
+async def test_from_an_outage_to_a_cooldown_a_job_goes_on_waiting_for_arxiv(database, fresh, sql):
+    """But not from a pause, which may last longer than jobs wait for arXiv."""
+    await call(database, "claim_page", fresh)
+    moments = []
+    for reason in ("ARXIV_PAUSED", "ARXIV_UNAVAILABLE", "ARXIV_COOLDOWN", "ARXIV_PAUSED"):
+        await call(database, "wait", fresh, WaitReason[reason])
+        moments.append((await sql(WAITS))[0].waiting_since)
+
+    assert moments[0] < moments[1] == moments[2] < moments[3]
+
+
+async def test_a_pending_job_waits_for_nothing(database, fresh, sql):
+    await call(database, "wait", fresh, WaitReason.ARXIV_PAUSED)
+
+    assert (await sql(WAITS))[0].waiting_for is None
+
+
+@pytest.mark.parametrize("how", ["a step is stored", "a try failed", "a PDF is done", "it ends"])
+async def test_the_first_task_that_gets_through_ends_the_wait(database, fresh, sql, how):
+    await call(database, "claim_page", fresh)
+    await call(database, "wait", fresh, WaitReason.ARXIV_UNAVAILABLE)
+
+    match how:
+        case "a step is stored":
+            await call(database, "advance", fresh, HERE, counters={}, total=None)
+        case "a try failed":
+            await call(database, "release", fresh, starts=1, failed=True)
+        case "a PDF is done":
+            await call(database, "move_counters", fresh, {"pdfs_downloaded": 1})
+        case _:
+            await sql("UPDATE jobs SET status = 'cancelled'")
+
+    assert tuple((await sql(WAITS))[0])[:2] == (None, None)
+
+
+async def test_a_run_that_was_handed_back_does_not_end_the_wait(database, fresh, sql):
+    await call(database, "claim_page", fresh)
+    await call(database, "wait", fresh, WaitReason.ARXIV_UNAVAILABLE)
+
+    await call(database, "release", fresh, starts=1, failed=False)
+
+    assert (await sql(WAITS))[0].waiting_for == "arxiv_unavailable"
+
+
+async def test_how_long_a_job_has_waited_for_arxiv_is_told_to_its_next_run(database, fresh, sql):
+    await call(database, "claim_page", fresh)
+    waited = []
+    for reason in ("arxiv_unavailable", "arxiv_paused"):
+        await sql(
+            "UPDATE jobs SET waiting_for = :reason, waiting_since = now() - interval '2 hours'",
+            reason=reason,
+        )
+        waited.append((await call(database, "claim_page", fresh)).waited)
+
+    assert timedelta(hours=2) <= waited[0] < timedelta(hours=3)
+    assert waited[1] == timedelta(0)
+
+
+async def test_facts_of_later_steps_take_the_place_of_those_before(database, fresh):
+    await call(database, "claim_page", fresh)
+    for facts in ({"listed": 1, "bytes_read": 5}, {"bytes_read": 9}, {}):
+        await call(database, "advance", fresh, HERE, counters={}, total=None, facts=facts)
+
+    assert (await call(database, "get", fresh)).facts == {"listed": 1, "bytes_read": 9}

@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from service.arxiv import rate_limiter
+from service.arxiv.limits import Waits
 from service.arxiv.pace import Channel
-from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN, SPREAD, FleetRateLimiter, Waits
+from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN, SPREAD, FleetRateLimiter
 from service.db.engine import Database
 from service.db.rate_limits import RateLimitStore, Wait
 from service.domain.channels import Availability, WaitReason
@@ -102,10 +103,10 @@ async def test_a_holder_that_died_blocks_one_lease_only(database):
     await take(database, uuid4(), lease=lease)
     began = await now(database)
 
-    async with asyncio.timeout(5), pace(database).api_slot():
+    async with asyncio.timeout(60), pace(database).api_slot():
         ended = await now(database)
 
-    assert lease * 0.9 <= ended - began <= lease + timedelta(seconds=1.5)
+    assert lease * 0.5 <= ended - began <= LEASE  # not for the lease of the others
 
 
 async def test_a_turn_is_renewed_while_its_block_lasts(database, other_database):
@@ -123,7 +124,7 @@ async def test_a_turn_that_was_lost_cancels_its_block(database, sql):
             await sql("UPDATE upstream_pace SET holder = gen_random_uuid() WHERE lane = 'api'")
             await asyncio.Event().wait()
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         with pytest.raises(SlotMissed):
             await ask()
 
@@ -142,7 +143,7 @@ async def test_a_cancelled_block_gives_its_turn_back(database, other_database):
     await asyncio.wait({task})
 
     assert task.cancelled()
-    async with asyncio.timeout(2), pace(other_database).api_slot():
+    async with asyncio.timeout(30), pace(other_database).api_slot():
         pass
 
 
@@ -151,7 +152,7 @@ async def test_an_error_in_the_block_is_its_callers(database):
         async with pace(database).api_slot():
             raise ZeroDivisionError
 
-    async with asyncio.timeout(2), pace(database).api_slot():
+    async with asyncio.timeout(30), pace(database).api_slot():
         pass
 
 
@@ -163,7 +164,7 @@ async def test_a_cooldown_holds_for_the_whole_fleet(database, other_database):
             pass
 
     assert caught.value.reason is WaitReason.ARXIV_COOLDOWN
-    assert timedelta(seconds=29) < caught.value.delay < timedelta(seconds=31)
+    assert timedelta(seconds=10) < caught.value.delay <= timedelta(seconds=30)
 
 
 async def test_a_shorter_cooldown_does_not_end_a_longer_one(database):
@@ -179,9 +180,14 @@ async def lengths(fleet, sql, times, **kind):
     found = []
     for _ in range(times):
         await fleet.cooldown(Channel.API, None, **kind)
-        state = await channel(fleet.database)
-        found.append((state.cooldown_until - await now(fleet.database)).total_seconds())
-        await sql("UPDATE upstream_pace SET silent_until = now(), waiting_from = NULL")
+        ((length,),) = await sql(
+            "SELECT silent_until - cooldown_since FROM upstream_pace WHERE lane = 'api'"
+        )
+        found.append(length.total_seconds())
+        await sql(
+            "UPDATE upstream_pace SET silent_until = now(), cooldown_since = NULL,"
+            " waiting_from = NULL"
+        )
     return found
 
 

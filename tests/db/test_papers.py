@@ -231,29 +231,6 @@ async def test_two_that_race_end_at_the_newer_version(database, other_database, 
     assert (await sql(ROW))[0].version == 2
 
 
-async def test_without_the_guard_the_race_would_end_at_the_older(database, sql):
-    """Reading first and writing then, as the guard in WHERE makes needless."""
-    write = "UPDATE papers SET version = 1 WHERE arxiv_id = '2301.00001'"
-    await upsert(database, make_paper("2301.00001v1"))
-    async with database.engine.begin() as conn:
-        seen = (await conn.exec_driver_sql("SELECT version FROM papers")).scalar_one()
-        await sql("UPDATE papers SET version = 2")
-        if seen <= 1:
-            await conn.exec_driver_sql(write)
-
-    assert (await sql(ROW))[0].version == 1
-
-
-async def test_batches_in_opposite_order_do_not_block_each_other(database, other_database):
-    papers = [make_paper(f"2301.{n:05}v1") for n in range(200)]
-
-    written = await asyncio.gather(
-        upsert(database, *papers), upsert(other_database, *reversed(papers))
-    )
-
-    assert sum(len(one) for one in written) == 200
-
-
 async def waiting_for_a_lock(database) -> None:
     """Return when some session waits for a lock."""
     async with asyncio.timeout(5):

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -114,3 +115,14 @@ async def test_who_is_always_too_late_does_not_start(database, sql, monkeypatch)
         await pace(database).pdf_slot()
 
     assert await bookings(sql) - before == rate_limiter.MOST_BOOKINGS
+
+
+async def test_those_who_find_the_channel_closed_come_back_one_after_the_other(database):
+    await pace(database, interval=timedelta(seconds=2)).cooldown(Channel.PDF, timedelta(seconds=30))
+    waits = []
+    for _ in range(3):
+        with pytest.raises(ChannelClosed) as caught:
+            await pace(database, interval=timedelta(seconds=2)).pdf_slot()
+        waits.append(caught.value.delay.total_seconds())
+
+    assert [later - sooner for sooner, later in pairwise(waits)] == pytest.approx([2, 2], abs=1)

@@ -101,7 +101,7 @@ async def test_case_53_a_length_that_lies_low_gives_no_file(rig, upstream, http,
     settings = {"ARXIV_PDF_URL": f"{upstream.origin}/pdf"}
     job = await rig.ingested(settings=settings, max_papers=1)
 
-    assert [(error.code, error.attempt) for error in job.errors] == [("upstream_faulty", 5)]
+    assert [(error.code, error.attempt) for error in job.errors] == [("corrupt", 3)]
     assert (rig.files(), rig.parts()) == ({}, [])
 
 

@@ -46,7 +46,7 @@ async def test_case_90_a_second_signal_changes_nothing_and_arxiv_may_hang(rig, t
 
 @pytest.mark.slow_faults
 async def test_case_90_a_database_that_hangs_does_not_hold_the_stop_up(own, own_server, tools):
-    """Nothing can be handed back, and the tasks are left to their lease, whatever is signalled."""
+    """Nothing can be released, and the tasks are left to their lease, whatever is signalled."""
     own.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
     async with serving(own, tools, DRAIN_SECONDS="20") as (process, _, _):
         job_id = await own.submit()
@@ -102,7 +102,7 @@ async def test_case_90_what_is_handed_back_is_taken_up_by_another_at_once(rig):
             job = await rig.final(job_id)
 
     print(
-        f"taken up {seconds.taken_after_return:.3f} s after it was handed back,"
+        f"taken up {seconds.taken_after_return:.3f} s after it was released,"
         f" {seconds.taken_after_exit:+.3f} s after the exit"
     )
     assert code == 0

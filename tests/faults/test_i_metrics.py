@@ -130,14 +130,17 @@ async def test_a_worker_shows_its_work_at_its_own_port(rig, tools):
     url = f"http://127.0.0.1:{port}"
     async with rig.process("worker", WORKER_PORT=str(port)), aiohttp.ClientSession() as client:
         await rig.final(await rig.submit(max_papers=2))
-        found = await figures(url)
+        pdfs = "arxiv_ingestion_tasks_finished_total", "pdf", "succeeded"
+        async with asyncio.timeout(30):  # the last task ends after its job
+            while (found := await figures(url))[pdfs] < 2:
+                await asyncio.sleep(0.05)
         async with client.get(f"{url}/healthz") as alive, client.get(f"{url}/x") as nothing:
             statuses = alive.status, nothing.status
 
     assert statuses == (200, 404)
     assert found["arxiv_ingestion_jobs_finished_total", "completed"] == 1
     assert found["arxiv_ingestion_job_duration_seconds_count",] == 1
-    assert found["arxiv_ingestion_tasks_finished_total", "pdf", "succeeded"] == 2
+    assert found[pdfs] == 2
     assert found["arxiv_ingestion_pdf_duration_seconds_count",] == 2
     assert found["arxiv_ingestion_extraction_duration_seconds_count",] == 2
     assert found["arxiv_ingestion_page_duration_seconds_count",] >= 1

@@ -1,7 +1,7 @@
 """Group I of the fault list, outages that find every place taken: cases 100 and 120.
 
-Every place of every worker holds a task when something that it needs goes away, for longer
-than a lease. When that is back, all jobs and a new one go on, with no restart.
+Every place of every worker holds a task when something that it needs becomes unavailable, for
+longer than a lease. When that is back, all jobs and a new one go on, with no restart.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from service.arxiv.rate_limiter import Waits
+from service.arxiv.limits import Waits
 from service.db.rate_limits import RateLimitStore
 from service.domain.channels import Availability, Channel, WaitReason
 from service.domain.identifiers import ArxivId

@@ -120,7 +120,7 @@ async def test_a_child_that_never_answers_is_gone_after_the_deadline(stopped, ma
     pidfd = os.pidfd_open(pid)
 
     with pytest.raises(BadPdf) as caught:
-        async with asyncio.timeout(2.3):
+        async with asyncio.timeout(60):
             await extractor.text_of(make_pdf("page"))
 
     assert caught.value.code == "resource_limit"

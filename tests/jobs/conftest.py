@@ -18,13 +18,13 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from service.arxiv.limits import ClientLimits
-from service.arxiv.rate_limiter import Waits
+from service.arxiv.limits import ClientLimits, Waits
 from service.config.settings import Settings
 from service.db.addresses import libpq_url
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.devtools.stand_in.server import Replica, ReplicaOptions, running_replica
+from service.domain import outcomes
 from service.domain.jobs import Criteria, IngestionRequest, Job
 from service.jobs.submit import submit
 from service.process.build_worker import Timing, running_worker
@@ -121,11 +121,15 @@ class Rig:
         return (await submit(self.database, request, caller="tests")).id
 
     async def ingested(
-        self, *steps: dict[str, Any], settings: Mapping[str, str] | None = None, **request: Any
+        self,
+        *steps: dict[str, Any],
+        settings: Mapping[str, str] | None = None,
+        timing: Timing = QUICK,
+        **request: Any,
     ) -> Job:
-        """The final job that `request` gives while the stand-in follows `steps`."""
+        """The finished job that `request` gives while the stand-in follows `steps`."""
         self.replica.script(list(steps))
-        async with self.worker(**(settings or {})):
+        async with self.worker(timing, **(settings or {})):
             job = await self.final(await self.submit(**request))
         await self.assert_sound()
         return job
@@ -151,7 +155,7 @@ class Rig:
             await connection.close()
 
     async def final(self, job_id: UUID, *, seconds: float = 60) -> Job:
-        """The job once it is final."""
+        """The job once it is finished."""
         return await self.until(job_id, lambda job: job.status.is_final, seconds=seconds)
 
     async def rows(self, sql: str, **values: Any) -> list[Any]:
@@ -227,8 +231,14 @@ async def kill(process: asyncio.subprocess.Process) -> None:
 
 @pytest.fixture
 async def rig(
-    database: Database, database_url: str, postgres: str, replica: Replica, tmp_path: Path
+    database: Database,
+    database_url: str,
+    postgres: str,
+    replica: Replica,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Rig:
+    monkeypatch.setattr(outcomes, "BACKOFF_FIRST", timedelta(milliseconds=50))
     folder = tmp_path / "data"
     folder.mkdir()
     return Rig(database, database_url, postgres, replica, folder)

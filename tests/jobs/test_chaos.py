@@ -68,7 +68,7 @@ async def everything(rig, *, kills, seed):
 
 
 async def no_task_left(rig):
-    """Return once the queue is empty: tasks of the dead are taken over within their lease."""
+    """Return once the queue is empty: tasks of expired leases are taken over within their lease."""
     async with asyncio.timeout(20):
         while await rig.rows("SELECT pg_sleep(0.05) FROM pgqueuer LIMIT 1"):
             pass

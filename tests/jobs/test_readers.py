@@ -88,3 +88,18 @@ async def test_a_suspect_that_is_cancelled_while_it_waits_gives_back_what_it_too
 
     async with asyncio.timeout(5), readers.turn(SUSPECT_READS):
         pass
+
+
+async def test_two_suspects_that_come_while_all_places_are_taken_both_get_their_turn():
+    """Each would get one of the two places as they come free, and wait for the other's for ever."""
+    readers, reading, most, go_on = Readers(2, calm=CALM), [], [], asyncio.Event()
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        for unfinished in (0, 0, SUSPECT_READS, SUSPECT_READS):
+            group.create_task(read(readers, unfinished, reading=reading, most=most, go_on=go_on))
+        for _ in range(10):  # all have come to where they wait
+            await asyncio.sleep(0)
+        assert reading == [0, 0]
+        go_on.set()
+
+    assert [together for together in most if SUSPECT_READS in together] == [[SUSPECT_READS]] * 2

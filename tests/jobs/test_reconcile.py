@@ -133,3 +133,24 @@ async def test_two_replicas_at_once_do_no_harm(rig, store, kept):
     assert forgotten == 1
     assert sound.exists()
     await rig.assert_sound()
+
+
+async def test_a_file_that_was_touched_since_it_was_listed_is_not_removed(rig, store, kept):
+    """A download has just put it in place again; its row comes a moment later."""
+    await kept(IDS[0])
+    path = await kept(IDS[0], b"%PDF-1.5", named=False, age=2 * SAFE_AGE)
+    listed = store.list_files
+
+    async def list_files(**where):
+        found = await listed(**where)
+        os.utime(path)
+        return found
+
+    store.list_files = list_files
+    assert (await FileCheck(rig.database, store).step())["removed"] == 0
+    assert path.exists()
+
+    store.list_files = listed
+    old = path.stat().st_mtime - 2 * SAFE_AGE.total_seconds()
+    os.utime(path, (old, old))
+    assert (await FileCheck(rig.database, store).step())["removed"] == 1

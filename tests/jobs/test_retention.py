@@ -135,3 +135,26 @@ async def _until_somebody_waits(conn):
             return
         await conn.exec_driver_sql("SELECT pg_sleep(0.05)")
     raise TimeoutError
+
+
+async def test_a_job_with_more_errors_than_papers_goes_with_the_last_of_them(
+    database, sql, ended, monkeypatch
+):
+    """Not with the last of its papers: a million errors would go with it in one statement."""
+    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 10)
+    large = await ended(90, papers=1, errors=25)
+
+    steps = [await remove_old_jobs(database, older_than=MONTH, most_steps=1) for _ in range(3)]
+
+    assert steps == [Removed(0, 1, 10), Removed(0, 0, 10), Removed(1, 0, 5)]
+    assert large not in await kept(sql)
+
+
+async def test_one_step_takes_so_many_jobs_and_no_more(database, sql, ended, monkeypatch):
+    monkeypatch.setattr(retention, "JOBS_AT_ONCE", 2)
+    for days in (60, 50, 40):
+        await ended(days)
+
+    steps = [await remove_old_jobs(database, older_than=MONTH, most_steps=1) for _ in range(3)]
+
+    assert [step.jobs for step in steps] == [2, 1, 0]

@@ -6,13 +6,16 @@ from datetime import timedelta
 from structlog.testing import capture_logs
 
 from service.config.settings import Settings
+from service.db import retention
 from service.db.engine import Database
 from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobStatus
 from service.files.store import LocalStore
+from service.jobs.maintenance import maintenance
 from service.jobs.maintenance.maintenance import QUEUE_LOG_KEPT, queue_orphaned, run_maintenance
 from service.process.resources import pdf_store
+from service.worker import engine
 from service.worker.engine import purge_log
 
 
@@ -78,7 +81,7 @@ async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
         tidying.cancel()
         await asyncio.wait([tidying])
 
-    assert {"files not compared", "tidied up"} <= {entry["event"] for entry in logs}
+    assert {"files not compared", "maintenance finished"} <= {entry["event"] for entry in logs}
     assert await rig.rows("SELECT 1 FROM pgqueuer_log") == []
 
 
@@ -134,3 +137,64 @@ async def test_a_job_whose_checkpoint_nobody_can_read_fails_and_no_worker_does(r
 
     assert job.status is JobStatus.FAILED
     assert [error.code for error in job.errors] == ["unreadable_request"]
+
+
+async def test_partial_files_are_swept_when_two_leases_old_and_not_sooner(rig):
+    """Between one lease and two another worker takes over, and goes on with them."""
+    lease, asked = timedelta(seconds=1000), asyncio.get_running_loop().create_future()
+
+    class Swept(LocalStore):
+        async def sweep(self, older_than):
+            asked.set_result(older_than)
+            return 0
+
+    store = Swept(rig.folder / "files", max_bytes=1000)
+    tidying = asyncio.create_task(run_maintenance(rig.database, store, lease=lease, jobs_kept=None))
+    async with asyncio.timeout(30):
+        older_than = await asked
+    tidying.cancel()
+    await asyncio.wait([tidying])
+
+    assert older_than == 2 * lease
+
+
+async def test_a_round_queues_so_many_lost_tasks_and_no_more(rig, monkeypatch):
+    monkeypatch.setattr(maintenance, "STRANDED_AT_ONCE", 2)
+    await rig.rows(
+        "INSERT INTO jobs (status, started_at, taken_up_at, request)"
+        " SELECT 'running', now(), now() - interval '1 hour', CAST(:request AS jsonb)"
+        " FROM generate_series(1, 3) RETURNING 1",
+        request='{"search_query": {"category": "cs.AI"}, "max_papers": 1}',
+    )
+
+    assert [await queue_orphaned(rig.database) for _ in range(3)] == [2, 1, 0]
+
+
+async def test_a_round_purges_so_many_rows_of_the_queue_log_and_no_more(rig, monkeypatch):
+    monkeypatch.setattr(engine, "PURGED_AT_ONCE", 2)
+    await rig.rows(
+        "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
+        " SELECT n, 'successful', 0, 'pdf', now() - interval '1 year'"
+        " FROM generate_series(1, 3) n RETURNING 1"
+    )
+
+    async def purged() -> int:
+        async with rig.database.transaction() as conn:
+            return await purge_log(conn, older_than=QUEUE_LOG_KEPT)
+
+    assert [await purged() for _ in range(3)] == [2, 1, 0]
+
+
+async def test_a_round_removes_so_many_steps_of_old_jobs_and_no_more(rig, monkeypatch):
+    monkeypatch.setattr(maintenance, "REMOVALS_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "JOBS_AT_ONCE", 1)
+    await rig.rows(
+        "INSERT INTO jobs (status, started_at, completed_at) SELECT 'completed', now(),"
+        " now() - interval '1 year' FROM generate_series(1, 3) RETURNING 1"
+    )
+
+    removed = [
+        await maintenance._remove_old_jobs(rig.database, timedelta(days=1)) for _ in range(2)
+    ]
+
+    assert removed == [2, 1]

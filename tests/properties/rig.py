@@ -117,7 +117,7 @@ class Rig:
             )
             attempt = await page.begin()
             if attempt is not None and fail:
-                error = UpstreamUnavailable("arXiv stays away")
+                error = UpstreamUnavailable("arXiv stays unavailable")
                 await page.conclude(attempt, Fail(error.code, str(error)), error)
             elif attempt is not None and not die:
                 await page.run(attempt)

@@ -1,6 +1,6 @@
 """The API against a model of it: any order of requests, work, deaths and restarts.
 
-The model knows which jobs there are, which are final and which request bears
+The model knows which jobs there are, which are finished and which request bears
 which key; of work it knows what must be true of the numbers afterwards. It runs
 short and always alike; `HYPOTHESIS_PROFILE=long` looks for more.
 """
@@ -163,7 +163,7 @@ class Api(RuleBasedStateMachine):
 
     @rule(job=jobs, number=numbers, state=settled)
     def settle_a_paper(self, job, number, state):
-        """Perhaps one that the job does not have, or has settled, or of a job that is final."""
+        """Perhaps one that the job does not have, or has settled, or of a finished job."""
         papers = [paper["arxiv_id"] for paper in self._papers(job)]
         chosen = papers[number % len(papers)] if papers and number > 1 else "2301.00001"
         self.rig.settle(job, chosen, state)

@@ -2,7 +2,7 @@
 
 Whatever a client may rely on is checked on the way: an accepted job stays
 known under one id, a counter never goes back, a final status stays, an error
-is one of those that are documented for a database or a process that is away.
+is one of those that are documented for a database or a process that is unavailable.
 """
 
 import asyncio

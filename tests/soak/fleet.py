@@ -42,7 +42,7 @@ class Server:
 
     @asynccontextmanager
     async def session(self, database: str) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of the harness's own; the server may go away meanwhile."""
+        """A connection of the harness's own; the server may become unavailable meanwhile."""
         connection = await asyncpg.connect(self.url(database), timeout=10)
         try:
             yield connection

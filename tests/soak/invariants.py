@@ -19,7 +19,7 @@ CONTINUED_SECONDS = 2.0
 
 
 async def acknowledged_jobs(connection: asyncpg.Connection, ids: Iterable[str]) -> list[str]:
-    """I1: every job that a client was told of exists, and is final."""
+    """I1: every job that a client was told of exists, and is finished."""
     statuses = {str(r["id"]): r["status"] for r in await connection.fetch("TABLE jobs")}
     found = [f"I1 job {i} is lost" for i in ids if i not in statuses]
     return found + [
@@ -33,7 +33,7 @@ async def rows_at_rest(connection: asyncpg.Connection) -> list[str]:
     """I2, I3: no task is left, no paper is there twice, and counters equal what they count."""
     checks = {
         "I2 tasks are left in the queue": "SELECT count(*) FROM pgqueuer",
-        "I2 papers of final jobs are still open": "SELECT count(*) FROM job_papers JOIN jobs j"
+        "I2 papers of finished jobs are still open": "SELECT count(*) FROM job_papers JOIN jobs j"
         " ON j.id = job_id WHERE state IN ('pending', 'downloaded') AND j.status <> 'cancelled'",
         "I3 papers are there twice": "SELECT count(*) - count(DISTINCT arxiv_id) FROM papers",
         "I3 jobs whose counters differ from their rows": "SELECT count(*) FROM jobs j,"

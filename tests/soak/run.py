@@ -28,7 +28,7 @@ from tests.soak.work import requests
 
 UP_SECONDS = 60  # that a disturbance waits for a replica to be up
 SUBMITTERS = 8
-QUIET_SECONDS = 30  # for the queue to be empty once all jobs are final
+QUIET_SECONDS = 30  # for the queue to be empty once all jobs are finished
 POLL_SECONDS = 2.0
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 

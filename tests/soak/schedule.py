@@ -35,7 +35,7 @@ class Event:
     """One disturbance, `at` seconds after the start of the run.
 
     `replica` is the one that is meant; when it is down, the next that is up is taken.
-    `down` is how long a killed replica or the database stays away.
+    `down` is how long a killed replica or the database stays unavailable.
     """
 
     at: float

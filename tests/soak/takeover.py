@@ -57,7 +57,7 @@ EXECUTE FUNCTION soak_checkpoint();
 
 @dataclass(frozen=True, slots=True)
 class Takeovers:
-    """Seconds of each takeover by kind of task, and tasks of the dead that nobody took again."""
+    """Seconds of each takeover by kind of task, and expired tasks that nobody reclaimed."""
 
     seconds: Mapping[str, Sequence[float]]
     never: Sequence[str]

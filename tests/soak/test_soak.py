@@ -9,15 +9,15 @@ from tests.soak.schedule import Event, schedule
 
 SHORT = Plan(
     seed=11,
-    minutes=0.6,
+    minutes=0.4,
     jobs=10,
     papers=6,
     page_size=3,
     bombs=1,
-    kill_every=(3.0, 6.0),
-    stop_every=(12.0, 20.0),
-    restart_every=(12.0, 20.0),
-    terminate_every=(10.0, 20.0),
+    kill_every=(2.0, 4.0),
+    stop_every=(8.0, 14.0),
+    restart_every=(8.0, 14.0),
+    terminate_every=(7.0, 14.0),
 )
 
 

@@ -1,4 +1,4 @@
-"""What the fleet is asked to bring in: jobs over slices of the stand-in's corpus.
+"""What the fleet is asked to ingest: jobs over slices of the stand-in's corpus.
 
 No two jobs share a paper: what a job counts as created would else depend on
 which of them was first. Some papers have a hostile PDF.

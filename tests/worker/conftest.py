@@ -124,7 +124,7 @@ def engine(queue_database: Database, database_url: str) -> Callable[..., Engine]
 
 @asynccontextmanager
 async def running(engine: Engine) -> AsyncIterator[asyncio.Task[None]]:
-    """The engine at work; what is still in work at the end is handed back."""
+    """The engine at work; what is still in work at the end is released."""
     task = asyncio.create_task(engine.run())
     try:
         yield task

@@ -39,6 +39,8 @@ class Errand:
     begin_error: Exception | None = None
     blocks: bool = False
     at_work: asyncio.Event = field(default_factory=asyncio.Event)
+    concluding: asyncio.Event = field(default_factory=asyncio.Event)
+    may_conclude: asyncio.Event | None = None
 
     async def begin(self):
         if self.begin_error is not None:
@@ -54,6 +56,9 @@ class Errand:
             raise self.error
 
     async def conclude(self, _, outcome, error):
+        self.concluding.set()
+        if self.may_conclude is not None:
+            await self.may_conclude.wait()
         if self.lost_writes:
             self.lost_writes -= 1
             raise DatabaseUnavailable("the database is not available")
@@ -146,4 +151,23 @@ async def test_a_cancelled_run_gives_its_start_back_and_stays_cancelled():
     await asyncio.wait({run}, timeout=2)
 
     assert run.cancelled()
+    assert errand.conclusions == [(Snooze(timedelta(0)), None)]
+
+
+async def test_a_run_that_is_cancelled_twice_gives_its_start_back_all_the_same():
+    """Once by the drain, once by the end of the process, while the first still writes."""
+    errand = Errand(blocks=True, may_conclude=asyncio.Event())
+    run = asyncio.create_task(outcome_of(errand))
+    await errand.at_work.wait()
+    run.cancel()
+    async with asyncio.timeout(20):
+        await errand.concluding.wait()
+    run.cancel()
+    await asyncio.wait({run}, timeout=20)
+    assert run.cancelled()
+
+    errand.may_conclude.set()
+    (giving_back,) = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.wait({giving_back}, timeout=20)
+
     assert errand.conclusions == [(Snooze(timedelta(0)), None)]

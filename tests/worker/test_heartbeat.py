@@ -134,7 +134,7 @@ def test_a_kind_is_idle_after_two_leases_without_a_claim_or_a_full_worker(detect
     engine.in_work = 1
     assert detector.idle(engine, 55) == []
     assert detector.idle(engine, 56) == [TWO]
-    detector.forgive(57)  # the database was away
+    detector.forgive(57)  # the database was unavailable
     assert detector.idle(engine, 76) == []
     assert detector.idle(engine, 77) == [TWO]
     engine.is_taking = False

@@ -9,7 +9,7 @@ from service.domain.errors import UpstreamFaulty, UpstreamRejected
 from service.domain.outcomes import Fail, Retry, Succeed
 from service.jobs.submit import submit
 from service.worker.runner import MAX_CRASHES
-from tests.conftest import make_request
+from tests.conftest import make_paper, make_request
 from tests.worker.work import Arxiv, harvest, run
 
 JOB = "SELECT status, papers_fetched, pages_fetched, harvest_starts, harvest_attempts FROM jobs"
@@ -191,3 +191,49 @@ async def test_a_page_that_comes_after_the_cancellation_is_not_stored(database, 
     assert await sql("SELECT * FROM papers") == []
     assert await sql("SELECT * FROM pgqueuer") == []
     assert (await sql(JOB))[0].papers_fetched == 0
+
+
+async def test_a_failed_try_that_is_recorded_twice_counts_once(database, job_id, sql):
+    """Its answer was lost on the way, so it is written again."""
+    work = harvest(database, job_id)
+    attempt = await work.begin()
+
+    for _ in range(2):
+        await work.conclude(attempt, Retry(timedelta(0)), UpstreamFaulty("cut short"))
+
+    assert await sql(JOB) == [("running", 0, 0, 0, 1)]
+
+
+async def test_a_page_that_was_stored_gives_the_next_one_all_its_tries(database, job_id, sql):
+    failing = Arxiv(UpstreamFaulty("cut short"))
+    for _ in range(2):
+        await run(harvest(database, job_id, failing))
+    before = await sql(JOB)
+
+    await run(harvest(database, job_id))
+
+    assert before == [("running", 0, 0, 0, 2)]
+    assert await sql(JOB) == [("running", 5, 1, 0, 0)]
+
+
+@pytest.mark.parametrize("versions", [(1, 2), (2, 1)])
+async def test_of_two_versions_in_one_batch_the_newer_is_stored(database, job_id, sql, versions):
+    arxiv = Arxiv()
+    papers = [make_paper(f"2301.00001v{n}", title=f"version {n}") for n in versions]
+    arxiv.papers = lambda _: papers
+
+    await run(harvest(database, job_id, arxiv))
+
+    assert await sql("SELECT version, title FROM papers") == [(2, "version 2")]
+    assert await sql("SELECT version FROM job_papers") == [(2,)]
+
+
+async def test_the_further_a_job_is_the_later_it_gets_its_slot(database, job_id):
+    """So that jobs take turns: the first page of any comes before the second of another."""
+    arxiv = Arxiv()
+
+    for _ in range(2):
+        await run(harvest(database, job_id, arxiv))
+
+    first, second = arxiv.ranks
+    assert first - second == 5  # papers of the first page

@@ -2,13 +2,16 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from service.domain.errors import UpstreamFaulty
+from service.db.job_papers import JobPaperStore
+from service.domain.errors import BadPdf, UpstreamFaulty
 from service.domain.outcomes import Fail, Retry, Snooze, Succeed
 from service.extraction.quarantine import Readers
+from service.files.store import LocalStore
 from service.jobs.fulltext import FetchPdf, PdfTools
 from service.jobs.results import ResultWriter
 from service.jobs.submit import submit
@@ -122,3 +125,77 @@ async def test_the_work_on_a_finished_pdf_is_not_begun(fetch, sql):
 
     assert await run(fetch()) == Succeed()
     assert fetch.arxiv.asked == 0
+
+
+async def test_a_failed_try_that_is_recorded_twice_counts_once(fetch, sql):
+    """Its answer was lost on the way, so it is written again."""
+    work = fetch()
+    attempt = await work.begin()
+
+    for _ in range(2):
+        await work.conclude(attempt, Retry(timedelta(0)), UpstreamFaulty("cut short"))
+
+    assert await sql(ROW) == [("pending", 1, 1)]
+
+
+async def test_a_read_that_ended_forgives_all_that_did_not(fetch, database, sql):
+    """It was bad luck: the PDF does not kill its readers."""
+    await sql("UPDATE job_papers SET unfinished_reads = 2 WHERE arxiv_id = :paper", paper=PAPER)
+    job_id = fetch().job_id
+
+    async with database.transaction() as conn:
+        store = JobPaperStore(conn)
+        await store.begin_reading(job_id, PAPER)
+        await store.end_reading(job_id, PAPER)
+
+    reads = "SELECT unfinished_reads FROM job_papers WHERE arxiv_id = :paper"
+    assert await sql(reads, paper=PAPER) == [(0,)]
+
+
+class Answer:
+    """A download of these bytes, whole and with an ETag."""
+
+    offset, total_bytes, etag, content_type = 0, None, '"etag"', "application/pdf"
+
+    def __init__(self, body):
+        self.body = body
+
+    async def chunks(self):
+        yield self.body
+
+
+class Refusing:
+    """An extractor to whom every file is the same: bad."""
+
+    def __init__(self, code):
+        self.code = code
+
+    async def prepare(self):
+        """At any time."""
+
+    async def check(self, _):
+        raise BadPdf("no", code=self.code)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"no PDF at all", "corrupt"),
+        (b"%PDF-1.4 damaged on its way", "corrupt"),
+        (b"%PDF-1.4 a bomb", "resource_limit"),
+    ],
+)
+async def test_a_file_that_was_refused_is_not_kept_for_the_next_try(fetch, tmp_path, body, code):
+    """It would go on behind the last byte of the bad one, and never come to anything else."""
+    work = fetch()
+    store = LocalStore(tmp_path, max_bytes=1000)
+
+    @asynccontextmanager
+    async def open_pdf(*_, **__):
+        yield Answer(body)
+
+    work.tools.arxiv.open_pdf = open_pdf
+    work.tools = replace(work.tools, store=store, extractor=Refusing(code))
+
+    assert isinstance(await run(work), Retry | Fail)
+    assert list((tmp_path / ".partial").iterdir()) == []

@@ -1,4 +1,4 @@
-"""Who gets the tasks of a worker that fell silent, and when."""
+"""Who gets the tasks of a worker that stopped renewing its lease, and when."""
 
 import asyncio
 from datetime import timedelta
@@ -6,6 +6,7 @@ from time import monotonic
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.domain.outcomes import Retry, Succeed
 from service.worker import queries
@@ -29,10 +30,30 @@ async def test_a_silent_worker_loses_its_task_after_its_lease(engine, queue, job
     await sql(DIE, dead=uuid4(), ago=timedelta(0))
     began = monotonic()
 
-    async with running(engine(runs, lease=1.5, poll=0.3)):
-        await runs.begun(seconds=6)
+    with capture_logs() as lines:
+        async with running(engine(runs, lease=1.5, poll=0.3)):
+            await runs.begun(seconds=6)
 
     assert monotonic() - began >= 1.2
+    (reclaimed,) = [line for line in lines if line["event"] == "task reclaimed"]
+    assert (reclaimed["job_id"], reclaimed["kind"]) == (str(job_id), "test")
+
+
+async def test_a_task_that_is_claimed_again_in_order_is_not_logged_as_reclaimed(
+    engine, queue, job_id, sql
+):
+    """Neither one that was never claimed before nor a reclaimed one that was put off."""
+    runs = Leases(outcome=Retry(timedelta(0)))
+    runs.free.set()
+    await queue(tasks(job_id, range(1)))
+    await sql(DIE, dead=uuid4(), ago=timedelta(hours=1))
+
+    with capture_logs() as lines:
+        async with running(engine(runs, lease=15, poll=0.1)):
+            for _ in range(3):
+                await runs.begun()
+
+    assert len([line for line in lines if line["event"] == "task reclaimed"]) == 1
 
 
 async def test_a_long_run_is_not_taken_over_while_its_worker_lives(engine, queue, job_id):

@@ -16,17 +16,20 @@ class Arxiv:
     def __init__(self, error=None) -> None:
         self.error, self.asked = error, 0
         self.seen = None
+        self.ranks = []
+
+    def papers(self, offset):
+        return [make_paper(f"2301.{offset + n:05}v1") for n in range(5)]
 
     async def page(self, params, asker):
         self.asked += 1
+        self.ranks.append(asker.rank)
         offset = int(params["start"])
         if self.seen is not None:
             await self.seen()
         if self.error is not None:
             raise self.error
-        return Page(
-            papers=tuple(make_paper(f"2301.{offset + n:05}v1") for n in range(5)), total=100
-        )
+        return Page(papers=tuple(self.papers(offset)), total=100)
 
     @asynccontextmanager
     async def open_pdf(self, *_, **__):

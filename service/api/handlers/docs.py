@@ -32,7 +32,7 @@ THE_DESCRIPTION: web.AppKey[Description] = web.AppKey("description", Description
 @describe(
     name="getDescription",
     tag=DESCRIPTION_TAG,
-    summary="This document",
+    summary="OpenAPI description",
     description="The description of the API, as OpenAPI 3.1.",
     is_public=True,
     headers=("If-None-Match",),
@@ -62,7 +62,7 @@ async def show_description(request: web.Request) -> web.Response:
 @describe(
     name="showRoot",
     tag=DESCRIPTION_TAG,
-    summary="Leads to the documentation",
+    summary="Redirect to the documentation",
     description="A redirect to `/docs`.",
     is_public=True,
     answers={302: Answer(description="To `/docs`.", headers=("Location",))},

@@ -1,4 +1,4 @@
-"""Is the process alive, and should it get requests? For probes and balancers: no token."""
+"""Health probes: liveness and readiness, without a token."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ KEPT = timedelta(seconds=0.5)  # a probe needs no token, and must not cost more 
 
 @dataclass(slots=True)
 class Readiness:
-    """What the service needs to be of use, looked at when asked.
+    """What the service needs to be of use, checked on request.
 
-    All who ask within `kept` after a look, or while it is under way, share it.
+    All who ask within `kept` after a check, or while it is under way, share it.
     """
 
     database: Database
@@ -44,7 +44,7 @@ class Readiness:
     kept: timedelta = KEPT
     _warnings: dict[str, datetime] = field(default_factory=dict)
     _look: asyncio.Task[list[str]] | None = None
-    _good_until: float = 0.0  # loop time, of a look that is over
+    _good_until: float = 0.0  # loop time, of a check that is over
 
     async def missing(self) -> list[str]:
         """What is not in order: `stopping` alone, or some of what `_missing_now` finds."""
@@ -59,14 +59,14 @@ class Readiness:
     def warnings(self) -> list[dict[str, str | None]]:
         """What is out of order, though requests can be served: codes, and since when.
 
-        As of the look before; after `missing`.
+        As of the check before; after `missing`.
         """
         return [
             {"code": code, "since": to_iso8601(since)} for code, since in self._warnings.items()
         ]
 
     async def close(self) -> None:
-        """Let a look that is under way end."""
+        """Let a check that is under way end."""
         if self._look is not None:
             await asyncio.wait({self._look})
 
@@ -123,20 +123,20 @@ READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 @describe(
     name="isAlive",
     tag=OPERATIONS_TAG,
-    summary="Is the process alive?",
-    description="200 as long as the event loop turns, whatever else is broken.",
+    summary="Liveness probe",
+    description="200 as long as the event loop runs, whatever else is broken.",
     is_public=True,
     answers={200: json_answer("Alive.", ProbeSchema, {"status": "alive"})},
 )
 async def live(_: web.Request) -> web.Response:
-    """GET /healthz → 200 as long as the event loop turns."""
+    """GET /healthz → 200 as long as the event loop runs."""
     return json_response({"status": "alive"})
 
 
 @describe(
     name="isReady",
     tag=OPERATIONS_TAG,
-    summary="Is the process ready?",
+    summary="Readiness probe",
     description=(
         "200 when database, schema, storage and keys of tokens are in order; `warnings` name"
         " what else is not: no worker is alive (`no_worker`), the database accepts no writes"

@@ -7,7 +7,7 @@ but the newest state, and that once for all.
 
 The final state comes as `status` and once more as `end`. Whoever comes back behind the
 final state gets `end` alone, and whoever comes back behind that gets 204: a browser that
-gets it stays away (HTML §9.2). No event is empty, and a ping is a comment of one line.
+gets it does not reconnect (HTML §9.2). No event is empty, and a ping is a comment of one line.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ EVENTS_EXAMPLE = f'retry: 2000\nid: 7\nevent: status\ndata: {{"job_id":"{JOB_ID_
 @describe(
     name="streamJob",
     tag=JOBS_TAG,
-    summary="Follow a job",
+    summary="Stream job status",
     description=(
         "Server-Sent Events named `status`: the state now, then every change, until the job is"
         " final, the token expires or the process stops. Their data is the status as JSON,"
@@ -67,12 +67,12 @@ EVENTS_EXAMPLE = f'retry: 2000\nid: 7\nevent: status\ndata: {{"job_id":"{JOB_ID_
             description="The stream.",
             content={"text/event-stream": Content(EVENT_SCHEMA, EVENTS_EXAMPLE)},
         ),
-        204: Answer(description="Nothing is left to come."),
+        204: Answer(description="The job is finished; there are no more events."),
     },
     problems={404: NO_JOB},
 )
 async def stream_job(request: web.Request) -> web.StreamResponse:
-    """GET /job/{job_id}/events → 200, a stream; 204 if nothing is left to come."""
+    """GET /job/{job_id}/events → 200, a stream; 204 if there are no more events."""
     waiting, job_id = request.app[JOB_WATCH], job_id_of(request)
     seen, has_ended = _last_event_id(request)
     with waiting.watch(request, job_id) as watch:

@@ -1,4 +1,4 @@
-"""Lists around jobs over HTTP: jobs by status, and the papers of one job."""
+"""Handlers of lists: jobs by status, and the papers of one job."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, look, retry, cancel. Thin: load, one call, dump."""
+"""Handlers of jobs: create, get status, retry, cancel. Thin: load, one call, dump."""
 
 import asyncio
 import re
@@ -43,6 +43,7 @@ from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
 from service.domain.jobs import Job
+from service.jobs.events import log_cancelled
 from service.jobs.quotas import Quotas
 from service.jobs.retry import retry
 from service.jobs.submit import submit
@@ -109,7 +110,7 @@ async def create_job(request: web.Request) -> web.Response:
     problems={404: NO_JOB, 409: "The job has no failed papers"},
 )
 async def retry_job(request: web.Request) -> web.Response:
-    """POST /job/{job_id}/retry → 202 with the new job that brings in what this one did not."""
+    """POST /job/{job_id}/retry → 202 with a new job that retries the failed papers."""
     await read_no_body(request)
     key = _idempotency_key(request)
     job_id = job_id_of(request)
@@ -139,7 +140,7 @@ def _recorded(
     body = {
         "job_id": str(job.id),
         "status": "pending",
-        "message": "The ingestion job is recorded; follow it at its Location",
+        "message": "The ingestion job was created; get its status at the URL in Location",
         "estimated_papers": estimated_papers,
         "search_criteria": criteria,
         **more,
@@ -175,7 +176,7 @@ async def get_job(request: web.Request) -> web.Response:
     job_id, wait = job_id_of(request), preferred_wait(request)
     if wait is not None and request.app[JOB_WATCH].has_room(request[PRINCIPAL].caller):
         return await _get_changed_job(request, job_id, wait)
-    if (failed := request.get(FAILED)) is not None:  # a look was taken on the short way
+    if (failed := request.get(FAILED)) is not None:  # the fast path has tried it
         raise failed
     return _status_response(request, await request.app[JOB_STATUS_READER].get(job_id))
 
@@ -207,7 +208,7 @@ def _status_response(
     name="cancelJob",
     tag=JOBS_TAG,
     summary="Cancel a job",
-    description="Work in progress stops within seconds. The job stays, and can be looked at.",
+    description="Work in progress stops within seconds. The job is kept and can still be read.",
     answers={200: json_answer("Cancelled.", MessageSchema, CANCELLED_EXAMPLE)},
     problems={404: NO_JOB, 409: "The job is already completed"},
 )
@@ -215,12 +216,14 @@ async def cancel_job(request: web.Request) -> web.Response:
     """DELETE /job/{job_id} → 200; the workers stop within seconds."""
     job_id = job_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
-        require_ownership(request, await JobStore(conn).requested_by(job_id))
+        owner = await JobStore(conn).requested_by(job_id)
+        require_ownership(request, owner)
         outcome = await JobStore(conn).cancel(job_id)
     if outcome == "not found":
         raise NotFound("Job not found", code="job_not_found")
     if outcome != "cancelled":
         raise Conflict(f"The job is {outcome}")
+    log_cancelled(job_id, requested_by=owner, by=request[PRINCIPAL].caller)
     return json_response({"message": f"Job {job_id} cancelled successfully"})
 
 

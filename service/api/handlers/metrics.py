@@ -1,4 +1,4 @@
-"""What Prometheus asks: `/metrics`, counts only, and so without a token.
+"""Prometheus metrics: `/metrics`, counts only, and so without a token.
 
 Two kinds of figures: those of the processes of one service (`process_metrics`), and those
 of the whole fleet, from the database (`fleet_metrics`).
@@ -83,12 +83,12 @@ METRICS_EXAMPLE = (
 @describe(
     name="getMetrics",
     tag=OPERATIONS_TAG,
-    summary="Figures for Prometheus",
+    summary="Prometheus metrics",
     description="Counts only, in Prometheus' text format, or in OpenMetrics where accepted.",
     is_public=True,
     answers={
         200: Answer(
-            description="The figures.",
+            description="The metrics.",
             content={
                 PLAIN_TEXT: Content(TEXT_SCHEMA, METRICS_EXAMPLE),
                 "application/openmetrics-text": Content(TEXT_SCHEMA, METRICS_EXAMPLE + "# EOF\n"),

@@ -25,12 +25,12 @@ FAILING_SHOWN = 25
 @describe(
     name="getOverview",
     tag=OPERATIONS_TAG,
-    summary="The state of the fleet",
-    description="What the operators' page shows, of one moment.",
+    summary="Get the overview of the operators' page",
+    description="What the operators' page shows, at one point in time.",
     answers={200: json_answer("The state.", OverviewSchema, OVERVIEW_EXAMPLE)},
 )
 async def overview(request: web.Request) -> web.Response:
-    """GET /overview → 200 with what the page shows, of one moment."""
+    """GET /overview → 200 with what the page shows, at one point in time."""
     async with request.app[DATABASE].transaction() as conn:
         fleet, stats, workers = FleetStore(conn), StatsStore(conn), WorkerStore(conn)
         document = {

@@ -1,4 +1,4 @@
-"""The PDF of a paper and its text, over HTTP: conditional, in ranges, in pieces."""
+"""Handlers of a paper's PDF and text: conditional requests, ranges, streaming."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ _NO_TEXT = "The text of this paper has not been extracted"
     problems={
         404: "The PDF of this paper has not been fetched",
         412: "Precondition failed",
-        416: "The file has no byte in this range",
+        416: "The range is outside the file",
     },
 )
 async def get_pdf(request: web.Request) -> web.StreamResponse:
@@ -106,7 +106,7 @@ def _file_name(row: Any) -> str:  # noqa: ANN401 - a row of HeldPaperStore
 @describe(
     name="getText",
     tag=PAPERS_TAG,
-    summary="Show the text of the PDF",
+    summary="Get the text of a PDF",
     description=f"Plain, or with `Accept: {JSON}` in JSON.",
     headers=("If-Match", "If-None-Match"),
     answers={
@@ -122,7 +122,7 @@ def _file_name(row: Any) -> str:  # noqa: ANN401 - a row of HeldPaperStore
     },
     problems={
         404: "The text of this paper has not been extracted",
-        406: "None of the media types in Accept can be answered at this path",
+        406: "None of the media types in Accept is available at this path",
         412: "Precondition failed",
     },
 )

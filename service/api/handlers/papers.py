@@ -1,4 +1,4 @@
-"""Papers over HTTP: what was brought in, page by page, all at once, or one by its id."""
+"""Handlers of papers: filtered lists, NDJSON export, one paper by its id."""
 
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -58,7 +58,7 @@ _FRESH = {"Cache-Control": "no-store", "Vary": "Accept"}
             headers=("Link", "Vary"),
         )
     },
-    problems={406: "None of the media types in Accept can be answered at this path"},
+    problems={406: "None of the media types in Accept is available at this path"},
 )
 async def list_papers(request: web.Request) -> web.StreamResponse:
     """GET /papers → 200 with a page of the papers that match, or with all of them as NDJSON."""
@@ -105,7 +105,7 @@ async def _lines(
 @describe(
     name="getPaper",
     tag=PAPERS_TAG,
-    summary="Show a paper",
+    summary="Get a paper",
     description="Metadata of the newest version seen, and what is held of its PDF.",
     answers={200: json_answer("The paper.", PaperSchema, PAPER_EXAMPLE)},
     problems={404: NO_PAPER},

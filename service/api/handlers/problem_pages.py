@@ -31,7 +31,7 @@ _PAGE = """<!doctype html>
 @describe(
     name="showProblem",
     tag=DESCRIPTION_TAG,
-    summary="What a problem code means",
+    summary="Explain a problem code",
     description="The page that the `type` of a problem leads to.",
     is_public=True,
     answers={200: file_answer("text/html", "The page.", example="<!doctype html>…")},

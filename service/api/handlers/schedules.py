@@ -1,4 +1,4 @@
-"""Recurring harvests over HTTP: make, look, list, change, remove. The workers run them."""
+"""Handlers of schedules: create, get, list, change, delete. The workers run them."""
 
 from typing import Any
 from uuid import UUID
@@ -42,8 +42,8 @@ OF_NEW_SCHEDULE = {"schedule_id": "$response.body#/schedule_id"}
 @describe(
     name="addSchedule",
     tag=SCHEDULES_TAG,
-    summary="Make a schedule",
-    description="From its next moment on the workers submit its request.",
+    summary="Create a schedule",
+    description="Workers create a job from its request whenever the cron expression is due.",
     body=Content(NewScheduleSchema, NEW_SCHEDULE_EXAMPLE),
     answers={
         201: json_answer(
@@ -91,7 +91,7 @@ async def list_schedules(request: web.Request) -> web.Response:
 @describe(
     name="getSchedule",
     tag=SCHEDULES_TAG,
-    summary="Show a schedule",
+    summary="Get a schedule",
     description="With its next and its last run.",
     answers={200: json_answer("The schedule.", ScheduleSchema, SCHEDULE_EXAMPLE)},
     problems={404: NO_SCHEDULE},
@@ -132,8 +132,8 @@ async def change(request: web.Request) -> web.Response:
 @describe(
     name="removeSchedule",
     tag=SCHEDULES_TAG,
-    summary="Remove a schedule",
-    description="The jobs that it has submitted stay.",
+    summary="Delete a schedule",
+    description="Jobs that it has created are kept.",
     answers={200: json_answer("Removed.", MessageSchema, REMOVED_EXAMPLE)},
     problems={404: NO_SCHEDULE},
 )

@@ -1,4 +1,4 @@
-"""Pages and their files: the operators' page, and the API description in Swagger UI.
+"""Static pages and assets: the operators' page, and Swagger UI.
 
 Ours lie in `api/static`; Swagger UI's come from the package swagger-ui-py, whose own
 server is for other frameworks. The pages hold no data and are public; nothing that they
@@ -92,7 +92,7 @@ STATIC_FILES = (
         name="showOpsStyle",
         tag=OPERATIONS_TAG,
         kind="text/css",
-        summary="Its style",
+        summary="Style sheet of the operators' page",
         description="The style of the operators' page.",
         example="body { … }",
     ),
@@ -101,7 +101,7 @@ STATIC_FILES = (
         name="showOpsScript",
         tag=OPERATIONS_TAG,
         kind="text/javascript",
-        summary="Its script",
+        summary="Script of the operators' page",
         description="The script of the operators' page.",
         example='"use strict";',
     ),
@@ -110,7 +110,7 @@ STATIC_FILES = (
         name="showDocs",
         tag=DESCRIPTION_TAG,
         kind="text/html",
-        summary="This document as a page",
+        summary="API documentation (Swagger UI)",
         description="Swagger UI, which shows this document and sends requests with your token.",
         example="<!doctype html>…",
     ),
@@ -119,7 +119,7 @@ STATIC_FILES = (
         name="showDocsScript",
         tag=DESCRIPTION_TAG,
         kind="text/javascript",
-        summary="Its start script",
+        summary="Start script of Swagger UI",
         description="Starts Swagger UI on the page.",
         example='"use strict";',
     ),
@@ -138,7 +138,7 @@ STATIC_FILES = (
         name="showSwaggerStyle",
         tag=DESCRIPTION_TAG,
         kind="text/css",
-        summary="Its style sheet",
+        summary="Style sheet of Swagger UI",
         description="The style of Swagger UI.",
         example=".swagger-ui { … }",
         is_of_package=True,
@@ -148,7 +148,7 @@ STATIC_FILES = (
         name="showSwaggerIcon",
         tag=DESCRIPTION_TAG,
         kind="image/png",
-        summary="Its icon",
+        summary="Icon of Swagger UI",
         description="The icon of the page.",
         example="\u2026",
         is_of_package=True,

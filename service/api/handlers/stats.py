@@ -1,4 +1,4 @@
-"""GET /stats: how much there is, how fast it grows, and what is waiting."""
+"""GET /stats: totals, throughput and queue depth."""
 
 import asyncio
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Stats:
         return await asyncio.shield(self._looking)
 
     async def close(self) -> None:
-        """Let a look that is under way end."""
+        """Let a read that is under way end."""
         if self._looking is not None:
             await asyncio.wait({self._looking})
 
@@ -59,7 +59,7 @@ STATS: web.AppKey[Stats] = web.AppKey("stats", Stats)
     summary="Totals, throughput and queue",
     description="Up to a second old. Totals that are estimates are named in `estimated`.",
     query=StatsQuerySchema,
-    answers={200: json_answer("The figures.", StatsSchema, STATS_EXAMPLE)},
+    answers={200: json_answer("The metrics.", StatsSchema, STATS_EXAMPLE)},
 )
 async def get_stats(request: web.Request) -> web.Response:
     """GET /stats → 200."""

@@ -16,7 +16,7 @@ from service.auth.tokens import Principal, Tokens
 from service.domain.errors import NotAllowed, Unauthenticated
 
 MAX_TOKEN_LENGTH = 8192
-OUT_OF_SCOPE = "The token does not have the scope that this needs"
+OUT_OF_SCOPE = "The token lacks the required scope"
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("grant", Principal)
 MAY_OPERATE: web.RequestKey[bool] = web.RequestKey("may_operate", bool)
 # RFC 6750 §2.1 and RFC 7515 §3.1: one blank, three base64url parts

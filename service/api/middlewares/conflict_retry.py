@@ -1,4 +1,4 @@
-"""Conflict middleware: a write whose transaction lost against another one is run again.
+"""Conflict middleware: retries a write whose transaction lost against another one.
 
 PostgreSQL ends one of two transactions that stand in each other's way (serialization
 failure, deadlock); it has changed nothing then. Each of our writes is one transaction,

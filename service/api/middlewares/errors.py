@@ -32,16 +32,16 @@ CLIENT_LEFT = 499  # as proxies log it: not our failure
 STATUS_ROUTE = "job"  # its contract answers 500 where the others answer 503
 
 _HTTP = {  # aiohttp's own, by status: code and detail
-    400: ("malformed_request", "The request is not understood"),
+    400: ("malformed_request", "The request is malformed"),
     404: ("route_not_found", "Route not found"),
     405: ("method_not_allowed", "The method is not allowed at this path"),
-    406: ("not_acceptable", "None of the media types in Accept can be answered at this path"),
+    406: ("not_acceptable", "None of the media types in Accept is available at this path"),
     412: ("precondition_failed", "Precondition failed"),
     413: ("too_large", "The request body is too large"),
-    416: ("range_not_satisfiable", "The file has no byte in this range"),
-    417: ("expectation_failed", "The expectation is not known"),
+    416: ("range_not_satisfiable", "The range is outside the file"),
+    417: ("expectation_failed", "The expectation is not supported"),
 }
-# RFC 6750 §3: told where it helps an honest caller, and tells nobody else anything
+# RFC 6750 §3: reported where it helps an honest caller, and reveals nothing else
 _TOKEN_HINTS = {
     "expired": "The token has expired",
     "not_yet_valid": "The token is not valid yet",
@@ -69,7 +69,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return _of_ours(request, err)
     except Exception as err:  # the border: a bug of ours says nothing about our insides
         if request.transport is None or request.transport.is_closing():
-            _log.debug("client left", method=request.method, error=type(err).__name__)
+            _log.debug("client disconnected", method=request.method, error=type(err).__name__)
             return web.Response(status=CLIENT_LEFT)  # nobody reads it; metrics and log do
         _log.exception("request failed unexpectedly", method=request.method, path=request.path)
         return problem(request, "internal_error", _detail(request, "internal error"))
@@ -161,7 +161,7 @@ def _unauthenticated(request: web.Request, err: Unauthenticated) -> web.Response
 
 
 def _used_up(err: TooMany) -> dict[str, str]:
-    """The fields of a 429; for a rate they are those of every answer, see `rate.py`."""
+    """The fields of a 429; for a rate they are those of every answer, see `rate_limit.py`."""
     again = {"Retry-After": str(err.retry_after)}
     if not isinstance(err, QuotaExceeded):
         return again

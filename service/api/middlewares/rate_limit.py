@@ -1,4 +1,4 @@
-"""How many requests one caller may make in a minute, counted in this process.
+"""Rate limit middleware: requests of each caller in a minute, counted in this process.
 
 A count for each caller in a window that is the same for all: the cheapest thing
 that tells remaining requests and reset exactly, as the RateLimit fields want

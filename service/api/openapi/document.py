@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 description of the API, from what stands at the handlers and in the schemas."""
+"""OpenAPI 3.1 document, generated from the handlers' descriptions and the schemas."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -45,21 +45,21 @@ _PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
 }
 _REQUEST_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "Idempotency-Key": (
-        "The caller's name of this request: the same key, the same job.",
+        "Idempotency key, chosen by the caller: the same key returns the same job.",
         {"type": "string", "pattern": "^[!-~][ -~]*$", "minLength": 1, "maxLength": 255},
         "nightly-2026-11-22",
     ),
-    "If-None-Match": ("The ETag of what the caller has.", _TEXT, '"7"'),
-    "If-Match": ("The ETag of what the caller wants.", _TEXT, '"7"'),
+    "If-None-Match": ("ETag of the representation that the client has.", _TEXT, '"7"'),
+    "If-Match": ("ETag that the resource must have.", _TEXT, '"7"'),
     "If-Range": ("The ETag that the range is of; the whole file if it is another.", _TEXT, '"7"'),
     "Range": ("One range of bytes.", _TEXT, "bytes=0-1023"),
     "Prefer": ("How many seconds to wait for a change.", _TEXT, "wait=30"),
     "Last-Event-ID": ("The id of the last event that was seen.", _TEXT, "7"),
 }
 _ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
-    "ETag": ("Names this content.", _TEXT, '"7"'),
+    "ETag": ("Entity tag of this representation.", _TEXT, '"7"'),
     "Location": (
-        "Where to look at what was made.",
+        "URL of the created resource.",
         _TEXT,
         f"/api/v1/ingestion/job/{JOB_ID_EXAMPLE}",
     ),
@@ -68,11 +68,11 @@ _ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
         _TEXT,
         '</api/v1/papers?cursor=…>; rel="next"',
     ),
-    "Vary": ("What of the request decides the form of the answer.", _TEXT, "Accept"),
-    "Retry-After": ("Seconds to wait before coming again.", _COUNT, "2"),
+    "Vary": ("Request headers that select the representation.", _TEXT, "Accept"),
+    "Retry-After": ("Seconds to wait before the next request.", _COUNT, "2"),
     "RateLimit": ("What is left (r) until the next window (t).", _TEXT, '"writes";r=0;t=20'),
     "RateLimit-Policy": ("The quota (q) of a window (w).", _TEXT, '"writes";q=60000;w=60'),
-    "WWW-Authenticate": ("What is wanted.", _TEXT, "Bearer"),
+    "WWW-Authenticate": ("The authentication scheme.", _TEXT, "Bearer"),
     "Preference-Applied": ("The wait that was granted.", _TEXT, "wait=30"),
     "Accept-Ranges": ("Ranges can be asked for.", _TEXT, "bytes"),
     "Content-Range": ("Which bytes, of how many.", _TEXT, "bytes 0-1023/123456"),
@@ -89,8 +89,9 @@ _SOMETIMES = frozenset(
     | {"X-Text-Truncated", "X-Page-Count"}
 )
 _INTRODUCTION = (
-    "Brings slices of arXiv in: metadata, PDFs, text. Every error is a problem (RFC 9457) with"
-    " a fixed, safe text. Any active caller may see any job."
+    "HTTP service that ingests arXiv papers (metadata, PDFs, text) into PostgreSQL and reports"
+    " each job's progress. Every error is a problem (RFC 9457) with a fixed, safe text. Any"
+    " active caller may see any job."
 )
 
 

@@ -1,4 +1,4 @@
-"""Description of one route, stated at its handler with `@describe`; `document` writes it down.
+"""OpenAPI operation of one route, declared at its handler with `@describe`.
 
 Answers that follow from what a route is (it wants a token, has a body, takes
 query parameters) are stated here once, as rules, and not at each handler.
@@ -21,17 +21,17 @@ PROBLEM = "application/problem+json"
 JOBS_TAG, PAPERS_TAG, SCHEDULES_TAG = "jobs", "papers", "schedules"
 OPERATIONS_TAG, DESCRIPTION_TAG = "operations", "description"
 TAGS = {
-    JOBS_TAG: "Ask for a slice of arXiv, and follow the progress of the job.",
+    JOBS_TAG: "Create ingestion jobs and read their progress.",
     PAPERS_TAG: "Ingested papers: metadata, PDFs, text.",
     SCHEDULES_TAG: "Recurring ingestion.",
-    OPERATIONS_TAG: "For those who run the service.",
+    OPERATIONS_TAG: "Probes, metrics and the operators' page.",
     DESCRIPTION_TAG: "This document, and the page that shows it.",
 }
 TEXT_SCHEMA: Mapping[str, Any] = {"type": "string"}
 NO_JOB, NO_PAPER, NO_SCHEDULE = "Job not found", "Paper not found", "Schedule not found"
 
 _LIMITED = ("Retry-After", "RateLimit", "RateLimit-Policy")
-_ALWAYS = {400: "The request is not understood", 503: "Too many connections"}
+_ALWAYS = {400: "The request is malformed", 503: "Too many connections"}
 _WITH_TOKEN = {
     401: "Not authenticated",
     429: "Too many requests",
@@ -107,7 +107,7 @@ class Answer:
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-NOT_MODIFIED = Answer(description="Nothing has changed since.", headers=("ETag",))
+NOT_MODIFIED = Answer(description="Not modified.", headers=("ETag",))
 
 
 def json_answer(
@@ -175,7 +175,7 @@ class Operation:
         if not self.is_public:
             found |= _WITH_TOKEN
             if self.method != "get":
-                found[403] = "The token does not have the scope that this needs"
+                found[403] = "The token lacks the required scope"
         if self.body is not None:
             found |= _WITH_BODY
         if self.body is not None or self.query is not None:

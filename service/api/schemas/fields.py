@@ -1,4 +1,4 @@
-"""Kinds of JSON values that requests are made of, stricter than the library's own.
+"""Schema fields: JSON types, stricter than marshmallow's own.
 
 What a kind demands beyond its type stands in its `keywords`, as JSON Schema says
 it; the description of the API takes them from there.

@@ -1,4 +1,4 @@
-"""JSON ↔ domain: what a request may contain, field by field, and nothing else."""
+"""Schema of an ingestion request: every field that it may have, and no other."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -138,7 +138,7 @@ class IngestionRequestSchema(StrictSchema):
     max_papers = StrictInteger(
         validate=validate.Range(1, MAX_SEARCH_PAPERS),
         metadata=said(
-            "Most papers to bring in; if not given, all `ids`, else 100."
+            "Maximum number of papers to ingest; if not given, all `ids`, else 100."
             f" Without `ids`, `start` + `max_papers` must not exceed {SEARCH_WINDOW}."
         ),
     )

@@ -1,4 +1,4 @@
-"""What `status.py` answers, and every problem, for the description of the API."""
+"""Schemas of the job status, of problems and of probes, for the OpenAPI document."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ class JobErrorSchema(Schema):
     error = fields.String(required=True)
     stage = fields.String(required=True, validate=validate.OneOf(list(Stage)))
     arxiv_id = fields.String(metadata=said("The paper, where it is about one."))
-    code = fields.String(metadata=said("A stable word for programs."))
+    code = fields.String(metadata=said("Stable code for programs."))
     attempt = fields.Integer(metadata=said("Which attempt it was."))
 
 
@@ -78,14 +78,14 @@ class JobStatsSchema(Schema):
 
     pages_fetched = fields.Integer()
     papers_total = fields.Integer(
-        allow_none=True, metadata=said("How many there will be; null until arXiv has told.")
+        allow_none=True, metadata=said("Total number of papers; null until arXiv has reported it.")
     )
     papers_skipped = fields.Integer()
     pdfs_pending = fields.Integer()
     pdfs_failed = fields.Integer()
     pdfs_unavailable = fields.Integer()
     errors_total = fields.Integer(metadata=said("All errors, of which the latest 100 are shown."))
-    resumed = fields.Integer(metadata=said("How often work of a dead worker was taken up."))
+    resumed = fields.Integer(metadata=said("How often an expired lease was reclaimed."))
     elapsed_seconds = fields.Float()
     eta_seconds = fields.Float(allow_none=True)
     request = fields.Dict(metadata=said("What was asked for, defaults filled in."))
@@ -93,10 +93,10 @@ class JobStatsSchema(Schema):
     waiting_for = fields.String(
         allow_none=True,
         validate=validate.OneOf(list(WaitReason)),
-        metadata=said("Why the job does not move; null when it does."),
+        metadata=said("What the job waits for; null when it makes progress."),
     )
     waiting_since = fields.DateTime(
-        allow_none=True, metadata=said("Since when it waits for that; null when it moves.")
+        allow_none=True, metadata=said("Since when it waits for that; null when it makes progress.")
     )
 
 
@@ -117,11 +117,11 @@ class ProblemSchema(Schema):
     """A problem (RFC 9457)."""
 
     type = fields.String(required=True, validate=validate.Regexp(r"/problems/[a-z_]+$"))
-    title = fields.String(required=True, metadata=said("The phrase of the status."))
+    title = fields.String(required=True, metadata=said("Reason phrase of the HTTP status."))
     status = fields.Integer(required=True, validate=validate.Range(400, 599))
     detail = fields.String(required=True, metadata=said("What is wrong, in a fixed safe text."))
-    code = fields.String(required=True, metadata=said("A stable word for programs."))
-    request_id = fields.String(required=True, metadata=said("Names the request in the log."))
+    code = fields.String(required=True, metadata=said("Stable code for programs."))
+    request_id = fields.String(required=True, metadata=said("Request id, as in the log."))
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),

@@ -1,4 +1,4 @@
-"""JSON ↔ domain for what surrounds a job: its lists, its papers, its answers."""
+"""Schemas around a job: lists, papers of a job, responses."""
 
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ RETRY_ID_EXAMPLE = "01a204cf-5b90-73f2-a207-fc1a2b977c8b"
 RECORDED_EXAMPLE: dict[str, Any] = {
     "job_id": JOB_ID_EXAMPLE,
     "status": "pending",
-    "message": "The ingestion job is recorded; follow it at its Location",
+    "message": "The ingestion job was created; get its status at the URL in Location",
     "estimated_papers": 10,
     "search_criteria": CRITERIA_EXAMPLE,
 }

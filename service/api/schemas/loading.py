@@ -1,4 +1,4 @@
-"""From what a caller sent to values, by a schema; what is wrong comes out field by field."""
+"""Schema loading: values from a request, or one error for each wrong field."""
 
 from collections.abc import Mapping
 from itertools import islice

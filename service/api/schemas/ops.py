@@ -1,4 +1,4 @@
-"""What `GET /api/v1/ingestion/overview` answers, for the description of the API."""
+"""Schema of `GET /api/v1/ingestion/overview`, for the OpenAPI document."""
 
 from typing import Any
 
@@ -104,7 +104,7 @@ class OverviewProcessSchema(Schema):
 
 
 class OverviewFailureSchema(Schema):
-    """A paper that a job gave up on."""
+    """A paper that failed in a job."""
 
     job_id = fields.UUID(required=True)
     arxiv_id = fields.String(required=True)
@@ -116,7 +116,7 @@ class OverviewFailureSchema(Schema):
 
 
 class OverviewSchema(Schema):
-    """The state of the fleet at one moment."""
+    """The state of the fleet at one point in time."""
 
     at = fields.DateTime(required=True)
     jobs_by_status = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)

@@ -1,4 +1,4 @@
-"""Papers over HTTP: which may be asked for, and what is told of each."""
+"""Schemas of papers: query parameters and responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -79,7 +79,7 @@ class PaperQuerySchema(PageQuerySchema):
     )
     from_date = BasicDate(metadata=said("First day of submission (version 1), GMT."))
     to_date = BasicDate(metadata=said("Last day of submission (version 1), GMT."))
-    pdf_state = Choices(PdfState, metadata=said("What is held of the PDF."))
+    pdf_state = Choices(PdfState, metadata=said("State of the stored PDF."))
     withdrawn = QueryBoolean(metadata=said("Whether the newest version withdraws it."))
     cursor = CursorField(CURSORS)
 

@@ -1,4 +1,4 @@
-"""JSON ↔ domain for recurring harvests."""
+"""Schemas of schedules (recurring ingestion jobs)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

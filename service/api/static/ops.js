@@ -3,7 +3,7 @@
 
 const SOURCE = "api/v1/ingestion/overview";
 const EVERY_MS = 3000;
-const PATIENCE_MS = 10000;
+const TIMEOUT_MS = 10000;
 const KEY = "token";
 const byId = (id) => document.getElementById(id);
 
@@ -28,7 +28,7 @@ function span(seconds) {
   return `${Math.round(whole / 86400)} d`;
 }
 
-// By the clock of the database, as everything else.
+// By the database clock, as all times on the page.
 const ago = (moment, now) => (moment === null ? "–" : `${span((now - Date.parse(moment)) / 1000)} ago`);
 
 const STATUS = { running: "now", completed: "good", failed: "bad", cancelled: "none", pending: "warn" };
@@ -37,7 +37,7 @@ const CHANNEL = { available: "good", unavailable: "bad", cooldown: "warn", pause
 
 function progressOf(job) {
   const cell = element("td");
-  if (job.percent === null) return element("td", "not known yet", "none");
+  if (job.percent === null) return element("td", "unknown", "none");
   const bar = element("progress", undefined, job.status);
   bar.max = 100;
   bar.value = job.percent;
@@ -92,17 +92,17 @@ function show(data) {
     ["Status", (job) => element("td", job.status, STATUS[job.status])],
     ["Progress", progressOf],
     ["Papers", (job) => `${number(job.papers_fetched)} of ${number(job.papers_total)}`, "number"],
-    ["PDFs to come", (job) => number(job.pdfs_pending), "number"],
+    ["Pending PDFs", (job) => number(job.pdfs_pending), "number"],
     ["Rate", (job) => rate(job.papers_per_second), "number"],
-    ["Left", (job) => span(job.eta_seconds), "number"],
+    ["ETA", (job) => span(job.eta_seconds), "number"],
     ["Errors", (job) => element("td", number(job.errors_total), job.errors_total ? "number bad" : "number none")],
-    ["Last sign", (job) => ago(job.seen_at, now), "number"],
-    ["By", (job) => job.requested_by ?? "–"],
+    ["Last activity", (job) => ago(job.seen_at, now), "number"],
+    ["Requested by", (job) => job.requested_by ?? "–"],
     ["Job", (job) => job.job_id, "code"],
-  ], "No job yet");
+  ], "No jobs");
   fill("tasks", data.tasks, [
     ["Kind", (task) => task.kind],
-    ["Status", (task) => (task.status === "picked" ? "in work" : task.status)],
+    ["Status", (task) => (task.status === "picked" ? "running" : task.status)],
     ["Tasks", (task) => number(task.tasks), "number"],
     ["Oldest", (task) => ago(task.oldest_at, now), "number"],
     ["Heartbeat", (task) => (task.status === "picked" ? ago(task.heartbeat_at, now) : "–"), "number"],
@@ -122,19 +122,19 @@ function show(data) {
     ["Heartbeat", (worker) => ago(worker.heartbeat_at, now), "number"],
   ], "No worker is alive: jobs wait");
   fill("processes", data.processes, [
-    ["Part", (one) => one.name.replace(/^arxiv-ingestion /, "")],
-    ["From", (one) => one.address ?? "this machine", "code"],
+    ["Process", (one) => one.name.replace(/^arxiv-ingestion /, "")],
+    ["Address", (one) => one.address ?? "this machine", "code"],
     ["Connections", (one) => number(one.connections), "number"],
     ["Since", (one) => ago(one.connected_at, now), "number"],
     ["Last query", (one) => ago(one.active_at, now), "number"],
-  ], "Nobody is connected");
+  ], "No process is connected");
   fill("failing", data.failing, [
     ["Paper", (paper) => paper.arxiv_id, "code"],
     ["Title", (paper) => paper.title ?? "–", "long"],
     ["Reason", (paper) => paper.reason ?? "–", "bad"],
     ["Error", (paper) => paper.error ?? "–", "long"],
-    ["Starts", (paper) => number(paper.attempts), "number"],
-    ["When", (paper) => ago(paper.failed_at, now), "number"],
+    ["Attempts", (paper) => number(paper.attempts), "number"],
+    ["Failed", (paper) => ago(paper.failed_at, now), "number"],
   ], "None");
 }
 
@@ -154,13 +154,13 @@ function leave(reason) {
 async function refresh() {
   clearTimeout(timer);
   const token = sessionStorage.getItem(KEY);
-  if (!token) return leave("Paste a token to see the jobs");
+  if (!token) return leave("Paste a token to sign in");
   try {
     const response = await fetch(SOURCE, {
       headers: { Authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (response.status === 401) return leave("The token is not accepted, or no longer");
+    if (response.status === 401) return leave("The token is invalid or has expired");
     if (!response.ok) throw new Error((await response.json()).detail);
     const data = await response.json();
     show(data);
@@ -168,7 +168,7 @@ async function refresh() {
     byId("board").hidden = byId("leave").hidden = false;
     tell(`As of ${data.at.slice(0, 19).replace("T", " ")} UTC`, false);
   } catch (error) {
-    tell(`Not refreshed: ${error.message}`, true);
+    tell(`Refresh failed: ${error.message}`, true);
   }
   if (sessionStorage.getItem(KEY)) timer = setTimeout(refresh, document.hidden ? 10 * EVERY_MS : EVERY_MS);
 }
@@ -179,6 +179,6 @@ byId("enter").addEventListener("submit", (event) => {
   byId("token").value = "";
   refresh();
 });
-byId("leave").addEventListener("click", () => leave("Token forgotten"));
+byId("leave").addEventListener("click", () => leave("Signed out"));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 refresh();

@@ -4,7 +4,7 @@
 | --- | --- |
 | `GET /_replica/health?held=N&wait=S` | what is under way; waits up to S s until N are held |
 | `GET /_replica/log?since=N&lane=L` | the records after serial N, as a JSON array |
-| `DELETE /_replica/log` | forgets them; lanes count from 1 again |
+| `DELETE /_replica/log` | forgets them; channels count from 1 again |
 | `POST /_replica/script` | appends a JSON array of steps (see `faults`) to the script |
 | `DELETE /_replica/script` | forgets the script |
 | `POST /_replica/release?count=N` | lets held requests go on: all, or the N that wait longest |

@@ -3,7 +3,7 @@
 Two ways to ask for them. A script is a list of steps; each request takes the
 first step that fits it, and a step is used up after `times` requests. A rate
 hits a share of all requests; which ones is decided by the seed and the request's
-number in its lane, so that a run can be repeated. The script goes first.
+number in its channel, so that a run can be repeated. The script goes first.
 `misbehaviour` carries faults out. A step in JSON:
 
     {"kind": "503", "lane": "api", "number": 3, "retry_after": 7}
@@ -49,7 +49,7 @@ class Step:
     default one of each kind of character that XML forbids. `delay` passes before an
     answer that is not right begins. `seconds` bounds `stall`, `hold` and
     `drip`. `after_bytes` of the body go out before `truncate`, `stall_after_headers`
-    and `hold` strike (None: half of it for `truncate`, nothing for the others).
+    and `hold` take effect (None: half of it for `truncate`, nothing for the others).
     `ok` does nothing: it lets a request pass in a sequence.
     """
 
@@ -74,7 +74,7 @@ class Step:
         """A step from JSON or the command line; raises BadFault.
 
         Numbers may be text. `body` is text, `body_base64` bytes. Kinds that only the
-        query API knows get the lane `api` when none is named.
+        query API knows are for `api` when none is named.
         """
         values = dict(document)
         if "body_base64" in values:
@@ -170,7 +170,7 @@ class FaultPlan:
         self._script.clear()
 
     def trap(self, faults: Iterable[RateFault]) -> None:
-        """Have `faults` strike besides, in place of those given here before."""
+        """Have `faults` apply besides, in place of those given here before."""
         self._trapped = tuple(faults)
 
     def next(self, record: "Record") -> Step | None:

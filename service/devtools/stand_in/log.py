@@ -29,10 +29,10 @@ PACED_LANES = ("api", "oai")
 class Record:
     """One request.
 
-    `serial` counts all requests, `number` those of the lane, both from 1. `started`
+    `serial` counts all requests, `number` those of the channel, both from 1. `started`
     and `ended` are seconds of the monotonic clock, `…_at` the wall clock. `open` is
-    how many requests of the lane were under way when this one began, `connections`
-    how many connections that had carried the lane were open; both count this one.
+    how many requests of the channel were under way when this one began, `connections`
+    how many connections that had carried the channel were open; both count this one.
     `status` is None when no status line was sent, `bytes_sent` counts the body,
     `fault` names what was done to the request, `complete` tells whether the whole
     answer went out.
@@ -139,11 +139,11 @@ class RequestLog:
         self._tell()
 
     def since(self, serial: int = 0, *, lane: str | None = None) -> list[Record]:
-        """The records after `serial`, of one lane or of all, in the order of their ends."""
+        """The records after `serial`, of one channel or of all, in the order of their ends."""
         return [r for r in self.records if r.serial > serial and lane in (None, r.lane)]
 
     def clear(self) -> None:
-        """Forget all records; lanes count from 1 again, serials go on."""
+        """Forget all records; channels count from 1 again, serials go on."""
         self.records.clear()
         self._numbers.clear()
 

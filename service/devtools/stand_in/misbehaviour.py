@@ -105,7 +105,7 @@ class Exchange:
         return await self.handler(self.request, replace(self.around, surplus=surplus))
 
     async def send(self, answer: Answer) -> web.StreamResponse:
-        """Send `answer` whole, at the bandwidth of the lane."""
+        """Send `answer` whole, at the bandwidth of the channel."""
         return await send(self.request, answer, self.record, Delivery(bandwidth=self.bandwidth))
 
 

@@ -50,7 +50,7 @@ class Outage:
 
 
 class Listener:
-    """One listening socket, which can go away and come back on the same port."""
+    """One listening socket, which can become unavailable and come back on the same port."""
 
     def __init__(self, runner: web.AppRunner, host: str, port: int) -> None:
         self._runner = runner

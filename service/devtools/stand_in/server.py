@@ -4,8 +4,8 @@
         replica.script([{"kind": "503", "lane": "api", "number": 1}])
         ...  # point ARXIV_API_URL to f"{replica.url}/api/query"
 
-Every request is a task of its own, so that a slow client holds nobody up. A lane
-(channel of arXiv: query API, OAI-PMH, PDFs, HTML) is a route and a handler that
+Every request is a task of its own, so that a slow client holds nobody up. A channel
+(query API, OAI-PMH, PDFs, HTML) is a route and a handler that
 returns an `Answer`, in `Replica.routes`.
 """
 
@@ -38,7 +38,7 @@ from service.devtools.stand_in.traps import Setting, Traps
 
 _GRACE = 0.1  # seconds that requests under way get when the server stops
 _MAX_SCRIPT_BYTES = 4 * 2**20
-_FILES = ("pdf", "html")  # lanes that send files, slower than answers
+_FILES = ("pdf", "html")  # channels that send files, slower than answers
 
 _Response = Awaitable[web.StreamResponse]
 
@@ -155,14 +155,14 @@ class Replica:
         await self.holds.wait_for(count, timeout=timeout)
 
     def application(self) -> web.Application:
-        """The application: the lanes, the control API, and 404 for the rest."""
+        """The application: the channels, the control API, and 404 for the rest."""
         app = web.Application(client_max_size=_MAX_SCRIPT_BYTES)
         app.add_routes(Control(self, self._plan).routes())
         app.add_routes(self.routes())
         return app
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of the lanes."""
+        """The routes of the channels."""
         is_made_up = self._options.recordings is None
         channels = Channels(
             self.source,

@@ -2,7 +2,7 @@
 
 A trap stays on until it is switched off (`--trap NAME[=NUMBER]`, control API), unlike
 a step of a script, which is used up. Some change how answers are made; the others
-are faults that hit every tenth request of their lane. `arxiv` stands for all those
+are faults that hit every tenth request of their channel. `arxiv` stands for all those
 that arXiv itself shows at any time.
 """
 

@@ -1,4 +1,4 @@
-"""Rows and files are compared, slowly and for ever, for nobody else would see that they differ.
+"""File check: compares database rows with stored files, a few at a time.
 
 A file may be deleted or altered behind our back, a backup may be older than the
 folder beside it, and a crash may come between a row and its file. A row whose
@@ -113,7 +113,7 @@ class FileCheck:
                 ArxivId(row.arxiv_id, row.version), pdf
             )
         if is_forgotten:
-            _log.warning("file forgotten", arxiv_id=row.arxiv_id, path=row.pdf_path)
+            _log.warning("file missing, path cleared", arxiv_id=row.arxiv_id, path=row.pdf_path)
         return is_forgotten
 
     async def _remove_unnamed(self) -> int:

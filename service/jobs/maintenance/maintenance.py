@@ -1,4 +1,4 @@
-"""Tidying up: what the dead left (files, lost tasks), and what has been kept for long enough.
+"""Maintenance: removes partial files of crashed workers and old jobs, requeues lost tasks.
 
 Beside that, rows and files are compared, a few with each round.
 """
@@ -32,7 +32,9 @@ _log = structlog.get_logger(__name__)
 async def run_maintenance(
     database: Database, store: PdfStore, *, lease: timedelta, jobs_kept: timedelta | None
 ) -> None:
-    """Once in a lease tidy up, until cancelled; final jobs are kept for `jobs_kept` (None: ever).
+    """Run maintenance once in a lease, until cancelled.
+
+    Finished jobs are kept for `jobs_kept` (None: for ever).
 
     A partial file that nobody has touched for two leases has no owner: a crashed
     one would have been taken over by then.
@@ -47,14 +49,14 @@ async def run_maintenance(
             queued = await queue_orphaned(database)
             old = await _remove_old_jobs(database, jobs_kept)
         except DatabaseUnavailable as err:
-            _log.debug("not tidied up", code=err.code)
+            _log.debug("maintenance failed", code=err.code)
         except StorageUnavailable as err:
-            _log.warning("not tidied up", code=err.code)
+            _log.warning("maintenance failed", code=err.code)
         else:
             counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
             counts |= {"old_jobs": old}
             if any(counts.values()):
-                _log.info("tidied up", **counts)
+                _log.info("maintenance finished", **counts)
         await _reconcile(reconciler)
         await asyncio.sleep(lease.total_seconds())
 

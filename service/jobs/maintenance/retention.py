@@ -1,7 +1,7 @@
-"""Jobs that ended long ago go, with what belongs to them alone; papers, PDFs and texts stay.
+"""Retention: deletes jobs that finished long ago; papers, PDFs and texts are kept.
 
 One transaction removes a few thousand rows, and one process of the fleet does so
-at a time. What a crash or a database that went away leaves is found by the next
+at a time. What a crash or a database that became unavailable leaves is found by the next
 step: a job whose entries are gone only in part still is an old job.
 """
 
@@ -14,11 +14,11 @@ from service.db.retention import Removed, RetentionStore
 async def remove_old_jobs(
     database: Database, *, older_than: timedelta, most_steps: int | None = None
 ) -> Removed:
-    """Remove the jobs that have been final for so long; returns how many rows went.
+    """Remove the jobs that have been finished for so long; returns how many rows went.
 
     Ends after `most_steps` transactions (None: when nothing is left), or at once
     when somebody else is at it. A job that is being retried stays until the retry
-    is final. Raises DatabaseUnavailable; what was removed till then stays removed.
+    is finished. Raises DatabaseUnavailable; what was removed till then stays removed.
     """
     removed, steps = Removed(), 0
     while most_steps is None or steps < most_steps:
