@@ -3,6 +3,7 @@
 
 FROM python:3.11-slim-bookworm AS environment
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
 RUN python -m venv /venv
 # requirements-standalone.lock brings the stand-in arXiv's PDF library and a PostgreSQL besides
 ARG LOCK=requirements.lock
@@ -23,11 +24,12 @@ WORKDIR /app
 COPY alembic.ini ./
 COPY migrations/ migrations/
 COPY service/ service/
-USER ingestion
+# by number: a cluster that wants to see that it is not root cannot look names up
+USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# For the API. A worker listens on nothing: switch the check off for it.
+# For the API. A worker has a port with WORKER_PORT only: give it a check of its own.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz', timeout=2)"]
 ENTRYPOINT ["python", "-m", "service"]

@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 2
 LOCKED := tools/install_locked.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test coverage check audit lint types imports migrations faults pooled soak fuzz text-report bench lock clean
+.PHONY: help run demo test coverage check audit lint types imports migrations faults pooled soak fuzz text-report bench docs load lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -71,7 +71,26 @@ $(VENV)-bench/.done: benchmarks/requirements.lock $(LOCKED) | $(VENV)/.python
 bench: $(VENV)/.dev $(VENV)-bench/.done ## measure; BENCH=status: only that one
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-check: lint types imports migrations test ## all that CI runs
+$(VENV)-docs/.done: docs/requirements.lock $(LOCKED) | $(VENV)/.python
+	@echo "Installing what the documents' site is made with into $(VENV)-docs ..."
+	@"$(PYTHON)" -m venv $(VENV)-docs
+	@$(VENV)-docs/bin/python $(LOCKED) $< -r $(<:.lock=.in)
+	@touch $@
+
+docs: $(VENV)-docs/.done ## the documents as a site in site/; fails on a link that leads nowhere
+	@NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+$(VENV)-load/.done: tests/load/requirements.lock $(LOCKED) | $(VENV)/.python
+	@echo "Installing what plays callers into $(VENV)-load ..."
+	@"$(PYTHON)" -m venv $(VENV)-load
+	@$(VENV)-load/bin/python $(LOCKED) $< -r $(<:.lock=.in)
+	@touch $@
+
+load: $(VENV)/.run $(VENV)-load/.done ## play callers; options in LOAD, as in LOAD="--url http://… --users 200"
+	@$(BIN)/python -m tests.load $(LOAD)
+
+check: lint types imports migrations docs test ## all that CI runs
 
 lint: $(VENV)/.dev ## format and lint
 	@$(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check .
@@ -98,4 +117,4 @@ lock: $(VENV)/.dev ## refresh the pinned versions
 	@$(BIN)/python -m $(LOCK) $(WITH_ALL) --extra dev -c requirements-standalone.lock setup.cfg -o requirements-dev.lock
 
 clean: ## remove .venv, caches and local data
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-s3 .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-docs $(VENV)-load $(VENV)-s3 site load-report.html .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var

@@ -19,6 +19,11 @@ from service.config.settings import Settings
 
 STATUS = "/api/v1/ingestion/job"
 PSQL_WITHIN = timedelta(seconds=20)
+TRY_NEXT = (
+    ("ingest", "--category", "math.CO", "--max-papers", "10"),
+    ("job", "list"),
+    ("db", "psql"),
+)
 SHOWN_VARIABLES = ("DATA_DIR", "HOST", "PORT")  # no secret among them
 ROWS = """\
 SELECT status, percent, papers_fetched, pdfs_processed, pdfs_pending, errors_total,
@@ -45,18 +50,21 @@ async def explain(job: JobReport, settings: Settings, *, say: Console, token: st
     _line(say, json.dumps(job.document, separators=(",", ":")))
 
 
-def how_to_go_on(settings: Settings, *, say: Console) -> None:
-    """Tell what can be done while the service stays up."""
-    _heading(say, f"Up on {base_url(settings)} until Ctrl-C")
+def how_to_go_on(settings: Settings, *, say: Console, token: str) -> None:
+    """Tell what can be seen and done while the service stays up; the token is to be pasted."""
+    url = base_url(settings)
+    _heading(say, f"Up on {url} until Ctrl-C")
     print_facts(
         {
-            "another one": _command("ingest", "--category", "math.CO", "--max-papers", "10"),
-            "active jobs": _command("job", "list"),
-            "a token": _command("token", "--sub", "me"),
-            "the tables": _command("db", "psql"),
+            "operators' page": f"{url}/ops, where this token is pasted:",
+            "token": token,
+            "API": f"{url}/docs",
         },
         to=say,
     )
+    _heading(say, "Three commands to try next")
+    for arguments in TRY_NEXT:
+        _line(say, f"  {_command(*arguments)}")
 
 
 def _facts(job: JobReport, settings: Settings) -> dict[str, object]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import aiohttp
 from arxiv_ingestion_client import MAX_WAIT, IngestionClient, JobReport
@@ -70,19 +71,27 @@ class Demo:
             if self.as_json:
                 print_json(seen.document)
             if self.stay:
-                how_to_go_on(settings, say=self.say)
+                how_to_go_on(settings, say=self.say, token=token)
                 await serve.beside(asyncio.Event().wait())
 
     @asynccontextmanager
     async def _serving(self, environ: Mapping[str, str]) -> AsyncIterator[Child]:
         async with running(
             ("serve",),
-            environ={**os.environ, **environ, "PORT": str(self.settings.port)},
+            environ={**os.environ, **environ, **self._given()},
             log=self.settings.data_dir / "logs" / "serve.log",
             stop_within=timedelta(seconds=self.settings.drain_seconds) + STOP_MARGIN,
         ) as serve:
-            await serve.beside(_ready(base_url(self.settings), serve))
+            await serve.beside(ready(base_url(self.settings), serve))
             yield serve
+
+    def _given(self) -> dict[str, str]:
+        """The port that was looked for, and a log in which its opening can be read."""
+        level = self.settings.log_level
+        return {
+            "PORT": str(self.settings.port),
+            "LOG_LEVEL": level if level in ("DEBUG", "INFO") else "INFO",
+        }
 
     def _introduce(self, serve: Child, told: str) -> None:
         settings, say = self.settings, self.say
@@ -125,8 +134,12 @@ def what_is_wrong(job: JobReport) -> str | None:
     return None if job.count("pdfs_processed") else "no PDF could be downloaded and read"
 
 
-async def _ready(url: str, serve: Child) -> None:
-    """Return when the service says that it is ready; raises ChildFailed."""
+async def ready(url: str, serve: Child) -> None:
+    """Return when `serve` says that it is ready at `url`; raises ChildFailed.
+
+    Its own log must say that the port is open: another program may have taken the port
+    meanwhile, and answer in its place until `serve` has noticed and ended.
+    """
     timeout = aiohttp.ClientTimeout(total=5)
     looking = AsyncRetrying(
         retry=retry_if_result(lambda is_ready: not is_ready),
@@ -134,10 +147,16 @@ async def _ready(url: str, serve: Child) -> None:
         stop=stop_after_delay(READY_WITHIN),
     )
     try:
+        await looking(_has_opened, urlsplit(url).port, serve)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             await looking(_is_ready, session, url)
     except RetryError:
         raise ChildFailed("the service did not become ready", serve.log) from None
+
+
+async def _has_opened(port: int | None, serve: Child) -> bool:
+    lines = await asyncio.to_thread(serve.log.read_text, errors="replace")
+    return any("listening" in line and f":{port}" in line for line in lines.splitlines())
 
 
 async def _is_ready(session: aiohttp.ClientSession, url: str) -> bool:

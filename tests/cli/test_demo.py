@@ -4,9 +4,15 @@ import re
 import signal
 import socket
 import sys
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psutil
 import pytest
+
+from service.cli.story import ready
+from service.devtools.children import ChildFailed, running
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
@@ -58,6 +64,33 @@ def test_a_port_in_use_is_said_before_anything_starts(tools, environ, tmp_path):
     assert not (tmp_path / "var" / "postgres").exists()
 
 
+class Foreign(BaseHTTPRequestHandler):
+    """Another program, which says yes to everything."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+async def test_a_program_that_took_the_port_meanwhile_is_not_taken_for_the_service(tools, tmp_path):
+    environ = tools.clean_environ(DATA_DIR=tmp_path / "var", LOG_LEVEL="INFO")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        port = other.server_address[1]
+        log, within = tmp_path / "serve.log", timedelta(seconds=40)
+        environ |= {"PORT": str(port)}
+        async with running(("serve",), environ=environ, log=log, stop_within=within) as serve:
+            with pytest.raises(ChildFailed) as failed:
+                await serve.beside(ready(f"http://127.0.0.1:{port}", serve))
+        other.shutdown()
+
+    assert "ended with exit code" in str(failed.value)
+    assert "PORT" in "".join(failed.value.last_lines())
+
+
 def test_an_upstream_that_refuses_fails_the_demo_with_the_reason_and_the_log(
     tools, environ, tmp_path
 ):
@@ -81,12 +114,18 @@ def test_demo_stays_up_until_it_is_told_to_end(tools, environ, tmp_path):
     url = f"http://127.0.0.1:{environ['PORT']}"
     with tools.started("demo", "--stand-in", "--stay", environ=environ) as demo:
         line = next(line for line in demo.stdout if line.startswith("Up on "))
+        told = [next(demo.stdout) for _ in range(8)]
         status, _ = tools.fetch(f"{url}/readyz")
+        token = next(line.split()[-1] for line in told if line.split()[:1] == ["token"])
+        listed, _ = tools.fetch(f"{url}/api/v1/ingestion/jobs", token=token)
         demo.send_signal(signal.SIGTERM)
         demo.communicate(timeout=40)
 
     assert line.startswith(f"Up on {url} ")
-    assert status == 200
+    assert (status, listed) == (200, 200)
+    assert any(f"{url}/ops" in line for line in told)
+    assert any(f"{url}/docs" in line for line in told)
+    assert [line.split(" service ")[1].split()[0] for line in told[-3:]] == ["ingest", "job", "db"]
     assert demo.returncode == 0
     assert processes_of(tmp_path / "var") == []
 

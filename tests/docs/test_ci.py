@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = ["demo", "lint", "types", "imports", "migrations", "test"]
+TARGETS = ["demo", "lint", "types", "imports", "migrations", "docs", "test"]
 CLOSING = "======================== 3 passed, 1 skipped in 0.12s ========================="
 FAILED = "=================== 1 failed, 2 passed in 65.01s (0:01:05) ===================="
 CUT_SHORT = "========================= 2 passed in 9.87s ========================="
@@ -29,10 +29,12 @@ class Checkout:
         make = self.programs / "make"
         make.write_text(
             "#!/bin/sh\n"
-            'for target; do :; done\necho "$target" >> "$TARGETS"\n'
-            'echo "in $target CI=$CI at $PWD with $(ls ../shared 2>&1)"\n'
+            "for target; do :; done\n"
             f'if [ "$target" = "{waits}" ]; then\n'
-            f"  trap 'kill $!; echo \"{CUT_SHORT}\"; exit 2' INT\n  sleep 60 & wait\nfi\n"
+            f"  trap 'kill $!; echo \"{CUT_SHORT}\"; exit 2' INT\nfi\n"
+            'echo "$target" >> "$TARGETS"\n'
+            'echo "in $target CI=$CI at $PWD with $(ls ../shared 2>&1)"\n'
+            f'if [ "$target" = "{waits}" ]; then sleep 60 & wait; fi\n'
             f'if [ "$target" = test ]; then echo "{closing}"; fi\n'
             f'if [ "$target" = "{failing}" ]; then echo "make: Error 1" >&2; exit 2; fi\n'
         )

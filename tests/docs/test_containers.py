@@ -1,26 +1,40 @@
 """The image and the compose file fit the service, as far as that shows without an engine."""
 
+import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
+import jsonschema
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from service.cli.main import cli
-from service.config.settings import Settings, SettingsSchema
+from service.config.settings import SECRETS, Settings, SettingsSchema
 
-_ITEM = re.compile(r'(?P<key>[\w-]+):(?: (?P<value>\S.*))?|- (?P<entry>"[^"]*"|\S+)')
-_FLOW = re.compile(r'"([^"]*)"(?:, )?')
-_NAMES_OF_POSTGRES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
+OURS = ("migrate", "api", "worker", "stand-in")
+AWS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"}
+STAYS_INSIDE = {  # what the image decides, and keys that a file of one's own overrides
+    *("HOST", "PORT", "DATA_DIR", "DATABASE_URL", "JWT_SECRET"),
+    *("JWT_OTHER_SECRETS", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"),
+}
+SECRET_TEXTS = {
+    "database_url": "postgresql://ingestion:p4ssw0rd@postgres:5432/ingestion",
+    "jwt_secret": "s" * 48,
+}
 STOPPING_SECONDS = 15  # connections, requests in flight, PostgreSQL; see docs/operations.md
 
 
 @pytest.fixture
 def compose(root) -> dict[str, Any]:
     """The compose file as a tree."""
-    return read_yaml((root / "docker-compose.yml").read_text())
+    text = (root / "docker-compose.yml").read_text()
+    tree: dict[str, Any] = yaml.safe_load(text)
+    return tree
 
 
 @pytest.fixture
@@ -30,73 +44,35 @@ def dockerfile(root) -> list[list[str]]:
     return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def read_yaml(text: str) -> dict[str, Any]:
-    """The small part of YAML that the file keeps to; anything else raises ValueError.
-
-    Mappings by two blanks of indentation, lists of scalars, flow lists of quoted
-    strings, scalars with or without quotes. No library of ours reads YAML.
-    """
-    lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] != "#"]
-    tree, rest = _block(lines, 0)
-    if rest or not isinstance(tree, dict):
-        raise ValueError(f"not understood: {rest[:1]}")
-    return tree
-
-
-def _block(lines: list[str], depth: int) -> tuple[Any, list[str]]:
-    mapping: dict[str, Any] = {}
-    entries: list[str] = []
-    while lines and len(lines[0]) - len(lines[0].lstrip(" ")) == depth:
-        match = _ITEM.fullmatch(lines[0].strip())
-        if match is None or match["key"] in mapping:
-            raise ValueError(f"not understood: {lines[0]!r}")
-        lines = lines[1:]
-        if match["entry"]:
-            entries.append(match["entry"].strip('"'))
-        elif match["value"]:
-            mapping[match["key"]] = _scalar(match["value"])
-        elif lines and lines[0].startswith(" " * (depth + 1)):
-            mapping[match["key"]], lines = _block(lines, depth + 2)
-        else:
-            mapping[match["key"]] = None
-    if bool(mapping) == bool(entries):
-        raise ValueError(f"neither mapping nor list at depth {depth}: {lines[:1]}")
-    return mapping or entries, lines
-
-
-def _scalar(value: str) -> Any:
-    if value.startswith("["):
-        inside = value[1:-1]
-        if not value.endswith("]") or _FLOW.sub("", inside):
-            raise ValueError(f"not understood: {value}")
-        return _FLOW.findall(inside)
-    if value[0] in "|>&*!{'" or (value[0] == '"') != (value[-1] == '"') or ": " in value.strip('"'):
-        raise ValueError(f"not understood: {value}")
-    return value.strip('"')
-
-
-def _variables(value: str) -> Iterator[tuple[str, str]]:
-    """Variables that a value takes from the shell, each with what follows its name."""
-    yield from re.findall(r"\$\{(\w+)([^}]*)\}", value)
-
-
-def _expanded(value: str, shell: dict[str, str]) -> str:
-    """The value as compose hands it on when `shell` is the environment."""
-    for taken, more in _variables(value):
-        default = more[2:] if more.startswith(":-") else ""
-        value = value.replace(f"${{{taken}{more}}}", shell.get(taken, default))
-    return value
-
-
-@pytest.mark.parametrize("text", ["a: |\n  b", "a: &x b", "a:\n   b: c", "a: b\na: c", "- a\nb: c"])
-def test_yaml_that_the_reader_does_not_know_is_refused(text):
-    with pytest.raises(ValueError, match=r"not understood|neither"):
-        read_yaml(text)
-
-
 def test_the_services_are_those_that_are_documented(compose):
-    assert list(compose["services"]) == ["postgres", "migrate", "api", "worker", "stand-in"]
-    assert {n for n, s in compose["services"].items() if "profiles" in s} == {"stand-in"}
+    always = [n for n, s in compose["services"].items() if "profiles" not in s]
+    profiles = {p for s in compose["services"].values() for p in s.get("profiles", ())}
+
+    assert always == ["postgres", "migrate", "api", "worker"]
+    assert profiles == {"stand-in", "s3", "monitoring"}
+
+
+def test_the_compose_file_is_one_by_the_schema_of_the_compose_specification(compose):
+    vendored = Path(check_jsonschema.__file__).parent / "builtin_schemas/vendor/compose-spec.json"
+    schema = json.loads(vendored.read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    broken = {**compose, "services": {"api": {**compose["services"]["api"], "read_onl": True}}}
+
+    assert [error.message for error in validator.iter_errors(compose)] == []
+    assert list(validator.iter_errors(broken))
+
+
+def test_the_linter_finds_nothing_in_the_dockerfile(root):
+    linter = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run(
+        [linter, "--no-color", root / "Dockerfile"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_every_image_has_a_tag_that_is_not_latest(compose, dockerfile):
@@ -110,7 +86,11 @@ def test_every_image_has_a_tag_that_is_not_latest(compose, dockerfile):
 def test_the_image_is_tagged_with_the_version_of_the_service(compose):
     from service import __version__
 
-    images = {n: s["image"] for n, s in compose["services"].items() if n != "postgres"}
+    images = {
+        n: s["image"]
+        for n, s in compose["services"].items()
+        if s["image"].startswith("arxiv-ingestion")
+    }
 
     assert images.pop("stand-in") == f"arxiv-ingestion-standalone:{__version__}"
     assert set(images.values()) == {f"arxiv-ingestion:{__version__}"}
@@ -126,38 +106,90 @@ def test_only_the_stand_in_has_what_the_demo_needs(compose, root):
 
 def test_every_variable_given_to_a_container_is_a_setting(compose, dockerfile):
     services = compose["services"]
-    given = {name for s in services.values() for name in s.get("environment", {})}
+    given = {name for n in OURS for name in services[n].get("environment", {})}
     joined = " ".join(word for line in dockerfile if line[0] == "ENV" for word in line[1:])
     in_image = {
         name for name in re.findall(r"(\w+)=", joined) if not name.startswith("P") or name == "PORT"
     }
 
-    assert given - _NAMES_OF_POSTGRES <= set(SettingsSchema().fields)
+    known = {*SettingsSchema().fields, *(f"{name}_FILE" for name in SECRETS), *AWS}
+    assert given <= known
     assert in_image == {"HOST", "PORT", "DATA_DIR"}
 
 
-def test_the_environment_of_each_service_is_one_that_the_service_starts_with(compose):
-    shell = {"JWT_SECRET": "s" * 48, "POSTGRES_PASSWORD": "p4ssw0rd"}
+def test_every_setting_that_a_deployment_needs_is_handed_on(compose):
+    """A new setting is named in the compose file, or among those that stay inside."""
+    services = compose["services"]
+    api, worker = (set(services[name]["environment"]) for name in ("api", "worker"))
+
+    assert set(SettingsSchema().fields) - api - worker - STAYS_INSIDE == set()
+    assert {name for name in worker if name.startswith(("ARXIV_", "AWS_", "S3_"))} <= api
+
+
+def test_the_environment_of_each_service_is_one_that_the_service_starts_with(compose, tmp_path):
+    for name, text in SECRET_TEXTS.items():
+        (tmp_path / name).write_text(text + "\n")
+    shell = {"LOG_LEVEL": "DEBUG", "STORAGE_URL": "s3://papers"}
     for name in ("migrate", "api", "worker"):
-        environment = compose["services"][name]["environment"]
-        environ = {variable: _expanded(value, shell) for variable, value in environment.items()}
+        given = compose["services"][name]["environment"]
+        environ = {
+            variable: shell.get(variable, "") if value is None else value
+            for variable, value in given.items()
+        }
+        environ = {n: v.replace("/run/secrets", str(tmp_path)) for n, v in environ.items() if v}
 
         settings = Settings.from_environ(environ)
 
-        assert settings.database_url == "postgresql://ingestion:p4ssw0rd@postgres:5432/ingestion"
+        assert settings.database_url == SECRET_TEXTS["database_url"]
+        assert name != "api" or settings.jwt_secret == SECRET_TEXTS["jwt_secret"]
+        assert name == "migrate" or settings.log_level == "DEBUG"
 
 
-def test_secrets_have_no_default(compose):
-    for service in compose["services"].values():
-        for value in service.get("environment", {}).values():
-            for variable, more in _variables(value):
-                if "SECRET" in variable or "PASSWORD" in variable:
-                    assert more.startswith(":?"), variable
-    assert "JWT_SECRET" in compose["services"]["api"]["environment"]
+def test_secrets_come_as_files_that_each_service_is_given(compose):
+    for name, service in compose["services"].items():
+        environment = service.get("environment", {})
+        files = {
+            value.removeprefix("/run/secrets/")
+            for value in environment.values()
+            if value and value.startswith("/run/secrets/")
+        }
+
+        assert files == set(service.get("secrets", ())), name
+        assert files <= set(compose["secrets"]), name
+        assert not {"JWT_SECRET", "DATABASE_URL", "POSTGRES_PASSWORD"} & set(environment), name
+    assert "jwt_secret" in compose["services"]["api"]["secrets"]
+    assert "jwt_secret" not in compose["services"]["worker"]["secrets"]
+
+
+def test_every_container_is_confined_and_bounded(compose):
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert any(one.startswith("/tmp:") for one in service["tmpfs"]), name
+    assert [n for n, s in compose["services"].items() if "cap_add" in s] == ["postgres"]
+
+
+def test_ports_are_published_to_this_machine_only(compose):
+    published = [p for s in compose["services"].values() for p in s.get("ports", ())]
+
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_what_is_mounted_from_the_checkout_exists(compose, root):
+    mounted = [v for s in compose["services"].values() for v in s.get("volumes", ())]
+    sources = [one.split(":")[0] for one in mounted]
+
+    assert [s for s in sources if s.startswith("./") and not (root / s).exists()] == []
+    assert {s for s in sources if not s.startswith("./")} == set(compose["volumes"])
 
 
 def test_every_command_is_one_of_ours(compose, dockerfile):
-    used = [s["command"] for s in compose["services"].values() if "command" in s]
+    used = [compose["services"][n]["command"] for n in OURS]
     (default,) = [line[1:] for line in dockerfile if line[0] == "CMD"]
     used.append([word.strip('[]",') for word in default])
 
@@ -174,14 +206,17 @@ def test_containers_are_given_the_time_that_a_drain_takes(compose):
         assert int(service["stop_grace_period"].removesuffix("s")) > drain + STOPPING_SECONDS
 
 
-def test_what_listens_on_nothing_has_no_health_check(compose):
-    switched_off = {
+def test_all_that_stays_up_has_a_health_check(compose):
+    """The API's is the image's."""
+    without = {
         name
         for name, service in compose["services"].items()
-        if service.get("healthcheck", {}).get("disable") == "true"
+        if service.get("healthcheck", {"disable": True}).get("disable")
     }
 
-    assert switched_off == {"migrate", "worker", "stand-in"}
+    assert without == {"migrate", "s3-bucket", "api"}
+    assert compose["services"]["worker"]["environment"]["WORKER_PORT"] == "8001"
+    assert "'WORKER_PORT'" in compose["services"]["worker"]["healthcheck"]["test"][-1]
 
 
 def test_everything_waits_for_what_it_needs(compose):

@@ -22,6 +22,8 @@ INSTALLER = "tools/install_locked.py"
 OTHERS = {  # environments beside .venv, each with the folder of its lock
     ".venv-s3": "tests/files/s3_server",
     ".venv-bench": "benchmarks",
+    ".venv-docs": "docs",
+    ".venv-load": "tests/load",
 }
 BACKEND = """
 import sys
