@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.paper_rows import SHOWN
-from service.db.tables import paper_texts, papers
+from service.db.tables import job_papers, paper_texts, papers
 from service.domain.categories import members
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
@@ -111,3 +111,13 @@ def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:
         yield papers.c.text_state.in_(wanted.text_states)
     if wanted.withdrawn is not None:
         yield papers.c.withdrawn.is_(wanted.withdrawn)
+    if wanted.ids:
+        yield papers.c.arxiv_id.in_(wanted.ids)
+    if wanted.job_id is not None:
+        yield papers.c.arxiv_id.in_(
+            select(job_papers.c.arxiv_id).where(job_papers.c.job_id == wanted.job_id)
+        )
+    if wanted.license is not None:
+        yield papers.c.license == wanted.license
+    if wanted.stored_after is not None:
+        yield papers.c.stored_at >= wanted.stored_after

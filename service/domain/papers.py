@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from service.domain.identifiers import ArxivId
 
@@ -130,6 +131,10 @@ class PaperFilter:
     pdf_states: tuple[PdfState, ...] = ()  # empty: any
     text_states: tuple["TextState", ...] = ()  # empty: any
     withdrawn: bool | None = None
+    ids: tuple[str, ...] = ()  # without versions; empty: any
+    job_id: UUID | None = None  # papers that this job touched
+    license: str | None = None
+    stored_after: datetime | None = None  # inclusive
 
 
 @dataclass(frozen=True, slots=True)

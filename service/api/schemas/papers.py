@@ -1,7 +1,7 @@
 """Schemas of papers: query parameters and responses."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from sqlalchemy import Row
@@ -12,6 +12,8 @@ from service.api.schemas.fields import (
     BasicDate,
     Category,
     Choices,
+    Keywords,
+    Moment,
     QueryBoolean,
     SingleLineString,
     said,
@@ -46,11 +48,36 @@ PAPER_EXAMPLE: dict[str, Any] = {
 }
 
 
+MAX_IDS = 100
+
+
 def _paper_id(text: str) -> str:
     return ArxivId.parse(text).paper
 
 
 CURSORS = Cursors(of="papers", parts=(exact_moment, _paper_id))
+
+
+class PaperIds(fields.Field[tuple[str, ...]]):
+    """Up to 100 arXiv ids of either style, without versions, separated by commas."""
+
+    keywords: ClassVar[Keywords] = {
+        "type": "string",
+        "format": "arxiv-ids",
+        "pattern": "^[A-Za-z0-9./-]+(,[A-Za-z0-9./-]+)*$",
+    }
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:  # noqa: ANN401
+        words = value.split(",")
+        if len(words) > MAX_IDS:
+            raise ValidationError(f"At most {MAX_IDS} ids.")
+        try:
+            ids = [ArxivId.parse(word) for word in words]
+        except ValueError:
+            raise ValidationError("Each must be an arXiv id.") from None
+        if any(one.version is not None for one in ids):
+            raise ValidationError("Without versions.")
+        return tuple(one.paper for one in ids)
 
 
 class PaperQuerySchema(PageQuerySchema):
@@ -75,6 +102,14 @@ class PaperQuerySchema(PageQuerySchema):
     pdf_state = Choices(PdfState, metadata=said("State of the stored PDF."))
     text_state = Choices(TextState, metadata=said("How much of its text there is."))
     withdrawn = QueryBoolean(metadata=said("Whether the newest version withdraws it."))
+    ids = PaperIds(metadata=said("These papers, at most 100; separated by commas, no versions."))
+    job_id = fields.UUID(metadata=said("Papers that this job touched."))
+    license = SingleLineString(
+        MAX_TERM_LENGTH, metadata=said("Papers under this licence, by its URL.")
+    )
+    stored_after = Moment(
+        metadata=said("Papers whose metadata was written at this moment or later (RFC 3339).")
+    )
     cursor = CursorField(CURSORS)
 
     @validates_schema
@@ -96,6 +131,10 @@ def filter_of(query: Mapping[str, Any]) -> PaperFilter:
         pdf_states=tuple(query.get("pdf_state", ())),
         text_states=tuple(query.get("text_state", ())),
         withdrawn=query.get("withdrawn"),
+        ids=query.get("ids", ()),
+        job_id=query.get("job_id"),
+        license=query.get("license"),
+        stored_after=query.get("stored_after"),
     )
 
 
