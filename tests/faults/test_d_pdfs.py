@@ -203,7 +203,7 @@ async def test_case_60_a_reader_that_never_returns_is_ended_and_the_next_pdf_is_
 def _readers(process):
     """The processes that read PDFs for the service process."""
     children = psutil.Process(process.pid).children(recursive=True)
-    return [one for one in children if any("child.py" in part for part in one.cmdline())]
+    return [one for one in children if any("sandbox.py" in part for part in one.cmdline())]
 
 
 async def test_case_62_an_active_pdf_reaches_nobody_and_starts_nothing(rig, other_host):
