@@ -61,7 +61,7 @@ _PAPER = "/api/v1/papers/{}"
     },
     problems={
         404: NO_DOCUMENT,
-        406: "None of the media types in Accept can be answered at this path",
+        406: "None of the media types in Accept is available at this path",
         412: "Precondition failed",
     },
 )
