@@ -244,7 +244,7 @@ class FleetRateLimiter:
             return False
 
     async def _hold(self, holder: UUID) -> None:
-        """Raise unless the slot is still the holder's, and the channel open (in an outage: to it)."""
+        """Raise unless the slot is still the holder's, and the channel open to it."""
         async with self.database.transaction() as conn:
             store = RateLimitStore(conn)
             closed = await store.closed(Channel.API, self.api_interval, counts_outage=False)
