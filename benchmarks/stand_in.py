@@ -21,7 +21,7 @@ from service.db.engine import Database, create_engine
 from service.devtools.embedded_postgres import EmbeddedPostgres
 
 EMPTY = (
-    "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, schedules,"
+    "TRUNCATE jobs, papers, paper_texts, documents, job_papers, job_errors, schedules,"
     " pgqueuer, pgqueuer_log, pgqueuer_statistics"
 )
 

@@ -24,8 +24,10 @@ from service.domain.papers import Paper
 from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
-    "TRUNCATE jobs, papers, paper_texts, job_papers, job_errors, callers, schedules,"
-    " workers, fleet_counters, pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
+    "TRUNCATE jobs, papers, paper_texts, documents, paper_versions, coverage,"
+    " job_papers, job_errors, callers, schedules, workers, fleet_counters, webhooks,"
+    " webhook_deliveries,"
+    " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (
     "UPDATE upstream_pace SET next_at = now(), silent_until = NULL, holder = NULL,"

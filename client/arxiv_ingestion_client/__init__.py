@@ -15,21 +15,26 @@ from arxiv_ingestion_client.errors import (
     DamagedFile,
     ProblemError,
     ServiceUnreachable,
+    WebhookRefused,
 )
 from arxiv_ingestion_client.ingestion import IngestionClient
 from arxiv_ingestion_client.reports import (
+    DeliveryDocument,
     JobPaperDocument,
     JobReport,
     PaperDocument,
     ScheduleDocument,
+    WebhookDocument,
 )
 from arxiv_ingestion_client.transport import Token
+from arxiv_ingestion_client.webhooks import verify_webhook
 
 __all__ = [
     "MAX_WAIT",
     "BrokenOff",
     "ClientError",
     "DamagedFile",
+    "DeliveryDocument",
     "IngestionClient",
     "JobPaperDocument",
     "JobReport",
@@ -38,4 +43,7 @@ __all__ = [
     "ScheduleDocument",
     "ServiceUnreachable",
     "Token",
+    "WebhookDocument",
+    "WebhookRefused",
+    "verify_webhook",
 ]

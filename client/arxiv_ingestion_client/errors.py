@@ -4,7 +4,8 @@ ClientError
 ├── ProblemError          the service answered, with a problem (RFC 9457)
 ├── ServiceUnreachable    there was no answer, or none that the service would give
 │   └── BrokenOff         the answer began, and did not come to its end
-└── DamagedFile           a download is not what the service said it is
+├── DamagedFile           a download is not what the service said it is
+└── WebhookRefused        a message is not signed as it should be
 
 A wait, a stream or a download that lasts too long raises TimeoutError.
 """
@@ -29,6 +30,10 @@ class BrokenOff(ServiceUnreachable):
 
 class DamagedFile(ClientError):
     """What was downloaded has another SHA-256 than its ETag, or is too large."""
+
+
+class WebhookRefused(ClientError):
+    """A message is not signed with the secret that was given, or is too old."""
 
 
 class ProblemError(ClientError):

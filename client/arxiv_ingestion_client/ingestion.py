@@ -19,6 +19,7 @@ from arxiv_ingestion_client.papers import PaperCalls
 from arxiv_ingestion_client.reports import JobPaperDocument, JobReport
 from arxiv_ingestion_client.schedules import ScheduleCalls
 from arxiv_ingestion_client.transport import REQUEST_TIMEOUT, Ask
+from arxiv_ingestion_client.webhooks import WebhookCalls
 
 LONG_POLL = timedelta(seconds=30)  # the service waits up to 60 s, proxies often do not
 FIRST_INTERVAL = timedelta(milliseconds=200)
@@ -26,7 +27,7 @@ LONGEST_INTERVAL = timedelta(seconds=2)
 INTERVAL_GROWTH = 1.4
 
 
-class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls):
+class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls, WebhookCalls):
     """The service, with what it does about jobs; the rest is in the bases."""
 
     async def submit(

@@ -1,8 +1,9 @@
 """Calls about stored papers: lists, one by its id, its PDF and text."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from arxiv_ingestion_client.answers import checked, parse
@@ -34,6 +35,13 @@ class PaperCalls(Calls):
     async def paper(self, arxiv_id: str) -> PaperDocument:
         """Metadata of a paper; ProblemError with status 404 if it is not held."""
         found: PaperDocument = (await self._ask("GET", _paper_path(arxiv_id))).document()
+        return found
+
+    async def coverage(self, **filters: str) -> Mapping[str, Any]:
+        """What the last audit found of a `set` from `from_date` to `to_date`, day by day."""
+        found: PaperDocument = (
+            await self._ask("GET", with_query("coverage", **filters))
+        ).document()
         return found
 
     async def text(self, arxiv_id: str) -> str:

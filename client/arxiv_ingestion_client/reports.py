@@ -5,7 +5,7 @@ Answers may grow keys that this client does not know; they do no harm.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class PaperDocument(TypedDict):
     pdf_sha256: str | None
     pdf_bytes: int | None
     page_count: int | None
+    text_state: str | None
 
 
 class JobPaperDocument(TypedDict):
@@ -106,3 +107,36 @@ class ScheduleDocument(TypedDict):
     next_run_at: str | None
     last_run_at: str | None
     last_job_id: str | None
+
+
+class WebhookDocument(TypedDict):
+    """A subscription to the ends of jobs; its secret is there when it is made, only."""
+
+    webhook_id: str
+    url: str
+    events: list[str]
+    labels: Mapping[str, str]
+    paused: bool
+    disabled_at: str | None
+    disabled_reason: str | None
+    created_by: str | None
+    created_at: str
+    secret: NotRequired[str]
+
+
+class DeliveryDocument(TypedDict):
+    """One attempt to deliver a message."""
+
+    delivery_id: str
+    webhook_id: str
+    subscription_id: str | None
+    job_id: str
+    event: str
+    url: str
+    attempt: int
+    status: str
+    http_status: int | None
+    error: str | None
+    created_at: str
+    next_attempt_at: str | None
+    ended_at: str | None

@@ -102,7 +102,7 @@ def render(job: Job) -> RenderedStatus:
 
 def status_document(job: Job) -> dict[str, Any]:
     """The status object of `job`, its keys in the order of the contract."""
-    errors = [_error_document(error) for error in job.errors]
+    errors = [error_document(error) for error in job.errors]
     return {
         "job_id": str(job.id),
         "status": job.status,
@@ -129,8 +129,10 @@ def to_iso8601(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat()[: -len("+00:00")] + "Z"
 
 
-def _error_document(error: JobError) -> dict[str, Any]:
-    more = {"arxiv_id": error.arxiv_id, "code": error.code, "attempt": error.attempt}
+def error_document(error: JobError) -> dict[str, Any]:
+    """One error of a job as callers see it."""
+    names = ("arxiv_id", "code", "attempt", "line")
+    more = {name: getattr(error, name) for name in names}
     return {
         "timestamp": to_iso8601(error.occurred_at),
         "error": error.message,
@@ -153,6 +155,8 @@ def _stats(job: Job) -> dict[str, Any]:
         "elapsed_seconds": elapsed,
         "eta_seconds": _eta_seconds(job, elapsed),
         "request": job.request,
+        "requested_by": job.requested_by,
+        "labels": job.request.get("labels", {}),
         **({} if job.retry_of is None else {"retry_of": str(job.retry_of)}),
         "waiting_for": job.waiting_for,
         "waiting_since": to_iso8601(job.waiting_since),

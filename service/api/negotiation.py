@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 PLAIN_TEXT = "text/plain"
+MARKDOWN = "text/markdown"
 
 _MEDIA_RANGE = re.compile(r"([\w!#$&^.+-]+|\*)/([\w!#$&^.+-]+|\*)", re.ASCII)
 _WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.IGNORECASE)

@@ -3,9 +3,12 @@
 from aiohttp import web
 
 from service.api.handlers import (
+    coverage,
     docs,
+    documents,
     fleet,
     health,
+    job_errors,
     job_events,
     job_lists,
     jobs,
@@ -16,13 +19,17 @@ from service.api.handlers import (
     problem_pages,
     schedules,
     stats,
+    versions,
+    webhooks,
 )
 from service.api.handlers.static_files import STATIC_FILES, static_routes
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
+COVERAGE = "/api/v1/coverage"
 SCHEDULES = "/api/v1/schedules"
 ARXIV = "/api/v1/arxiv"
+WEBHOOKS = "/api/v1/webhooks"
 
 # No token is asked for here; compared exactly, never by pattern.
 PROBLEMS = "/problems/"
@@ -53,6 +60,7 @@ def add_routes(app: web.Application) -> None:
     job.add_route("DELETE", jobs.cancel_job)
     app.router.add_post(f"{INGESTION}/job/{{job_id:[^/]+}}/retry", jobs.retry_job)
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
+    app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/errors", job_errors.list_errors)
     app.router.add_get(
         f"{INGESTION}/job/{{job_id:[^/]+}}/events", job_events.stream_job, name="events"
     )
@@ -60,10 +68,14 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
     app.router.add_get(f"{INGESTION}/stats", stats.get_stats)
     app.router.add_get(PAPERS, papers.list_papers)
-    # an old-style id has a slash of its own, so these two come before the one that ends in the id
+    # an old-style id has a slash of its own, so these come before the one that ends in the id
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/pdf", paper_files.get_pdf)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/text", paper_files.get_text)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/versions", versions.list_versions)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/document", documents.get_document)
+    app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/references", documents.list_references)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}", papers.get_paper)
+    app.router.add_get(COVERAGE, coverage.get_coverage)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
     schedule = app.router.add_resource(f"{SCHEDULES}/{{schedule_id:[^/]+}}", name="schedule")
@@ -73,6 +85,7 @@ def add_routes(app: web.Application) -> None:
     schedule.add_route("DELETE", schedules.remove)
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
+    _add_webhooks(app)
     app.router.add_get("/metrics", metrics.show_metrics)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
     app.router.add_get("/api/v1/fleet", fleet.show_fleet)
@@ -83,3 +96,18 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/", docs.lead_to_docs)
     for path, handler in static_routes():
         app.router.add_get(path, handler)
+
+
+def _add_webhooks(app: web.Application) -> None:
+    # before the one whose path ends in any id
+    app.router.add_get(f"{WEBHOOKS}/deliveries", webhooks.list_deliveries)
+    app.router.add_post(
+        f"{WEBHOOKS}/deliveries/{{delivery_id:[^/]+}}/resend", webhooks.resend_delivery
+    )
+    webhook = app.router.add_resource(f"{WEBHOOKS}/{{webhook_id:[^/]+}}", name="webhook")
+    webhook.add_route("GET", webhooks.get_webhook)
+    webhook.add_route("HEAD", webhooks.get_webhook)
+    webhook.add_route("PATCH", webhooks.change)
+    webhook.add_route("DELETE", webhooks.remove)
+    app.router.add_post(WEBHOOKS, webhooks.add)
+    app.router.add_get(WEBHOOKS, webhooks.list_webhooks)

@@ -16,7 +16,9 @@ from aiohttp import ClientConnectionError, hdrs, web
 from service.api.middlewares.compression import compress_stream
 from service.domain.errors import NotFound, TransientError
 
-COMPRESSED = frozenset({"application/x-ndjson", "text/csv", "application/x-bibtex", "text/plain"})
+COMPRESSED = frozenset(
+    {"application/x-ndjson", "text/csv", "application/x-bibtex", "text/plain", "text/markdown"}
+)
 PIECE_BYTES = 64 * 1024  # what aiohttp itself lets pile up before it waits
 
 _log = structlog.get_logger(__name__)

@@ -57,7 +57,7 @@ class ArxivClient:
             make(partial(measurements.request_answered, one)) for one in (Channel.API, Channel.PDF)
         )
         self._api_url = api_url
-        self._api = ApiChannel(api, pace, api_request(api_url, _PLAIN))
+        self.api = ApiChannel(api, pace, api_request(api_url, _PLAIN))
         self._pdfs = PdfChannel(pdf, pace, pdf_url.rstrip("/"), limits)
 
     async def page(self, params: Mapping[str, str], requester: Requester) -> Page:
@@ -67,7 +67,7 @@ class ArxivClient:
         again before believing it. Raises what `ApiChannel.ask` raises,
         UpstreamRejected, and UpstreamFaulty for an answer that is no page.
         """
-        return await _page_of(await self._api.ask(api_request(self._api_url, params), requester))
+        return await _page_of(await self.api.ask(api_request(self._api_url, params), requester))
 
     def open_pdf(
         self, arxiv_id: ArxivId, *, offset: int = 0, etag: str | None = None

@@ -8,12 +8,11 @@ whoever configures those means them.
 
 import socket
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-_NAT64 = 0x0064_FF9B_0000_0000_0000_0000  # 64:ff9b::/96, upper 96 bits (RFC 6052)
+from service.domain.addresses import is_public
 
 
 class AddressRefused(OSError):
@@ -47,17 +46,3 @@ class PublicResolver(AbstractResolver):
     async def close(self) -> None:
         """Release the system's resolver."""
         await self._system.close()
-
-
-def is_public(text: str) -> bool:
-    """True for an address of the open internet; IPv4 inside IPv6 is judged as IPv4."""
-    address = ip_address(text)
-    if isinstance(address, IPv6Address):
-        address = _embedded(address) or address
-    return address.is_global and not address.is_multicast
-
-
-def _embedded(address: IPv6Address) -> IPv4Address | None:
-    if int(address) >> 32 == _NAT64:
-        return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour

@@ -8,17 +8,19 @@ LONGEST = timedelta(minutes=10)  # a longer wish is cut to this: the fleet asks 
 _SECONDS = re.compile(r"\d{1,18}", re.ASCII)
 
 
-def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
-    """The wait that `value` asks for, in (0, 10 min]; None when it says nothing usable.
+def retry_after(
+    value: str | None, *, now: datetime, longest: timedelta = LONGEST
+) -> timedelta | None:
+    """The wait that `value` asks for, in (0, `longest`]; None when it says nothing usable.
 
     Nothing usable: no header, neither a number nor a date, zero, or a moment
     that is not after `now` (aware). The caller then backs off by its own rule,
     which grows, where "wait 0 s" would be an endless loop.
     """
-    wait = _wait(value.strip(), now) if value else None
+    wait = _wait(value.strip(), now, longest) if value else None
     if wait is None or wait <= timedelta(0):
         return None
-    return min(wait, LONGEST)
+    return min(wait, longest)
 
 
 def http_date(value: str | None) -> datetime | None:
@@ -30,8 +32,8 @@ def http_date(value: str | None) -> datetime | None:
         return None
 
 
-def _wait(value: str, now: datetime) -> timedelta | None:
+def _wait(value: str, now: datetime, longest: timedelta) -> timedelta | None:
     if _SECONDS.fullmatch(value):
-        return timedelta(seconds=min(int(value), LONGEST.total_seconds()))
+        return timedelta(seconds=min(int(value), longest.total_seconds()))
     moment = http_date(value)
     return None if moment is None else moment - now

@@ -127,6 +127,10 @@ class SnapshotReader:
         err: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; no more batches can be read."""
         self._file.close()
 
     def batches(self, size: int) -> Iterator[Batch]:

@@ -16,6 +16,7 @@ import click
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.job import watch_to_end
+from service.cli.labels import labels_option
 from service.cli.output import print_json, safe
 from service.domain.jobs import Priority
 
@@ -37,12 +38,31 @@ SEARCH_FIELDS = {
     "sort_by": "sort_by",
     "sort_order": "sort_order",
 }
-JOB_FIELDS = ("max_papers", "batch_size", "priority")
-OPTION_OF = {"ids": "--id"}  # the others are named as their field
+JOB_FIELDS = ("max_papers", "batch_size", "priority", "labels", "callback_url")
+SOURCES = ("oai", "snapshot", "audit")
+WINDOW_FIELDS = {"from_date": "from_date", "to_date": "to_date", "set_spec": "set"}
+SOURCE_FIELDS = {  # source → option → where its value goes in the object of the source
+    "oai": {**WINDOW_FIELDS, "metadata_format": "metadata_format"},
+    "snapshot": {"snapshot_file": "file"},
+    "audit": {**WINDOW_FIELDS, "heal": "heal"},
+}
+OPTION_OF = {"ids": "--id", "file": "--file"}  # the others are named as their field
 
 AT_LEAST_ONE = click.IntRange(1)
 
 _OPTIONS = (
+    click.option(
+        "--source", type=click.Choice(SOURCES), help="Where papers come from [default: a search]."
+    ),
+    click.option("--set", "set_spec", metavar="SET", help="Of oai and audit: cs, cs:cs:AI."),
+    click.option(
+        "--format",
+        "metadata_format",
+        type=click.Choice(["arXivRaw", "arXiv"]),
+        help="Of oai: with all versions [default], or without.",
+    ),
+    click.option("--file", "snapshot_file", metavar="NAME", help="Of snapshot: in SNAPSHOT_DIR."),
+    click.option("--heal", is_flag=True, help="Of audit: bring in what is missing or stale."),
     click.option(
         "--query", metavar="TEXT", help="In arXiv's own syntax: ti:electron AND cat:cs.AI."
     ),
@@ -50,8 +70,8 @@ _OPTIONS = (
     click.option("--author", metavar="NAME"),
     click.option("--title", metavar="TEXT"),
     click.option("--abstract", metavar="TEXT"),
-    click.option("--from-date", metavar="YYYYMMDD", help="First day of submission (GMT)."),
-    click.option("--to-date", metavar="YYYYMMDD", help="Last day of submission (GMT)."),
+    click.option("--from-date", metavar="YYYYMMDD", help="First day of submission (or change)."),
+    click.option("--to-date", metavar="YYYYMMDD", help="Last day of submission (or change)."),
     click.option("--id", "ids", metavar="ARXIV_ID", multiple=True, help="May be repeated."),
     click.option("--max-papers", type=AT_LEAST_ONE, metavar="N", help="Ingest at most so many."),
     click.option(
@@ -62,6 +82,8 @@ _OPTIONS = (
     click.option("--priority", type=click.Choice([str(one) for one in Priority])),
     click.option("--sort-by", metavar="KEY", help="submittedDate, lastUpdatedDate or relevance."),
     click.option("--sort-order", type=click.Choice(["descending", "ascending"])),
+    labels_option,
+    click.option("--callback-url", metavar="URL", help="Who is told when the job ends."),
     click.option("--no-pdfs", is_flag=True, help="Metadata only."),
     click.option("--rewrite-duplicates", is_flag=True, help="Fetch again what is held already."),
     click.option(
@@ -113,9 +135,17 @@ def ingest(
 def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The request that `options` (by parameter name) describe, on top of `base`."""
     given = {name: value for name, value in options.items() if _is_given(value)}
-    search = dict(base.get("search_query") or {})
-    search |= {SEARCH_FIELDS[name]: given[name] for name in SEARCH_FIELDS if name in given}
-    request = {**base, "search_query": search}
+    source = given.get("source", base.get("source", "search"))
+    fields = SOURCE_FIELDS.get(source, SEARCH_FIELDS)
+    own = source if source in SOURCE_FIELDS else "search_query"
+    foreign = {"snapshot_file", "set_spec", "metadata_format", "heal", *SEARCH_FIELDS} - {*fields}
+    for name in sorted(foreign & given.keys()):
+        raise click.UsageError(f"{name.replace('_', '-')} does not go with the source {source}")
+    criteria = dict(base.get(own) or {})
+    criteria |= {fields[name]: given[name] for name in fields if name in given}
+    request = {**base, own: criteria}
+    if own == source:
+        request["source"] = source
     request |= {name: given[name] for name in JOB_FIELDS if name in given}
     if "no_pdfs" in given:
         request["process_pdfs"] = False
@@ -126,7 +156,7 @@ def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[s
 
 def _is_given(value: object) -> bool:
     """Whether an option was given; 0 is a value like any other."""
-    return value is not None and value is not False and value != ()
+    return value is not None and value is not False and value not in ((), {})
 
 
 def read_request(file: IO[str] | None) -> Mapping[str, Any]:
@@ -164,7 +194,9 @@ def explain(problem: ProblemError) -> str:
 
 def _option(field: str) -> str:
     """`--from-date` for `search_query.from_date`; the field itself if no option sets it."""
-    name = field.removeprefix("search_query.").partition(".")[0]
-    if name in SEARCH_FIELDS or name in JOB_FIELDS:
+    for source in ("search_query", *SOURCES):
+        field = field.removeprefix(f"{source}.")
+    name = field.partition(".")[0]
+    if name in SEARCH_FIELDS or name in JOB_FIELDS or name in ("set", "file", "heal"):
         return OPTION_OF.get(name, "--" + name.replace("_", "-"))
     return field

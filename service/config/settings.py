@@ -26,7 +26,9 @@ from marshmallow import (
 )
 
 from service.auth import keys
-from service.config import urls
+from service.config import urls, webhook_rules
+from service.domain.callback_targets import CallbackTargets
+from service.domain.webhooks import WebhookSettings, parse_retry_seconds, parse_secrets
 
 ARXIV_INTERVAL_SECONDS = 3.0  # info.arxiv.org/help/api/tou.html
 ARXIV_PDFS_PER_SECOND = 4.0  # info.arxiv.org/help/bulk_data.html
@@ -34,12 +36,16 @@ SHOWN_AS: Mapping[str, Callable[[str], str]] = {  # what hides secrets
     "JWT_SECRET": lambda _: urls.MASK,
     "JWT_OTHER_SECRETS": lambda _: urls.MASK,
     "JWT_JWKS_URL": urls.shown_jwks,
+    "WEBHOOK_SECRET": lambda _: urls.MASK,
     "DATABASE_URL": urls.shown_postgres,
 }
-OWN_PREFIXES = ("ARXIV_", "JWT_")
+OWN_PREFIXES = ("ARXIV_", "JWT_", "WEBHOOK_")
 FILE_SUFFIX = "_FILE"  # NAME_FILE=/path: the value of NAME stands in that file
 MAX_SECRET_BYTES = 65_536
-SECRETS = ("DATABASE_URL", "JWT_SECRET", "JWT_OTHER_SECRETS", "JWT_PUBLIC_KEY")
+SECRETS = (
+    *("DATABASE_URL", "JWT_SECRET", "JWT_OTHER_SECRETS", "JWT_PUBLIC_KEY"),
+    "WEBHOOK_SECRET",
+)
 
 
 class SettingsError(Exception):
@@ -90,6 +96,8 @@ class Settings:
     arxiv_min_interval_seconds: float
     arxiv_pdf_per_second: float
     arxiv_contact: str | None
+    arxiv_search_window: int
+    snapshot_dir: Path | None
     lease_seconds: float
     pdf_concurrency: int
     pdf_fleet_concurrency: int | None
@@ -98,6 +106,9 @@ class Settings:
     drain_seconds: float
     drain_delay_seconds: float
     job_retention_days: int
+    webhook_secret: str | None
+    webhook_allowed_hosts: str | None
+    webhook_retry_seconds: str
     log_level: str
     log_format: str
 
@@ -132,6 +143,17 @@ class Settings:
         """Name and prefix of the S3 bucket that PDFs are kept in; None: in a folder."""
         parts = urlsplit(self.storage_url or "")
         return (parts.netloc, parts.path.strip("/")) if parts.scheme == "s3" else None
+
+    @property
+    def webhooks(self) -> WebhookSettings | None:
+        """How callers are called back; None: they are not."""
+        if self.webhook_secret is None:
+            return None
+        return WebhookSettings(
+            secrets=parse_secrets(self.webhook_secret),
+            retry_seconds=parse_retry_seconds(self.webhook_retry_seconds),
+            targets=CallbackTargets.parse(self.webhook_allowed_hosts),
+        )
 
     @property
     def jwt_keys(self) -> tuple[str, ...]:
@@ -247,6 +269,8 @@ class SettingsSchema(Schema):
         load_default=ARXIV_PDFS_PER_SECOND, validate=_at_least(0.01, 100_000)
     )
     ARXIV_CONTACT = fields.String(load_default=None, validate=_contact)
+    ARXIV_SEARCH_WINDOW = fields.Integer(load_default=10_000, validate=_at_least(1, 1_000_000))
+    SNAPSHOT_DIR = fields.String(load_default=None)
     LEASE_SECONDS = fields.Float(load_default=15.0, validate=_at_least(1, 3600))
     PDF_CONCURRENCY = fields.Integer(load_default=8, validate=_at_least(1, 256))
     PDF_FLEET_CONCURRENCY = fields.Integer(load_default=None, validate=_at_least(1, 100_000))
@@ -255,6 +279,11 @@ class SettingsSchema(Schema):
     DRAIN_SECONDS = fields.Float(load_default=30.0, validate=_at_least(0, 3600))
     DRAIN_DELAY_SECONDS = fields.Float(load_default=5.0, validate=_at_least(0, 600))
     JOB_RETENTION_DAYS = fields.Integer(load_default=0, validate=_at_least(0, 36_500))
+    WEBHOOK_SECRET = fields.String(load_default=None, validate=webhook_rules.secrets)
+    WEBHOOK_ALLOWED_HOSTS = fields.String(load_default=None, validate=webhook_rules.hosts)
+    WEBHOOK_RETRY_SECONDS = fields.String(
+        load_default=webhook_rules.RETRY, validate=webhook_rules.retries
+    )
     LOG_LEVEL = fields.String(
         load_default="INFO",
         validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
@@ -286,6 +315,8 @@ class SettingsSchema(Schema):
         """Build the dataclass that the rest of the program sees."""
         values = {name.lower(): value for name, value in data.items()}
         values["data_dir"] = Path(values["data_dir"]).expanduser().absolute()
+        if values["snapshot_dir"] is not None:
+            values["snapshot_dir"] = Path(values["snapshot_dir"]).expanduser().absolute()
         values["extract_processes"] = values["extract_processes"] or os.cpu_count() or 1
         return Settings(**values)
 

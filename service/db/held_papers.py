@@ -11,34 +11,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.paper_rows import SHOWN
 from service.db.tables import paper_texts, papers
+from service.domain.categories import members
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PaperFilter
 
 PaperKey = tuple[datetime, str]  # published_at, arxiv_id: the order of lists
 
-SHOWN = (  # what is told of a paper
-    "arxiv_id",
-    "version",
-    "title",
-    "abstract",
-    "authors",
-    "categories",
-    "primary_category",
-    "published_at",
-    "updated_at",
-    "doi",
-    "journal_ref",
-    "comments",
-    "license",
-    "withdrawn",
-    "pdf_state",
-    "pdf_path",
-    "pdf_sha256",
-    "pdf_bytes",
-    "page_count",
-)
 _SHOWN_COLUMNS = [papers.c[name] for name in SHOWN]
 
 
@@ -71,8 +52,9 @@ class HeldPaperStore:
     async def get_text(self, arxiv_id: ArxivId) -> Row[Any]:
         """The text of the version held; raises NotFound, also for another version.
 
-        Returns arxiv_id, version, pdf_state, page_count and content, truncated, extracted_at;
-        the last three are None where there is no text.
+        Returns arxiv_id, version, pdf_state, paper_text_state, page_count, and the columns of
+        `paper_texts`, which are None where there is no text (and the newer ones where it
+        was stored before there were any).
         """
         of_this_version = and_(
             paper_texts.c.arxiv_id == papers.c.arxiv_id, paper_texts.c.version == papers.c.version
@@ -85,23 +67,34 @@ class HeldPaperStore:
             paper_texts.c.content,
             paper_texts.c.truncated,
             paper_texts.c.extracted_at,
+            paper_texts.c.text_state,
+            paper_texts.c.pages,
+            paper_texts.c.furniture,
+            paper_texts.c.extractor,
+            paper_texts.c.quality,
+            papers.c.text_state.label("paper_text_state"),
         ).select_from(papers.outerjoin(paper_texts, of_this_version))
         return await self._get(statement, arxiv_id)
 
     async def _get(self, statement: Select[Any], arxiv_id: ArxivId) -> Row[Any]:
         found = await self._conn.execute(statement.where(papers.c.arxiv_id == arxiv_id.paper))
         row: Row[Any] | None = found.one_or_none()
-        if row is None:
-            raise NotFound("Paper not found", code="paper_not_found")
-        if arxiv_id.version not in (None, row.version):
-            message = f"Only version {row.version} of this paper is held"
-            raise NotFound(message, code="paper_not_found")
-        return row
+        return required(row, arxiv_id)
+
+
+def required(row: Row[Any] | None, arxiv_id: ArxivId) -> Row[Any]:
+    """The row (arxiv_id, version, …) of the paper, if it is that of `arxiv_id`; else NotFound."""
+    if row is None:
+        raise NotFound("Paper not found", code="paper_not_found")
+    if arxiv_id.version not in (None, row.version):
+        message = f"Only version {row.version} of this paper is held"
+        raise NotFound(message, code="paper_not_found")
+    return row
 
 
 def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.category is not None:
-        yield papers.c.categories.contains([wanted.category])
+        yield papers.c.categories.overlap(list(members(wanted.category)))
     if wanted.author is not None:
         phrase = func.phraseto_tsquery("simple", wanted.author)
         yield papers.c.author_words.bool_op("@@")(phrase)
@@ -114,5 +107,7 @@ def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:
         yield papers.c.published_at <= datetime.combine(wanted.to_date, time.max, UTC)
     if wanted.pdf_states:
         yield papers.c.pdf_state.in_(wanted.pdf_states)
+    if wanted.text_states:
+        yield papers.c.text_state.in_(wanted.text_states)
     if wanted.withdrawn is not None:
         yield papers.c.withdrawn.is_(wanted.withdrawn)

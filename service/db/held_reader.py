@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from service.db.engine import Database
@@ -22,6 +23,13 @@ class DatabaseHeldReader:
         async with self.database.transaction() as conn:
             rows = await PaperStore(conn).find_many(arxiv_ids)
         return {arxiv_id: row.version for arxiv_id, row in rows.items()}
+
+    async def datestamps(self, arxiv_ids: Sequence[str]) -> Mapping[str, date | None]:
+        """The datestamp of each of these papers that is held; None where it is not known."""
+        if not arxiv_ids:
+            return {}
+        async with self.database.transaction() as conn:
+            return await PaperStore(conn).datestamps(arxiv_ids)
 
     async def unfinished(self, job_id: UUID, *, after: str, limit: int) -> Sequence[str]:
         """Papers that the job which `job_id` retries did not finish, by id, behind `after`."""

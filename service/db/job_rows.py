@@ -36,7 +36,7 @@ SHOWN_ERRORS = 100  # the status contract: the latest 100
 # equal stand for the same state, moments, request and errors included.
 JobState = NewType("JobState", str)
 
-_ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt")
+_ERROR_COLUMNS = ("occurred_at", "stage", "error", "code", "arxiv_id", "attempt", "line")
 _JOB_COLUMNS = [jobs.c[name] for name in Job._fields if name != "errors"]
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -120,7 +120,7 @@ def _number(digits: str) -> int | float:
 
 
 def _to_error(values: Sequence[Any]) -> JobError:
-    occurred_at, stage, error, code, arxiv_id, attempt = values
+    occurred_at, stage, error, code, arxiv_id, attempt, line = values
     return JobError(
         stage=Stage(stage),
         message=error,
@@ -128,4 +128,5 @@ def _to_error(values: Sequence[Any]) -> JobError:
         occurred_at=_moment(occurred_at),
         arxiv_id=arxiv_id,
         attempt=attempt,
+        line=line,
     )

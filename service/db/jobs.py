@@ -354,6 +354,7 @@ class JobStore:
                     "code": error.code,
                     "arxiv_id": error.arxiv_id,
                     "attempt": error.attempt,
+                    "line": error.line,
                 }
                 for error in errors
             ],

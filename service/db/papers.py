@@ -1,6 +1,8 @@
-"""Papers and their texts in SQL. A version never goes back."""
+"""Files and texts of papers in SQL; their metadata is written in `paper_metadata`."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -9,61 +11,29 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     delete,
     func,
-    literal_column,
     or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.tables import paper_texts, papers
+from service.db.paper_metadata import MetadataStore
+from service.db.paper_rows import NO_FILE
+from service.db.tables import documents, paper_texts, papers
 from service.domain.identifiers import ArxivId
-from service.domain.papers import ExtractedText, Paper, PdfState, StoredPdf
-
-# Forgetting the file of an older version goes with writing a newer one.
-_NO_FILE: dict[str, Any] = {
-    "pdf_state": PdfState.NONE,
-    "pdf_path": None,
-    "pdf_sha256": None,
-    "pdf_bytes": None,
-    "page_count": None,
-}
+from service.domain.papers import (
+    DocumentSource,
+    ExtractedText,
+    PdfState,
+    StoredPdf,
+    TextState,
+)
 
 
-class PaperStore:
-    """All SQL on `papers` and `paper_texts`, on a connection whose transaction is the caller's."""
-
-    def __init__(self, conn: AsyncConnection) -> None:
-        self._conn = conn
-
-    async def upsert(self, batch: Sequence[Paper], *, overwrite: bool) -> dict[str, bool]:
-        """Write papers that are new or of a newer version; of the same one if `overwrite`.
-
-        Returns arXiv id → True for created, False for updated; ids left as they
-        were are absent. Rows are taken in the order of their ids, so that two
-        batches never wait for each other.
-        """
-        if not batch:
-            return {}
-        rows = [_values(paper) for paper in sorted(batch, key=lambda paper: paper.arxiv_id)]
-        statement = insert(papers).values(rows)
-        new = statement.excluded
-        newer = new.version > papers.c.version
-        same = new.version == papers.c.version
-        changes = {name: new[name] for name in rows[0] if name != "arxiv_id"}
-        kept = {name: case((same, papers.c[name]), else_=value) for name, value in _NO_FILE.items()}
-        written = await self._conn.execute(
-            statement.on_conflict_do_update(
-                index_elements=[papers.c.arxiv_id],
-                set_={**changes, **kept, "stored_at": func.now()},
-                where=or_(newer, same) if overwrite else newer,
-            ).returning(papers.c.arxiv_id, literal_column("xmax = 0").label("created"))
-        )
-        return {row.arxiv_id: row.created for row in written}
+class PaperStore(MetadataStore):
+    """All SQL that writes papers, on a connection whose transaction is the caller's."""
 
     async def find_many(self, arxiv_ids: Iterable[str]) -> dict[str, Row[Any]]:
         """ArXiv id → version, pdf_state, pdf_path, pdf_sha256, pdf_bytes of those held."""
@@ -76,6 +46,13 @@ class PaperStore:
             papers.c.pdf_bytes,
         ).where(papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))))
         return {row.arxiv_id: row for row in (await self._conn.execute(statement)).all()}
+
+    async def datestamps(self, arxiv_ids: Iterable[str]) -> dict[str, date | None]:
+        """ArXiv id → datestamp (None: unknown) of those held."""
+        statement = select(papers.c.arxiv_id, papers.c.datestamp).where(
+            papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids)))
+        )
+        return {row.arxiv_id: row.datestamp for row in await self._conn.execute(statement)}
 
     async def lock(self, arxiv_ids: Iterable[str]) -> None:
         """Lock papers in the order of their ids."""
@@ -132,31 +109,35 @@ class PaperStore:
         left: str | None = (await self._conn.execute(statement)).scalar_one_or_none()
         return left if left != pdf.path else None
 
-    async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> None:
-        """Store the text of this version's PDF, whose file must be recorded already."""
+    async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> bool:
+        """Store the text of this version's PDF; False if no file of it is recorded."""
         has_file = papers.c.pdf_path.is_not(None)
-        state = {"pdf_state": PdfState.PROCESSED, "page_count": text.page_count}
+        state = {
+            "pdf_state": PdfState.PROCESSED,
+            "page_count": text.page_count,
+            "text_state": text.text_state,
+        }
         if not await self._update(arxiv_id, has_file, **state):
-            return
+            return False
+        values = _text_values(text)
         statement = insert(paper_texts).values(
-            arxiv_id=arxiv_id.paper,
-            version=arxiv_id.version,
-            content=text.text,
-            truncated=text.truncated,
+            arxiv_id=arxiv_id.paper, version=arxiv_id.version, **values
         )
         new = statement.excluded
         await self._conn.execute(
             statement.on_conflict_do_update(
                 index_elements=[paper_texts.c.arxiv_id],
-                set_={
-                    "version": new.version,
-                    "content": new.content,
-                    "truncated": new.truncated,
-                    "extracted_at": func.now(),
-                },
+                set_={name: new[name] for name in ("version", *values)}
+                | {"extracted_at": func.now()},
                 where=new.version >= paper_texts.c.version,
             )
         )
+        return True
+
+    async def save_encrypted(self, arxiv_id: ArxivId) -> None:
+        """Record that the text of this version's PDF cannot be had; the file stays."""
+        has_no_text = papers.c.pdf_state != PdfState.PROCESSED
+        await self._update(arxiv_id, has_no_text, text_state=TextState.ENCRYPTED)
 
     async def save_no_file(self, arxiv_id: ArxivId, state: PdfState) -> None:
         """Record that this version's PDF is `unavailable` or `failed`; a file we hold stays."""
@@ -168,13 +149,19 @@ class PaperStore:
         A row that has moved to another file meanwhile stays; returns False then.
         """
         is_this = [papers.c.pdf_path == pdf.path, papers.c.pdf_sha256 == pdf.sha256]
-        if not await self._update(arxiv_id, *is_this, **_NO_FILE):
+        if not await self._update(arxiv_id, *is_this, **NO_FILE):
             return False
         await self._conn.execute(
             delete(paper_texts).where(
                 paper_texts.c.arxiv_id == arxiv_id.paper, paper_texts.c.version == arxiv_id.version
             )
         )
+        of_this = [
+            documents.c.arxiv_id == arxiv_id.paper,
+            documents.c.version == arxiv_id.version,
+            documents.c.source == DocumentSource.PDF,
+        ]
+        await self._conn.execute(delete(documents).where(*of_this))
         return True
 
     async def _update(
@@ -188,20 +175,14 @@ def _is(arxiv_id: ArxivId) -> ColumnElement[bool]:
     return and_(papers.c.arxiv_id == arxiv_id.paper, papers.c.version == arxiv_id.version)
 
 
-def _values(paper: Paper) -> dict[str, Any]:
+def _text_values(text: ExtractedText) -> dict[str, Any]:
+    """The columns of `paper_texts` that are the text's own."""
     return {
-        "arxiv_id": paper.arxiv_id.paper,
-        "version": paper.arxiv_id.version,
-        "title": paper.title,
-        "abstract": paper.abstract,
-        "authors": list(paper.authors),
-        "categories": list(paper.categories),
-        "primary_category": paper.primary_category,
-        "published_at": paper.published_at,
-        "updated_at": paper.updated_at,
-        "doi": paper.doi,
-        "journal_ref": paper.journal_ref,
-        "comments": paper.comments,
-        "license": paper.license,
-        "withdrawn": paper.withdrawn,
+        "content": text.text,
+        "truncated": text.truncated,
+        "text_state": text.text_state,
+        "pages": [asdict(page) for page in text.pages],
+        "furniture": [asdict(line) for line in text.furniture],
+        "extractor": text.extractor,
+        "quality": dict(text.quality),
     }

@@ -9,11 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     Computed,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -31,7 +33,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from service.domain.channels import WaitReason
 from service.domain.jobs import JobStatus, Priority, Stage
-from service.domain.papers import PaperState, PdfState
+from service.domain.papers import DocumentSource, PaperState, PdfState, TextState
 
 metadata = MetaData(
     naming_convention={
@@ -242,6 +244,13 @@ jobs = Table(
     ),
     # JobStore.list_jobs with ?status=…, and StatsStore.count_jobs
     Index("jobs_by_status", "status", text("created_at DESC"), text("id DESC")),
+    # JobListStore: ?label=key:value
+    Index(
+        "jobs_by_label",
+        text("(request -> 'labels') jsonb_path_ops"),
+        postgresql_using="gin",
+        postgresql_where=text("request ? 'labels'"),
+    ),
     # RetentionStore.lock_old: what ended first goes first
     Index(
         "jobs_by_end",
@@ -299,8 +308,36 @@ papers = Table(
     Column("pdf_sha256", Text, comment="SHA-256 of the file, hexadecimal."),
     Column("pdf_bytes", BigInteger, comment="Size of the file in bytes."),
     Column("page_count", Integer, comment="Pages of the PDF; null until its text was extracted."),
+    Column(
+        "text_state",
+        Text,
+        comment="full, cut, empty or encrypted: the text of this version's PDF;"
+        " null: none made yet.",
+    ),
     _moment("first_seen_at", "When we first stored the paper.", now=True),
     _moment("stored_at", "When its metadata was last written.", now=True),
+    Column(
+        "affiliations",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="Per author, in the same order, the texts of where he works; [] when never told.",
+    ),
+    Column("submitter", Text, comment="Who submitted it, by name; null when no source told it."),
+    Column(
+        "datestamp",
+        Date,
+        comment="Day (UTC) that arXiv lists the record with: that of its last change;"
+        " null while only searches told of the paper.",
+    ),
+    Column(
+        "license_told",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when a source that tells licences described it: null then means none given.",
+    ),
+    Column("job_id", Uuid, comment="The last job that stored it; it may be gone by now."),
     Column(
         "words",
         TSVECTOR,
@@ -314,8 +351,10 @@ papers = Table(
         comment="Words of the authors' names, likewise.",
     ),
     CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
+    CheckConstraint(_one_of("text_state", TextState), name="text_state_known"),
     CheckConstraint("version >= 1", name="version_from_one"),
     CheckConstraint(_within_years("published_at", "updated_at"), name="moments_in_range"),
+    CheckConstraint("jsonb_typeof(affiliations) = 'array'", name="affiliations_by_author"),
     CheckConstraint(
         "(pdf_state IN ('downloaded', 'processed')) = (pdf_path IS NOT NULL)"
         " AND (pdf_path IS NULL) = (pdf_sha256 IS NULL)"
@@ -335,6 +374,67 @@ papers = Table(
     comment="Metadata of every paper brought in, newest version only; CC0 (arXiv).",
 )
 
+paper_versions = Table(
+    "paper_versions",
+    metadata,
+    Column(
+        "arxiv_id",
+        Text,
+        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
+        primary_key=True,
+        comment="The paper.",
+    ),
+    Column("version", Integer, primary_key=True, comment="Its version, counted from 1."),
+    _moment("submitted_at", "When this version was submitted.", required=True),
+    Column("size_kb", Integer, comment="Size of its source in kilobytes, where arXiv tells it."),
+    Column(
+        "source_type",
+        Text,
+        comment="arXiv's letters: I withdrawn, D pdfTeX, H HTML, P PostScript, X docx,"
+        " A ancillary files, S source not public; null where not told.",
+    ),
+    Column(
+        "withdrawn",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when this version withdraws the paper.",
+    ),
+    Column("license", Text, comment="Licence URI told while this was the newest version."),
+    Column(
+        "license_told",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when a source that tells licences described it while it was the newest.",
+    ),
+    CheckConstraint("version >= 1", name="version_from_one"),
+    CheckConstraint("size_kb >= 0", name="size_kb_not_negative"),
+    comment="Every known version of every paper, from arXiv's history of it.",
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("set", Text, primary_key=True, comment="OAI-PMH set (cs, cs:cs:AI); '' for all."),
+    Column(
+        "day", Date, primary_key=True, comment="Datestamp (UTC) that the records are listed by."
+    ),
+    Column("listed", Integer, nullable=False, comment="Papers that arXiv lists for this day."),
+    Column("missing", Integer, nullable=False, comment="Of these, how many are not held."),
+    Column(
+        "stale",
+        Integer,
+        nullable=False,
+        comment="Of these, how many are held with an older datestamp, or without one.",
+    ),
+    _moment("checked_at", "When the last audit of this set compared this day.", required=True),
+    CheckConstraint(
+        "missing >= 0 AND stale >= 0 AND missing + stale <= listed", name="counts_add_up"
+    ),
+    comment="What the last audit of each set and day found; healing moves the counts.",
+)
+
 paper_texts = Table(
     "paper_texts",
     metadata,
@@ -349,7 +449,67 @@ paper_texts = Table(
     Column("content", Text, nullable=False, comment="Plain text of the PDF, cleaned."),
     Column("truncated", Boolean, nullable=False, comment="True when a limit cut the text short."),
     _moment("extracted_at", "When the text was stored.", now=True),
+    Column(
+        "text_state",
+        Text,
+        comment="full, cut or empty; null: stored before states were told apart.",
+    ),
+    Column(
+        "pages",
+        JSON,
+        comment="Where each page stands in content: number, start, end (code points).",
+    ),
+    Column(
+        "furniture",
+        JSON,
+        comment="Lines left out of content: page, kind (head, foot, page_number, stamp), text.",
+    ),
+    Column("extractor", Text, comment="What made the text, with its version."),
+    Column(
+        "quality",
+        JSON,
+        comment="Figures of the extraction: ms, unknown_characters, pages_without_text.",
+    ),
+    CheckConstraint(_one_of("text_state", TextState), name="text_state_known"),
     comment="Text of papers, apart so that reading metadata stays quick.",
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column(
+        "arxiv_id",
+        Text,
+        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
+        primary_key=True,
+        comment="The paper.",
+    ),
+    Column(
+        "version",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="Version it was made of.",
+    ),
+    Column("source", Text, nullable=False, comment="html or pdf: what it was made of."),
+    Column("converter", Text, nullable=False, comment="What made it, with its version."),
+    Column(
+        "input_sha256",
+        Text,
+        nullable=False,
+        comment="SHA-256 of the file that source names, hexadecimal.",
+    ),
+    Column("quality", JSON, nullable=False, comment="Figures of the conversion."),
+    Column(
+        "content",
+        JSON,
+        nullable=False,
+        comment="Title, abstract, sections, equations, captions, references.",
+    ),
+    _moment("made_at", "When it was stored.", now=True),
+    CheckConstraint(_one_of("source", DocumentSource), name="source_known"),
+    CheckConstraint("input_sha256 ~ '^[0-9a-f]{64}$'", name="input_sha256_hexadecimal"),
+    comment="Structured documents of papers: sections, captions, references.",
 )
 
 job_papers = Table(
@@ -438,6 +598,7 @@ job_errors = Table(
     Column("code", Text, comment="The same as a stable word for programs."),
     Column("arxiv_id", Text, comment="The paper concerned, if one is."),
     Column("attempt", Integer, comment="The attempt that failed, counted from 1."),
+    Column("line", Integer, comment="Line of a snapshot's file, counted from 1."),
     CheckConstraint(_one_of("stage", Stage), name="stage_known"),
     CheckConstraint(_within_years("occurred_at"), name="moments_in_range"),
     # JobStore.get: the latest errors of one job

@@ -1,7 +1,8 @@
 """Jobs: the request, the status, and the row as a value."""
 
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -81,66 +82,151 @@ class Criteria:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OaiCriteria:
+    """What to list over OAI-PMH: a set (None: all), and days of last change (None: open ends).
+
+    `metadata_format` is `arXivRaw` (all versions) or `arXiv`.
+    """
+
+    set: str | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    metadata_format: str = "arXivRaw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotCriteria:
+    """A metadata snapshot: the name of a file in the snapshot directory."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditCriteria:
+    """What to compare with arXiv's list: a set and days of last change, as of `OaiCriteria`.
+
+    With `heal` what is missing or stale is brought in.
+    """
+
+    set: str | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    heal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestionRequest:
     """A validated request for a job.
 
-    `batch_size` (1–200) papers commit at once; at most `max_papers` are brought
-    in. With `skip_duplicates` a paper held in the same version is left alone.
+    `criteria` belongs to a search, each other source has an object of its own (its
+    name). `batch_size` (1–200, in bulk up to 2,000) papers commit at once; at most
+    `max_papers` are brought in (None: no bound). With `skip_duplicates` a paper held
+    in the same version is left alone (of bulk sources: its file).
     """
 
-    criteria: Criteria
+    criteria: Criteria = Criteria()
+    oai: OaiCriteria | None = None
+    snapshot: SnapshotCriteria | None = None
+    audit: AuditCriteria | None = None
     source: str = "search"
     batch_size: int = 50
-    max_papers: int = DEFAULT_PAPERS
+    max_papers: int | None = DEFAULT_PAPERS
     process_pdfs: bool = True
     skip_duplicates: bool = True
     priority: Priority = Priority.NORMAL
+    labels: Mapping[str, str] = field(default_factory=dict)
+    callback_url: str | None = None
 
     @property
-    def estimated_papers(self) -> int:
-        """The most papers that the job can ingest, as far as known before asking arXiv."""
+    def bound(self) -> int:
+        """The most papers to ingest, a large number if there is no bound."""
+        return sys.maxsize if self.max_papers is None else self.max_papers
+
+    @property
+    def is_bulk(self) -> bool:
+        """True where the content of a record decides whether it is written, not its version."""
+        return self.source in BULK
+
+    @property
+    def estimated_papers(self) -> int | None:
+        """The most papers that a search can ingest, before asking arXiv; None for the others."""
+        if self.source != SEARCH:
+            return None
         ids = self.criteria.ids
-        return min(len(ids), self.max_papers) if ids else self.max_papers
+        return min(len(ids), self.bound) if ids else self.bound
+
+    @property
+    def searched(self) -> dict[str, Any]:
+        """The object that belongs to the source, as shown: JSON, nothing in it that is not set."""
+        document = _criteria_document(self)
+        return {name: value for name, value in document.items() if value not in (None, [])}
 
     def dump(self) -> dict[str, Any]:
         """The request as stored and shown: JSON, in the caller's words, defaults filled in."""
-        criteria = {
-            name: value
-            for name, value in _criteria_document(self.criteria).items()
-            if value not in (None, [])
-        }
         return {
-            "search_query": criteria,
+            CRITERIA_OF.get(self.source, OF_SEARCH): self.searched,
             "source": self.source,
             "batch_size": self.batch_size,
             "max_papers": self.max_papers,
             "process_pdfs": self.process_pdfs,
             "skip_duplicates": self.skip_duplicates,
             "priority": str(self.priority),
+            # left out where there is none, as in requests from before they existed
+            **({"labels": dict(self.labels)} if self.labels else {}),
+            **({"callback_url": self.callback_url} if self.callback_url else {}),
         }
 
     @classmethod
     def load(cls, document: Mapping[str, Any]) -> Self:
         """The request that `dump` wrote; raises KeyError or ValueError for anything else."""
-        criteria: dict[str, Any] = dict(document["search_query"])
-        page_size = criteria.pop("max_results")
-        ids = tuple(ArxivId.parse(text) for text in criteria.pop("ids", ()))
-        for name in ("from_date", "to_date"):
-            if name in criteria:
-                criteria[name] = datetime.strptime(criteria[name], DAY_FORMAT).date()
+        source = document["source"]
+        criteria: dict[str, Any] = dict(document[CRITERIA_OF.get(source, OF_SEARCH)])
         settings = {name: document[name] for name in _PLAIN_SETTINGS}
         return cls(
-            criteria=Criteria(page_size=page_size, ids=ids, **criteria),
+            **_criteria(source, criteria),
             priority=Priority(document["priority"]),
+            labels=dict(document.get("labels", {})),
+            callback_url=document.get("callback_url"),
             **settings,
         )
 
 
+SEARCH = "search"
+BULK: Mapping[str, type[OaiCriteria | SnapshotCriteria | AuditCriteria]] = {
+    "oai": OaiCriteria,
+    "snapshot": SnapshotCriteria,
+    "audit": AuditCriteria,
+}
+OF_SEARCH = "search_query"
+CRITERIA_OF: Mapping[str, str] = {SEARCH: OF_SEARCH, **{name: name for name in BULK}}
 DAY_FORMAT = "%Y%m%d"
 _PLAIN_SETTINGS = ("source", "batch_size", "max_papers", "process_pdfs", "skip_duplicates")
 
 
-def _criteria_document(criteria: Criteria) -> dict[str, Any]:
+def _criteria(source: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The field of a request that `document` stands for, by its name."""
+    if source in BULK:
+        for name in _DAYS.intersection(document):
+            document[name] = date.fromisoformat(document[name])
+        return {source: BULK[source](**document)}
+    page_size = document.pop("max_results")
+    ids = tuple(ArxivId.parse(text) for text in document.pop("ids", ()))
+    for name in _DAYS.intersection(document):
+        document[name] = datetime.strptime(document[name], DAY_FORMAT).date()
+    return {"criteria": Criteria(page_size=page_size, ids=ids, **document)}
+
+
+_DAYS = frozenset({"from_date", "to_date"})
+
+
+def _criteria_document(request: IngestionRequest) -> dict[str, Any]:
+    if request.source in BULK:
+        document = asdict(getattr(request, request.source))
+        return {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in document.items()
+        }
+    criteria = request.criteria
     return {
         "query": criteria.query,
         "category": criteria.category,
@@ -167,6 +253,7 @@ class JobError:
     occurred_at: datetime | None = None  # None: the moment it is stored
     arxiv_id: str | None = None
     attempt: int | None = None
+    line: int | None = None
 
 
 class EndedJob(NamedTuple):

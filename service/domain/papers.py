@@ -128,6 +128,7 @@ class PaperFilter:
     to_date: date | None = None
     words: str | None = None
     pdf_states: tuple[PdfState, ...] = ()  # empty: any
+    text_states: tuple["TextState", ...] = ()  # empty: any
     withdrawn: bool | None = None
 
 
@@ -136,13 +137,14 @@ class EntryError:
     """One entry of an answer that could not be read, or one that is not there; the others stand.
 
     `arxiv_id` is the paper as it was asked for or shown. `unavailable`: arXiv has
-    no such paper or version as this one.
+    no such paper or version as this one. `line`: where it stands in a file, from 1.
     """
 
     message: str
     arxiv_id: str | None = None
     code: str | None = None  # None: an entry that was no paper
     unavailable: ArxivId | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +206,35 @@ class TextFurniture:
     text: str
 
 
+class DocumentSource(StrEnum):
+    """What a structured document was made of."""
+
+    HTML = "html"
+    PDF = "pdf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructuredDocument:
+    """A paper's structured document as it is stored.
+
+    `content` is a JSON object in text: title, abstract, sections, equations, captions,
+    references. `converter` names what made it, with its version.
+    """
+
+    source: DocumentSource
+    converter: str
+    quality: Mapping[str, Any]
+    content: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractedText:
     """What the extractor made of a PDF.
 
     `text` has no control character but line feeds, and a form feed between pages;
     `truncated` says that pages or characters beyond a limit were left out.
-    `quality` has `ms`, `unknown_characters` and `pages_without_text` (numbers).
+    `quality` has `ms`, `unknown_characters` and `pages_without_text` (numbers), and
+    `document_error` where no document could be made. `document` is None then.
     """
 
     text: str
@@ -221,6 +245,7 @@ class ExtractedText:
     text_state: TextState = TextState.FULL
     extractor: str | None = None
     quality: Mapping[str, Any] = field(default_factory=dict)
+    document: StructuredDocument | None = None
 
 
 @dataclass(slots=True)

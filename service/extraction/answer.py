@@ -7,6 +7,7 @@ from typing import Any
 
 from service.domain.errors import BadPdf
 from service.domain.papers import ExtractedText, TextFurniture, TextPage, TextState, clean_text
+from service.extraction.document_answer import structured_document
 
 _SLICE_BYTES = 1 << 16  # cleaned at once: about a millisecond of holding the interpreter
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0d-\x1f\x7f\ud800-\udfff]")  # but form feeds
@@ -28,7 +29,8 @@ def extracted_text(head: Mapping[str, Any], text: bytes) -> ExtractedText:
             furniture=tuple(_furniture(head.get("furniture", ()))),
             text_state=TextState(head.get("text_state", TextState.FULL)),
             extractor=clean_text(str(head.get("extractor", ""))) or None,
-            quality=_quality(head.get("quality", {})),
+            quality=_quality(head.get("quality", {})) | _document_error(head),
+            document=structured_document(head.get("document")),
         )
     except (TypeError, ValueError, LookupError, AttributeError) as err:
         raise BadPdf("The PDF cannot be read", code="corrupt") from err
@@ -65,6 +67,12 @@ def _quality(figures: Any) -> dict[str, Any]:  # noqa: ANN401
         "unknown_characters": _count(figures["unknown_characters"]),
         "pages_without_text": [_count(number) for number in figures["pages_without_text"]],
     }
+
+
+def _document_error(head: Mapping[str, Any]) -> dict[str, str]:
+    """Why there is no document, if one was to be made and could not be."""
+    error = head.get("document_error")
+    return {} if error is None else {"document_error": clean_text(str(error))[:100]}
 
 
 def _count(value: Any) -> int:  # noqa: ANN401

@@ -14,6 +14,10 @@ _LOOK_AHEAD = 60  # lines (a note, a table) between the parts of a word
 _NEXT_SIZE = 0.12  # of the size: how much the very next line may differ
 _SAME_SIZE = 0.04  # of the size: text that goes on has the same
 _MAX_PARTS = 4  # of one word
+_CAPTION = re.compile(
+    r"(?:Figure|FIGURE|Fig\.|FIG\.|Table|TABLE|Tab\.|TAB\.|Algorithm|Listing|Scheme|Plate)"
+    r"\s*(?:\d|[IVX]+\b)"
+)  # no word goes on with it
 
 
 def mend_words(pages: Sequence[PageLayout]) -> list[PageLayout]:
@@ -44,6 +48,8 @@ def _continuation(lines: Sequence[Line], text: Sequence[int], position: int) -> 
         return None
     for at in text[position + 1 : position + 1 + _LOOK_AHEAD]:
         other = lines[at]
+        if _CAPTION.match(other.text):
+            continue
         is_next = at == text[position] + 1
         if other.text and (_is_like(line, other) or (is_next and _meet(line, other))):
             goes_on = other.text[0].isalnum() and (is_next or _is_word(line.text, other.text))

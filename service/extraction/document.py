@@ -6,7 +6,7 @@ of the document routes, in the order of its keys; what depends on the place
 where it is kept (id, version, checksum of the file) is an `Origin`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
@@ -165,25 +165,6 @@ class Document:
                 for section in self.sections
             ]
         }
-
-    def part(self, wanted: str) -> tuple[Section, ...]:
-        """The section with the number or id `wanted`, and all below it; () if there is none.
-
-        A number goes before an id; of two sections with one number the first is meant.
-        """
-        by_number = _first(self.sections, wanted, "number")
-        start = by_number if by_number is not None else _first(self.sections, wanted, "id")
-        if start is None:
-            return ()
-        rest = self.sections[start + 1 :]
-        level = self.sections[start].level
-        below = next((i for i, section in enumerate(rest) if section.level <= level), len(rest))
-        return self.sections[start : start + 1 + below]
-
-
-def _first(sections: Sequence[Section], wanted: str, name: str) -> int | None:
-    places = (i for i, section in enumerate(sections) if getattr(section, name) == wanted)
-    return next(places, None)
 
 
 def _plain(value: Section | Equation | Caption | Reference) -> dict[str, Any]:

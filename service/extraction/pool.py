@@ -31,20 +31,22 @@ class ExtractLimits:
 
     Over `memory_bytes` (of address space), `cpu` or `wall` the child dies and
     the file is bad. Over `max_pages`, `max_characters` or `reading` (looked at
-    after each page) the text so far is the result, flagged as truncated.
+    after each page) the text so far is the result, flagged as truncated. Over `structuring`
+    (processor time) the text has no document.
     """
 
     memory_bytes: int = 1 << 30
     cpu: timedelta = timedelta(seconds=20)
     wall: timedelta = timedelta(seconds=30)
     reading: timedelta = timedelta(seconds=15)
+    structuring: timedelta = timedelta(seconds=4)
     max_pages: int = 2_000
     max_characters: int = 5_000_000
 
     def for_child(self) -> dict[str, Any]:
         """The limits as `child.py` reads them: JSON, seconds as numbers."""
         plain = asdict(self)
-        for name in ("cpu", "wall", "reading"):
+        for name in ("cpu", "wall", "reading", "structuring"):
             plain[f"{name}_seconds"] = plain.pop(name).total_seconds()
         return plain
 

@@ -26,10 +26,10 @@ from service.files.blocking import in_thread, to_its_end
 PROGRAM = Path(__file__).with_name("sandbox.py")
 START_DEADLINE = timedelta(seconds=20)  # usually 0.1 s, but the machine may be busy
 END_DEADLINE = timedelta(seconds=2)  # from SIGKILL until the process is reaped
-MAX_HEAD_BYTES = 16 << 20  # offsets and furniture of 2,000 pages have 1 MB, hostile ones more
+MAX_HEAD_BYTES = 32 << 20  # a document of 16 MiB, and offsets and furniture of 2,000 pages
 BYTES_PER_CHARACTER = 4  # the most that UTF-8 needs
 
-PROTOCOL = 3  # what `child.py` must speak, too
+PROTOCOL = 4  # what `child.py` must speak, too
 
 _REQUEST = struct.Struct(">?I")
 _ANSWER = struct.Struct(">II")

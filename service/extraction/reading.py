@@ -1,10 +1,11 @@
-"""A document's text as it is stored: read within limits, with where its pages begin.
+"""A PDF's text as it is stored: read within limits, with its pages and its structure.
 
 Runs in the process that reads PDFs, which sends its result on as JSON and text.
 """
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pypdfium2
@@ -12,11 +13,14 @@ from pypdfium2.version import PYPDFIUM_INFO
 
 from service.extraction.layout import PageLayout
 from service.extraction.pdfium_page import forget_fonts
+from service.extraction.structure.navigation import Link, read_links
+from service.extraction.structuring import structured
 from service.extraction.text import finish_pages, read_page
 
 TEXT_VERSION = 1  # to be raised when the same PDF gives another text
 EXTRACTOR = f"pypdfium2 {PYPDFIUM_INFO.api_tag[0]}.{PYPDFIUM_INFO.api_tag[1]}, text {TEXT_VERSION}"
 PAGE_BREAK = "\f"
+MAX_LINKS = 50_000  # to URIs; those of further pages are not read
 MAX_FURNITURE = 5_000  # lines; more are left out of the field, as they are out of the text
 MAX_FURNITURE_TEXT = 300  # characters of one
 
@@ -28,14 +32,16 @@ def read_document(
 
     Page offsets in `pages` are code points of the text, one pair for each page
     that was read. A page that cannot be read is empty, and the text counts
-    as truncated.
+    as truncated. Where `limits` have `structuring_seconds`, `document` is the structured
+    document, or None, and then `document_error` says why.
     """
     began = time.process_time()
     count = len(document)
-    pages, unreadable = _read_pages(document, count, limits)
-    if count == 0 or 0 < len(pages) == unreadable:
+    read = _read_pages(document, count, limits)
+    unreadable = read.unreadable
+    if count == 0 or 0 < len(read.pages) == unreadable:
         return {"state": "corrupt"}, ""
-    pages = finish_pages(pages)
+    pages = finish_pages(read.pages)
     texts = [page.text for page in pages]
     limit = limits["max_characters"]
     is_whole = len(pages) == count and not unreadable
@@ -44,6 +50,10 @@ def read_document(
     text = text[:limit]
     if is_whole and not any(map(str.isalpha, text)):
         text, texts = "", [""] * len(texts)
+    made: dict[str, Any] = {}
+    seconds = limits.get("structuring_seconds", 0)
+    if text and seconds:
+        made["document"], made["document_error"] = structured(document, pages, read.links, seconds)
     quality = {
         "ms": round((time.process_time() - began) * 1000),
         "unknown_characters": sum(page.unknown_characters for page in pages),
@@ -60,37 +70,49 @@ def read_document(
         "furniture": _furniture(pages),
         "extractor": EXTRACTOR,
         "quality": quality,
+        **made,
     }
     return head, text
 
 
-def _read_pages(
-    document: pypdfium2.PdfDocument, count: int, limits: Mapping[str, Any]
-) -> tuple[list[PageLayout], int]:
-    """The pages as far as the limits allow, and how many of them could not be read."""
+@dataclass(slots=True)
+class _Read:
+    """Pages in order, the links on them, and how many pages could not be read."""
+
+    pages: list[PageLayout] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    unreadable: int = 0
+
+
+def _read_pages(document: pypdfium2.PdfDocument, count: int, limits: Mapping[str, Any]) -> _Read:
+    """The pages as far as the limits allow."""
     forget_fonts()
     deadline = time.monotonic() + limits["reading_seconds"]
-    room, unreadable = limits["max_characters"], 0
-    pages: list[PageLayout] = []
+    room = limits["max_characters"]
+    read = _Read()
     known_words: set[str] = set()
-    while len(pages) < min(count, limits["max_pages"]) and room > 0 and time.monotonic() < deadline:
-        page = _read_page(document, len(pages), known_words)
+    most = min(count, limits["max_pages"])
+    while len(read.pages) < most and room > 0 and time.monotonic() < deadline:
+        page = _read_page(document, len(read.pages), known_words, read.links)
         if page is None:
-            unreadable += 1
-            page = PageLayout(len(pages) + 1, (0, 0, 0, 0), ())
-        pages.append(page)
+            read.unreadable += 1
+            page = PageLayout(len(read.pages) + 1, (0, 0, 0, 0), ())
+        read.pages.append(page)
         room -= sum(len(line.text) + 1 for line in page.lines)
-    return pages, unreadable
+    return read
 
 
 def _read_page(
-    document: pypdfium2.PdfDocument, index: int, known_words: set[str]
+    document: pypdfium2.PdfDocument, index: int, known_words: set[str], links: list[Link]
 ) -> PageLayout | None:
-    """One page; None when it cannot be read."""
+    """One page, whose links are added to `links`; None when it cannot be read."""
     try:
         page = document[index]
         try:
-            return read_page(page, index + 1, known_words)
+            layout = read_page(page, index + 1, known_words)
+            if len(links) < MAX_LINKS:
+                links += read_links(document.raw, page.raw, index + 1)
+            return layout
         finally:
             page.close()  # and its text page
     except (pypdfium2.PdfiumError, AssertionError):  # pypdfium2 asserts what PDFium returns

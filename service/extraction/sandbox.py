@@ -39,7 +39,7 @@ sys.path.append(
 
 from service.extraction.reading import read_document
 
-PROTOCOL = 3  # to be raised with every change of requests or answers, here and in children.py
+PROTOCOL = 4  # to be raised with every change of requests or answers, here and in children.py
 REQUEST = struct.Struct(">?I")
 ANSWER = struct.Struct(">II")
 MAX_PATH_BYTES = 4096

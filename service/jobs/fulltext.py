@@ -161,7 +161,7 @@ class FetchPdf:
                 measurements.text_extracted(monotonic() - began)
         except NotFound as err:  # another job's bytes have just taken its place, or it was lost
             raise StorageUnavailable("The stored PDF is missing") from err
-        await self._record(attempt, PaperState.PROCESSED, text=text)
+        await self._record(attempt, PaperState.PROCESSED, text=text, sha256=pdf.sha256)
         measurements.pdf_processed(monotonic() - started)
 
     async def conclude(

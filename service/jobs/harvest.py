@@ -88,7 +88,7 @@ class HarvestStep:
         """
         request, place = self._read(attempt)
         storer = StepStorer(self.database, self.job_id, request)
-        ends_at = monotonic() + LONGEST_RUN_SECONDS
+        began_at = monotonic()
         ends_task = False
         while not ends_task:
             started = monotonic()
@@ -98,7 +98,8 @@ class HarvestStep:
                 break
             following = step.following
             waits = following.needs_arxiv or bool(step.delay)
-            ends_task = waits or following.done or monotonic() > ends_at
+            longest = max(LONGEST_RUN_SECONDS, step.run.total_seconds())
+            ends_task = waits or following.done or monotonic() > began_at + longest
             repeats = place.checkpoint.repeats + 1 if step.repeated else 0
             number = place.checkpoint.task + int(ends_task)
             step = replace(step, following=replace(following, task=number, repeats=repeats))

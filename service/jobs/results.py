@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.documents import DocumentStore
 from service.db.engine import Database
 from service.db.job_papers import JobPaperStore, Move
 from service.db.jobs import JobStore
@@ -26,7 +27,7 @@ from service.db.retry import with_retry
 from service.domain.errors import DatabaseUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import EndedJob, JobError
-from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf
+from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf, TextState
 from service.jobs.events import log_completed, log_pdf_failed
 
 MAX_BATCH = 100
@@ -48,7 +49,8 @@ class Result:
     """One paper of one job has reached `state`.
 
     `pdf` comes with `downloaded`, `text` with `processed` (None: another job
-    stored it already); `error` and `reason` with `failed` and `unavailable`.
+    stored it already) and `sha256`, that of the file which it is from (None: no document
+    is stored); `error` and `reason` with `failed` and `unavailable`.
     With `attempts` it counts only if no other attempt at the paper has begun since:
     a failure of a worker that was thought dead is not the paper's.
     """
@@ -58,6 +60,7 @@ class Result:
     state: PaperState
     pdf: StoredPdf | None = None
     text: ExtractedText | None = None
+    sha256: str | None = None
     reason: str | None = None
     error: JobError | None = None
     attempts: int | None = None
@@ -190,7 +193,18 @@ async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> Seque
         if result.pdf is not None:
             left[-1] = await papers.save_file(result.arxiv_id, result.pdf)
         elif result.text is not None:
-            await papers.save_text(result.arxiv_id, result.text)
+            await _save_text(conn, result.arxiv_id, result.text, result.sha256)
         elif result.state in _NO_FILE:
             await papers.save_no_file(result.arxiv_id, _NO_FILE[result.state])
+            if result.reason == TextState.ENCRYPTED:
+                await papers.save_encrypted(result.arxiv_id)
     return left
+
+
+async def _save_text(
+    conn: AsyncConnection, arxiv_id: ArxivId, text: ExtractedText, sha256: str | None
+) -> None:
+    """The text, and the document that was made with it."""
+    is_stored = await PaperStore(conn).save_text(arxiv_id, text)
+    if is_stored and text.document is not None and sha256 is not None:
+        await DocumentStore(conn).save(arxiv_id, text.document, input_sha256=sha256)

@@ -20,6 +20,7 @@ from service.domain.errors import Conflict, KeyReused
 from service.domain.jobs import IngestionRequest, Job, JobStatus, Priority
 from service.jobs.events import log_created, log_retried
 from service.jobs.quotas import Quotas
+from service.jobs.submit import Recorded
 from service.jobs.tasks import harvest_task
 from service.sources.retry import retry_checkpoint
 from service.worker.engine import enqueue
@@ -32,7 +33,7 @@ async def retry(
     caller: str,
     key: str | None = None,
     admission: Quotas | None = None,
-) -> Job:
+) -> Recorded:
     """Record the job that retries `job_id`, and queue it; returns it.
 
     Raises NotFound, and Conflict where that job is not finished, has nothing left to
@@ -44,7 +45,7 @@ async def retry(
         store = RetryStore(conn)
         ended = await store.find(job_id)
         if earlier := await _named(conn, job_id, caller=caller, key=key):
-            return earlier
+            return Recorded(earlier, is_replay=True)
         checkpoint = _beginning(ended)
         position = await admission.admit(conn, caller)
         values = _values(ended, checkpoint)
@@ -52,14 +53,15 @@ async def retry(
             job_id, values=values, checkpoint=checkpoint, caller=caller, key=key
         )
         if added is None:
-            return await _rival(conn, job_id, caller=caller, key=key)
+            rival = await _rival(conn, job_id, caller=caller, key=key)
+            return Recorded(rival, is_replay=True)
         task = harvest_task(added, Priority(ended.priority), checkpoint.task, position=position)
         await enqueue(conn, [task])
         job = await JobStore(conn).get(added)
     admission.note_accepted()
     log_created(job)
     log_retried(job)
-    return job
+    return Recorded(job, is_replay=False)
 
 
 def _beginning(ended: Row[Any]) -> Checkpoint:

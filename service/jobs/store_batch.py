@@ -1,11 +1,13 @@
 """Stores a batch of a harvest: papers, their states in the job, and the tasks that follow."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.coverage import CoverageStore
 from service.db.job_papers import JobPaperStore, NewJobPaper
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
@@ -15,6 +17,8 @@ from service.domain.papers import EntryError, Paper, PaperState, PdfState
 from service.jobs.tasks import harvest_task, pdf_task
 from service.sources.base import NO_DELAY, Batch, Step
 from service.worker.engine import enqueue
+
+NOTHING = Batch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,24 @@ class BatchStorer:
         )
         await enqueue(self.conn, [task])
 
-    async def store_records(self, records: Sequence[Paper]) -> dict[str, int]:
-        """Store the papers that the job has not met; returns what that adds to its counters."""
+    async def store_records(
+        self, records: Sequence[Paper], batch: Batch = NOTHING
+    ) -> dict[str, int]:
+        """Store the papers that the job has not met; returns what that adds to its counters.
+
+        They are some of those of `batch`. In bulk all are stored, but those that came again
+        were counted before.
+        """
         conn, job_id, request = self.conn, self.job_id, self.request
-        by_version = sorted(records, key=lambda paper: paper.arxiv_id.version or 0)
-        by_id = {paper.arxiv_id.paper: paper for paper in by_version}  # the newest of each
+        by_age = sorted(records, key=lambda one: (one.arxiv_id.version or 0, str(one.datestamp)))
+        by_id = {paper.arxiv_id.paper: paper for paper in by_age}  # the newest of each
+        if request.is_bulk:
+            return await self._merge(list(by_id.values()), batch)
         known = await JobPaperStore(conn).known(job_id, by_id)
         new = [paper for arxiv_id, paper in by_id.items() if arxiv_id not in known]
-        written = await PaperStore(conn).upsert(new, overwrite=not request.skip_duplicates)
+        written = await PaperStore(conn).upsert(
+            new, overwrite=not request.skip_duplicates, job_id=job_id
+        )
         counters = await self._begin([paper.arxiv_id.paper for paper in new], written)
         return {
             **counters,
@@ -56,14 +70,50 @@ class BatchStorer:
             "papers_updated": len(written) - sum(written.values()),
         }
 
+    async def _merge(self, records: Sequence[Paper], batch: Batch) -> dict[str, int]:
+        """Store records whose content decides; only papers whose file is wanted get a row."""
+        merged = await PaperStore(self.conn).merge(records, job_id=self.job_id)
+        ids = {paper.arxiv_id.paper for paper in records}
+        await self._heal(ids, batch)
+        counted = ids - batch.again - merged.met
+        created, updated = len(merged.created & counted), len(merged.updated & counted)
+        pending = 0
+        if self.request.process_pdfs:
+            pending = await self._want_files(sorted(ids), merged.created | merged.updated)
+        return {
+            "papers_fetched": len(counted),
+            "papers_created": created,
+            "papers_updated": updated,
+            "papers_skipped": len(counted) - created - updated,
+            "pdfs_pending": pending,
+        }
+
+    async def _heal(self, ids: Collection[str], batch: Batch) -> None:
+        """Move what the audit counted by the papers that are held now."""
+        healed = [found for paper, found in batch.healed.items() if paper in ids]
+        if healed and self.request.audit is not None:
+            await CoverageStore(self.conn).heal(self.request.audit.set or "", Counter(healed))
+
+    async def _want_files(self, ids: Sequence[str], written: Collection[str]) -> int:
+        """Begin those of the papers whose file is not held already; returns how many."""
+        known = await JobPaperStore(self.conn).known(self.job_id, ids)
+        rows = await self._rows([one for one in ids if one not in known], written)
+        wanted = [row for row in rows if row.state is PaperState.PENDING]
+        await JobPaperStore(self.conn).add(self.job_id, wanted)
+        await self._queue_pdfs([row.arxiv_id for row in wanted])
+        return len(wanted)
+
     async def store_rest(self, batch: Batch) -> dict[str, int]:
         """Store what a batch holds besides records; returns what that adds to the counters.
 
         Papers that are held count as met and left as they were.
         """
+        if batch.days and self.request.audit is not None:
+            await CoverageStore(self.conn).save(self.request.audit.set or "", batch.days)
         known = await JobPaperStore(self.conn).known(self.job_id, batch.held)
         counters = await self._begin([one for one in batch.held if one not in known], {})
         counters["pdfs_unavailable"] = await self._record_errors(batch.errors)
+        counters["errors_total"] = batch.untold
         return counters
 
     async def _begin(self, arxiv_ids: Sequence[str], written: Mapping[str, bool]) -> dict[str, int]:
@@ -78,9 +128,7 @@ class BatchStorer:
             "pdfs_pending": len(wanted),
         }
 
-    async def _rows(
-        self, arxiv_ids: Sequence[str], written: Mapping[str, bool]
-    ) -> list[NewJobPaper]:
+    async def _rows(self, arxiv_ids: Sequence[str], written: Collection[str]) -> list[NewJobPaper]:
         """The papers as rows of this job; those that are not in `papers` are left out."""
         request = self.request
         held = await PaperStore(self.conn).find_many(arxiv_ids)
@@ -138,5 +186,9 @@ def _job_error(error: EntryError) -> JobError:
     if error.code is not None:
         code = error.code
     return JobError(
-        stage=Stage.ARXIV_FETCH, message=error.message, code=code, arxiv_id=error.arxiv_id
+        stage=Stage.ARXIV_FETCH if error.line is None else Stage.STORE,
+        message=error.message,
+        code=code,
+        arxiv_id=error.arxiv_id,
+        line=error.line,
     )

@@ -78,7 +78,7 @@ class StepStorer:
                 if not await JobStore(conn).lock_at(self.job_id, place.document):
                     return None
                 batch = BatchStorer(conn, self.job_id, self.request, place.position)
-                counters = Counter(await batch.store_records(records))
+                counters = Counter(await batch.store_records(records, step.batch))
                 if is_last:
                     counters += Counter(await self._rest(batch, step))
                 await self._advance(conn, checkpoint, step, counters)

@@ -1,5 +1,7 @@
 """Creates jobs, at most one for each caller and idempotency key."""
 
+from typing import NamedTuple
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
@@ -12,6 +14,13 @@ from service.jobs.tasks import harvest_task
 from service.worker.engine import enqueue
 
 
+class Recorded(NamedTuple):
+    """The job of a request; `is_replay`: of an earlier one with the same key."""
+
+    job: Job
+    is_replay: bool
+
+
 async def submit(
     database: Database,
     request: IngestionRequest,
@@ -19,7 +28,7 @@ async def submit(
     caller: str,
     key: str | None = None,
     admission: Quotas | None = None,
-) -> Job:
+) -> Recorded:
     """Create a job and queue its harvest, in one transaction; returns the job.
 
     With a `key` that `caller` has used before, the job of then is returned as it
@@ -38,13 +47,14 @@ async def submit(
             earlier = await store.find_by_key(caller=caller, key=key) if key else None
             if earlier is None:
                 raise
-            return _repeated(earlier, request)
+            return Recorded(_repeated(earlier, request), is_replay=True)
         job = await record(conn, request, caller=caller, key=key, position=position)
         if job is None:
-            return _repeated(await store.find_by_key(caller=caller, key=key or ""), request)
+            earlier = await store.find_by_key(caller=caller, key=key or "")
+            return Recorded(_repeated(earlier, request), is_replay=True)
     admission.note_accepted()
     log_created(job)
-    return job
+    return Recorded(job, is_replay=False)
 
 
 async def record(

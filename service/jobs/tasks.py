@@ -13,6 +13,7 @@ from service.worker.task import PRIORITY_LEVEL, PUT_OFF, Task
 
 HARVEST = "harvest"
 PDF = "pdf"
+WEBHOOK = "webhook"
 
 HARVEST_VERSION = 2
 HARVEST_VERSIONS = (1, HARVEST_VERSION)  # 1: of checkpoints without a source, see sources.legacy
@@ -60,6 +61,15 @@ def pdf_task(
         payload={"paper": arxiv_id, "again": again},
         priority=ranked(priority, position),
     )
+
+
+def webhook_task(delivery_id: UUID, *, delay: timedelta | None = None) -> Task:
+    """One attempt to deliver a webhook, not before `delay` has passed.
+
+    It belongs to its row of `webhook_deliveries` and not to the job, which has ended. As
+    the trigger `jobs_call_back` writes it.
+    """
+    return Task(kind=WEBHOOK, job_id=delivery_id, key="", payload={}, delay=delay)
 
 
 def ranked(priority: Priority, position: int, *, repeats: int = 0) -> int:

@@ -8,10 +8,11 @@ from typing import Any
 
 from aiohttp import web
 
+from service.api.callbacks import WEBHOOKS
 from service.api.fast_path import FastPath
 from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
-from service.api.handlers.jobs import DATABASE, QUOTAS
+from service.api.handlers.jobs import DATABASE, QUOTAS, REQUEST_RULES
 from service.api.handlers.metrics import METRICS, Metrics
 from service.api.handlers.paper_files import STORE
 from service.api.handlers.stats import STATS, Stats
@@ -35,8 +36,10 @@ from service.auth.jwks import KeySet
 from service.auth.tokens import TokenRules, Tokens
 from service.config.settings import Settings
 from service.db.engine import Database
+from service.domain.webhooks import WebhookSettings
 from service.files.store import PdfStore
 from service.jobs.quotas import Quotas
+from service.jobs.request_rules import RequestRules
 from service.process.background import beside
 from service.process.logging import lines_dropped
 from service.process.loop_lag import LoopLag
@@ -66,6 +69,14 @@ def token_rules(settings: Settings, keys: Sequence[str]) -> TokenRules:
     )
 
 
+def request_rules(settings: Settings) -> RequestRules:
+    """What may be asked for, as configured."""
+    return RequestRules(
+        search_window=settings.arxiv_search_window,
+        has_snapshots=settings.snapshot_dir is not None,
+    )
+
+
 def bounds(settings: Settings) -> Bounds:
     """The bounds that are configured."""
     return Bounds(
@@ -76,7 +87,7 @@ def bounds(settings: Settings) -> Bounds:
     )
 
 
-def build_api(
+def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     rules: TokenRules,
     database: Database,
     store: PdfStore,
@@ -84,13 +95,17 @@ def build_api(
     *,
     wait_limits: WatchLimits | None = None,
     root_path: str = "",
+    webhooks: WebhookSettings | None = None,
+    request_rules: RequestRules | None = None,
     metrics_folder: Path | None = None,
 ) -> web.Application:
     """The HTTP application; its background work starts and ends with it.
 
     `wait_limits`: bounds on those who wait for changes, if not the usual ones. `root_path`:
-    the path prefix that a proxy puts in front, without a slash at its end. `metrics_folder`:
-    where the processes that share the port keep their metrics, if this is one of several.
+    the path prefix that a proxy puts in front, without a slash at its end. `request_rules`:
+    what may be asked for here, if not what may be by default. `metrics_folder`: where the
+    processes that share the port keep their metrics, if this is one of several. `webhooks`:
+    how callers are called back; without it they are not.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
@@ -116,8 +131,11 @@ def build_api(
         ],
     )
     app[ROOT_PATH] = root_path
+    if webhooks is not None:
+        app[WEBHOOKS] = webhooks
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
+    app[REQUEST_RULES] = request_rules or RequestRules()
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[READINESS] = Readiness(database, store, callers, published)
     app.on_cleanup.append(lambda app: app[READINESS].close())

@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from service.api.webhook_body import webhook_body
 from service.arxiv.client import ArxivClient
 from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits, Waits
+from service.arxiv.oai_client import OaiClient
 from service.arxiv.outage_log import log_outages
 from service.arxiv.rate_limiter import FleetRateLimiter
 from service.config.settings import Settings, is_arxiv
@@ -21,6 +23,7 @@ from service.db.engine import Database, outage_log
 from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.outages import OutageLog
 from service.domain.outcomes import Outcome
+from service.domain.webhooks import WebhookSettings
 from service.extraction.pool import ExtractLimits, Extractor
 from service.extraction.quarantine import Readers
 from service.files.store import PdfStore
@@ -30,13 +33,19 @@ from service.jobs.maintenance.maintenance import run_maintenance
 from service.jobs.quotas import Quotas
 from service.jobs.results import ResultWriter
 from service.jobs.schedules import keep_schedules
-from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF
+from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF, WEBHOOK
+from service.jobs.webhooks.delivery import WebhookDelivery
+from service.jobs.webhooks.sender import webhook_sender
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
+from service.sources.audit import AuditSource
 from service.sources.id_list import IdListSource
+from service.sources.oai import OaiSource
 from service.sources.paging import USUAL_REPEATS, Repeats
 from service.sources.registry import Sources
 from service.sources.search import SearchSource
+from service.sources.search_parts import SearchPartsSource
+from service.sources.snapshot import SnapshotSource
 from service.worker.cancellation import stop_final_jobs
 from service.worker.engine import Engine
 from service.worker.heartbeat import keep_heartbeat
@@ -48,6 +57,7 @@ QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeat
 # The fleet asks arXiv once at a time: while one task waits for that, the other stores. More
 # would only keep tasks with expired leases waiting behind tasks that wait themselves.
 HARVEST_CONCURRENCY = 2
+WEBHOOK_CONCURRENCY = 16
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
 LONGEST_POLL = timedelta(seconds=2)
@@ -125,7 +135,10 @@ async def running_worker(
         queue = await stack.enter_async_context(
             pool(name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
-        engine = _engine(settings, queue, tools, _sources(arxiv, timing), listen_url=url)
+        kinds = _kinds(settings, tools, _sources(settings, arxiv, timing))
+        if (webhooks := settings.webhooks) is not None:
+            kinds.append(await stack.enter_async_context(_webhooks(settings, webhooks, database)))
+        engine = _engine(settings, queue, kinds, listen_url=url)
         running, *companions = await stack.enter_async_context(
             beside(
                 engine.run(),
@@ -167,7 +180,8 @@ async def _arxiv_client(
         measurements=database.measurements,
     )
     hosts = {
-        urlsplit(url).hostname or "" for url in (settings.arxiv_api_url, settings.arxiv_pdf_url)
+        urlsplit(url).hostname or ""
+        for url in (settings.arxiv_api_url, settings.arxiv_oai_url, settings.arxiv_pdf_url)
     }
     async with client_session(
         connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
@@ -184,14 +198,22 @@ async def _arxiv_client(
         )
 
 
-def _sources(arxiv: ArxivClient, timing: Timing) -> Sources:
+def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:
     """All sources of papers that jobs may name: each new one is a line here."""
-    return Sources([SearchSource(arxiv, timing.repeats), IdListSource(arxiv, timing.repeats)])
+    oai = OaiClient(arxiv.api, settings.arxiv_oai_url)
+    return Sources(
+        [
+            SearchPartsSource(arxiv, timing.repeats, settings.arxiv_search_window),
+            SearchSource(arxiv, timing.repeats, settings.arxiv_search_window),
+            IdListSource(arxiv, timing.repeats),
+            OaiSource(oai),
+            AuditSource(oai),
+            SnapshotSource(settings.snapshot_dir),
+        ]
+    )
 
 
-def _engine(
-    settings: Settings, queue: Database, tools: PdfTools, sources: Sources, *, listen_url: str
-) -> Engine:
+def _kinds(settings: Settings, tools: PdfTools, sources: Sources) -> list[Kind]:
     measurements = tools.database.measurements
 
     async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
@@ -202,24 +224,54 @@ def _engine(
         work = FetchPdf(job_id, payload["paper"], payload["again"], tools)
         return await measured(PDF, run_work(work, jitter=random.random), measurements)
 
+    return [
+        Kind(
+            name=HARVEST,
+            handler=harvest,
+            concurrency=HARVEST_CONCURRENCY,
+            versions=HARVEST_VERSIONS,
+        ),
+        Kind(
+            name=PDF,
+            handler=pdf,
+            concurrency=settings.pdf_concurrency,
+            fleet_concurrency=settings.pdf_fleet_concurrency or 0,
+        ),
+    ]
+
+
+@asynccontextmanager
+async def _webhooks(
+    settings: Settings, webhooks: WebhookSettings, database: Database
+) -> AsyncIterator[Kind]:
+    async with webhook_sender(webhooks.targets, connections=WEBHOOK_CONCURRENCY) as sender:
+        delivery = WebhookDelivery(
+            database=database,
+            sender=sender,
+            settings=webhooks,
+            render=partial(webhook_body, root_path=settings.root_path),
+            jitter=random.random,
+        )
+
+        async def deliver(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+            return await measured(WEBHOOK, delivery.run(job_id, payload), database.measurements)
+
+        yield Kind(
+            name=WEBHOOK,
+            handler=deliver,
+            concurrency=WEBHOOK_CONCURRENCY,
+            is_for_jobs=False,
+        )
+
+
+def _engine(
+    settings: Settings, queue: Database, kinds: Sequence[Kind], *, listen_url: str
+) -> Engine:
     lease = timedelta(seconds=settings.lease_seconds)
     return Engine(
         database=queue,
         listen_url=listen_url,
-        kinds=[
-            Kind(
-                name=HARVEST,
-                handler=harvest,
-                concurrency=HARVEST_CONCURRENCY,
-                versions=HARVEST_VERSIONS,
-            ),
-            Kind(
-                name=PDF,
-                handler=pdf,
-                concurrency=settings.pdf_concurrency,
-                fleet_concurrency=settings.pdf_fleet_concurrency or 0,
-            ),
-        ],
+        kinds=kinds,
         lease=lease,
         poll=min(LONGEST_POLL, lease / 3),
     )

@@ -32,7 +32,14 @@ from service.config.settings import Settings, SettingsError
 from service.db.engine import Database, outage_log
 from service.domain.outages import OutageLog
 from service.process import pid_one
-from service.process.build_api import API_DEADLINE_SECONDS, WATCHES, bounds, build_api, token_rules
+from service.process.build_api import (
+    API_DEADLINE_SECONDS,
+    WATCHES,
+    bounds,
+    build_api,
+    request_rules,
+    token_rules,
+)
 from service.process.build_worker import Worker, running_worker
 from service.process.resources import database_of, pdf_store
 from service.process.shared_metrics import shared_metrics
@@ -206,6 +213,8 @@ async def _listening(
         pdf_store(settings),
         bounds(settings),
         root_path=settings.root_path,
+        webhooks=settings.webhooks,
+        request_rules=request_rules(settings),
         metrics_folder=api.metrics_folder,
     )
     app.on_cleanup.insert(0, partial(_abort, database))

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from service.arxiv.pace import Requester
 from service.domain.checkpoint import Checkpoint
+from service.domain.coverage import ListedDay
 from service.domain.jobs import IngestionRequest
 from service.domain.papers import EntryError, Paper
 
@@ -26,6 +27,10 @@ class HeldReader(Protocol):
 
     async def versions(self, arxiv_ids: Sequence[str]) -> Mapping[str, int]:
         """The version held of each of these papers (ids without version) that is held."""
+        ...
+
+    async def datestamps(self, arxiv_ids: Sequence[str]) -> Mapping[str, date | None]:
+        """The datestamp of each of these papers that is held; None where it is not known."""
         ...
 
     async def unfinished(self, job_id: UUID, *, after: str, limit: int) -> Sequence[str]:
@@ -46,16 +51,6 @@ class HarvestContext:
     requester: Requester
 
 
-@dataclass(frozen=True, slots=True)
-class ListedDay:
-    """What a source lists for one day (UTC), against what is held of it: numbers of papers."""
-
-    day: date
-    listed: int
-    missing: int
-    stale: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What one step brought.
@@ -65,7 +60,10 @@ class Batch:
     that were asked for in vain. `held` are ids (without version) of papers that
     are held and whose files the job is to have. `facts` are shown in the job's
     `stats` under their names; later ones replace earlier ones. `days` are days
-    that were listed whole.
+    that were listed whole. Records of papers in `again` came before in this job, so
+    that they do not count; they are stored all the same. `untold`: errors that are only
+    counted. `healed`: papers among the records that a listed day lacks (`missing`), or
+    has in an older state (`stale`).
     """
 
     records: Sequence[Paper] = ()
@@ -73,6 +71,9 @@ class Batch:
     held: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     days: Sequence[ListedDay] = ()
+    again: frozenset[str] = frozenset()
+    untold: int = 0
+    healed: Mapping[str, tuple[date, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,8 @@ class Step:
     the whole job will bring, as far as known by now. `is_page`: the step is an
     answer of arXiv's. `repeated`: nothing came, and the same is to be asked for
     again (`Checkpoint.repeats` tells the source how often that was so in a row).
+    `run`: for how long steps may follow each other in one task, where they wait for nobody,
+    if that is longer than usual.
     """
 
     batch: Batch = field(default_factory=Batch)
@@ -106,6 +109,7 @@ class Step:
     delay: timedelta = NO_DELAY
     is_page: bool = True
     repeated: bool = False
+    run: timedelta = NO_DELAY
 
 
 class Source(Protocol):

@@ -94,7 +94,7 @@ def _checkpoint(offset: int, left: Sequence[ArxivId], *, done: bool = False) -> 
 
 def _count(request: IngestionRequest) -> int:
     """How many ids of the list the job is to bring."""
-    return min(len(request.criteria.ids), request.max_papers)
+    return min(len(request.criteria.ids), request.bound)
 
 
 def _asked_for(page: Page, asked: Sequence[ArxivId]) -> Page:

@@ -98,7 +98,7 @@ class SearchSource:
         taken = state.offset - request.criteria.start
         if taken and state.total is not None and state.offset >= state.total:
             return 0
-        left = min(request.max_papers - taken, self.window - state.offset)
+        left = min(request.bound - taken, self.window - state.offset)
         return min(left, request.criteria.page_size, MAX_PAGE_SIZE)
 
     def _empty(
@@ -132,4 +132,4 @@ class SearchSource:
 
 def _wanted(state: _State, request: IngestionRequest) -> int:
     """How many entries the job is to bring, by what arXiv says that there are."""
-    return max(0, min((state.total or 0) - request.criteria.start, request.max_papers))
+    return max(0, min((state.total or 0) - request.criteria.start, request.bound))

@@ -167,7 +167,8 @@ class Engine:
 
     def running_jobs(self) -> set[UUID]:
         """Jobs that a task of this process is working for."""
-        return self._runs.jobs()
+        kinds = {kind.name for kind in self.kinds if kind.is_for_jobs}
+        return self._runs.jobs(kinds)
 
     def cancel_job(self, job_id: UUID) -> None:
         """Stop this process's tasks of a job, for good."""

@@ -7,7 +7,7 @@ Stopped work is released where that can be written; the queue hears its owner on
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -116,9 +116,9 @@ class Leases:
         """How many tasks are in work, of one kind or of all."""
         return sum(kind in (None, run.kind) for run in self._runs.values())
 
-    def jobs(self) -> set[UUID]:
-        """The jobs that tasks are in work for."""
-        return {run.job_id for run in self._runs.values()}
+    def jobs(self, kinds: Collection[str]) -> set[UUID]:
+        """The jobs that tasks of these kinds are in work for."""
+        return {run.job_id for run in self._runs.values() if run.kind in kinds}
 
     def cancel_all(self) -> None:
         """Stop all work."""

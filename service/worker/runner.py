@@ -94,7 +94,7 @@ async def run_work(work: Work[A], *, jitter: Callable[[], float]) -> Outcome:
     except Exception as err:  # the boundary: everything becomes an outcome
         error = err
     outcome = decide(error, attempt=attempt.number, limit=work.max_attempts, jitter=jitter())
-    _note(outcome, error)
+    _log_error(work, outcome, error)
     await with_retry(lambda: work.conclude(attempt, outcome, error))
     return outcome
 
@@ -120,11 +120,15 @@ def _note_unwritten(giving_back: asyncio.Future[None]) -> None:
         _log.warning("attempt not rolled back", error=type(error).__name__)
 
 
-def _note(outcome: Outcome, error: Exception | None) -> None:
+def _log_error(work: object, outcome: Outcome, error: Exception | None) -> None:
     if error is None:
         return
+    facts = {"outcome": type(outcome).__name__}
+    for name, attribute in (("job_id", "job_id"), ("arxiv_id", "paper")):
+        if (value := getattr(work, attribute, None)) is not None:
+            facts[name] = str(value)
     code = getattr(error, "code", None)
     if code is None:  # not of our tree: a bug, whose trace belongs in the log and nowhere else
-        _log.error("task failed unexpectedly", outcome=type(outcome).__name__, exc_info=error)
+        _log.error("task failed unexpectedly", **facts, exc_info=error)
     else:
-        _log.info("attempt failed", outcome=type(outcome).__name__, code=code)
+        _log.info("attempt failed", **facts, code=code)

@@ -40,6 +40,7 @@ class Kind:
     has to be the same in each (0: no bound). What a dead process had counts until its lease
     lapses. `versions` are those of the payload that the handler knows; other tasks are left
     to other workers. The handler may be cancelled at any await, and must not raise otherwise.
+    `is_for_jobs`: its tasks belong to jobs, and are of no use when theirs has ended.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Kind:
     concurrency: int
     fleet_concurrency: int = 0
     versions: Sequence[int] = (1,)
+    is_for_jobs: bool = True

@@ -19,6 +19,7 @@ from service.api.middlewares.rate_limit import Bounds
 from service.api.server import Runner
 from service.auth.tokens import TokenRules
 from service.db.engine import Database
+from service.domain.webhooks import WebhookSettings
 from service.files.store import LocalStore
 from service.process.build_api import API_DEADLINE_SECONDS, build_api
 from tests.conftest import OpenDatabase
@@ -92,8 +93,16 @@ async def serve(api_database: Database, store: LocalStore) -> AsyncIterator[Serv
         store: LocalStore = store,
         bounds: Bounds | None = None,
         wait_limits: WatchLimits | None = None,
+        webhooks: WebhookSettings | None = None,
     ) -> TestClient:
-        app = build_api(rules, database or api_database, store, bounds, wait_limits=wait_limits)
+        app = build_api(
+            rules,
+            database or api_database,
+            store,
+            bounds,
+            wait_limits=wait_limits,
+            webhooks=webhooks,
+        )
         headers = {} if sub is None else bearer(token(sub=sub))
         clients.append(TestClient(OurServer(app), headers=headers))
         await clients[-1].start_server()

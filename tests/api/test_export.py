@@ -116,7 +116,12 @@ async def reading_nothing(api, port: int | None = None):
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(headers=api.session.headers, read_bufsize=1024) as session:
         response = await session.get(
-            api.make_url(URL).with_port(port or api.port), headers=NDJSON, timeout=timeout
+            api.make_url(URL).with_port(port or api.port),
+            headers={
+                **NDJSON,
+                "Accept-Encoding": "identity",
+            },  # packed it would fit into the buffers
+            timeout=timeout,
         )
         yield response
         response.close()

@@ -17,8 +17,9 @@ from service.api.openapi.operation import operations_of
 from service.api.response_headers import PAGE_HEADERS
 from service.api.routes import add_routes, is_public
 from service.api.schemas import loading
-from service.api.schemas.fields import Id
+from service.api.schemas.fields import PLAIN_ID
 from service.api.schemas.job_status import JobErrorSchema, StatusSchema
+from service.api.schemas.sources import WindowSchema
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
 from service.domain.identifiers import ArxivId
@@ -35,7 +36,7 @@ def of_routes():
 
 TABLE = of_routes()
 DOCUMENT = json.loads(json.dumps(document(TABLE)))
-BASES = {loading.StrictSchema, pagination.PageQuerySchema}
+BASES = {WindowSchema, loading.StrictSchema, pagination.PageQuerySchema}
 
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -172,7 +173,7 @@ def test_every_link_leads_to_an_operation():
     ],
 )
 def test_an_arxiv_id_is_described_as_it_is_read(text):
-    described = jsonschema_rs.Draft202012Validator(dict(Id.keywords)).is_valid(text)
+    described = jsonschema_rs.Draft202012Validator(dict(PLAIN_ID)).is_valid(text)
 
     try:
         ArxivId.parse(text)
@@ -187,7 +188,13 @@ async def test_the_status_is_as_its_schema_says(database):
         added = await JobStore(conn).add(make_request(), caller="me")
         (moment,) = (await conn.exec_driver_sql("SELECT now()")).one()
     assert added is not None
-    told = {"message": "It broke", "code": "internal", "arxiv_id": "2301.00001", "attempt": 1}
+    told = {
+        "message": "It broke",
+        "code": "internal",
+        "arxiv_id": "2301.00001",
+        "attempt": 1,
+        "line": 2,
+    }
     error = JobError(stage=Stage.STORE, occurred_at=moment, **told)
     job = added._replace(taken_up_at=moment, retry_of=added.id, errors=(error,))
 
@@ -233,6 +240,11 @@ REQUESTS = (
     ("GET", "/api/v1/papers/{arxiv_id}", {}),
     ("GET", "/api/v1/papers/{arxiv_id}/pdf", {}),
     ("GET", "/api/v1/papers/{arxiv_id}/text", {"Authorization": ""}),
+    ("GET", "/api/v1/papers/{arxiv_id}/text", {"Accept": "application/json"}),
+    ("GET", "/api/v1/papers/{arxiv_id}/document", {}),
+    ("GET", "/api/v1/papers/{arxiv_id}/document?section=9", {}),
+    ("GET", "/api/v1/papers/{arxiv_id}/document?part=no", {}),
+    ("GET", "/api/v1/papers/{arxiv_id}/references", {}),
     ("GET", "/api/v1/schedules", {}),
     ("GET", "/healthz", {}),
     ("GET", "/readyz", {}),

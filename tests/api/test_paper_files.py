@@ -7,7 +7,7 @@ import pytest
 
 from service.db.papers import PaperStore
 from service.domain.identifiers import ArxivId
-from service.domain.papers import ExtractedText, PdfState
+from service.domain.papers import ExtractedText, PdfState, TextFurniture, TextPage, TextState
 from tests.conftest import make_paper
 
 URL = "/api/v1/papers/2301.00001"
@@ -20,7 +20,9 @@ SIZE = len(CONTENT)
 def keep(database, store):
     """Store a paper, its PDF and its text, as the workers do."""
 
-    async def keep(arxiv_id: str = "2301.00001v1", text: str | None = "Text, ∀.") -> str:
+    async def keep(
+        arxiv_id: str = "2301.00001v1", text: str | ExtractedText | None = "Text, ∀."
+    ) -> str:
         paper = make_paper(arxiv_id)
         async with store.partial(paper.arxiv_id) as part:
             await part.write(CONTENT)
@@ -30,11 +32,16 @@ def keep(database, store):
             await papers.upsert([paper], overwrite=True)
             await papers.save_file(paper.arxiv_id, stored)
             if text is not None:
-                extracted = ExtractedText(text=text, page_count=3, truncated=True)
-                await papers.save_text(paper.arxiv_id, extracted)
+                await papers.save_text(paper.arxiv_id, extracted(text))
         return stored.path
 
     return keep
+
+
+def extracted(text: str | ExtractedText) -> ExtractedText:
+    if isinstance(text, ExtractedText):
+        return text
+    return ExtractedText(text=text, page_count=3, truncated=True, text_state=TextState.CUT)
 
 
 async def problem_of(response) -> tuple[int, str]:
@@ -219,6 +226,90 @@ async def test_a_text_comes_plain(api, keep):
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+PAGED = ExtractedText(
+    text="One.\f\fThree ∀.",
+    page_count=3,
+    pages=(TextPage(1, 0, 4), TextPage(2, 5, 5), TextPage(3, 6, 14)),
+    furniture=(TextFurniture(3, "page_number", "3"),),
+    text_state=TextState.FULL,
+    extractor="it 1",
+    quality={"ms": 1, "unknown_characters": 0, "pages_without_text": [2]},
+)
+
+
+async def test_a_text_in_json_has_its_pages_and_what_was_left_out(api, keep):
+    await keep(text=PAGED)
+
+    document = await (await api.get(f"{URL}/text", headers={"Accept": "application/json"})).json()
+
+    assert datetime.fromisoformat(document.pop("extracted_at")).tzinfo is not None
+    assert list(document.items()) == [
+        ("arxiv_id", "2301.00001"),
+        ("version", 1),
+        ("text", PAGED.text),
+        (
+            "pages",
+            [
+                {"number": 1, "start": 0, "end": 4},
+                {"number": 2, "start": 5, "end": 5},
+                {"number": 3, "start": 6, "end": 14},
+            ],
+        ),
+        ("furniture", [{"page": 3, "kind": "page_number", "text": "3"}]),
+        ("text_state", "full"),
+        ("text_source", "pdf"),
+        ("extractor", "it 1"),
+        ("quality", {"ms": 1, "unknown_characters": 0, "pages_without_text": [2]}),
+        ("page_count", 3),
+        ("truncated", False),
+    ]
+    assert list(document["pages"][0]) == ["number", "start", "end"]
+
+
+async def test_the_text_of_a_scan_is_empty_and_found(api, keep):
+    await keep(text=ExtractedText(text="", page_count=2, text_state=TextState.EMPTY))
+
+    plain = await api.get(f"{URL}/text")
+    paper = await (await api.get(URL)).json()
+
+    assert (plain.status, await plain.text()) == (200, "")
+    assert (paper["pdf_state"], paper["text_state"]) == ("processed", "empty")
+
+
+async def test_the_text_of_an_encrypted_pdf_has_a_problem_of_its_own(api, keep, database):
+    await keep(text=None)
+    async with database.transaction() as conn:
+        await PaperStore(conn).save_encrypted(ArxivId("2301.00001", 1))
+
+    response = await api.get(f"{URL}/text")
+    problem = await response.json(content_type="application/problem+json")
+
+    assert (response.status, problem["code"]) == (404, "text_encrypted")
+    assert problem["detail"] == "The PDF of this paper is encrypted"
+
+
+@pytest.mark.parametrize(
+    ("truncated", "content", "state"),
+    [(True, "Text.", "cut"), (False, "Text.", "full"), (False, "12 34", "empty")],
+)
+async def test_a_text_stored_before_states_were_kept_is_shown(
+    api, keep, sql, truncated, content, state
+):
+    await keep()
+    await sql(
+        "UPDATE paper_texts SET text_state = NULL, pages = NULL, furniture = NULL,"
+        " extractor = NULL, quality = NULL, truncated = :truncated, content = :content",
+        truncated=truncated,
+        content=content,
+    )
+
+    document = await (await api.get(f"{URL}/text", headers={"Accept": "application/json"})).json()
+
+    assert (document["text_state"], document["text"]) == (state, content)
+    assert (document["pages"], document["furniture"]) == ([], [])
+    assert (document["extractor"], document["quality"]) == (None, {})
+
+
 async def test_a_text_comes_in_json_where_that_is_wanted(api, keep):
     await keep()
 
@@ -232,6 +323,12 @@ async def test_a_text_comes_in_json_where_that_is_wanted(api, keep):
         "page_count": 3,
         "truncated": True,
         "text": "Text, ∀.",
+        "pages": [],
+        "furniture": [],
+        "text_state": "cut",
+        "text_source": "pdf",
+        "extractor": None,
+        "quality": {},
     }
 
 

@@ -5,7 +5,8 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from service.arxiv.http_errors import foreign_errors_as_ours
-from service.arxiv.resolver import AddressRefused, PublicResolver, is_public
+from service.arxiv.resolver import AddressRefused, PublicResolver
+from service.domain.addresses import is_public
 from service.domain.errors import PermanentError
 
 

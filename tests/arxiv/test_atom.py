@@ -277,7 +277,7 @@ def test_a_hostile_feed_is_refused_at_once(body):
     with pytest.raises(UpstreamFaulty):
         parse(body)
 
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 10  # of the processor; else minutes
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 50 * 1024  # KiB
 
 
@@ -287,7 +287,7 @@ def test_a_huge_attribute_is_no_trouble():
 
     page = parse(body)
 
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 10  # of the processor; else minutes
     assert page.errors == (EntryError("the entry has no id"),)
 
 

@@ -9,6 +9,8 @@ import pytest
 from service.config.settings import Settings, SettingsError, SettingsSchema, unknown_names
 from tests.environ import RSA_PEM, SECRET, STAND_IN, problems, settings
 
+WEBHOOK_SECRET = "whsec_" + "A" * 32
+
 
 def test_nothing_need_be_set():
     known = settings()
@@ -58,10 +60,15 @@ GOOD = {
     "DRAIN_SECONDS": "0",
     "DRAIN_DELAY_SECONDS": "0",
     "JOB_RETENTION_DAYS": "30",
+    "ARXIV_SEARCH_WINDOW": "500",
+    "SNAPSHOT_DIR": "/srv/snapshots",
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "console",
     "ROOT_PATH": "/arxiv",
     "S3_CHECKSUM": "none",
+    "WEBHOOK_SECRET": WEBHOOK_SECRET,
+    "WEBHOOK_ALLOWED_HOSTS": "hooks.example.org 10.0.0.0/8 ::1",
+    "WEBHOOK_RETRY_SECONDS": "1 2 2",
 }
 
 
@@ -150,6 +157,16 @@ BAD = [
     ("DRAIN_DELAY_SECONDS", "601"),
     ("JOB_RETENTION_DAYS", "-1"),
     ("JOB_RETENTION_DAYS", "0.5"),
+    ("WEBHOOK_SECRET", "hunter2"),
+    ("WEBHOOK_SECRET", "whsec_hunter2"),
+    ("WEBHOOK_SECRET", "whsec_" + "A" * 28),
+    ("WEBHOOK_SECRET", WEBHOOK_SECRET + " hunter2"),
+    ("WEBHOOK_ALLOWED_HOSTS", "https://hunter2"),
+    ("WEBHOOK_ALLOWED_HOSTS", "10.0.0.0/33"),
+    ("WEBHOOK_RETRY_SECONDS", "0"),
+    ("WEBHOOK_RETRY_SECONDS", "5 4"),
+    ("WEBHOOK_RETRY_SECONDS", "1.5"),
+    ("WEBHOOK_RETRY_SECONDS", " "),
     ("LOG_LEVEL", "verbose"),
     ("LOG_FORMAT", "xml"),
 ]

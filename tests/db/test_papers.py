@@ -7,7 +7,14 @@ import pytest
 
 from service.db.papers import PaperStore
 from service.domain.identifiers import ArxivId
-from service.domain.papers import ExtractedText, PdfState, StoredPdf
+from service.domain.papers import (
+    ExtractedText,
+    PdfState,
+    StoredPdf,
+    TextFurniture,
+    TextPage,
+    TextState,
+)
 from tests.conftest import make_paper
 
 PDF = StoredPdf(path="2301/2301.00001v1.pdf", sha256="a" * 64, size_bytes=10)
@@ -240,3 +247,54 @@ async def waiting_for_a_lock(database) -> None:
                 if (await conn.exec_driver_sql(statement)).first():
                     return
             await asyncio.sleep(0.01)
+
+
+WHOLE = ExtractedText(
+    text="One.\fTwo",
+    page_count=2,
+    pages=(TextPage(1, 0, 4), TextPage(2, 5, 8)),
+    furniture=(TextFurniture(1, "head", "A head"),),
+    text_state=TextState.FULL,
+    extractor="it 1",
+    quality={"ms": 1},
+)
+
+
+async def test_a_text_is_stored_with_its_pages_and_what_was_left_out(database, sql):
+    await upsert(database, make_paper("2301.00001v1"))
+    await save_file(database, "2301.00001v1")
+    await save_text(database, "2301.00001v1", "old")
+
+    async with database.transaction() as conn:
+        await PaperStore(conn).save_text(ArxivId("2301.00001", 1), WHOLE)
+
+    (row,) = await sql("SELECT * FROM paper_texts")
+    assert (row.content, row.text_state, row.extractor) == (WHOLE.text, "full", "it 1")
+    assert row.pages == [{"number": 1, "start": 0, "end": 4}, {"number": 2, "start": 5, "end": 8}]
+    assert row.furniture == [{"page": 1, "kind": "head", "text": "A head"}]
+    assert row.quality == {"ms": 1}
+    assert await sql("SELECT text_state FROM papers") == [("full",)]
+
+
+async def test_the_state_of_a_text_goes_with_its_version(database, sql):
+    await upsert(database, make_paper("2301.00001v1"))
+    await save_file(database, "2301.00001v1")
+    await save_text(database, "2301.00001v1")
+
+    await upsert(database, make_paper("2301.00001v1"), overwrite=True)
+    same = await sql("SELECT text_state FROM papers")
+    await upsert(database, make_paper("2301.00001v2"))
+
+    assert same == [("full",)]
+    assert await sql("SELECT text_state FROM papers") == [(None,)]
+
+
+async def test_a_text_that_is_there_is_not_called_encrypted(database, sql):
+    await upsert(database, make_paper("2301.00001v1"))
+    await save_file(database, "2301.00001v1")
+    await save_text(database, "2301.00001v1")
+
+    async with database.transaction() as conn:
+        await PaperStore(conn).save_encrypted(ArxivId("2301.00001", 1))
+
+    assert await sql("SELECT text_state FROM papers") == [("full",)]

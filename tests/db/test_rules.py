@@ -45,6 +45,20 @@ BROKEN = [
     ("jobs_waiting_for_known", "UPDATE jobs SET waiting_for = 'tea', waiting_since = now()"),
     ("jobs_waiting_since_some_moment", "UPDATE jobs SET waiting_for = 'arxiv_paused'"),
     ("jobs_facts_by_name", "UPDATE jobs SET facts = '[]'"),
+    (
+        "workers_tasks_not_negative",
+        "INSERT INTO workers (id, host, pid, version, lease_seconds, tasks)"
+        " VALUES (gen_random_uuid(), 'h', 1, '1', 15, -1)",
+    ),
+    (
+        "workers_lease_positive",
+        "INSERT INTO workers (id, host, pid, version, lease_seconds)"
+        " VALUES (gen_random_uuid(), 'h', 1, '1', 0)",
+    ),
+    (
+        "fleet_counters_value_not_negative",
+        "INSERT INTO fleet_counters (name, value) VALUES ('x', -1)",
+    ),
     ("upstream_pace_lane_known", "INSERT INTO upstream_pace (lane) VALUES ('third')"),
     (
         "upstream_pace_held_by_someone",

@@ -49,7 +49,7 @@ def test_the_defaults_of_the_request_are_the_documented_ones(document):
         name: default for name, default in actual.items() if default
     }
     without = {documented[name] for name, default in actual.items() if not default}
-    assert without == {"none", "required", "number of `ids`, else `100`"}
+    assert without == {"none", "number of `ids`, else `100`"}
 
 
 def _request_fields() -> dict[str, fields.Field]:

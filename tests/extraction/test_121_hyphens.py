@@ -125,3 +125,16 @@ def test_the_soft_hyphen_goes_and_u2010_is_a_hyphen():
     made = pdf(lines(b"Wert\\001papier and well\\002known", font="F3"), fonts=fonts)
 
     assert text_of(made) == "Wertpapier and well-known"
+
+
+@pytest.mark.parametrize("label", [b"Table 5", b"Figure 2: A", b"Fig. 3", b"TABLE IV"])
+def test_no_word_goes_on_with_a_caption(label):
+    made = pdf(lines(b"Here we con-", label, b"sider it and more"))
+
+    assert text_of(made) == f"Here we consider\n{label.decode()}\nit and more"
+
+
+def test_a_sentence_about_a_figure_is_no_caption():
+    made = pdf(lines(b"Here we con-", b"figure it and"))
+
+    assert text_of(made) == "Here we configure\nit and"

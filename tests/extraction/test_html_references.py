@@ -3,7 +3,7 @@
 
 import pytest
 
-from service.extraction.cited_ids import arxiv_id_in, doi_in
+from service.extraction.structure.identifiers import arxiv_id_in, doi_in
 from tests.extraction.latexml_page import document, p
 
 

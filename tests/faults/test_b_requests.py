@@ -55,21 +55,31 @@ async def test_case_17_a_key_that_occurs_twice_is_named(api):
     assert problem["errors"] == {"query": ["Must be given once."]}
 
 
+def refusal_seconds(document) -> float:
+    """Of the processor, for one refusal: the least of some, whatever else the machine does."""
+    found = []
+    for _ in range(5):
+        before = thread_time()
+        with pytest.raises(InvalidRequest):
+            load_request(document)
+        found.append(thread_time() - before)
+    return min(found)
+
+
 @pytest.mark.parametrize(
-    "document",
+    "nonsense",
     [
-        {SEARCH: {"ids": [1] * 300_000}},
-        {SEARCH: {"query": "x"}, **{f"field {n}": n for n in range(60_000)}},
-        {SEARCH: {f"field {n}": n for n in range(60_000)}},
+        lambda n: {SEARCH: {"ids": [1] * 5 * n}},
+        lambda n: {SEARCH: {"query": "x"}, **{f"field {k}": k for k in range(n)}},
+        lambda n: {SEARCH: {f"field {k}": k for k in range(n)}},
     ],
     ids=["ids", "fields", "fields below"],
 )
-def test_case_17_a_megabyte_of_nonsense_is_refused_without_looking_at_all_of_it(document):
-    before = thread_time()
-    with pytest.raises(InvalidRequest):
-        load_request(document)
+def test_case_17_a_megabyte_of_nonsense_is_refused_without_looking_at_all_of_it(nonsense):
+    """Ten times as much nonsense costs less than ten times as much: one by one it costs more."""
+    tenth, all_of_it = (refusal_seconds(nonsense(n)) for n in (6_000, 60_000))
 
-    assert thread_time() - before < 0.5  # of the processor; 0.6 to 3.8 s for one by one
+    assert all_of_it < 5 * tenth + 0.1
 
 
 @pytest.mark.parametrize("data", [b"[]", b'"x"', b"1", b"null", b"true"])
@@ -191,8 +201,6 @@ BAD_IDS = [
     "２３０１.00001",
     "2" * 300,
     "2301.00001v0",
-    " 2301.00001",
-    "2301.00001\n",
     "2313.00001",
     "",
 ]

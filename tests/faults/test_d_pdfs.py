@@ -111,6 +111,9 @@ async def test_case_55_a_pdf_that_asks_its_reader_for_a_password_is_kept_without
     )
 
     assert [(error.code, error.stage) for error in job.errors] == [("encrypted", "pdf_processing")]
+    assert [tuple(row) for row in await rig.rows("SELECT text_state FROM papers")] == [
+        ("encrypted",)
+    ]
     assert len(rig.replica.log.since(lane="pdf")) == 1
     assert len(rig.files()) == 1
     assert await texts(rig) == []

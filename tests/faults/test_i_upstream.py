@@ -49,7 +49,7 @@ async def test_case_102_a_page_that_stays_empty_fails_the_job_which_a_retry_goes
     asked = len(rig.replica.log.since(lane="api"))
     await clear_script(rig)
 
-    again = await retry(rig.database, job.id, caller="tests")
+    again = (await retry(rig.database, job.id, caller="tests")).job
     async with rig.worker():
         again = await rig.final(again.id)
 
@@ -75,7 +75,7 @@ async def test_case_102_too_few_papers_of_an_unchanged_list_fail_the_job(rig, up
     criteria = Criteria(category="cs.AI", page_size=2)
 
     job = await ingested_from(rig, upstream, criteria=criteria)
-    again = await retry(rig.database, job.id, caller="tests")
+    again = (await retry(rig.database, job.id, caller="tests")).job
     async with rig.worker(ARXIV_API_URL=f"{upstream.origin}/api/query"):
         again = await rig.final(again.id)
 

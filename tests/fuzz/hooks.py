@@ -20,7 +20,7 @@ from service.api.schemas.jobs import JOB_PAPERS, JOBS
 from service.api.schemas.jobs import RETRY_ID_EXAMPLE as RETRY_ID
 from service.api.schemas.papers import CURSORS as PAPERS
 from service.api.schemas.schedules import SCHEDULES
-from service.domain.jobs import DEFAULT_PAPERS, SEARCH_WINDOW
+from service.domain.jobs import DEFAULT_PAPERS, SEARCH, SEARCH_WINDOW
 from service.jobs.cron import next_run
 
 SEEDED_PAPERS = ("2301.00001", "hep-th/9901001")
@@ -57,6 +57,8 @@ _LISTS = {
 
 schemathesis.openapi.format("uuid", _uuids)
 schemathesis.openapi.format("day", _days)
+schemathesis.openapi.format("arxiv-category", st.sampled_from(("cs.AI", "hep-th", "astro-ph")))
+schemathesis.openapi.format("oai-set", st.sampled_from(("cs", "cs:cs:AI", "physics:hep-th")))
 schemathesis.openapi.format("arxiv-id", _papers | _new_ids | _old_ids)
 schemathesis.openapi.format("cron", _cron)
 for _cursors, _keys, _ in _LISTS.values():
@@ -90,7 +92,9 @@ def _mend_days(given: dict[str, Any]) -> None:
     """Days that there are, in order."""
     for name in {"from_date", "to_date"} & given.keys():
         try:
-            datetime.strptime(given[name], "%Y%m%d")
+            given[name] = datetime.strptime(given[name].replace("-", ""), "%Y%m%d").strftime(
+                "%Y%m%d"
+            )
         except ValueError:
             given[name] = A_DAY
     first, last = given.get("from_date"), given.get("to_date")
@@ -128,12 +132,31 @@ def _mend_cron(body: dict[str, Any]) -> None:
 
 def _mend_request(request: Any) -> None:
     """Days in order, and `start` + `max_papers` ≤ 10,000, which is arXiv's limit."""
-    criteria = request.get("search_query") if isinstance(request, dict) else None
+    if not isinstance(request, dict):
+        return
+    _mend_source(request)
+    criteria = request.get("search_query")
     if isinstance(criteria, dict):
         _mend_days(criteria)
         left = SEARCH_WINDOW - criteria.get("start", 0)
         if not criteria.get("ids") and request.get("max_papers", DEFAULT_PAPERS) > left:
             request["max_papers"] = left
+
+
+def _mend_source(request: dict[str, Any]) -> None:
+    """What does not go with the source, left out; windows of days that there have been."""
+    source = request.get("source", SEARCH)
+    for name in ("oai", "audit"):
+        if isinstance(request.get(name), dict):
+            _mend_days(request[name])
+            for day in {"from_date", "to_date"} & request[name].keys():
+                request[name][day] = min(request[name][day] or A_DAY, "20260101")
+    if source == "audit":
+        request.pop("max_papers", None)
+    if source == SEARCH:
+        for name, most in (("batch_size", 200), ("max_papers", 100_000)):
+            if name in request:
+                request[name] = min(request[name], most)
 
 
 def _key_of(case: Any) -> str:

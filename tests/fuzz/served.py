@@ -18,6 +18,7 @@ from service.db.papers import PaperStore
 from service.db.tables import job_papers, jobs, schedules
 from service.domain.papers import ExtractedText
 from service.files.store import LocalStore
+from service.jobs.request_rules import RequestRules
 from service.process.build_api import API_DEADLINE_SECONDS, build_api
 from tests.conftest import make_paper, make_request
 from tests.fuzz.hooks import SEEDED_PAPERS
@@ -38,7 +39,9 @@ async def served(database_url: str, folder: Path) -> AsyncIterator[str]:
     store = LocalStore(folder, max_bytes=1_000_000)
     await store.prepare()
     await _seed(database, store)
-    runner = Runner(build_api(RULES, database, store))
+    runner = Runner(
+        build_api(RULES, database, store, request_rules=RequestRules(has_snapshots=True))
+    )
     try:
         await runner.listen("127.0.0.1", 0)
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"

@@ -118,7 +118,7 @@ class Rig:
         """Record a job for ten papers of cs.AI, changed as the test wants it; its id."""
         criteria = changes.pop("criteria", None) or Criteria(category="cs.AI", page_size=5)
         request = IngestionRequest(**{"criteria": criteria, "max_papers": 10, **changes})
-        return (await submit(self.database, request, caller="tests")).id
+        return (await submit(self.database, request, caller="tests")).job.id
 
     async def ingested(
         self,

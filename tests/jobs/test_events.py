@@ -48,6 +48,11 @@ async def test_a_job_that_ends_with_its_last_pdf_is_completed_once_and_names_wha
     assert ends == ["job completed"]
     (failed,) = [line for line in lines if line["event"] == "pdf failed"]
     (error,) = job.errors
+    attempts = [line for line in lines if line["event"] == "attempt failed"]
+    assert [line["outcome"] for line in attempts] == ["Retry", "Retry", "Fail"]
+    assert {(line["job_id"], line["arxiv_id"]) for line in attempts} == {
+        (str(job.id), error.arxiv_id)
+    }
     assert failed["job_id"] == str(job.id)
     assert (failed["arxiv_id"], failed["code"]) == (error.arxiv_id, error.code)
     assert failed["stage"] == "pdf_download"
@@ -70,7 +75,7 @@ async def test_a_failed_job_and_its_retry(rig):
     with capture_logs() as lines:
         async with rig.worker():
             job = await rig.final(await rig.submit())
-        again = await retry(rig.database, job.id, caller="somebody")
+        again = (await retry(rig.database, job.id, caller="somebody")).job
 
     assert job.status is JobStatus.FAILED
     life = life_of(lines, job.id)

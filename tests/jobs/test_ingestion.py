@@ -23,6 +23,39 @@ async def test_a_job_brings_papers_files_and_texts_in(rig):
     await rig.assert_sound()
 
 
+async def test_a_job_stores_pages_and_a_document(rig):
+    async with rig.worker():
+        job = await rig.final(await rig.submit(max_papers=3))
+
+    rows = await rig.rows(
+        "SELECT t.content, t.pages, t.furniture, t.quality, t.text_state, t.extractor,"
+        " p.text_state AS shown, p.page_count, p.pdf_sha256, p.version AS held"
+        " FROM paper_texts t JOIN papers p USING (arxiv_id)"
+    )
+    documents = await rig.rows(
+        "SELECT d.*, p.title FROM documents d JOIN papers p USING (arxiv_id)"
+    )
+    assert job.pdfs_processed == len(rows) == len(documents) > 0
+    for row in rows:
+        assert row.text_state == row.shown == "full"
+        assert len(row.pages) == row.page_count
+        pages = [row.content[page["start"] : page["end"]] for page in row.pages]
+        assert "\f".join(pages) == row.content
+        assert row.extractor
+        assert "document_error" not in row.quality
+    assert {row.pdf_sha256 for row in rows} == {row.input_sha256 for row in documents}
+    for row in documents:
+        assert (row.source, row.version) == ("pdf", 1)
+        assert row.converter
+        text = " ".join(
+            paragraph["text"]
+            for section in row.content["sections"]
+            for paragraph in section["paragraphs"]
+        )
+        assert len(text) > 200
+        assert row.quality["paragraphs"] > 0
+
+
 async def test_the_text_is_that_of_the_paper(rig):
     async with rig.worker():
         await rig.final(await rig.submit(max_papers=3))

@@ -16,7 +16,7 @@ async def states(rig, job_id):
 async def retried(rig, job_id, **changes):
     """The retry of a job, at its end, and every row of the old one as it was before."""
     before = await rig.result(job_id)
-    again = await retry(rig.database, job_id, caller="tests")
+    again = (await retry(rig.database, job_id, caller="tests")).job
     async with rig.worker(**changes):
         job = await rig.final(again.id)
     await rig.assert_sound()
@@ -104,7 +104,7 @@ async def test_taking_over_goes_on_after_a_crash_between_two_batches(rig):
     rig.replica.script([{**BROKEN, "times": 10}])
     async with rig.worker():
         job = await rig.final(await rig.submit(batch_size=2))
-    again = await retry(rig.database, job.id, caller="tests")
+    again = (await retry(rig.database, job.id, caller="tests")).job
     async with rig.database.engine.connect() as holder:
         # the third batch waits for the key of this paper's task, and dies there
         (paper,) = await rig.rows("SELECT arxiv_id FROM papers ORDER BY 1 OFFSET 4 LIMIT 1")
@@ -133,7 +133,7 @@ async def test_two_workers_take_each_paper_over_once(rig):
     rig.replica.script([{**BROKEN, "times": 10}])
     async with rig.worker():
         job = await rig.final(await rig.submit(batch_size=1))
-    again = await retry(rig.database, job.id, caller="tests")
+    again = (await retry(rig.database, job.id, caller="tests")).job
     await rig.rows(
         "INSERT INTO pgqueuer (priority, status, entrypoint, headers, payload) SELECT priority,"
         " status, entrypoint, headers, payload FROM pgqueuer RETURNING id"

@@ -45,7 +45,7 @@ class Patient(Scratch):
 
 async def ingested(database, source, *, runs):
     request = make_request(source="scratch", process_pdfs=False, batch_size=2)
-    job_id = (await submit(database, request, caller="alice")).id
+    job_id = (await submit(database, request, caller="alice")).job.id
     for number in range(runs):
         work = HarvestStep(job_id, {"task": number}, database, Sources([source]))
         assert await run_work(work, jitter=random.random) == Succeed()
@@ -78,7 +78,7 @@ async def test_steps_that_wait_for_nobody_are_made_in_one_task(database, sql):
 
 async def test_a_request_that_no_source_serves_fails_its_job(database):
     request = make_request(source="elsewhere")
-    job_id = (await submit(database, request, caller="alice")).id
+    job_id = (await submit(database, request, caller="alice")).job.id
 
     await run_work(HarvestStep(job_id, {}, database, Sources([Scratch()])), jitter=random.random)
 

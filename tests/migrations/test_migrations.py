@@ -68,7 +68,8 @@ async def test_checks_and_indexes_are_those_of_the_models(empty):
     async with empty.begin() as conn:
         await conn.exec_driver_sql(
             "DROP TABLE upstream_pace, schedules, callers, job_errors, job_papers, paper_texts,"
-            " papers, jobs CASCADE"
+            " documents,"
+            " paper_versions, coverage, papers, jobs CASCADE"
         )
         await conn.run_sync(metadata.create_all)
 

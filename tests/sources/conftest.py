@@ -23,9 +23,13 @@ class Held:
 
     held: Mapping[str, int] = field(default_factory=dict)
     open: Sequence[str] = ()
+    days: Mapping[str, Any] = field(default_factory=dict)
 
     async def versions(self, arxiv_ids: Sequence[str]) -> Mapping[str, int]:
         return {one: self.held[one] for one in arxiv_ids if one in self.held}
+
+    async def datestamps(self, arxiv_ids: Sequence[str]) -> Mapping[str, Any]:
+        return {one: self.days[one] for one in arxiv_ids if one in self.days}
 
     async def unfinished(self, job_id: UUID, *, after: str, limit: int) -> Sequence[str]:
         assert job_id == JOB

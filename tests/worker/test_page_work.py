@@ -17,7 +17,7 @@ JOB = "SELECT status, papers_fetched, pages_fetched, harvest_starts, harvest_att
 
 @pytest.fixture
 async def job_id(database):
-    return (await submit(database, make_request(), caller="alice")).id
+    return (await submit(database, make_request(), caller="alice")).job.id
 
 
 async def test_a_start_is_committed_before_arxiv_is_asked(database, job_id, sql):

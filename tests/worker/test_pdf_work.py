@@ -26,7 +26,7 @@ ROW = "SELECT state, attempts, failures FROM job_papers WHERE arxiv_id = '2301.0
 @pytest.fixture
 async def fetch(database):
     """The work on one PDF of a harvested job."""
-    job_id = (await submit(database, make_request(), caller="alice")).id
+    job_id = (await submit(database, make_request(), caller="alice")).job.id
     await run(harvest(database, job_id))
     arxiv = Arxiv(UpstreamFaulty("cut short"))
     recorder = ResultWriter(database, gathering=timedelta(milliseconds=1))

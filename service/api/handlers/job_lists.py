@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from marshmallow import ValidationError
 from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, job_id_of, json_response
@@ -13,20 +14,27 @@ from service.api.job_status import status_document, to_iso8601
 from service.api.openapi.operation import JOBS_TAG, NO_JOB, describe, page_answer
 from service.api.pagination import MAX_LIMIT, Listed, next_link
 from service.api.request_body import LARGE_BODY_BYTES
+from service.api.schemas.job_list_query import (
+    JOBS,
+    JobsQuerySchema,
+    behind_of,
+    job_filter_of,
+    statuses_of,
+)
 from service.api.schemas.job_status import STATUS_EXAMPLE, StatusSchema
 from service.api.schemas.jobs import (
     JOB_PAPER_EXAMPLE,
     JOB_PAPERS,
-    JOBS,
     JobPaperSchema,
     JobPapersQuerySchema,
-    JobsQuerySchema,
 )
 from service.api.schemas.loading import load_query
+from service.db.job_lists import JobListStore, JobSort
 from service.db.job_papers import JobPaperStore
 from service.db.job_rows import JobState, to_job
 from service.db.jobs import JobStore
-from service.domain.jobs import ACTIVE_STATUSES
+from service.domain.errors import InvalidRequest
+from service.domain.jobs import JobStatus
 
 MAX_ACTIVE = 1000  # in the answer to a request without parameters
 
@@ -36,33 +44,46 @@ MAX_ACTIVE = 1000  # in the answer to a request without parameters
     tag=JOBS_TAG,
     summary="List jobs",
     description=(
-        "Jobs, newest first: the active ones (pending, running), or those of `status`."
+        "Jobs that match all that is given, newest first; without `status` active ones only."
         " Without any parameter all active jobs come at once, up to 1,000."
     ),
     query=JobsQuerySchema,
     answers={200: page_answer(StatusSchema, STATUS_EXAMPLE)},
 )
 async def list_jobs(request: web.Request) -> web.Response:
-    """GET /jobs → 200 with jobs, newest first: the active ones, or those of `status`.
+    """GET /jobs → 200 with jobs, newest first: the active ones, or those that match.
 
     Without any parameter all active jobs come at once, up to a thousand.
     """
-    wanted = load_query(JobsQuerySchema(), request.query)
-    limit = wanted["limit"] if request.query else MAX_ACTIVE
-    statuses = wanted.get("status", ACTIVE_STATUSES)
-    async with request.app[DATABASE].transaction() as conn:
-        found = await JobStore(conn).list_jobs(
-            statuses, limit=limit + 1, before=wanted.get("cursor")
-        )
+    query = load_query(JobsQuerySchema(), request.query)
+    limit = query["limit"] if request.query else MAX_ACTIVE
+    found = await _find(request, query, limit=limit + 1)
     page = Listed.of(found, limit=limit)
     headers = {}
     if page.has_more:
         last = to_job(page.rows[-1])
         more = {} if request.query else {"limit": str(MAX_LIMIT)}
-        headers = next_link(request, JOBS.write(last.created_at, last.id), **more)
+        moment = getattr(last, query["sort"].column)
+        headers = next_link(request, JOBS.write(query["sort"], moment, last.id), **more)
     is_large = sum(map(len, page.rows)) > LARGE_BODY_BYTES
     body = await asyncio.to_thread(_array, page.rows) if is_large else _array(page.rows)
     return json_response(body, headers=headers)
+
+
+async def _find(request: web.Request, query: dict[str, Any], *, limit: int) -> list[JobState]:
+    """The jobs of a page; those by status alone have an index, and a query, of their own."""
+    try:
+        wanted, behind = job_filter_of(query), behind_of(query)
+    except ValidationError as err:
+        raise InvalidRequest({err.field_name: [str(err.messages[0])]}) from None
+    if wanted is None:
+        return []
+    is_plain = not query.keys() - {"status", "limit", "cursor", "sort"}
+    async with request.app[DATABASE].transaction() as conn:
+        if is_plain and query["sort"] is JobSort.NEWEST:
+            statuses = statuses_of(query) or tuple(JobStatus)
+            return await JobStore(conn).list_jobs(statuses, limit=limit, before=behind)
+        return await JobListStore(conn).list_page(wanted, query["sort"], limit=limit, behind=behind)
 
 
 def _array(states: Sequence[JobState]) -> bytes:

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
+from service.api.callbacks import require_target
 from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
@@ -42,14 +43,16 @@ from service.api.schemas.jobs import (
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.domain.errors import Conflict, MalformedRequest, NotFound
-from service.domain.jobs import Job
+from service.domain.jobs import CRITERIA_OF, SEARCH
 from service.jobs.events import log_cancelled
 from service.jobs.quotas import Quotas
+from service.jobs.request_rules import RequestRules
 from service.jobs.retry import retry
-from service.jobs.submit import submit
+from service.jobs.submit import Recorded, submit
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
+REQUEST_RULES: web.AppKey[RequestRules] = web.AppKey("request_rules", RequestRules)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
 FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)
@@ -61,7 +64,13 @@ _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
 def _recorded_answer(example: object) -> Answer:
     follow = ("getJob", "cancelJob", "retryJob", "listJobPapers", "streamJob")
     links = {name: {"job_id": "$response.body#/job_id"} for name in follow}
-    return json_answer("Created.", RecordedSchema, example, headers=("Location",), links=links)
+    return json_answer(
+        "Created.",
+        RecordedSchema,
+        example,
+        headers=("Location", "Idempotent-Replayed"),
+        links=links,
+    )
 
 
 @describe(
@@ -83,16 +92,16 @@ async def create_job(request: web.Request) -> web.Response:
     if key is None:  # else the job may be there already
         request.app[QUOTAS].require_room()  # before anything that costs more than saying no
     wanted = load_request(await read_json(request))
-    job = await submit(
+    request.app[REQUEST_RULES].check(wanted)
+    require_target(request, wanted.callback_url, field="callback_url")
+    recorded = await submit(
         request.app[DATABASE],
         wanted,
         caller=request[PRINCIPAL].caller,
         key=key,
         admission=request.app[QUOTAS],
     )
-    return _recorded(
-        request, job, wanted.dump()["search_query"], estimated_papers=wanted.estimated_papers
-    )
+    return _recorded(request, recorded, wanted.searched, estimated_papers=wanted.estimated_papers)
 
 
 @describe(
@@ -114,28 +123,31 @@ async def retry_job(request: web.Request) -> web.Response:
     await read_no_body(request)
     key = _idempotency_key(request)
     job_id = job_id_of(request)
-    job = await retry(
+    recorded = await retry(
         request.app[DATABASE],
         job_id,
         caller=request[PRINCIPAL].caller,
         key=key,
         admission=request.app[QUOTAS],
     )
-    criteria = job.request.get("search_query", {})
+    job = recorded.job
+    named = CRITERIA_OF.get(str(job.request.get("source", SEARCH)), "")
+    criteria = job.request.get(named, {})
     return _recorded(
-        request, job, criteria, estimated_papers=job.papers_total, retry_of=str(job_id)
+        request, recorded, criteria, estimated_papers=job.papers_total, retry_of=str(job_id)
     )
 
 
 def _recorded(
     request: web.Request,
-    job: Job,
+    recorded: Recorded,
     criteria: Mapping[str, Any],
     *,
     estimated_papers: int | None,
     **more: str,
 ) -> web.Response:
     """The answer to what recorded `job`; `pending` even when a repeated request finds it later."""
+    job = recorded.job
     location = request.app.router["job"].url_for(job_id=str(job.id))
     body = {
         "job_id": str(job.id),
@@ -145,7 +157,10 @@ def _recorded(
         "search_criteria": criteria,
         **more,
     }
-    return json_response(body, status=202, headers={"Location": public_path(request.app, location)})
+    headers = {"Location": public_path(request.app, location)}
+    if recorded.is_replay:
+        headers["Idempotent-Replayed"] = "true"
+    return json_response(body, status=202, headers=headers)
 
 
 @describe(

@@ -7,7 +7,6 @@ from aiohttp import web
 
 from service.api.handlers.jobs import DATABASE
 from service.api.handlers.papers import arxiv_id_of
-from service.api.job_status import to_iso8601
 from service.api.negotiation import (
     JSON,
     PLAIN_TEXT,
@@ -25,12 +24,12 @@ from service.api.openapi.operation import (
     describe,
     file_answer,
 )
-from service.api.schemas.papers import TEXT_EXAMPLE, TextSchema
+from service.api.schemas.texts import TEXT_EXAMPLE, TextSchema, text_document
 from service.api.streaming import send, whole
 from service.db.held_papers import HeldPaperStore
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
-from service.domain.papers import PdfState
+from service.domain.papers import PdfState, TextState
 from service.files.paths import stem_of
 from service.files.store import PdfStore
 
@@ -42,6 +41,7 @@ _NO_PDF = {
     PdfState.FAILED: "The PDF of this paper could not be fetched",
     PdfState.UNAVAILABLE: "arXiv has no PDF of this paper",
 }
+_ENCRYPTED = "The PDF of this paper is encrypted"
 _NO_TEXT = "The text of this paper has not been extracted"
 
 
@@ -107,7 +107,10 @@ def _file_name(row: Any) -> str:  # noqa: ANN401 - a row of HeldPaperStore
     name="getText",
     tag=PAPERS_TAG,
     summary="Get the text of a PDF",
-    description=f"Plain, or with `Accept: {JSON}` in JSON.",
+    description=(
+        f"Plain, or with `Accept: {JSON}` in JSON, with pages and what was left out. Pages are"
+        " joined by a form feed."
+    ),
     headers=("If-Match", "If-None-Match"),
     answers={
         200: Answer(
@@ -132,6 +135,8 @@ async def get_text(request: web.Request) -> web.StreamResponse:
     kind = preferred(request, (PLAIN_TEXT, JSON))
     async with request.app[DATABASE].transaction() as conn:
         row = await HeldPaperStore(conn).get_text(arxiv_id)
+    if row.paper_text_state == TextState.ENCRYPTED:
+        raise NotFound(_ENCRYPTED, code="text_encrypted")
     if row.content is None:
         message = _NO_PDF.get(PdfState(row.pdf_state), _NO_TEXT)
         raise NotFound(message, code="text_not_found")
@@ -152,15 +157,7 @@ async def _plain(request: web.Request, row: Any, headers: dict[str, str]) -> web
 
 async def _json(request: web.Request, row: Any, headers: dict[str, str]) -> web.StreamResponse:  # noqa: ANN401
     headers["Content-Type"] = JSON
-    document = {
-        "arxiv_id": row.arxiv_id,
-        "version": row.version,
-        "page_count": row.page_count,
-        "truncated": row.truncated,
-        "extracted_at": to_iso8601(row.extracted_at),
-        "text": row.content,
-    }
-    return await _send_whole(request, orjson.dumps(document), headers)
+    return await _send_whole(request, orjson.dumps(text_document(row)), headers)
 
 
 async def _send_whole(

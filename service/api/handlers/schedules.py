@@ -6,7 +6,8 @@ from uuid import UUID
 from aiohttp import web
 from sqlalchemy import Row
 
-from service.api.handlers.jobs import DATABASE, json_response, uuid_of
+from service.api.callbacks import require_target
+from service.api.handlers.jobs import DATABASE, REQUEST_RULES, json_response, uuid_of
 from service.api.job_status import to_iso8601
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
 from service.api.openapi.operation import (
@@ -61,6 +62,8 @@ OF_NEW_SCHEDULE = {"schedule_id": "$response.body#/schedule_id"}
 async def add(request: web.Request) -> web.Response:
     """POST /schedules → 201 with the schedule."""
     wanted = _columns(load(NewScheduleSchema(), await read_json(request)))
+    request.app[REQUEST_RULES].check(wanted["request"], of="request.")
+    require_target(request, wanted["request"].callback_url, field="request.callback_url")
     async with request.app[DATABASE].transaction() as conn:
         row = await add_schedule(conn, wanted, caller=request[PRINCIPAL].caller)
     location = request.app.router["schedule"].url_for(schedule_id=str(row.id))
@@ -122,6 +125,9 @@ async def change(request: web.Request) -> web.Response:
     """PATCH /schedules/{schedule_id} → 200 with the schedule as it is now."""
     schedule_id = _id_of(request)
     wanted = _columns(load(ScheduleChangeSchema(), await read_json(request)))
+    if "request" in wanted:
+        request.app[REQUEST_RULES].check(wanted["request"], of="request.")
+        require_target(request, wanted["request"].callback_url, field="request.callback_url")
     async with request.app[DATABASE].transaction() as conn:
         before = await ScheduleStore(conn).get(schedule_id, lock=True)
         require_ownership(request, before.created_by)

@@ -24,6 +24,7 @@ LARGE_BYTES = 1 << 16  # compressing more takes milliseconds: not on the event l
 GZIP_LEVEL, ZSTD_LEVEL = 6, 3
 _COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "application/x-ndjson")
 _NEVER = "text/event-stream"
+_CONDITIONS = (hdrs.IF_NONE_MATCH, hdrs.IF_MODIFIED_SINCE, hdrs.IF_MATCH, hdrs.IF_UNMODIFIED_SINCE)
 STATUS_ROUTE = "job"
 
 
@@ -43,7 +44,10 @@ async def compression(request: web.Request, handler: Handler) -> web.StreamRespo
 def compress_stream(request: web.Request, response: web.StreamResponse) -> None:
     """Have aiohttp compress a response that is sent in pieces; call it before `prepare`."""
     add_vary(response, hdrs.ACCEPT_ENCODING)
-    if "gzip" in accepted_encodings(request):
+    may_have_no_body = request.method == hdrs.METH_HEAD or any(
+        name in request.headers for name in _CONDITIONS
+    )
+    if "gzip" in accepted_encodings(request) and not may_have_no_body:
         response.enable_compression(ContentCoding.gzip)
         _weaken(response)
 

@@ -22,8 +22,9 @@ from service.api.openapi.operation import (
     problem_example,
     problem_headers,
 )
-from service.api.schemas.fields import JOB_ID_EXAMPLE, SCHEDULE_ID_EXAMPLE, Id
+from service.api.schemas.fields import JOB_ID_EXAMPLE, PLAIN_ID, SCHEDULE_ID_EXAMPLE
 from service.api.schemas.job_status import ProblemSchema
+from service.api.schemas.webhooks import DELIVERY_ID_EXAMPLE, WEBHOOK_ID_EXAMPLE
 
 _UUID_FORM: Mapping[str, Any] = {
     "type": "string",
@@ -36,10 +37,12 @@ _COUNT: Mapping[str, Any] = {"type": "integer", "minimum": 0}
 _PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "job_id": ("The id of a job.", _UUID_FORM, JOB_ID_EXAMPLE),
     "schedule_id": ("The id of a schedule.", _UUID_FORM, SCHEDULE_ID_EXAMPLE),
+    "webhook_id": ("The id of a subscription.", _UUID_FORM, WEBHOOK_ID_EXAMPLE),
+    "delivery_id": ("The id of an attempt to deliver.", _UUID_FORM, DELIVERY_ID_EXAMPLE),
     "code": ("The code of a problem.", _TEXT, "job_not_found"),
     "arxiv_id": (
         "An arXiv id of either style; with a version only if that one is held.",
-        Id.keywords,
+        PLAIN_ID,
         "2301.00001",
     ),
 }
@@ -58,6 +61,11 @@ _REQUEST_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
 }
 _ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "ETag": ("Entity tag of this representation.", _TEXT, '"7"'),
+    "Idempotent-Replayed": (
+        "`true` when the job is that of an earlier request with the same Idempotency-Key.",
+        {"type": "string", "const": "true"},
+        "true",
+    ),
     "Location": (
         "URL of the created resource.",
         _TEXT,
@@ -85,7 +93,7 @@ _ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "X-Page-Count": ("Pages of the PDF, with the plain text.", _TEXT, "12"),
 }
 _SOMETIMES = frozenset(
-    {"Link", "RateLimit", "RateLimit-Policy", "Preference-Applied"}
+    {"Link", "RateLimit", "RateLimit-Policy", "Preference-Applied", "Idempotent-Replayed"}
     | {"X-Text-Truncated", "X-Page-Count"}
 )
 _INTRODUCTION = (
@@ -111,7 +119,8 @@ class _Plugin(MarshmallowPlugin):
 
 def _keywords(_: OpenAPIConverter, field: fields.Field[Any], **__: object) -> dict[str, Any]:
     """What one of our fields demands, see `fields.py`; and that words are texts."""
-    kind = {"type": "string"} if isinstance(field, fields.Enum) else {}
+    word: object = ["string", "null"] if field.allow_none else "string"
+    kind = {"type": word} if isinstance(field, fields.Enum) else {}
     return {**kind, **getattr(field, "keywords", {})}
 
 

@@ -19,16 +19,20 @@ from service.api.negotiation import JSON
 PROBLEM = "application/problem+json"
 
 JOBS_TAG, PAPERS_TAG, SCHEDULES_TAG = "jobs", "papers", "schedules"
+WEBHOOKS_TAG = "webhooks"
 OPERATIONS_TAG, DESCRIPTION_TAG = "operations", "description"
 TAGS = {
     JOBS_TAG: "Create ingestion jobs and read their progress.",
     PAPERS_TAG: "Ingested papers: metadata, PDFs, text.",
     SCHEDULES_TAG: "Recurring ingestion.",
+    WEBHOOKS_TAG: "Being told how jobs ended, by signed requests (Standard Webhooks).",
     OPERATIONS_TAG: "Probes, metrics and the operators' page.",
     DESCRIPTION_TAG: "This document, and the page that shows it.",
 }
 TEXT_SCHEMA: Mapping[str, Any] = {"type": "string"}
 NO_JOB, NO_PAPER, NO_SCHEDULE = "Job not found", "Paper not found", "Schedule not found"
+NO_DOCUMENT = "The document of this paper has not been made"
+NO_WEBHOOK, NO_DELIVERY = "Webhook not found", "Delivery not found"
 
 _LIMITED = ("Retry-After", "RateLimit", "RateLimit-Policy")
 _ALWAYS = {400: "The request is malformed", 503: "Too many connections"}
@@ -75,6 +79,9 @@ _CODES = {  # the usual one of a status
 _CODE_OF_DETAIL = {
     NO_JOB: "job_not_found",
     NO_SCHEDULE: "schedule_not_found",
+    NO_DOCUMENT: "document_not_found",
+    NO_WEBHOOK: "webhook_not_found",
+    NO_DELIVERY: "webhook_not_found",
     "Route not found": "route_not_found",
     "Not ready": "not_ready",
     "Too many connections": "overloaded",

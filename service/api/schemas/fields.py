@@ -6,13 +6,15 @@ it; the description of the API takes them from there.
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate
 
-from service.domain.identifiers import MAX_LENGTH, ArxivId
+from service.domain.callback_targets import MAX_URL_LENGTH
+from service.domain.categories import UnknownCategory, canonical
+from service.domain.identifiers import MAX_LENGTH, MAX_PASTED_LENGTH, ArxivId
 from service.domain.jobs import DAY_FORMAT
 from service.domain.papers import clean_text
 
@@ -24,6 +26,16 @@ _ID = (
     r"([0-9]{2}(0[1-9]|1[0-2])\.[0-9]{4,5}"
     r"|[a-z]+(-[a-z]+)?(\.[A-Z]{2})?/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3})(v[1-9][0-9]{0,3})?"
 )
+_DAY = r"([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})"
+_A_DAY = re.compile(_DAY, re.ASCII)
+
+# an id in a path, where only its own two forms are read
+PLAIN_ID: Keywords = {
+    "type": "string",
+    "format": "arxiv-id",
+    "pattern": f"^{_ID}$",
+    "maxLength": MAX_LENGTH,
+}
 
 # as the service has answered it: the example in the API description
 JOB_ID_EXAMPLE = "01a204cd-c106-72e2-b77f-e5c1e5cac760"
@@ -60,6 +72,35 @@ class QueryBoolean(fields.Boolean):
         if value not in ("true", "false"):
             raise self.make_error("invalid", input=value)
         return bool(value == "true")
+
+
+class Repeated(fields.List[Any]):
+    """A query parameter that may be given up to `most` times."""
+
+    def __init__(self, item: fields.Field[Any], *, most: int, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(item, **kwargs)
+        self._length = validate.Length(max=most)
+        self.keywords: Keywords = {"maxItems": most}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:  # noqa: ANN401
+        self._length(value)
+        items: list[Any] = super()._deserialize(value, *args, **kwargs)
+        return items
+
+
+class Moment(fields.Field[datetime]):
+    """A moment with its zone (RFC 3339): `2026-11-22T19:48:42Z`."""
+
+    keywords: ClassVar[Keywords] = {"type": "string", "format": "date-time"}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:  # noqa: ANN401
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is None or "T" not in value.upper():
+                raise ValueError
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError("Not a moment like 2026-11-22T19:48:42Z.") from None
 
 
 class Choices(fields.List[Any]):
@@ -109,20 +150,34 @@ class SingleLineString(fields.String):
         return text.strip()
 
 
-class Category(fields.String):
-    """An arXiv category, one word: `cs.AI`, `hep-th`; with `wildcard` also `astro-ph.*`."""
+class CallbackUrl(SingleLineString):
+    """Where to call back; whether that is allowed is for the settings to say."""
 
-    def __init__(self, max_length: int, *, wildcard: bool = False, **kwargs: Any) -> None:  # noqa: ANN401
-        letters = "[A-Za-z0-9.*-]" if wildcard else "[A-Za-z0-9.-]"
-        self._word = re.compile(f"{letters}{{1,{max_length}}}", re.ASCII)
-        self.keywords: Keywords = {"pattern": f"^{letters}+$", "maxLength": max_length}
-        super().__init__(**kwargs)
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(MAX_URL_LENGTH, **kwargs)
+        self.keywords = {
+            "type": "string",
+            "format": "callback-url",
+            "maxLength": MAX_URL_LENGTH,
+            "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[!-\[\]-~]+$",
+        }
+
+
+class Category(fields.String):
+    """A category of arXiv's, an archive (`astro-ph`, `astro-ph.*`) or an old name of either.
+
+    Aliases become the canonical name.
+    """
+
+    keywords: ClassVar[Keywords] = {"format": "arxiv-category", "maxLength": 40}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
         text: str = super()._deserialize(value, *args, **kwargs)
-        if self._word.fullmatch(text) is None:
-            raise ValidationError("Not an arXiv category.")
-        return text
+        try:
+            return canonical(text)
+        except UnknownCategory as err:
+            hint = f"; did you mean {err.suggestion}?" if err.suggestion else "."
+            raise ValidationError(f"Not an arXiv category{hint}") from None
 
 
 class ShortList(fields.List[Any]):
@@ -141,32 +196,32 @@ class ShortList(fields.List[Any]):
 
 
 class BasicDate(fields.Field[date]):
-    """A day as `YYYYMMDD`, GMT."""
+    """A day as `YYYYMMDD` or `YYYY-MM-DD`, GMT."""
 
-    keywords: ClassVar[Keywords] = {"type": "string", "format": "day", "pattern": "^[0-9]{8}$"}
+    keywords: ClassVar[Keywords] = {"type": "string", "format": "day", "pattern": f"^{_DAY}$"}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:  # noqa: ANN401
-        is_eight_digits = isinstance(value, str) and len(value) == 8 and value.isascii()
         try:
-            if not is_eight_digits or not value.isdigit():
+            if not isinstance(value, str) or _A_DAY.fullmatch(value) is None:
                 raise ValueError
-            return datetime.strptime(value, DAY_FORMAT).date()
+            return datetime.strptime(value.replace("-", ""), DAY_FORMAT).date()
         except ValueError:
-            raise ValidationError("Not a day of the form YYYYMMDD.") from None
+            raise ValidationError("Not a day of the form YYYYMMDD or YYYY-MM-DD.") from None
 
 
 class Id(fields.Field[ArxivId]):
-    """An arXiv id of either style, with or without its version."""
+    """An arXiv id of either style, with or without its version, as people paste it."""
 
     keywords: ClassVar[Keywords] = {
         "type": "string",
         "format": "arxiv-id",
-        "pattern": f"^{_ID}$",
-        "maxLength": MAX_LENGTH,
+        "maxLength": MAX_PASTED_LENGTH,
     }
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> ArxivId:  # noqa: ANN401
+        if not isinstance(value, str):
+            raise ValidationError("Not an arXiv id.")
         try:
-            return ArxivId.parse(value if isinstance(value, str) else "")
-        except ValueError:
-            raise ValidationError("Not an arXiv id.") from None
+            return ArxivId.pasted(value)
+        except ValueError as err:
+            raise ValidationError(f"{str(err)[:1].upper()}{str(err)[1:]}.") from None

@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 
 from service.api.schemas.fields import (
     BasicDate,
+    CallbackUrl,
     Category,
     Id,
     Keywords,
@@ -16,11 +17,14 @@ from service.api.schemas.fields import (
     StrictInteger,
     said,
 )
+from service.api.schemas.labels import Labels
 from service.api.schemas.loading import StrictSchema, load
+from service.api.schemas.sources import AuditSchema, OaiSchema, SnapshotSchema
 from service.domain.jobs import (
+    CRITERIA_OF,
     DEFAULT_PAPERS,
     MAX_PAGE_SIZE,
-    SEARCH_WINDOW,
+    SEARCH,
     Criteria,
     IngestionRequest,
     Priority,
@@ -29,8 +33,11 @@ from service.domain.jobs import (
 MAX_QUERY_LENGTH = 1000
 MAX_TERM_LENGTH = 200
 MAX_IDS = 2000
-MAX_SEARCH_PAPERS = 10_000
+MAX_START = 1_000_000
+MAX_SEARCH_PAPERS = 100_000
 MAX_BATCH = 200
+MAX_BULK_BATCH, BULK_BATCH = 2_000, 1_000
+MAX_PAPERS = 100_000_000
 NARROWING = (
     *("query", "category", "author", "title", "abstract"),
     *("from_date", "to_date", "ids"),
@@ -69,7 +76,7 @@ class SearchQuerySchema(StrictSchema):
         MAX_QUERY_LENGTH,
         metadata=said("Words, each searched everywhere, or a query in arXiv's own language."),
     )
-    category = Category(MAX_TERM_LENGTH, wildcard=True, metadata=said("One category, `cs.AI`."))
+    category = Category(metadata=said("One category, `cs.AI`, or an archive: all of it."))
     author = SingleLineString(MAX_TERM_LENGTH, metadata=said("A phrase among the authors."))
     title = SingleLineString(MAX_TERM_LENGTH, metadata=said("A phrase in the title."))
     abstract = SingleLineString(MAX_TERM_LENGTH, metadata=said("A phrase in the abstract."))
@@ -83,7 +90,7 @@ class SearchQuerySchema(StrictSchema):
     )
     start = StrictInteger(
         load_default=0,
-        validate=validate.Range(0, SEARCH_WINDOW - 1),
+        validate=validate.Range(0, MAX_START),
         metadata=said("Results to leave out."),
     )
     sort_by = fields.String(
@@ -122,28 +129,40 @@ class SearchQuerySchema(StrictSchema):
 class IngestionRequestSchema(StrictSchema):
     """The body of POST /api/v1/ingestion/arxiv."""
 
-    search_query = fields.Nested(SearchQuerySchema, required=True)
+    keywords: ClassVar[Keywords] = {
+        "oneOf": [
+            {"required": [field], "properties": {"source": {"const": source}}}
+            if source == SEARCH
+            else {"required": ["source", field], "properties": {"source": {"const": source}}}
+            for source, field in CRITERIA_OF.items()
+        ]
+    }
+
+    search_query = fields.Nested(SearchQuerySchema)
+    oai = fields.Nested(OaiSchema)
+    snapshot = fields.Nested(SnapshotSchema)
+    audit = fields.Nested(AuditSchema)
     source = fields.String(
-        load_default="search",
-        validate=validate.OneOf(
-            ("search",), error="Must be search; oai and snapshot are not available in this version."
-        ),
-        metadata=said("Which interface of arXiv to ask."),
+        load_default=SEARCH,
+        validate=validate.OneOf(tuple(CRITERIA_OF)),
+        metadata=said("Where papers come from; exactly the object that belongs to it is given."),
     )
     batch_size = StrictInteger(
-        load_default=50,
-        validate=validate.Range(1, MAX_BATCH),
-        metadata=said("Papers committed at once."),
+        validate=validate.Range(1, MAX_BULK_BATCH),
+        metadata=said(
+            f"Papers committed at once: at most {MAX_BATCH} (if not given, 50) of a search,"
+            f" {MAX_BULK_BATCH} ({BULK_BATCH}) of other sources."
+        ),
     )
     max_papers = StrictInteger(
-        validate=validate.Range(1, MAX_SEARCH_PAPERS),
+        validate=validate.Range(1, MAX_PAPERS),
         metadata=said(
-            "Maximum number of papers to ingest; if not given, all `ids`, else 100."
-            f" Without `ids`, `start` + `max_papers` must not exceed {SEARCH_WINDOW}."
+            "Most papers to ingest; if not given, of a search all `ids`, else 100, of other"
+            f" sources all. At most {MAX_SEARCH_PAPERS} of a search; not with `audit`."
         ),
     )
     process_pdfs = StrictBoolean(
-        load_default=True, metadata=said("Whether PDFs and their text are wanted.")
+        metadata=said("Whether PDFs and their text are wanted; if not given, of a search only.")
     )
     skip_duplicates = StrictBoolean(
         load_default=True,
@@ -155,20 +174,45 @@ class IngestionRequestSchema(StrictSchema):
         load_default=Priority.NORMAL,
         metadata=said("Whose tasks run first."),
     )
+    labels = Labels(metadata=said("Your own marks of the job, which lists filter by."))
+    callback_url = CallbackUrl(metadata=said("Who is told when the job ends, by a signed POST."))
+
+    @validates_schema
+    def check_source(self, data: Mapping[str, Any], **_: object) -> None:
+        """Exactly the object of the source is given, and what goes with it."""
+        source = data.get("source", SEARCH)
+        own = CRITERIA_OF[source]
+        wrong = {
+            name: [f"Must not be given with source {source}."]
+            for name in CRITERIA_OF.values()
+            if name != own and name in data
+        }
+        if own not in data:
+            wrong[own] = ["Missing data for required field."]
+        if source == SEARCH and data.get("batch_size", 0) > MAX_BATCH:
+            wrong["batch_size"] = [f"Must be at most {MAX_BATCH} with source search."]
+        if source == SEARCH and data.get("max_papers", 0) > MAX_SEARCH_PAPERS:
+            wrong["max_papers"] = [f"Must be at most {MAX_SEARCH_PAPERS} with source search."]
+        if source == "audit" and "max_papers" in data:
+            wrong["max_papers"] = ["Must not be given with source audit."]
+        if wrong:
+            raise ValidationError(wrong)
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> IngestionRequest:
-        """Build the value; without max_papers it is all ids, or one page."""
-        ids = data["search_query"].ids
-        data.setdefault("max_papers", len(ids) or DEFAULT_PAPERS)
-        request = IngestionRequest(criteria=data.pop("search_query"), **data)
-        if not ids and request.criteria.start + request.max_papers > SEARCH_WINDOW:
-            message = f"start + max_papers must not exceed {SEARCH_WINDOW} (arXiv's limit)."
-            raise ValidationError(message, "max_papers")
-        return request
+        """Build the value; a search without max_papers brings all ids, or one page."""
+        is_search = data["source"] == SEARCH
+        data.setdefault("batch_size", 50 if is_search else BULK_BATCH)
+        data.setdefault("process_pdfs", is_search)
+        if not is_search:
+            return IngestionRequest(**{"max_papers": None, **data})
+        data.setdefault("max_papers", len(data["search_query"].ids) or DEFAULT_PAPERS)
+        return IngestionRequest(criteria=data.pop("search_query"), **data)
 
 
-def load_request(document: Any) -> IngestionRequest:  # noqa: ANN401 - any JSON
+def load_request(
+    document: Any,  # noqa: ANN401 - any JSON
+) -> IngestionRequest:
     """The request in `document`; raises InvalidRequest naming every wrong field."""
     request: IngestionRequest = load(IngestionRequestSchema(), document)
     return request

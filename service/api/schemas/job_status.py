@@ -20,6 +20,7 @@ _ERRORS = [
         "attempt": 1,
     }
 ]
+JOB_ERROR_EXAMPLE = _ERRORS[0]
 STATUS_EXAMPLE: dict[str, Any] = {
     "job_id": JOB_ID_EXAMPLE,
     "status": "completed",
@@ -47,6 +48,8 @@ STATUS_EXAMPLE: dict[str, Any] = {
         "elapsed_seconds": 0.765,
         "eta_seconds": None,
         "request": REQUEST_EXAMPLE,
+        "requested_by": "me",
+        "labels": {},
     },
 }
 
@@ -60,6 +63,7 @@ class JobErrorSchema(Schema):
     arxiv_id = fields.String(metadata=said("The paper, where it is about one."))
     code = fields.String(metadata=said("Stable code for programs."))
     attempt = fields.Integer(metadata=said("Which attempt it was."))
+    line = fields.Integer(metadata=said("Line of a snapshot's file, from 1."))
 
 
 class ProgressSchema(Schema):
@@ -89,6 +93,12 @@ class JobStatsSchema(Schema):
     elapsed_seconds = fields.Float()
     eta_seconds = fields.Float(allow_none=True)
     request = fields.Dict(metadata=said("What was asked for, defaults filled in."))
+    requested_by = fields.String(
+        allow_none=True, metadata=said("Subject of the token that submitted the job.")
+    )
+    labels = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata=said("The labels of the request.")
+    )
     retry_of = fields.UUID(metadata=said("The job of which this one is a retry."))
     waiting_for = fields.String(
         allow_none=True,

@@ -1,15 +1,14 @@
 """Schemas around a job: lists, papers of a job, responses."""
 
 from typing import Any
-from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 
-from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
+from service.api.pagination import CursorField, Cursors, PageQuerySchema
 from service.api.schemas.fields import JOB_ID_EXAMPLE, Choices, said
 from service.api.schemas.ingestion_request import CRITERIA_EXAMPLE
 from service.domain.identifiers import ArxivId
-from service.domain.jobs import JobStatus
+from service.domain.jobs import Stage
 from service.domain.papers import PaperState
 
 # as the service has answered it: the example in the API description
@@ -57,17 +56,8 @@ def _paper_id(text: str) -> str:
     return ArxivId.parse(text).paper
 
 
-JOBS = Cursors("jobs", (exact_moment, UUID))
+JOB_ERRORS = Cursors("job errors", (int,))
 JOB_PAPERS = Cursors("job papers", (_paper_id,))
-
-
-class JobsQuerySchema(PageQuerySchema):
-    """Query parameters of GET /api/v1/ingestion/jobs."""
-
-    status = Choices(
-        JobStatus, metadata=said("Jobs in these states; if not given, pending and running ones.")
-    )
-    cursor = CursorField(JOBS)
 
 
 class JobPapersQuerySchema(PageQuerySchema):
@@ -79,6 +69,31 @@ class JobPapersQuerySchema(PageQuerySchema):
         metadata=said("Papers in these states; if not given, in any."),
     )
     cursor = CursorField(JOB_PAPERS)
+
+
+class JobErrorsQuerySchema(PageQuerySchema):
+    """Query parameters of GET /api/v1/ingestion/job/{job_id}/errors."""
+
+    group = fields.String(
+        validate=validate.OneOf(("code",)),
+        metadata=said("`code`: counts by stage and code, most frequent first, in place of errors."),
+    )
+    cursor = CursorField(JOB_ERRORS)
+
+
+class JobErrorOrGroupSchema(Schema):
+    """An error of a job, or with `group=code` the errors of one stage and code, counted."""
+
+    stage = fields.String(required=True, validate=validate.OneOf(list(Stage)))
+    code = fields.String(allow_none=True, metadata=said("A stable word for programs."))
+    timestamp = fields.DateTime(metadata=said("When it happened; not in groups."))
+    error = fields.String(metadata=said("What happened; not in groups."))
+    arxiv_id = fields.String(metadata=said("The paper, where it is about one; not in groups."))
+    attempt = fields.Integer(metadata=said("Which attempt it was; not in groups."))
+    line = fields.Integer(metadata=said("The line of a snapshot's file; not in groups."))
+    count = fields.Integer(metadata=said("How many there are; in groups only."))
+    papers = fields.Integer(metadata=said("How many papers they are about; in groups only."))
+    example = fields.String(metadata=said("The latest of them, in words; in groups only."))
 
 
 class JobPaperSchema(Schema):
@@ -104,7 +119,8 @@ class RecordedSchema(Schema):
     message = fields.String(required=True)
     estimated_papers = fields.Integer(required=True, allow_none=True)
     search_criteria = fields.Dict(
-        required=True, metadata=said("`search_query` of the request, defaults filled in.")
+        required=True,
+        metadata=said("The object that belongs to the request's source, defaults filled in."),
     )
     retry_of = fields.UUID()
 

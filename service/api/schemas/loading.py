@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, pre_load
 from multidict import MultiMapping
 
-from service.api.schemas.fields import Choices
+from service.api.schemas.fields import Choices, Repeated
 from service.domain.errors import InvalidRequest
 from service.domain.papers import clean_text
 
@@ -44,10 +44,12 @@ def load(schema: Schema, document: Any) -> Any:  # noqa: ANN401 - any JSON in, w
 def load_query(schema: Schema, query: MultiMapping[str]) -> dict[str, Any]:
     """The query parameters as `schema` has them; raises InvalidRequest.
 
-    Only a field that takes several values (`Choices`) may be given more than once.
+    Only a field that takes several values (`Choices`, `Repeated`) may be given more than once.
     """
     given = {name: query.getall(name) for name in query}
-    several = {name for name, field in schema.fields.items() if isinstance(field, Choices)}
+    several = {
+        name for name, field in schema.fields.items() if isinstance(field, Choices | Repeated)
+    }
     repeated = {
         name: ["Must be given once."]
         for name, values in given.items()

@@ -17,9 +17,9 @@ from service.api.schemas.fields import (
     said,
 )
 from service.api.schemas.ingestion_request import MAX_QUERY_LENGTH, MAX_TERM_LENGTH
-from service.db.held_papers import SHOWN
+from service.db.paper_rows import SHOWN
 from service.domain.identifiers import ArxivId
-from service.domain.papers import PaperFilter, PdfState
+from service.domain.papers import PaperFilter, PdfState, TextState
 
 # as the service has answered it: the example in the API description
 PAPER_EXAMPLE: dict[str, Any] = {
@@ -42,14 +42,7 @@ PAPER_EXAMPLE: dict[str, Any] = {
     "pdf_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "pdf_bytes": 123456,
     "page_count": 12,
-}
-TEXT_EXAMPLE: dict[str, Any] = {
-    "arxiv_id": "2301.00001",
-    "version": 1,
-    "page_count": 12,
-    "truncated": False,
-    "extracted_at": "2026-11-22T19:48:43.106475Z",
-    "text": "A title\nAda Lovelace, Alan Turing\n…",
+    "text_state": "full",
 }
 
 
@@ -71,7 +64,7 @@ class PaperQuerySchema(PageQuerySchema):
         ),
     )
     category = Category(
-        MAX_TERM_LENGTH, metadata=said("One of the paper's categories, like `cs.AI`.")
+        metadata=said("One of the paper's categories, like `cs.AI`, or an archive: all of it.")
     )
     author = SingleLineString(
         MAX_TERM_LENGTH,
@@ -80,6 +73,7 @@ class PaperQuerySchema(PageQuerySchema):
     from_date = BasicDate(metadata=said("First day of submission (version 1), GMT."))
     to_date = BasicDate(metadata=said("Last day of submission (version 1), GMT."))
     pdf_state = Choices(PdfState, metadata=said("State of the stored PDF."))
+    text_state = Choices(TextState, metadata=said("How much of its text there is."))
     withdrawn = QueryBoolean(metadata=said("Whether the newest version withdraws it."))
     cursor = CursorField(CURSORS)
 
@@ -100,6 +94,7 @@ def filter_of(query: Mapping[str, Any]) -> PaperFilter:
         to_date=query.get("to_date"),
         words=query.get("q"),
         pdf_states=tuple(query.get("pdf_state", ())),
+        text_states=tuple(query.get("text_state", ())),
         withdrawn=query.get("withdrawn"),
     )
 
@@ -130,19 +125,13 @@ class PaperSchema(Schema):
     page_count = fields.Integer(
         required=True, allow_none=True, metadata=said("Null until the text is there.")
     )
-
-
-class TextSchema(Schema):
-    """The text of a paper's PDF, asked for as JSON."""
-
-    arxiv_id = fields.String(required=True)
-    version = fields.Integer(required=True)
-    page_count = fields.Integer(required=True, allow_none=True)
-    truncated = fields.Boolean(
-        required=True, metadata=said("True when a limit cut the text short.")
+    text_state = fields.Enum(
+        TextState,
+        by_value=True,
+        required=True,
+        allow_none=True,
+        metadata=said("Null until a text was made."),
     )
-    extracted_at = fields.DateTime(required=True)
-    text = fields.String(required=True)
 
 
 def paper_document(row: Row[Any]) -> dict[str, Any]:

@@ -4,13 +4,13 @@ import re
 
 from lxml.etree import _Element
 
-from service.extraction.cited_ids import arxiv_id_in, doi_in
 from service.extraction.document import Reference
 from service.extraction.html.builder import Builder, split_item
 from service.extraction.html.labels import bare_key
 from service.extraction.html.sinks import LineSink
 from service.extraction.html.structure import block
 from service.extraction.html.walk import Walk
+from service.extraction.structure.identifiers import arxiv_id_in, doi_in
 
 _LINKS_HEAD = re.compile(r"\bExternal Links?:\s*")  # LaTeXML's words, not the author's
 

@@ -19,6 +19,7 @@ from service.files.store import PdfStore
 from service.jobs.maintenance.file_check import FileCheck
 from service.jobs.maintenance.retention import remove_old_jobs
 from service.jobs.tasks import harvest_task, pdf_task
+from service.jobs.webhooks.delivery import queue_overdue
 from service.worker.engine import enqueue, purge_log
 from service.worker.task import Task
 
@@ -47,6 +48,7 @@ async def run_maintenance(
                 purged = await purge_log(conn, older_than=QUEUE_LOG_KEPT)
                 await WorkerStore(conn).remove_silent()
             queued = await queue_orphaned(database)
+            queued += await queue_overdue(database, age=2 * lease, limit=STRANDED_AT_ONCE)
             old = await _remove_old_jobs(database, jobs_kept)
         except DatabaseUnavailable as err:
             _log.debug("maintenance failed", code=err.code)

@@ -17,10 +17,10 @@ from service.extraction.structure.identifiers import arxiv_ids, dois, ids_of_uri
         ("https://arxiv.org/pdf/1706.03762v2.pdf", "1706.03762"),
         ("doi:10.48550/arXiv.2301.00001", "2301.00001"),
         ("hep-th/9901001", "hep-th/9901001"),
-        ("arXiv:math.GT/0309136v2", "math.GT/0309136"),
+        ("arXiv:math.GT/0309136v2", "math/0309136"),
         ("[astro-ph/0601001]", "astro-ph/0601001"),
         ("HEP-PH/0503134", "hep-ph/0503134"),
-        ("cond-mat.stat-mech/0101234 and cs.DS/0309136", "cs.DS/0309136"),
+        ("cond-mat.stat-mech/0101234 and cs.DS/0309136", "cs/0309136"),
     ],
 )
 def test_an_arxiv_id_is_found_without_its_version(text, found):
@@ -72,6 +72,7 @@ def test_arxivs_own_doi_is_no_doi():
         ("http://arxiv.org/abs/arXiv:1011.4066", (None, "1011.4066")),
         ("https://doi.org/10.48550/arXiv.1011.4066", (None, "1011.4066")),
         ("https://example.org/abs/1011.4066", (None, None)),
+        ("https://doi.org/10.1000/a%00b", ("10.1000/a", None)),
         ("mailto:someone@example.org", (None, None)),
     ],
 )

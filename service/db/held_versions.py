@@ -1,0 +1,61 @@
+"""Versions of papers as readers want them: the history of one, oldest first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, null, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.tables import paper_texts, paper_versions, papers
+from service.domain.errors import NotFound
+from service.domain.identifiers import ArxivId
+from service.domain.papers import PdfState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldVersion:
+    """One version; `is_cut` says that a limit cut its text short, None where there is none."""
+
+    version: int
+    submitted_at: datetime
+    size_kb: int | None
+    source_type: str | None
+    withdrawn: bool
+    license: str | None
+    license_told: bool
+    pdf_state: str
+    is_cut: bool | None
+
+
+class VersionStore:
+    """Reading `paper_versions`, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def history(self, arxiv_id: ArxivId) -> Sequence[HeldVersion]:
+        """All known versions of the paper, oldest first; raises NotFound."""
+        is_newest = papers.c.version == paper_versions.c.version
+        has_text = paper_texts.c.version == paper_versions.c.version
+        statement = (
+            select(
+                paper_versions.c.version,
+                paper_versions.c.submitted_at,
+                paper_versions.c.size_kb,
+                paper_versions.c.source_type,
+                paper_versions.c.withdrawn,
+                paper_versions.c.license,
+                paper_versions.c.license_told,
+                case((is_newest, papers.c.pdf_state), else_=PdfState.NONE).label("pdf_state"),
+                case((has_text, paper_texts.c.truncated), else_=null()).label("is_cut"),
+            )
+            .join_from(papers, paper_versions, papers.c.arxiv_id == paper_versions.c.arxiv_id)
+            .outerjoin(paper_texts, paper_texts.c.arxiv_id == papers.c.arxiv_id)
+            .where(papers.c.arxiv_id == arxiv_id.paper)
+            .order_by(paper_versions.c.version)
+        )
+        rows = (await self._conn.execute(statement)).all()
+        if not rows:
+            raise NotFound("Paper not found", code="paper_not_found")
+        return [HeldVersion(**row._mapping) for row in rows]

@@ -1,0 +1,58 @@
+"""Errors of one job in SQL: all of them in pages, and grouped by stage and code."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.tables import job_errors
+
+
+class JobErrorStore:
+    """Reading `job_errors`, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def list_page(self, job_id: UUID, *, limit: int, after: int = 0) -> Sequence[Row[Any]]:
+        """Errors of a job in the order of storing, behind the number `after`."""
+        statement = (
+            select(job_errors)
+            .where(job_errors.c.job_id == job_id, job_errors.c.id > after)
+            .order_by(job_errors.c.id)
+            .limit(limit)
+        )
+        found: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
+        return found
+
+    async def group(self, job_id: UUID, *, limit: int) -> Sequence[Row[Any]]:
+        """stage, code, times, papers and the latest error as `example`, most frequent first."""
+        groups = (
+            select(
+                job_errors.c.stage,
+                job_errors.c.code,
+                func.count().label("times"),
+                func.count(job_errors.c.arxiv_id.distinct()).label("papers"),
+                func.max(job_errors.c.id).label("latest"),
+            )
+            .where(job_errors.c.job_id == job_id)
+            .group_by(job_errors.c.stage, job_errors.c.code)
+            .subquery()
+        )
+        statement = (
+            select(
+                groups.c.stage,
+                groups.c.code,
+                groups.c.times,
+                groups.c.papers,
+                job_errors.c.error.label("example"),
+            )
+            .join(job_errors, job_errors.c.id == groups.c.latest)
+            .order_by(groups.c.times.desc(), groups.c.stage, groups.c.code)
+            .limit(limit)
+        )
+        rows: Any = (await self._conn.execute(statement)).all()
+        found: Sequence[Row[Any]] = rows
+        return found

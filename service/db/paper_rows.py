@@ -1,0 +1,107 @@
+"""A paper's metadata as columns: the one list of its fields, and what a source changes of them.
+
+Whoever writes, compares or shows papers takes names from here. A record goes to
+PostgreSQL as one JSON document, and comes out of it as a row (`given`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import JSON, Table, TableValuedAlias, Text, bindparam, cast, column, func
+
+from service.domain.papers import Paper, PdfState
+
+# Column → how it is read from a paper, and the field that tells it (`Paper.told`).
+_FIELDS: Mapping[str, tuple[Callable[[Paper], Any], str]] = {
+    "version": (lambda paper: paper.arxiv_id.version, "version"),
+    "title": (lambda paper: paper.title, "title"),
+    "abstract": (lambda paper: paper.abstract, "abstract"),
+    "authors": (lambda paper: paper.authors, "authors"),
+    "categories": (lambda paper: paper.categories, "categories"),
+    "primary_category": (lambda paper: paper.primary_category, "primary_category"),
+    "published_at": (lambda paper: paper.published_at, "published_at"),
+    "updated_at": (lambda paper: paper.updated_at, "updated_at"),
+    "doi": (lambda paper: paper.doi, "doi"),
+    "journal_ref": (lambda paper: paper.journal_ref, "journal_ref"),
+    "comments": (lambda paper: paper.comments, "comments"),
+    "license": (lambda paper: paper.license, "license"),
+    "withdrawn": (lambda paper: paper.withdrawn, "withdrawn"),
+    "affiliations": (lambda paper: paper.affiliations, "affiliations"),
+    "submitter": (lambda paper: paper.submitter, "submitter"),
+    "datestamp": (lambda paper: paper.datestamp, "datestamp"),
+    "license_told": (lambda paper: paper.tells("license"), "license"),
+}
+METADATA = tuple(_FIELDS)
+FILE = ("pdf_state", "pdf_path", "pdf_sha256", "pdf_bytes", "page_count", "text_state")
+_INTERNAL = ("affiliations", "submitter", "datestamp", "license_told")
+# What is told of a paper, in this order; text and the like follow elsewhere.
+SHOWN = ("arxiv_id", *(name for name in METADATA if name not in _INTERNAL), *FILE)
+
+# Forgetting the file of an older version goes with writing a newer one.
+NO_FILE: Mapping[str, Any] = {**dict.fromkeys(FILE), "pdf_state": PdfState.NONE}
+
+
+def told_columns(told: frozenset[str]) -> frozenset[str]:
+    """The columns of `papers` that a source with these fields tells."""
+    return frozenset(name for name, (_, field) in _FIELDS.items() if field in told)
+
+
+def paper_row(paper: Paper) -> dict[str, Any]:
+    """The metadata of a paper by column; those that its source does not tell, too."""
+    row: dict[str, Any] = {"arxiv_id": paper.arxiv_id.paper}
+    row.update((name, read(paper)) for name, (read, _) in _FIELDS.items())
+    return row
+
+
+def version_rows(paper: Paper) -> list[dict[str, Any]]:
+    """What the paper's source says of its versions, by column of `paper_versions`.
+
+    Of a source without a history: the version at hand, and the first one's moment.
+    """
+    newest = paper.arxiv_id.version
+    of_newest = {"license": paper.license, "license_told": paper.tells("license")}
+    rows = []
+    for one in paper.versions:
+        rows.append(
+            {
+                "arxiv_id": paper.arxiv_id.paper,
+                "version": one.version,
+                "submitted_at": one.submitted_at,
+                "size_kb": one.size_kb,
+                "source_type": one.source_type,
+                "withdrawn": one.is_withdrawn or (one.version == newest and paper.withdrawn),
+                "license": None,
+                "license_told": False,
+                **(of_newest if one.version == newest else {}),
+            }
+        )
+    return rows or _without_history(paper, of_newest)
+
+
+def _without_history(paper: Paper, of_newest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    blank = {"size_kb": None, "source_type": None}
+    own = {"arxiv_id": paper.arxiv_id.paper, "version": paper.arxiv_id.version}
+    newest = {"submitted_at": paper.updated_at, "withdrawn": paper.withdrawn, **of_newest}
+    rows = [{**own, **blank, **newest}]
+    if paper.arxiv_id.version != 1 and paper.tells("published_at"):
+        first = {"submitted_at": paper.published_at, "withdrawn": False}
+        unknown = {"license": None, "license_told": False}
+        rows.insert(0, {**own, "version": 1, **blank, **first, **unknown})
+    return rows
+
+
+def given(table: Table, rows: Sequence[Mapping[str, Any]]) -> TableValuedAlias:
+    """`rows` for `table` (all with the same columns of it, at least one row) as a FROM clause."""
+    document = bindparam("given", orjson.dumps(rows).decode(), type_=Text(), unique=True)
+    columns = [column(name, table.c[name].type) for name in rows[0]]
+    records = func.json_to_recordset(cast(document, JSON)).table_valued(*columns)
+    return records.render_derived(name="given", with_types=True)
+
+
+def by_told(batch: Iterable[Paper]) -> dict[frozenset[str], list[Paper]]:
+    """The papers in groups whose sources tell the same fields, each by id."""
+    groups: dict[frozenset[str], list[Paper]] = {}
+    for paper in sorted(batch, key=lambda paper: paper.arxiv_id):
+        groups.setdefault(paper.told, []).append(paper)
+    return groups

@@ -1,0 +1,1 @@
+"""Webhooks: telling others by signed HTTP requests how jobs ended."""
