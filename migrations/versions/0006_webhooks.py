@@ -214,7 +214,7 @@ def upgrade() -> None:
     op.create_index(
         "jobs_by_label",
         "jobs",
-        [sa.literal_column("(request -> 'labels') jsonb_path_ops")],
+        [sa.literal_column("(request -> 'labels')")],
         postgresql_using="gin",
         postgresql_where=sa.text("request ? 'labels'"),
     )

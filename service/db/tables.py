@@ -247,7 +247,7 @@ jobs = Table(
     # JobListStore: ?label=key:value
     Index(
         "jobs_by_label",
-        text("(request -> 'labels') jsonb_path_ops"),
+        text("(request -> 'labels')"),
         postgresql_using="gin",
         postgresql_where=text("request ? 'labels'"),
     ),
