@@ -104,7 +104,9 @@ def _add_webhooks(app: web.Application) -> None:
     app.router.add_post(
         f"{WEBHOOKS}/deliveries/{{delivery_id:[^/]+}}/resend", webhooks.resend_delivery
     )
-    webhook = app.router.add_resource(f"{WEBHOOKS}/{{webhook_id:[^/]+}}", name="webhook")
+    webhook = app.router.add_resource(
+        f"{WEBHOOKS}/{{webhook_id:(?!deliveries$)[^/]+}}", name="webhook"
+    )
     webhook.add_route("GET", webhooks.get_webhook)
     webhook.add_route("HEAD", webhooks.get_webhook)
     webhook.add_route("PATCH", webhooks.change)

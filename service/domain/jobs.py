@@ -105,7 +105,7 @@ class SnapshotCriteria:
 class AuditCriteria:
     """What to compare with arXiv's list: a set and days of last change, as of `OaiCriteria`.
 
-    With `heal` what is missing or stale is brought in.
+    With `heal` what is missing or stale is ingested.
     """
 
     set: str | None = None
@@ -120,7 +120,7 @@ class IngestionRequest:
 
     `criteria` belongs to a search, each other source has an object of its own (its
     name). `batch_size` (1–200, in bulk up to 2,000) papers commit at once; at most
-    `max_papers` are brought in (None: no bound). With `skip_duplicates` a paper held
+    `max_papers` are ingested (None: no bound). With `skip_duplicates` a paper held
     in the same version is left alone (of bulk sources: its file).
     """
 

@@ -11,14 +11,14 @@ from service.api.job_status import MAX_LENGTH, REMEMBERED, _remembered, rendered
 from service.db.job_rows import to_job
 
 NOON, ONE = "2026-01-01T12:00:00+00:00", "2026-01-01T13:00:00+00:00"
-ERROR = [NOON, "store", "it failed", None, None, None]
+ERROR = [NOON, "store", "it failed", None, None, None, None]
 
 
 def state_of(job_id, *, status="running", request=None, papers=0, completed_at=None, errors=None):
     """What PostgreSQL hands over for a job, all of one version."""
     names = [status, "normal", request or {"source": "search"}, None, None, None]
     moments = [NOON, NOON, NOON, completed_at, NOON]
-    row = [str(job_id), *names, 100, *[papers] * 12, *moments, 1, errors]
+    row = [str(job_id), *names, 100, *[papers] * 12, *moments, 1, None, None, {}, errors]
     return orjson.dumps(row).decode()
 
 
@@ -54,7 +54,15 @@ def test_a_long_state_is_rendered_anew_each_time(job_id):
     assert rendered(long) is not rendered(long)
 
 
-SHORT = ["infinity", "store", "", "", "", 1]  # is rendered longer than it is stored, and twice
+SHORT = [
+    "infinity",
+    "store",
+    "",
+    "",
+    "",
+    1,
+    None,
+]  # is rendered longer than it is stored, and twice
 SHAPES = {
     "plain": [{}],
     "as large as may be": [

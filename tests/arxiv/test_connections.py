@@ -61,7 +61,7 @@ async def test_the_next_connection_is_opened_when_the_last_one_is_closed(build_c
     number = 5
     async with hospitable() as (port, _, until_closed):
         client = await build_client(api_url=f"http://127.0.0.1:{port}/api/query")
-        connector = client._api.exchange._session.connector
+        connector = client.api.exchange._session.connector
         open_in_slot = []
         slot = pace.api_slot
 

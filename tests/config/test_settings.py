@@ -65,6 +65,7 @@ GOOD = {
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "console",
     "ROOT_PATH": "/arxiv",
+    "WORKER_PORT": "9102",
     "S3_CHECKSUM": "none",
     "WEBHOOK_SECRET": WEBHOOK_SECRET,
     "WEBHOOK_ALLOWED_HOSTS": "hooks.example.org 10.0.0.0/8 ::1",

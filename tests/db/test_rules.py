@@ -15,6 +15,21 @@ JOB_PAPER = (
 )
 SET_FILE = "UPDATE papers SET pdf_state = 'downloaded', pdf_path = 'p', pdf_bytes = 1, "
 SHA = "repeat('a', 64)"
+DOCUMENT = (
+    "INSERT INTO documents (arxiv_id, version, source, converter, input_sha256, quality, content)"
+    " SELECT arxiv_id, 1, '{}', 'c', repeat('{}', 64), '{{}}', '{{}}' FROM papers"
+)
+WEBHOOK = (
+    "INSERT INTO webhooks (url, secret, events, labels, disabled_at)"
+    " VALUES ('https://x', 's', {events}, {labels}, {disabled_at})"
+)
+GOOD = {"events": "ARRAY['job.failed']", "labels": "'{}'", "disabled_at": "NULL"}
+DONE = "job.completed"
+DELIVERY = (
+    "INSERT INTO webhook_deliveries"
+    " (webhook_id, job_id, url, event, attempt, status, ended_at, next_attempt_at)"
+    " SELECT gen_random_uuid()::text, id, 'https://x', '{}', {}, '{}', {}, {} FROM jobs"
+)
 
 BROKEN = [
     ("jobs_status_known", "UPDATE jobs SET status = 'done', completed_at = now()"),
@@ -59,6 +74,46 @@ BROKEN = [
         "fleet_counters_value_not_negative",
         "INSERT INTO fleet_counters (name, value) VALUES ('x', -1)",
     ),
+    ("jobs_moments_in_range", "UPDATE jobs SET started_at = 'infinity'"),
+    ("papers_moments_in_range", "UPDATE papers SET published_at = '-infinity'"),
+    (
+        "job_errors_moments_in_range",
+        "INSERT INTO job_errors (job_id, stage, error, occurred_at)"
+        " SELECT id, 'store', 'e', 'infinity' FROM jobs",
+    ),
+    ("papers_affiliations_by_author", "UPDATE papers SET affiliations = '{}'"),
+    ("papers_text_state_known", "UPDATE papers SET text_state = 'half'"),
+    (
+        "paper_texts_text_state_known",
+        "INSERT INTO paper_texts (arxiv_id, version, content, truncated, text_state)"
+        " SELECT arxiv_id, 1, '', false, 'half' FROM papers",
+    ),
+    (
+        "paper_versions_version_from_one",
+        "INSERT INTO paper_versions (arxiv_id, version, submitted_at)"
+        " SELECT arxiv_id, 0, now() FROM papers",
+    ),
+    (
+        "paper_versions_size_kb_not_negative",
+        "INSERT INTO paper_versions (arxiv_id, version, submitted_at, size_kb)"
+        " SELECT arxiv_id, 1, now(), -1 FROM papers",
+    ),
+    (
+        "coverage_counts_add_up",
+        "INSERT INTO coverage (set, day, listed, missing, stale, checked_at)"
+        " VALUES ('', now(), 1, 1, 1, now())",
+    ),
+    ("documents_source_known", DOCUMENT.format("text", "a")),
+    ("documents_input_sha256_hexadecimal", DOCUMENT.format("pdf", "g")),
+    ("webhooks_labels_by_name", WEBHOOK.format(**{**GOOD, "labels": "'[]'"})),
+    ("webhooks_disabled_for_a_reason", WEBHOOK.format(**{**GOOD, "disabled_at": "now()"})),
+    ("webhooks_events_known", WEBHOOK.format(**{**GOOD, "events": "ARRAY['job.lost']"})),
+    ("webhooks_events_known", WEBHOOK.format(**{**GOOD, "events": "ARRAY[]::text[]"})),
+    ("webhook_deliveries_event_known", DELIVERY.format("job.lost", 1, "pending", "NULL", "now()")),
+    ("webhook_deliveries_attempt_from_one", DELIVERY.format(DONE, 0, "pending", "NULL", "now()")),
+    ("webhook_deliveries_status_known", DELIVERY.format(DONE, 1, "lost", "now()", "NULL")),
+    ("webhook_deliveries_ended_iff_final", DELIVERY.format(DONE, 1, "failed", "NULL", "NULL")),
+    ("webhook_deliveries_due_iff_pending", DELIVERY.format(DONE, 1, "pending", "NULL", "NULL")),
     ("upstream_pace_lane_known", "INSERT INTO upstream_pace (lane) VALUES ('third')"),
     (
         "upstream_pace_held_by_someone",

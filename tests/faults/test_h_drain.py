@@ -148,8 +148,8 @@ async def test_case_92_the_first_process_takes_orphans_in_and_passes_signals_on(
         pytest.skip("no process namespaces here")
     code = (
         "import os, subprocess, time\n"
-        "from service import first\n"
-        "first.run_as_child_of_pid_one()\n"
+        "from service.process import pid_one\n"
+        "pid_one.run_as_child_of_pid_one()\n"
         "subprocess.run(['/bin/sh', '-c', 'sleep 0.1 &'], check=True)\n"
         "until = time.monotonic() + 20\n"
         "def others():\n"

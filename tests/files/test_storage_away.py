@@ -117,8 +117,8 @@ def small_disk(root: Path):
 def test_a_full_or_read_only_disk_is_survived_and_said(small_disk):
     seen = small_disk(SMALL_DISK)
 
-    full = "storage_away: The PDF storage cannot be used: the disk is full"
-    read_only = "storage_away: The PDF storage cannot be used: it is read-only"
+    full = "storage_unavailable: The PDF storage cannot be used: the disk is full"
+    read_only = "storage_unavailable: The PDF storage cannot be used: it is read-only"
     assert seen == {
         "at first": "fine",
         "download": full,

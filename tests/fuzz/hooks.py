@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from service.api.schemas.fields import JOB_ID_EXAMPLE as JOB_ID
 from service.api.schemas.fields import SCHEDULE_ID_EXAMPLE as SCHEDULE_ID
-from service.api.schemas.jobs import JOB_PAPERS, JOBS
+from service.api.schemas.job_list_query import JOBS, JobSort
+from service.api.schemas.jobs import JOB_PAPERS
 from service.api.schemas.jobs import RETRY_ID_EXAMPLE as RETRY_ID
 from service.api.schemas.papers import CURSORS as PAPERS
 from service.api.schemas.schedules import SCHEDULES
@@ -44,7 +45,7 @@ _cron = st.tuples(
 # path: the cursors of its list, keys of rows, one of those keys
 _LISTS = {
     "/api/v1/ingestion/jobs": (
-        *(JOBS, st.tuples(_moments, _uuids.map(UUID))),
+        *(JOBS, st.tuples(st.sampled_from(JobSort), _moments, _uuids.map(UUID))),
         (datetime(2026, 11, 22, tzinfo=UTC), UUID(JOB_ID)),
     ),
     "/api/v1/ingestion/job/{job_id}/papers": (JOB_PAPERS, st.tuples(_papers), SEEDED_PAPERS[:1]),

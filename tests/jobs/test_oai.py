@@ -171,7 +171,7 @@ async def test_a_failed_harvest_is_gone_on_with(rig):
         rig.replica.script(faults)
         job = await rig.final(await submit(rig))
         assert [error.code for error in job.errors] == ["upstream_faulty"]
-        again = await rig.final((await retry(rig.database, job.id, caller="tests")).id)
+        again = await rig.final((await retry(rig.database, job.id, caller="tests")).job.id)
 
     assert again.status is JobStatus.COMPLETED
     assert job.papers_fetched + again.papers_fetched >= PAPERS

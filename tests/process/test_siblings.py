@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import signal
 from contextlib import asynccontextmanager
 
@@ -10,8 +9,6 @@ import aiohttp
 import psutil
 
 from tests.faults.processes import answered, ended, headers, serving
-
-PROCESS = re.compile(r'process="(\d+)"')
 
 
 @asynccontextmanager
@@ -22,16 +19,19 @@ async def several(rig, tools, **changes):
         yield process, url, client
 
 
-async def answering(url) -> set[int]:
-    """The process ids that new connections, one after the other, come by."""
+async def answering(url) -> set[str]:
+    """The processes that new connections, one after the other, come by.
+
+    Each begins the ids of its requests with a text of its own.
+    """
     found = set()
     for _ in range(30):
-        async with aiohttp.ClientSession() as client, client.get(f"{url}/metrics") as answer:
-            found |= {int(one) for one in PROCESS.findall(await answer.text())}
+        async with aiohttp.ClientSession() as client, client.get(f"{url}/healthz") as answer:
+            found.add(answer.headers["X-Request-ID"].partition("-")[0])
     return found
 
 
-async def until_answered_by(client, url, wanted, seconds=60) -> set[int]:
+async def until_answered_by(client, url, wanted, seconds=60) -> set[str]:
     """The processes that answer, once they are as `wanted`."""
     async with asyncio.timeout(seconds):
         while True:
@@ -53,10 +53,10 @@ def lines(rig, event) -> list[dict]:
     return [json.loads(line) for line in log if f'"event": "{event}"' in line]
 
 
-async def test_both_serve_the_port_and_tell_their_own_figures_and_the_fleets(rig, tools):
+async def test_both_serve_the_port_and_one_of_them_works(rig, tools):
     async with several(rig, tools) as (process, url, _client):
-        (sibling,) = siblings_of(process)
-        assert await answering(url) == {process.pid, sibling.pid}
+        assert len(siblings_of(process)) == 1
+        assert len(await answering(url)) == 2
 
         job_id = await rig.submit()
         path = f"{url}/api/v1/ingestion/job/{job_id}"
@@ -73,13 +73,14 @@ async def test_both_serve_the_port_and_tell_their_own_figures_and_the_fleets(rig
 async def test_one_that_ends_is_started_again_and_the_port_serves_all_the_while(rig, tools):
     async with several(rig, tools) as (process, url, client):
         (sibling,) = siblings_of(process)
+        before = await answering(url)
 
         sibling.kill()
         found = await until_answered_by(
-            client, url, lambda found: len(found) == 2 and sibling.pid not in found
+            client, url, lambda found: len(found) == 2 and found != before
         )
 
-        assert process.pid in found
+        assert len(found & before) == 1
         assert await answered(client, f"{url}/readyz") == 200
         assert [line["code"] for line in lines(rig, "API process ended")] == [-signal.SIGKILL]
 

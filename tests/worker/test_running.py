@@ -24,7 +24,7 @@ async def test_lost_work_that_fails_is_abandoned_without_a_complaint_of_asyncio(
             raise OSError("the outcome could not be written") from None
 
     work = asyncio.ensure_future(fail_when_cancelled())
-    with Leases(LEASE).begun(1, uuid4(), work) as run:
+    with Leases(LEASE).begun(1, "pdf", uuid4(), work) as run:
         await asyncio.sleep(0)
         run.is_lost = True
         work.cancel()
@@ -41,7 +41,7 @@ async def test_lost_work_that_fails_is_abandoned_without_a_complaint_of_asyncio(
 )
 async def test_lost_work_that_was_stopped_is_given_back(is_unwanted, expected):
     work = asyncio.ensure_future(asyncio.sleep(60))
-    with Leases(LEASE).begun(1, uuid4(), work) as run:
+    with Leases(LEASE).begun(1, "pdf", uuid4(), work) as run:
         run.is_lost, run.is_unwanted = True, is_unwanted
         work.cancel()
 

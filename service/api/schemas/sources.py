@@ -94,7 +94,7 @@ class AuditSchema(WindowSchema):
     """What to compare with arXiv's list."""
 
     heal = StrictBoolean(
-        load_default=False, metadata=said("Whether what is missing or stale is brought in.")
+        load_default=False, metadata=said("Whether what is missing or stale is ingested.")
     )
 
     @post_load
