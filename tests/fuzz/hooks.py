@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from service.api.schemas.fields import JOB_ID_EXAMPLE as JOB_ID
 from service.api.schemas.fields import SCHEDULE_ID_EXAMPLE as SCHEDULE_ID
 from service.api.schemas.job_list_query import JOBS, JobSort
-from service.api.schemas.jobs import JOB_PAPERS
+from service.api.schemas.jobs import JOB_ERRORS, JOB_PAPERS
 from service.api.schemas.jobs import RETRY_ID_EXAMPLE as RETRY_ID
 from service.api.schemas.papers import CURSORS as PAPERS
 from service.api.schemas.schedules import SCHEDULES
+from service.api.schemas.webhooks import DELIVERIES, WEBHOOKS
 from service.domain.jobs import DEFAULT_PAPERS, SEARCH, SEARCH_WINDOW
 from service.jobs.cron import next_run
 
@@ -34,6 +35,7 @@ _new_ids = st.from_regex(r"\A[0-9]{2}(0[1-9]|1[0-2])\.[0-9]{5}(v[1-9])?\Z")
 _old_ids = st.from_regex(r"\A(hep-th|math\.GT)/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3}(v[1-9])?\Z")
 _papers = st.sampled_from(SEEDED_PAPERS)
 _uuids = st.sampled_from((JOB_ID, RETRY_ID, SCHEDULE_ID)) | st.uuids().map(str)
+_numbers = st.integers(1, 10**9)
 _names = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=100)
 _cron = st.tuples(
     st.sampled_from(("*", "0", "*/15", "0-30", "5,10,59")),
@@ -46,8 +48,11 @@ _cron = st.tuples(
 _LISTS = {
     "/api/v1/ingestion/jobs": (
         *(JOBS, st.tuples(st.sampled_from(JobSort), _moments, _uuids.map(UUID))),
-        (datetime(2026, 11, 22, tzinfo=UTC), UUID(JOB_ID)),
+        (JobSort.NEWEST, datetime(2026, 11, 22, tzinfo=UTC), UUID(JOB_ID)),
     ),
+    "/api/v1/ingestion/job/{job_id}/errors": (JOB_ERRORS, st.tuples(_numbers), (1,)),
+    "/api/v1/webhooks": (WEBHOOKS, st.tuples(_uuids.map(UUID)), (UUID(JOB_ID),)),
+    "/api/v1/webhooks/deliveries": (DELIVERIES, st.tuples(_uuids.map(UUID)), (UUID(JOB_ID),)),
     "/api/v1/ingestion/job/{job_id}/papers": (JOB_PAPERS, st.tuples(_papers), SEEDED_PAPERS[:1]),
     "/api/v1/papers": (
         *(PAPERS, st.tuples(_moments, _papers)),
@@ -76,10 +81,12 @@ def before_call(_: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if case.query:
         _mend_days(case.query)
         _mend_cursor(case.path, case.query)
+        _mend_query(case.path, case.query)
     if isinstance(case.body, dict):
         case.body = _as_written(case.body)
         _mend_cron(case.body)
-        _mend_request(case.body.get("request", case.body))
+        is_submission = case.path == "/api/v1/ingestion/arxiv"
+        _mend_request(case.body if is_submission else case.body.get("request"))
     headers = case.headers or {}
     if KEY in headers:
         headers[KEY] = _key_of(case)
@@ -101,6 +108,18 @@ def _mend_days(given: dict[str, Any]) -> None:
     first, last = given.get("from_date"), given.get("to_date")
     if first and last and first > last:
         given["from_date"], given["to_date"] = last, first
+
+
+def _mend_query(path: str, given: dict[str, Any]) -> None:
+    """Parameters whose text has a form of its own, or that do not go together."""
+    if path == "/api/v1/papers" and "ids" in given:
+        given["ids"] = ",".join(SEEDED_PAPERS)
+    if path.endswith("/document") and "part" in given:
+        given.pop("section", None)
+    if path == "/api/v1/ingestion/jobs" and "cursor" in given:
+        order = given.get("sort", JobSort.NEWEST)
+        key = (order, datetime(2026, 11, 22, tzinfo=UTC), UUID(JOB_ID))
+        given["cursor"] = JOBS.write(*key)
 
 
 def _mend_cursor(path: str, given: dict[str, Any]) -> None:
@@ -147,6 +166,16 @@ def _mend_request(request: Any) -> None:
 def _mend_source(request: dict[str, Any]) -> None:
     """What does not go with the source, left out; windows of days that there have been."""
     source = request.get("source", SEARCH)
+    if source == "snapshot":  # there is no folder of snapshots here
+        source = request["source"] = "oai"
+    request.pop("callback_url", None)  # callbacks are off here
+    if isinstance(request.get("labels"), dict):
+        request["labels"] = dict.fromkeys(request["labels"], "a label")
+    own = "search_query" if source == SEARCH else source
+    for name in {"search_query", "oai", "snapshot", "audit"} - {own}:
+        request.pop(name, None)
+    if not isinstance(request.get(own), dict):
+        request[own] = {"category": "cs.AI"} if source == SEARCH else {}
     for name in ("oai", "audit"):
         if isinstance(request.get(name), dict):
             _mend_days(request[name])
