@@ -36,7 +36,7 @@ const STATUS = { running: "now", completed: "good", failed: "bad", cancelled: "n
 const CHANNEL = { available: "good", unavailable: "bad", cooldown: "warn", paused: "warn" };
 
 function progressOf(job) {
-  const cell = element("td");
+  const cell = element("td", undefined, "unbroken");
   if (job.percent === null) return element("td", "unknown", "none");
   const bar = element("progress", undefined, job.status);
   bar.max = 100;
