@@ -8,17 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
-import aiofiles
 from aiohttp import hdrs
 
 from arxiv_ingestion_client.answers import Flow
 from arxiv_ingestion_client.errors import NOT_OURS, BrokenOff, DamagedFile, ServiceUnreachable
 from arxiv_ingestion_client.transport import Ask, Transport
-
-if TYPE_CHECKING:
-    from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 MAX_CONNECTIONS = 10  # for one file: it is gone on with where a connection broke off
 
@@ -35,8 +31,12 @@ async def download(
     """
     part = path.with_name(f".{token_hex(8)}.part")
     try:
-        async with asyncio.timeout(timeout.total_seconds()), aiofiles.open(part, "xb") as file:
-            digest = await _Copy(file, max_bytes).fill(transport, ask)
+        async with asyncio.timeout(timeout.total_seconds()):
+            file = await asyncio.to_thread(part.open, "xb")
+            try:
+                digest = await _Copy(file, max_bytes).fill(transport, ask)
+            finally:
+                await asyncio.to_thread(file.close)
         await asyncio.to_thread(part.replace, path)
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
@@ -47,7 +47,7 @@ async def download(
 class _Copy:
     """The file while it grows."""
 
-    file: "AsyncBufferedIOBase"
+    file: BinaryIO
     max_bytes: int
     size: int = 0
     etag: str = ""
@@ -87,10 +87,10 @@ class _Copy:
             if self.size > self.max_bytes:
                 raise DamagedFile(f"the file is larger than {self.max_bytes} bytes")
             self.digest.update(piece)
-            await self.file.write(piece)
+            await asyncio.to_thread(self.file.write, piece)
 
     async def _begin(self, etag: str) -> None:
         """Nothing is kept: this is the first answer, or the file is another one now."""
         self.size, self.etag, self.digest = 0, etag, hashlib.sha256()
-        await self.file.seek(0)
-        await self.file.truncate()
+        await asyncio.to_thread(self.file.seek, 0)
+        await asyncio.to_thread(self.file.truncate)

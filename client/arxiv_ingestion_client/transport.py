@@ -7,23 +7,17 @@ A redirect is not followed: it would carry the token elsewhere.
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Self
+from itertools import count
+from typing import Self, TypeVar
 
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.http_exceptions import HttpProcessingError
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-)
-from tenacity.wait import wait_exponential_jitter
 from yarl import URL
 
 from arxiv_ingestion_client.answers import Answer, Flow, next_query, problem_of, read_whole
@@ -33,12 +27,12 @@ API = "/api/v1"
 REQUEST_TIMEOUT = timedelta(seconds=15)
 MAX_ATTEMPTS = 100  # of one request, however long the patience
 LONGEST_RETRY_AFTER = 30.0  # seconds; a longer wish is cut to this
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 5.0  # seconds
 GOOD = frozenset({200, 201, 202, 204, 206, 304})
 
 Token = str | Callable[[], Awaitable[str]]
 OnTrouble = Callable[[ClientError, int], None]
-
-_BACKOFF = wait_exponential_jitter(multiplier=0.2, max=5, jitter=0.2)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,35 +85,35 @@ class Transport:
 
     async def answer(self, ask: Ask) -> Answer:
         """The answer, if it is a good one; asks again while that may help."""
-        retrying = self._retrying(ask)
-        try:
-            return await retrying(self._answer_once, ask)
-        except ProblemError as err:
-            err.attempts = retrying.statistics["attempt_number"]
-            raise
+        return await self._retried(self._answer_once, ask)
 
     @asynccontextmanager
     async def opened(self, ask: Ask) -> AsyncIterator[Flow]:
         """A good answer whose body has still to be read; asks again while that may help."""
-        response: aiohttp.ClientResponse = await self._retrying(ask)(self._open, ask)
+        response: aiohttp.ClientResponse = await self._retried(self._open, ask)
         try:
             yield Flow(response)
         finally:
             response.close()
 
-    def _retrying(self, ask: Ask) -> AsyncRetrying:
-        return AsyncRetrying(
-            retry=retry_if_exception(_is_passing if ask.is_repeatable else _was_not_sent),
-            stop=stop_before_delay(self._patience) | stop_after_attempt(MAX_ATTEMPTS),
-            wait=_pause,
-            before_sleep=self._tell,
-            reraise=True,
-        )
-
-    def _tell(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if self._on_trouble is not None and isinstance(error, ClientError):
-            self._on_trouble(error, state.attempt_number)
+    async def _retried(self, attempt: Callable[[Ask], Awaitable[T]], ask: Ask) -> T:
+        """What the first good attempt gives; raises what the last one raised."""
+        may_help = _is_passing if ask.is_repeatable else _was_not_sent
+        clock = asyncio.get_running_loop().time
+        give_up = clock() + self._patience
+        for number in count(1):
+            try:
+                return await attempt(ask)
+            except (ClientError, aiohttp.ClientError, OSError) as err:
+                if isinstance(err, ProblemError):
+                    err.attempts = number
+                pause = _pause(err, number)
+                if not may_help(err) or number == MAX_ATTEMPTS or clock() + pause >= give_up:
+                    raise
+                if self._on_trouble is not None and isinstance(err, ClientError):
+                    self._on_trouble(err, number)
+            await asyncio.sleep(pause)
+        raise AssertionError("a count has no end")
 
     async def _answer_once(self, ask: Ask) -> Answer:
         response = await self._open(ask)
@@ -174,8 +168,10 @@ def _was_not_sent(error: BaseException) -> bool:
     return isinstance(error.__cause__, aiohttp.ClientConnectorError)
 
 
-def _pause(state: RetryCallState) -> float:
+def _pause(error: BaseException, number: int) -> float:
     """Seconds before the next try: what the service asked for, or longer each time."""
-    error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after if isinstance(error, ProblemError) else None
-    return _BACKOFF(state) if asked is None else min(asked, LONGEST_RETRY_AFTER)
+    if asked is not None:
+        return min(asked, LONGEST_RETRY_AFTER)
+    jitter = random.uniform(0, FIRST_BACKOFF)  # noqa: S311 - it keeps no secret
+    return min(FIRST_BACKOFF * 2.0 ** min(number - 1, 10) + jitter, LONGEST_BACKOFF)
