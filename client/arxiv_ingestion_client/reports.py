@@ -1,4 +1,4 @@
-"""Response values: a job's status, and documents by their keys.
+"""Response values: a job's status, and JSON objects by their keys.
 
 Answers may grow keys that this client does not know; they do no harm.
 """
@@ -10,7 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """How far a job is; `document` is the JSON object as the service sent it."""
+    """Status of a job; `document` is the JSON object as the service sent it."""
 
     document: Mapping[str, Any]
     etag: str | None = None

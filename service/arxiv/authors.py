@@ -97,17 +97,17 @@ def _affiliations(block: str, defined: dict[str, str]) -> tuple[str, ...]:
 
 
 def _one_form(authors: Iterable[Author]) -> Iterator[Author]:
-    """The authors with names tidied; what is no name is left out, a lone suffix joins its name."""
+    """Authors with normalized names; a lone suffix joins its name, what is no name is dropped."""
     waiting: Author | None = None
-    for name, affiliations in authors:
-        tidy = _tidy(name)
-        odd = None if _is_plain(tidy) else _ODD.fullmatch(tidy)
+    for written, affiliations in authors:
+        name = _normalized(written)
+        odd = None if _is_plain(name) else _ODD.fullmatch(name)
         if odd is None:
             if waiting:
                 yield waiting
-            waiting = (tidy, affiliations)
+            waiting = (name, affiliations)
         elif waiting and odd["suffix"]:
-            waiting = (f"{waiting[0]} {tidy}", waiting[1] or affiliations)
+            waiting = (f"{waiting[0]} {name}", waiting[1] or affiliations)
     if waiting:
         yield waiting
 
@@ -117,7 +117,7 @@ def _is_plain(name: str) -> bool:
     return len(name) > _LONGEST_SUFFIX and name[0].isalpha() and name[0] not in "eE"
 
 
-def _tidy(name: str) -> str:
+def _normalized(name: str) -> str:
     """`name`, single spaced, with a blank behind each initial and no comma before a suffix."""
     if "." in name:
         name = _INITIAL.sub(". ", name)

@@ -6,7 +6,6 @@ tells it all the same. Looked at every second.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 
@@ -16,56 +15,35 @@ from service.db.engine import Database
 from service.db.rate_limits import RateLimitStore
 from service.domain.channels import Availability, Channel, ChannelState
 from service.domain.errors import DatabaseUnavailable
+from service.domain.outages import OutageLog, Reason
 
 LOOK_EVERY = timedelta(seconds=1)
-REPEAT_SECONDS = 60.0
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Told:
-    """An outage that was logged: when it began, and when a line last said so (clock)."""
+class ChannelOutages:
+    """The outages of each channel, as the fleet sees them; `clock` gives seconds."""
 
-    began_at: float
-    told_at: float
-
-
-@dataclass(slots=True)
-class OutageLog:
-    """What was logged of each channel; `clock` gives seconds."""
-
-    clock: Callable[[], float] = monotonic
-    _told: dict[Channel, _Told] = field(default_factory=dict)
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._logs = {
+            channel: OutageLog("arxiv", _log.bind(channel=str(channel)), clock=clock)
+            for channel in Channel
+        }
 
     def note(self, channels: Sequence[ChannelState]) -> None:
-        """Log what has changed, and once a minute what has not."""
+        """Log what has changed, and once a minute what has not; a cooldown changes nothing."""
         for state in channels:
+            outages = self._logs[state.channel]
             if state.state is Availability.UNAVAILABLE:
-                self._unavailable(state)
+                outages.failed(Reason(state.reason or "unknown"))
             elif state.state is Availability.AVAILABLE:
-                self._available(state)
-
-    def _unavailable(self, state: ChannelState) -> None:
-        now, told = self.clock(), self._told.get(state.channel)
-        facts = {"channel": str(state.channel), "reason": state.reason}
-        if told is None:
-            self._told[state.channel] = _Told(now, now)
-            _log.warning("arxiv unavailable", **facts)
-        elif now - told.told_at >= REPEAT_SECONDS:
-            told.told_at = now
-            _log.warning("arxiv still unavailable", **facts, seconds=round(now - told.began_at))
-
-    def _available(self, state: ChannelState) -> None:
-        told = self._told.pop(state.channel, None)
-        if told is not None:
-            seconds = round(self.clock() - told.began_at, 1)
-            _log.info("arxiv available again", channel=str(state.channel), seconds=seconds)
+                outages.over()
 
 
 async def log_outages(database: Database) -> None:
     """Log the outages of all channels until cancelled; nothing without the database."""
-    outages = OutageLog()
+    outages = ChannelOutages()
     while True:
         try:
             async with database.transaction() as conn:

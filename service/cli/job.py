@@ -11,7 +11,15 @@ import click
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
-from service.cli.output import facts_of, out_of, print_facts, print_json, print_table, safe
+from service.cli.output import (
+    facts_of,
+    out_of,
+    print_facts,
+    print_json,
+    print_message,
+    print_table,
+    safe,
+)
 from service.domain.jobs import ACTIVE_STATUSES, JobStatus
 
 if TYPE_CHECKING:
@@ -130,10 +138,7 @@ def watch_to_end(url: str | None, token: str | None, job_id: str, *, as_json: bo
 def cancel(*, job_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Cancel JOB_ID; work on it stops within seconds."""
     message = connection.run(client_for(url, token), lambda client: client.cancel(job_id))
-    if as_json:
-        print_json({"message": message})
-    else:
-        click.echo(safe(message))
+    print_message(message, as_json=as_json)
 
 
 @job.command()

@@ -50,6 +50,14 @@ def print_json(document: object) -> None:
     click.echo(json.dumps(document, separators=(",", ":")))
 
 
+def print_message(message: str, *, as_json: bool) -> None:
+    """A sentence, or a JSON object with it."""
+    if as_json:
+        print_json({"message": message})
+    else:
+        click.echo(safe(message))
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table; None is shown as nothing."""
     from rich.table import Column, Table

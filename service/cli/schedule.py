@@ -10,7 +10,7 @@ import click
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.ingest import build_request, explain, read_request, request_options
-from service.cli.output import print_facts, print_json, print_table, safe
+from service.cli.output import print_facts, print_json, print_message, print_table
 
 if TYPE_CHECKING:
     from arxiv_ingestion_client import IngestionClient
@@ -58,7 +58,7 @@ def add(
             raise
         err.errors = {field.removeprefix("request."): why for field, why in err.errors.items()}
         raise click.UsageError(explain(err)) from None
-    _tell(made, as_json=as_json)
+    _print(made, as_json=as_json)
 
 
 @schedule.command("list")
@@ -85,7 +85,7 @@ def list_schedules(*, url: str | None, token: str | None, as_json: bool) -> None
 def show(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Show SCHEDULE_ID, with its next and last run."""
     found = connection.run(client_for(url, token), lambda client: client.schedule(schedule_id))
-    _tell(found, as_json=as_json)
+    _print(found, as_json=as_json)
 
 
 @schedule.command()
@@ -114,21 +114,19 @@ def remove(*, schedule_id: str, url: str | None, token: str | None, as_json: boo
     """Remove SCHEDULE_ID; its jobs stay."""
     client = client_for(url, token)
     message = connection.run(client, lambda opened: opened.remove_schedule(schedule_id))
-    _tell({"message": message}, as_json=as_json)
+    print_message(message, as_json=as_json)
 
 
 def _pause(client: IngestionClient, schedule_id: str, *, paused: bool, as_json: bool) -> None:
     changed = connection.run(
         client, lambda opened: opened.change_schedule(schedule_id, paused=paused)
     )
-    _tell(changed, as_json=as_json)
+    _print(changed, as_json=as_json)
 
 
-def _tell(document: Mapping[str, Any], *, as_json: bool) -> None:
+def _print(document: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(document)
-    elif "message" in document:
-        click.echo(safe(document["message"]))
     else:
         print_facts(_facts(document))
 

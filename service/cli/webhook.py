@@ -10,7 +10,7 @@ import click
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.labels import labels_option
-from service.cli.output import print_facts, print_json, print_table, safe
+from service.cli.output import print_facts, print_json, print_message, print_table
 from service.domain.webhooks import DeliveryStatus, WebhookEvent
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def add(
     made = connection.run(
         client, lambda opened: opened.add_webhook(target, events=events, labels=labels)
     )
-    _tell(made, as_json=as_json)
+    _print(made, as_json=as_json)
 
 
 @webhook.command("list")
@@ -80,7 +80,7 @@ def list_webhooks(*, url: str | None, token: str | None, as_json: bool) -> None:
 def show(*, webhook_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Show WEBHOOK_ID, without its secret."""
     found = connection.run(client_for(url, token), lambda client: client.webhook(webhook_id))
-    _tell(found, as_json=as_json)
+    _print(found, as_json=as_json)
 
 
 @webhook.command()
@@ -109,7 +109,7 @@ def remove(*, webhook_id: str, url: str | None, token: str | None, as_json: bool
     """Remove WEBHOOK_ID and its deliveries."""
     client = client_for(url, token)
     message = connection.run(client, lambda opened: opened.remove_webhook(webhook_id))
-    _tell({"message": message}, as_json=as_json)
+    print_message(message, as_json=as_json)
 
 
 @webhook.command()
@@ -164,14 +164,12 @@ def _pause(client: IngestionClient, webhook_id: str, *, paused: bool, as_json: b
     changed = connection.run(
         client, lambda opened: opened.change_webhook(webhook_id, paused=paused)
     )
-    _tell(changed, as_json=as_json)
+    _print(changed, as_json=as_json)
 
 
-def _tell(document: Mapping[str, Any], *, as_json: bool) -> None:
+def _print(document: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(document)
-    elif "message" in document:
-        click.echo(safe(document["message"]))
     else:
         print_facts(_facts(document))
 

@@ -1,6 +1,6 @@
 """Fleet overview in SQL: for metrics and for the operators' page.
 
-Reads only, each by an index or over a table that stays small; totals are in `stats.py`.
+Reads only, each by an index or over a table that stays small; totals are in `statistics.py`.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ _QUEUE = text(
 )
 _SINCE_ANSWER = func.extract("epoch", func.clock_timestamp() - upstream_pace.c.failing_since)
 _OUTAGES = select(
-    upstream_pace.c.lane.label("channel"),
+    upstream_pace.c.channel.label("channel"),
     func.greatest(func.coalesce(cast(_SINCE_ANSWER, Float), 0.0), 0.0).label("seconds"),
-).order_by(upstream_pace.c.lane)
+).order_by(upstream_pace.c.channel)
 _PROCESSES = text(
     "SELECT application_name AS name, host(client_addr) AS address, count(*) AS connections,"
     " min(backend_start) AS connected_at, max(state_change) AS active_at"

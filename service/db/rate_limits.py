@@ -105,7 +105,7 @@ class RateLimitStore:
             is_open = and_(is_open, _is_down().is_(False))
         taken = await self._conn.execute(
             update(upstream_pace)
-            .where(_pace.lane == channel, _pace.next_at <= _NOW, is_free, is_open, is_first)
+            .where(_pace.channel == channel, _pace.next_at <= _NOW, is_free, is_open, is_first)
             .values(
                 holder=holder,
                 held_until=_NOW + lease,
@@ -135,7 +135,7 @@ class RateLimitStore:
         held = case((is_free, null()), else_=_pace.held_until)
         waits = (
             update(upstream_pace)
-            .where(_pace.lane == channel)
+            .where(_pace.channel == channel)
             .values(
                 waiter=case((is_first, literal(holder)), else_=_pace.waiter),
                 waiter_rank=case((is_first, literal(rank)), else_=_pace.waiter_rank),
@@ -157,7 +157,7 @@ class RateLimitStore:
         """Wait for the slot no longer."""
         await self._conn.execute(
             update(upstream_pace)
-            .where(_pace.lane == channel, _pace.waiter == holder)
+            .where(_pace.channel == channel, _pace.waiter == holder)
             .values(waiter=None, waiter_rank=None, waiter_until=None)
         )
 
@@ -165,7 +165,7 @@ class RateLimitStore:
         """Hold the slot for another `lease`; False when it was lost."""
         renewed = await self._conn.execute(
             update(upstream_pace)
-            .where(_pace.lane == channel, _pace.holder == holder, _pace.held_until >= _NOW)
+            .where(_pace.channel == channel, _pace.holder == holder, _pace.held_until >= _NOW)
             .values(held_until=_NOW + lease)
         )
         return renewed.rowcount == 1
@@ -176,7 +176,7 @@ class RateLimitStore:
         """Let the next one in as soon as it is due, and no sooner than `not_before` from now."""
         await self._conn.execute(
             update(upstream_pace)
-            .where(_pace.lane == channel, _pace.holder == holder)
+            .where(_pace.channel == channel, _pace.holder == holder)
             .values(
                 holder=None,
                 held_until=None,
@@ -200,7 +200,7 @@ class RateLimitStore:
         start = func.greatest(_pace.next_at, _NOW)
         booked = (
             update(upstream_pace)
-            .where(_pace.lane == channel, is_closed.is_(None))
+            .where(_pace.channel == channel, is_closed.is_(None))
             .values(
                 next_at=start + interval,
                 turns=_pace.turns + 1,
@@ -231,7 +231,7 @@ class RateLimitStore:
         )
         waits = (
             update(upstream_pace)
-            .where(_pace.lane == channel, reason.is_not(None))
+            .where(_pace.channel == channel, reason.is_not(None))
             .values(waiting_from=func.greatest(_pace.waiting_from, opens) + interval)
             .returning(
                 reason.label("reason"), _pace.waiting_from - interval - _NOW, _pace.is_blocked
@@ -264,7 +264,7 @@ class RateLimitStore:
             until = case((is_new, until), else_=_pace.silent_until)
         statement = (
             update(upstream_pace)
-            .where(_pace.lane == channel)
+            .where(_pace.channel == channel)
             .values(
                 silent_until=func.greatest(_pace.silent_until, until),
                 cooldown_since=func.coalesce(_pace.cooldown_since, _NOW),
@@ -290,7 +290,7 @@ class RateLimitStore:
         retry_at = func.greatest(_pace.retry_at, _moment(_NOW + pause))
         statement = (
             update(upstream_pace)
-            .where(_pace.lane == channel)
+            .where(_pace.channel == channel)
             .values(
                 failures=count,
                 failing_since=func.coalesce(_pace.failing_since, _NOW),
@@ -316,7 +316,7 @@ class RateLimitStore:
         is_cooling = _is_cooling()
         await self._conn.execute(
             update(upstream_pace)
-            .where(_pace.lane == channel, is_news)
+            .where(_pace.channel == channel, is_news)
             .values(
                 answered_at=_NOW,
                 strikes=case((is_cooling, _pace.strikes), else_=0),
@@ -330,7 +330,7 @@ class RateLimitStore:
     async def answered_within(self, channel: Channel, span: timedelta) -> bool:
         """Whether arXiv has given a proper answer on the channel within `span`, and none failed."""
         lately = and_(_pace.answered_at > _NOW - span, _pace.failures == 0).is_(True)
-        found = await self._conn.execute(select(lately).where(_pace.lane == channel))
+        found = await self._conn.execute(select(lately).where(_pace.channel == channel))
         return bool(found.scalar_one())
 
     async def pause(self) -> datetime:
@@ -357,17 +357,17 @@ class RateLimitStore:
         )
         down_until = case((_is_down(), _pace.retry_at))
         statement = select(
-            _pace.lane,
+            _pace.channel,
             state.label("state"),
             since.label("since"),
             func.greatest(_pace.next_at, _pace.silent_until, down_until).label("next_slot_at"),
             case((_is_cooling(), _pace.silent_until)).label("cooldown_until"),
             _pace.reason,
             _pace.failing_since.is_(None).label("answers"),
-        ).order_by(_pace.lane)
+        ).order_by(_pace.channel)
         return [
             ChannelState(
-                channel=Channel(row.lane),
+                channel=Channel(row.channel),
                 state=Availability(row.state),
                 since=row.since,
                 next_slot_at=row.next_slot_at,

@@ -665,7 +665,13 @@ schedules = Table(
 upstream_pace = Table(
     "upstream_pace",
     metadata,
-    Column("lane", Text, primary_key=True, comment="api (query API and OAI-PMH) or pdf."),
+    Column(
+        "lane",  # the name that operators know; in code it is the channel
+        Text,
+        key="channel",
+        primary_key=True,
+        comment="api (query API and OAI-PMH) or pdf.",
+    ),
     _moment("next_at", "No request of the fleet may start before this moment.", now=True),
     _moment("silent_until", "Cooldown: arXiv asked us to wait until then, or refused us."),
     Column("holder", Uuid, comment="Whose request is in flight; api only."),

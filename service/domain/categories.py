@@ -42,6 +42,7 @@ _GROUPS = {
     "q-fin": {"q-fin": "CP EC GN MF PM PR RM ST TR"},
     "stat": {"stat": "AP CO ME ML OT TH"},
 }
+# Alias → canonical name; both are active, and a paper in one is in the other.
 ALIASES = {
     "cs.NA": "math.NA",
     "cs.SY": "eess.SY",
@@ -50,6 +51,7 @@ ALIASES = {
     "q-fin.EC": "econ.GN",
     "stat.TH": "math.ST",
 }
+# Archive that was closed → the category where its papers are now.
 SUBSUMED = {
     "acc-phys": "physics.acc-ph",
     "adap-org": "nlin.AO",

@@ -1,4 +1,4 @@
-"""Outage log of database and storage: a line at the beginning, one a minute, one at the end.
+"""Outage log: a line at the beginning, one a minute, one at the end.
 
 Many parts of a process meet the same outage, each several times a second. All of
 them report to one `OutageLog` for what they use (the database, arXiv, storage),
@@ -41,12 +41,14 @@ class Logger(Protocol):
 class Reason:
     """Why something failed: a short stable `code` and a sentence, both safe to show.
 
+    Without a `text`, the `code` says all that is known.
+
     `is_doubtful`: it may be the matter of one connection, unless it lasts. `is_outage` is False for
     what others' work brings about (locks, deadlocks, a busy pool): the thing itself is there.
     """
 
     code: str
-    text: str
+    text: str = ""
     is_doubtful: bool = False
     is_outage: bool = True
 
@@ -127,9 +129,13 @@ class OutageLog:
     def _begin(self, reason: Reason, began_at: float, now: float) -> None:
         since = datetime.now(UTC) - timedelta(seconds=now - began_at)
         self._outage = _Outage(reason, since, began_at, failed_at=now, reported_at=now)
-        self._log.warning(self._begins, reason=reason.code, detail=reason.text)
+        self._log.warning(self._begins, **_why(reason))
 
 
 def _facts(outage: _Outage, now: float) -> dict[str, object]:
     seconds = round(now - outage.began_at, 1)
-    return {"reason": outage.reason.code, "detail": outage.reason.text, "seconds": seconds}
+    return {**_why(outage.reason), "seconds": seconds}
+
+
+def _why(reason: Reason) -> dict[str, object]:
+    return {"reason": reason.code, **({"detail": reason.text} if reason.text else {})}

@@ -16,7 +16,7 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.coverage import ListedDay
 from service.domain.jobs import AuditCriteria, IngestionRequest
 from service.domain.papers import EntryError, Paper
-from service.sources.base import Batch, HarvestContext, Step, state_of
+from service.sources.base import Batch, HarvestContext, Step, read_state, utc_now
 from service.sources.oai import MAX_REFUSED, OaiReader
 
 AUDIT = "audit"
@@ -83,14 +83,16 @@ class State:
     ended: bool = False
 
     @classmethod
-    def load(cls, document: Mapping[str, Any]) -> Self:
-        """The state that `checkpoint` wrote; raises ValueError for anything else."""
-        try:
-            tally = document["tally"]
-            todo = [DayTally(**one) for one in document["todo"]]
-            return cls(**{**document, "tally": tally and DayTally(**tally), "todo": todo})
-        except (KeyError, TypeError) as err:
-            raise ValueError("the stored checkpoint cannot be read") from err
+    def read(
+        cls,
+        *,
+        tally: Mapping[str, Any] | None,
+        todo: Sequence[Mapping[str, Any]],
+        **rest: Any,  # noqa: ANN401 - JSON
+    ) -> Self:
+        """The state that `checkpoint` wrote; raises TypeError for entries of another form."""
+        days = [DayTally(**one) for one in todo]
+        return cls(tally=DayTally(**tally) if tally else None, todo=days, **rest)
 
     def checkpoint(self) -> Checkpoint:
         """The checkpoint that holds this."""
@@ -98,16 +100,12 @@ class State:
         return Checkpoint(source=AUDIT, format=FORMAT, state=asdict(self), done=done)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class AuditSource:
     """Compares what arXiv lists over OAI-PMH with what is held; `now` is aware."""
 
     arxiv: OaiReader
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = utc_now
     name: str = AUDIT
 
     def serves(self, request: IngestionRequest) -> bool:
@@ -123,7 +121,7 @@ class AuditSource:
 
     async def fetch(self, context: HarvestContext, checkpoint: Checkpoint) -> Step:
         """The next page of identifiers, or the next request that heals."""
-        state = State.load(state_of(checkpoint, FORMAT))
+        state = read_state(checkpoint, FORMAT, State.read)
         try:
             if state.todo:
                 return await self._heal(context, state, state.todo[0])

@@ -7,10 +7,10 @@ bring the same (or what has become of it). What a checkpoint's `state` holds is
 the business of the source alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any, Protocol
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from service.arxiv.pace import Requester
@@ -20,6 +20,8 @@ from service.domain.jobs import IngestionRequest
 from service.domain.papers import EntryError, Paper
 
 NO_DELAY = timedelta(0)
+
+T = TypeVar("T")
 
 
 class HeldReader(Protocol):
@@ -142,3 +144,16 @@ def state_of(checkpoint: Checkpoint, format_: int) -> Mapping[str, Any]:
     if checkpoint.format != format_:
         raise ValueError("the stored checkpoint is of another version")
     return checkpoint.state
+
+
+def read_state(checkpoint: Checkpoint, format_: int, read: Callable[..., T]) -> T:
+    """What `read` makes of the state's entries; raises ValueError for ones that do not fit it."""
+    try:
+        return read(**state_of(checkpoint, format_))
+    except TypeError as err:
+        raise ValueError("the stored checkpoint cannot be read") from err
+
+
+def utc_now() -> datetime:
+    """The moment, by this machine's clock (aware)."""
+    return datetime.now(UTC)

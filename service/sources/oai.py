@@ -16,7 +16,7 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.errors import UpstreamFaulty
 from service.domain.jobs import IngestionRequest, OaiCriteria
 from service.domain.papers import EntryError, Paper
-from service.sources.base import Batch, HarvestContext, Step, state_of
+from service.sources.base import Batch, HarvestContext, Step, read_state, utc_now
 from service.sources.oai_state import FORMAT, OAI, DayCheck, State
 
 MAX_REFUSED = 5  # tokens refused in a row without progress
@@ -41,16 +41,12 @@ class OaiReader(Protocol):
         ...
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class OaiSource:
     """What arXiv lists over OAI-PMH; `now` is aware."""
 
     arxiv: OaiReader
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = utc_now
     name: str = OAI
 
     def serves(self, request: IngestionRequest) -> bool:
@@ -64,7 +60,7 @@ class OaiSource:
 
     async def fetch(self, context: HarvestContext, checkpoint: Checkpoint) -> Step:
         """The next page of the list, or what is to be done about a day that it has passed."""
-        state = State.load(state_of(checkpoint, FORMAT))
+        state = read_state(checkpoint, FORMAT, State.read)
         try:
             if state.check is not None:
                 return await self._checked(context, state, state.check)

@@ -56,13 +56,9 @@ class State:
     check: DayCheck | None = None
 
     @classmethod
-    def load(cls, document: Mapping[str, Any]) -> Self:
-        """The state that `checkpoint` wrote; raises ValueError for anything else."""
-        try:
-            check = document["check"]
-            return cls(**{**document, "check": check and DayCheck(**check)})
-        except (KeyError, TypeError) as err:
-            raise ValueError("the stored checkpoint cannot be read") from err
+    def read(cls, *, check: Mapping[str, Any] | None, **rest: Any) -> Self:  # noqa: ANN401 - JSON
+        """The state that `checkpoint` wrote; raises TypeError for entries of another form."""
+        return cls(check=DayCheck(**check) if check else None, **rest)
 
     def checkpoint(self, *, done: bool = False) -> Checkpoint:
         """The checkpoint that holds this."""

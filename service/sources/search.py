@@ -4,16 +4,15 @@ Pages come short, and empty in mid-list, and fuller than asked for. What arXiv
 said that there is is kept with the checkpoint, and nothing less ends a list.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 from service.arxiv.query import search_params
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import UpstreamIncomplete
 from service.domain.jobs import MAX_PAGE_SIZE, SEARCH_WINDOW, IngestionRequest
 from service.domain.papers import Page
-from service.sources.base import Batch, Expected, HarvestContext, Step, state_of
+from service.sources.base import Batch, Expected, HarvestContext, Step, read_state
 from service.sources.paging import USUAL_REPEATS, PageSource, Repeats
 
 SEARCH = "search"
@@ -33,14 +32,6 @@ class _State:
     total: int | None = None
     changed: bool = False
     unread: int | None = 0
-
-    @classmethod
-    def load(cls, document: Mapping[str, Any]) -> Self:
-        """Raises ValueError for another form."""
-        try:
-            return cls(**document)
-        except TypeError as err:
-            raise ValueError("the stored checkpoint cannot be read") from err
 
     def after(self, page: Page, *, is_told: bool) -> Self:
         """Behind a page with entries; `is_told`: a page with entries came before."""
@@ -78,7 +69,7 @@ class SearchSource:
 
     async def fetch(self, context: HarvestContext, checkpoint: Checkpoint) -> Step:
         """The next page, or the same once more; raises UpstreamIncomplete if it stays empty."""
-        request, state = context.request, _State.load(state_of(checkpoint, FORMAT))
+        request, state = context.request, read_state(checkpoint, FORMAT, _State)
         size = self._size(state, request)
         params = search_params(request.criteria, offset=state.offset, size=size)
         page = (await self.arxiv.page(params, context.requester)).cut(size)

@@ -6,8 +6,8 @@ so what the part before ended with in it is dropped. Each part has to come whole
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Self
+from datetime import datetime
+from typing import Any
 
 from service.arxiv.query import search_params
 from service.arxiv.search_windows import Window, WindowPlan, settled
@@ -15,7 +15,7 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.errors import UpstreamIncomplete
 from service.domain.jobs import MAX_PAGE_SIZE, SEARCH, SEARCH_WINDOW, Criteria, IngestionRequest
 from service.domain.papers import Page, Paper
-from service.sources.base import Batch, HarvestContext, Step, state_of
+from service.sources.base import Batch, HarvestContext, Step, read_state, utc_now
 from service.sources.paging import USUAL_REPEATS, PageSource, Repeats
 
 SEARCH_PARTS = "search_parts"
@@ -39,21 +39,9 @@ class _State:
     edge: tuple[str, ...] = ()
     next_edge: tuple[str, ...] = ()
 
-    @classmethod
-    def load(cls, document: Mapping[str, Any]) -> Self:
-        """Raises ValueError for another form."""
-        try:
-            return cls(**document)
-        except TypeError as err:
-            raise ValueError("the stored checkpoint cannot be read") from err
-
     def checkpoint(self, *, done: bool = False) -> Checkpoint:
         """The checkpoint that holds this."""
         return Checkpoint(source=SEARCH_PARTS, format=FORMAT, state=asdict(self), done=done)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +51,7 @@ class SearchPartsSource:
     arxiv: PageSource
     repeats: Repeats = USUAL_REPEATS
     window: int = SEARCH_WINDOW
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = utc_now
     name: str = SEARCH_PARTS
 
     def serves(self, request: IngestionRequest) -> bool:
@@ -85,7 +73,7 @@ class SearchPartsSource:
 
     async def fetch(self, context: HarvestContext, checkpoint: Checkpoint) -> Step:
         """The next part is settled, or a page of the one in work is read."""
-        state = _State.load(state_of(checkpoint, FORMAT))
+        state = read_state(checkpoint, FORMAT, _State)
         plan = WindowPlan.load(state.plan)
         if state.read is None:
             return await self._settled(context, state, plan)

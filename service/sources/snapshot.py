@@ -6,11 +6,10 @@ few of them, and a run on a packed one may last longer than others.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
 from uuid import UUID
 
 from service.arxiv import snapshot_reader
@@ -18,7 +17,7 @@ from service.arxiv.snapshot_reader import FileMark, Place, SnapshotNotFound, Sna
 from service.domain.checkpoint import Checkpoint
 from service.domain.jobs import IngestionRequest, SnapshotCriteria
 from service.domain.papers import EntryError
-from service.sources.base import NO_DELAY, Batch, HarvestContext, Step, state_of
+from service.sources.base import NO_DELAY, Batch, HarvestContext, Step, read_state
 
 SNAPSHOT = "snapshot"
 FORMAT = 1
@@ -40,14 +39,6 @@ class _State:
     modified_ns: int | None = None
     met: int = 0
     bad: int = 0
-
-    @classmethod
-    def load(cls, document: Mapping[str, Any]) -> Self:
-        """Raises ValueError for another form."""
-        try:
-            return cls(**document)
-        except TypeError as err:
-            raise ValueError("the stored checkpoint cannot be read") from err
 
     def checkpoint(self, *, done: bool = False) -> Checkpoint:
         """The checkpoint that holds this."""
@@ -99,7 +90,7 @@ class SnapshotSource:
 
     async def fetch(self, context: HarvestContext, checkpoint: Checkpoint) -> Step:
         """The next lines; raises SnapshotNotFound, -Unreadable, -Truncated and -Changed."""
-        state = _State.load(state_of(checkpoint, FORMAT))
+        state = read_state(checkpoint, FORMAT, _State)
         file = self._open.pop(context.job_id, None)
         if file is None or file.place != state.place:
             if file is not None:

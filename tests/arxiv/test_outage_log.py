@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
-from service.arxiv.outage_log import OutageLog
+from service.arxiv.outage_log import ChannelOutages
 from service.domain.channels import Availability, Channel, ChannelState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ def state(availability, channel=Channel.API):
 def lines(*looks):
     """What is logged by reads at these seconds, at channels in these states."""
     now = 0.0
-    log = OutageLog(clock=lambda: now)
+    log = ChannelOutages(clock=lambda: now)
     with capture_logs() as logged:
         for now, *availabilities in looks:  # noqa: B007 - the clock reads it
             log.note([state(one) for one in availabilities])
@@ -57,7 +57,7 @@ def test_a_cooldown_in_between_is_not_the_end_of_it():
 @pytest.mark.parametrize("channel", list(Channel))
 def test_the_lines_say_which_channel_and_why(channel):
     with capture_logs() as logged:
-        OutageLog().note([state(DOWN, channel)])
+        ChannelOutages().note([state(DOWN, channel)])
 
     (line,) = logged
     assert (line["channel"], line["log_level"]) == (str(channel), "warning")

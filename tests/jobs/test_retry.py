@@ -13,6 +13,16 @@ async def states(rig, job_id):
     return {row.state: row.count for row in await rig.rows(STATES, job=job_id)}
 
 
+async def all_failed(rig, **changes):
+    """A finished job none of whose ten PDFs came, however often one was asked for."""
+    rig.replica.script([{**BROKEN, "times": 1000}])
+    async with rig.worker():
+        job = await rig.final(await rig.submit(**changes))
+    rig.replica.forget_script()
+    assert await states(rig, job.id) == {"failed": 10}
+    return job
+
+
 async def retried(rig, job_id, **changes):
     """The retry of a job, at its end, and every row of the old one as it was before."""
     before = await rig.result(job_id)
@@ -101,9 +111,7 @@ async def test_a_cancelled_job_goes_on_with_its_open_papers(rig):
 
 
 async def test_taking_over_goes_on_after_a_crash_between_two_batches(rig):
-    rig.replica.script([{**BROKEN, "times": 10}])
-    async with rig.worker():
-        job = await rig.final(await rig.submit(batch_size=2))
+    job = await all_failed(rig, batch_size=2)
     again = (await retry(rig.database, job.id, caller="tests")).job
     async with rig.database.engine.connect() as holder:
         # the third batch waits for the key of this paper's task, and dies there
@@ -130,9 +138,7 @@ async def test_taking_over_goes_on_after_a_crash_between_two_batches(rig):
 
 
 async def test_two_workers_take_each_paper_over_once(rig):
-    rig.replica.script([{**BROKEN, "times": 10}])
-    async with rig.worker():
-        job = await rig.final(await rig.submit(batch_size=1))
+    job = await all_failed(rig, batch_size=1)
     again = (await retry(rig.database, job.id, caller="tests")).job
     await rig.rows(
         "INSERT INTO pgqueuer (priority, status, entrypoint, headers, payload) SELECT priority,"

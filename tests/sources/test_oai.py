@@ -7,12 +7,14 @@ import pytest
 
 from service.arxiv.oai import Header, HeaderPage, RecordPage, TokenRefused
 from service.arxiv.oai_query import ListQuery, Verb, decoded
+from service.domain.checkpoint import Checkpoint
 from service.domain.errors import UpstreamFaulty
 from service.domain.jobs import IngestionRequest, OaiCriteria
 from service.domain.papers import TOLD_BY_OAI_RAW, EntryError
 from service.sources import oai
+from service.sources.base import read_state
 from service.sources.oai import OaiSource
-from service.sources.oai_state import State
+from service.sources.oai_state import FORMAT, OAI, State
 from tests.conftest import make_paper
 from tests.sources.conftest import context, following, walk
 
@@ -278,10 +280,10 @@ async def test_a_token_that_leads_to_nothing_is_asked_around():
 
     step = await source(arxiv).fetch(context(request()), following(at, step))
 
-    state = State.load(step.following.state)
+    state = read_state(step.following, FORMAT, State.read)
     assert (state.token, state.start, state.refused) == (None, "2024-03-01", 1)
 
 
 def test_a_state_of_another_form_is_refused():
     with pytest.raises(ValueError, match="checkpoint"):
-        State.load({"offset": 3})
+        read_state(Checkpoint(source=OAI, format=FORMAT, state={"offset": 3}), FORMAT, State.read)

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from service.domain.categories import ALIASES, SUBSUMED
+
 GROUPS = {
     "cs": "Computer Science",
     "econ": "Economics",
@@ -98,38 +100,6 @@ MF Mathematical Finance; PM Portfolio Management; PR Pricing of Securities; RM R
 ST Statistical Finance; TR Trading and Market Microstructure""",
     "stat": """AP Applications; CO Computation; ME Methodology; ML Machine Learning;
 OT Other Statistics; TH Statistics Theory""",
-}
-
-# alias → canonical name; both are active, and a paper in one is in the other
-ALIASES = {
-    "cs.NA": "math.NA",
-    "cs.SY": "eess.SY",
-    "math.IT": "cs.IT",
-    "math.MP": "math-ph",
-    "q-fin.EC": "econ.GN",
-    "stat.TH": "math.ST",
-}
-
-# archives that were closed → where their papers are now
-SUBSUMED = {
-    "acc-phys": "physics.acc-ph",
-    "adap-org": "nlin.AO",
-    "alg-geom": "math.AG",
-    "ao-sci": "physics.ao-ph",
-    "atom-ph": "physics.atom-ph",
-    "bayes-an": "physics.data-an",
-    "chao-dyn": "nlin.CD",
-    "chem-ph": "physics.chem-ph",
-    "cmp-lg": "cs.CL",
-    "comp-gas": "nlin.CG",
-    "dg-ga": "math.DG",
-    "funct-an": "math.FA",
-    "mtrl-th": "cond-mat.mtrl-sci",
-    "patt-sol": "nlin.PS",
-    "plasm-ph": "physics.plasm-ph",
-    "q-alg": "math.QA",
-    "solv-int": "nlin.SI",
-    "supr-con": "cond-mat.supr-con",
 }
 
 
