@@ -22,8 +22,6 @@ _MAX_QUOTINGS = 3
 class Verb(StrEnum):
     """The requests of OAI-PMH that the service makes."""
 
-    IDENTIFY = "Identify"
-    LIST_SETS = "ListSets"
     LIST_IDENTIFIERS = "ListIdentifiers"
     LIST_RECORDS = "ListRecords"
     GET_RECORD = "GetRecord"

@@ -7,7 +7,6 @@ ServiceError
 │   ├── NotFound                                   → 404
 │   ├── Conflict            the state forbids it   → 409
 │   ├── KeyReused           other body, same key   → 422
-│   ├── TooLarge                                   → 413
 │   ├── WrongMediaType                             → 415
 │   ├── BodyTooSlow         it drips               → 408
 │   ├── TooMany             come again later       → 429
@@ -102,12 +101,6 @@ class KeyReused(RequestError):
     """An idempotency key came again with another body."""
 
     code = "idempotency_key_reused"
-
-
-class TooLarge(RequestError):
-    """The body is over the limit."""
-
-    code = "too_large"
 
 
 class BodyTooSlow(RequestError):

@@ -253,16 +253,6 @@ class ExtractedText:
     document: StructuredDocument | None = None
 
 
-@dataclass(slots=True)
-class Changes:
-    """What storing a batch of papers changed, by arXiv id without version."""
-
-    created: list[str] = field(default_factory=list)
-    updated: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    wanted: list[str] = field(default_factory=list)
-
-
 def clean_text(text: str) -> str:
     """`text` without what PostgreSQL or a terminal cannot take: NUL, controls, lone surrogates.
 

@@ -14,11 +14,6 @@ from service.domain.jobs import AuditCriteria, OaiCriteria, SnapshotCriteria
 MAX_SET_LENGTH = 60
 MAX_FILE_NAME = 255
 OAI_FORMATS = ("arXivRaw", "arXiv")
-OAI_EXAMPLE: dict[str, Any] = {
-    "set": "cs:cs:AI",
-    "from_date": "2024-03-01",
-    "metadata_format": "arXivRaw",
-}
 
 
 class SetSpec(SingleLineString):

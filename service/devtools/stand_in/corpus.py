@@ -18,7 +18,6 @@ from service.domain.identifiers import ArxivId
 from service.domain.papers import Paper
 
 MAX_PAPERS = 1_000_000  # beyond, a month of the old identifiers would run out of its 999 numbers
-MAX_AUTHORS = 8
 MAX_PAGES = 8
 _AUTHOR_STEPS = ((0, 0), (7, 11), (19, 23), (31, 5), (43, 37), (53, 29), (3, 59), (13, 41))
 _DAY = 86_400

@@ -11,9 +11,9 @@ from service.devtools.stand_in.corpus import Corpus
 from service.devtools.stand_in.wheels import Wheel
 
 FIRST_DAY = date(2005, 9, 16)  # arXiv has no earlier datestamp
-LAST_DAY = date(2026, 6, 30)  # nothing in the corpus happens later, until it is amended
 _DAY = 86_400
 _FIRST = int(datetime(2005, 9, 16, tzinfo=UTC).timestamp())
+# nothing in the corpus happens later, until it is amended
 _LAST = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp())
 _NIGHT = 4 * 3_600  # seconds that changes are spread over, from midnight on
 _SATURDAY = 2  # days since 1 January 1970, a Thursday, modulo 7
@@ -39,11 +39,6 @@ class Modified:
         if touched < _FIRST:
             return _FIRST + second
         return touched if touched < _LAST else _working_day(announced) * _DAY + second
-
-    def is_touched(self, number: int) -> bool:
-        """Whether the record was modified after its latest version had been announced."""
-        announced = _working_day(self._corpus.updated(number) // _DAY + 1)
-        return self.at(number) // _DAY > announced
 
 
 def _working_day(day: int) -> int:

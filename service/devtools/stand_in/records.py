@@ -17,7 +17,6 @@ from service.devtools.stand_in.tex import to_tex
 from service.devtools.stand_in.wheels import Wheel, mix
 from service.domain.papers import Paper
 
-MAX_AFFILIATIONS = 2
 _SUFFIX = " Jr."
 
 

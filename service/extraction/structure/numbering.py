@@ -15,7 +15,6 @@ _NUMBER = (
     r"|[A-Z][.-]?\d{1,2}(?:\.\d{1,2}){0,3}|[A-Z])"
 )
 _LABEL = re.compile(rf"\s*(?:§+\s*)?{_WORD}{_NUMBER}(?P<end>[.:)]?)(?:[\s–—:-]+(?=\S)|$)")
-MAX_LEVEL = 5
 
 
 @dataclass(frozen=True, slots=True)
