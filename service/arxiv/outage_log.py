@@ -19,15 +19,15 @@ from service.domain.outages import OutageLog, Reason
 
 LOOK_EVERY = timedelta(seconds=1)
 
-_log = structlog.get_logger(__name__)
-
 
 class ChannelOutages:
     """The outages of each channel, as the fleet sees them; `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._logs = {
-            channel: OutageLog("arxiv", _log.bind(channel=str(channel)), clock=clock)
+            channel: OutageLog(
+                "arxiv", structlog.get_logger(__name__, channel=str(channel)), clock=clock
+            )
             for channel in Channel
         }
 
