@@ -5,6 +5,7 @@ port, the interpreter, and a fresh folder for data.
 """
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def commands_of(page):
 
 def as_here(command, environ):
     url = f"http://127.0.0.1:{environ['PORT']}"
-    return command.replace(PUBLISHED, url).replace(PYTHON, sys.executable)
+    return command.replace(PUBLISHED, url).replace(PYTHON, shlex.quote(sys.executable))
 
 
 def script(page, environ):

@@ -161,26 +161,30 @@ async def test_case_72_only_the_clock_of_the_database_counts(rig):
     await rig.assert_sound()
 
 
+def part_files(root):
+    return [path for path in root.rglob("*.part*") if path.is_file()]
+
+
 async def test_case_73_what_the_crash_left_is_gone_and_nothing_else(rig):
+    root = rig.folder / "files"
     step = {"kind": "hold", "lane": "pdf", "number": 1, "after_bytes": 800, "seconds": 60}
     rig.replica.script([step])
     await rig.submit(max_papers=1)
     async with rig.process() as process:
         await rig.replica.wait_until_held(timeout=30)
+        async with asyncio.timeout(30):  # what was sent is written a moment later
+            while not (parts := part_files(root)):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
         await kill(process)
     rig.replica.release()
-    root = rig.folder / "files"
     foreign = root / "notes.txt"
     foreign.write_text("of an operator")
-    parts = [path for path in root.rglob("*.part*") if path.is_file()]
     await rig.rows("SELECT cancel_job(id) FROM jobs")
 
     async with rig.worker(LEASE_SECONDS="1"), asyncio.timeout(30):
-        while any(path.exists() for path in parts):
+        while any(path.exists() for path in parts) or await rig.rows("SELECT 1 FROM pgqueuer"):
             await rig.rows("SELECT pg_sleep(0.05)")
 
-    assert parts
-    assert await rig.rows("SELECT 1 FROM pgqueuer") == []
     assert foreign.read_text() == "of an operator"
 
 

@@ -110,7 +110,7 @@ async def test_max_connections_are_served_and_the_next_is_refused(rig, tools):
         finally:
             for session in held:
                 await session.close()
-    await said(rig, "connections refused")
+        await said(rig, "connections refused")
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
