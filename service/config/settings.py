@@ -1,25 +1,23 @@
 """Settings: environment variables as one frozen dataclass, validated at start.
 
-Every variable of the service is one field of `SettingsSchema`; its name there is
-the variable's. A wrong value is reported by name and rule, never by value: the
+Every variable of the service is declared once, as a field of `Settings`; see
+`variables` for how. A wrong value is reported by name and rule, never by value: the
 value may be a secret. Only `app` and the command line see `Settings`; what is
 below receives plain values.
 """
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import fields as dataclass_fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from marshmallow import (
     EXCLUDE,
     Schema,
     ValidationError,
-    fields,
     post_load,
     validate,
     validates_schema,
@@ -27,25 +25,25 @@ from marshmallow import (
 
 from service.auth import keys
 from service.config import urls, webhook_rules
+from service.config.urls import MAX_PORT
+from service.config.variables import (
+    Variable,
+    as_is,
+    declared,
+    integer,
+    number,
+    one_of,
+    secret,
+    text,
+)
 from service.domain.callback_targets import CallbackTargets
 from service.domain.webhooks import WebhookSettings, parse_retry_seconds, parse_secrets
 
 ARXIV_INTERVAL_SECONDS = 3.0  # info.arxiv.org/help/api/tou.html
 ARXIV_PDFS_PER_SECOND = 4.0  # info.arxiv.org/help/bulk_data.html
-SHOWN_AS: Mapping[str, Callable[[str], str]] = {  # what hides secrets
-    "JWT_SECRET": lambda _: urls.MASK,
-    "JWT_OTHER_SECRETS": lambda _: urls.MASK,
-    "JWT_JWKS_URL": urls.shown_jwks,
-    "WEBHOOK_SECRET": lambda _: urls.MASK,
-    "DATABASE_URL": urls.shown_postgres,
-}
 OWN_PREFIXES = ("ARXIV_", "JWT_", "WEBHOOK_")
 FILE_SUFFIX = "_FILE"  # NAME_FILE=/path: the value of NAME stands in that file
 MAX_SECRET_BYTES = 65_536
-SECRETS = (
-    *("DATABASE_URL", "JWT_SECRET", "JWT_OTHER_SECRETS", "JWT_PUBLIC_KEY"),
-    "WEBHOOK_SECRET",
-)
 
 
 class SettingsError(Exception):
@@ -56,6 +54,10 @@ class SettingsError(Exception):
         self.problems = dict(problems)
 
 
+def _contact(text: str) -> None:
+    validate.Email(error="must be an e-mail address")(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
     """Everything that the environment decides. Durations in seconds, sizes in bytes.
@@ -63,54 +65,54 @@ class Settings:
     It has secrets in it, so its `repr` tells no value; `masked` does.
     """
 
-    database_url: str | None
-    data_dir: Path
-    storage_url: str | None
-    s3_endpoint_url: str | None
-    s3_checksum: str
-    host: str
-    port: int
-    worker_port: int | None
-    root_path: str
-    api_processes: int
-    jwt_secret: str | None
-    jwt_public_key: str | None
-    jwt_jwks_url: str | None
-    jwt_other_secrets: str | None
-    jwt_key_ids: str | None
-    jwt_algorithm: str
-    jwt_issuer: str | None
-    jwt_audience: str | None
-    jwt_leeway_seconds: int
-    jwt_max_lifetime_seconds: int
-    jwt_write_scope: str | None
-    jwt_operator_scope: str | None
-    max_connections: int
-    reads_per_minute: int
-    writes_per_minute: int
-    max_jobs_per_caller: int
-    max_jobs: int
-    arxiv_api_url: str
-    arxiv_oai_url: str
-    arxiv_pdf_url: str
-    arxiv_min_interval_seconds: float
-    arxiv_pdf_per_second: float
-    arxiv_contact: str | None
-    arxiv_search_window: int
-    snapshot_dir: Path | None
-    lease_seconds: float
-    pdf_concurrency: int
-    pdf_fleet_concurrency: int | None
-    extract_processes: int
-    max_pdf_bytes: int
-    drain_seconds: float
-    drain_delay_seconds: float
-    job_retention_days: int
-    webhook_secret: str | None
-    webhook_allowed_hosts: str | None
-    webhook_retry_seconds: str
-    log_level: str
-    log_format: str
+    database_url: Annotated[str | None, secret(rule=urls.postgres_url, shown=urls.shown_postgres)]
+    data_dir: Annotated[Path, text("./var")]
+    storage_url: Annotated[str | None, text(rule=urls.storage_url)]
+    s3_endpoint_url: Annotated[str | None, text(rule=urls.http_url)]
+    s3_checksum: Annotated[str, one_of("sha256", ("sha256", "none"))]
+    host: Annotated[str, text("127.0.0.1")]
+    port: Annotated[int, integer(8000, 0, MAX_PORT)]
+    worker_port: Annotated[int | None, integer(None, 0, MAX_PORT)]
+    root_path: Annotated[str, text("", rule=urls.root_path)]
+    api_processes: Annotated[int, integer(1, 1, 64)]
+    jwt_secret: Annotated[str | None, secret()]
+    jwt_public_key: Annotated[str | None, secret(shown=as_is)]
+    jwt_jwks_url: Annotated[str | None, text(rule=urls.jwks_url, shown=urls.shown_jwks)]
+    jwt_other_secrets: Annotated[str | None, secret()]
+    jwt_key_ids: Annotated[str | None, text()]
+    jwt_algorithm: Annotated[str, one_of("HS256", keys.HMAC_ALGORITHMS + keys.KEY_ALGORITHMS)]
+    jwt_issuer: Annotated[str | None, text()]
+    jwt_audience: Annotated[str | None, text()]
+    jwt_leeway_seconds: Annotated[int, integer(5, 0, 300)]
+    jwt_max_lifetime_seconds: Annotated[int, integer(86_400, 1, 10 * 365 * 86_400)]
+    jwt_write_scope: Annotated[str | None, text()]
+    jwt_operator_scope: Annotated[str | None, text()]
+    max_connections: Annotated[int, integer(10_000, 1, 1_000_000)]
+    reads_per_minute: Annotated[int, integer(0, 0)]
+    writes_per_minute: Annotated[int, integer(60_000, 0)]
+    max_jobs_per_caller: Annotated[int, integer(10_000, 0, 1_000_000)]
+    max_jobs: Annotated[int, integer(100_000, 0, 10_000_000)]
+    arxiv_api_url: Annotated[str, text("https://export.arxiv.org/api/query", rule=urls.http_url)]
+    arxiv_oai_url: Annotated[str, text("https://oaipmh.arxiv.org/oai", rule=urls.http_url)]
+    arxiv_pdf_url: Annotated[str, text("https://export.arxiv.org/pdf", rule=urls.http_url)]
+    arxiv_min_interval_seconds: Annotated[float, number(ARXIV_INTERVAL_SECONDS, 0, 3600)]
+    arxiv_pdf_per_second: Annotated[float, number(ARXIV_PDFS_PER_SECOND, 0.01, 100_000)]
+    arxiv_contact: Annotated[str | None, text(rule=_contact)]
+    arxiv_search_window: Annotated[int, integer(10_000, 1, 1_000_000)]
+    snapshot_dir: Annotated[Path | None, text()]
+    lease_seconds: Annotated[float, number(15.0, 1, 3600)]
+    pdf_concurrency: Annotated[int, integer(8, 1, 256)]
+    pdf_fleet_concurrency: Annotated[int | None, integer(None, 1, 100_000)]
+    extract_processes: Annotated[int, integer(None, 1, 64)]  # not set: one for each CPU
+    max_pdf_bytes: Annotated[int, integer(200_000_000, 1)]
+    drain_seconds: Annotated[float, number(30.0, 0, 3600)]
+    drain_delay_seconds: Annotated[float, number(5.0, 0, 600)]
+    job_retention_days: Annotated[int, integer(0, 0, 36_500)]
+    webhook_secret: Annotated[str | None, secret(rule=webhook_rules.secrets)]
+    webhook_allowed_hosts: Annotated[str | None, text(rule=webhook_rules.hosts)]
+    webhook_retry_seconds: Annotated[str, text(webhook_rules.RETRY, rule=webhook_rules.retries)]
+    log_level: Annotated[str, one_of("INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))]
+    log_format: Annotated[str, one_of("json", ("json", "console"))]
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -119,7 +121,7 @@ class Settings:
         known = {name: value for name, value in environ.items() if value or name == "JWT_SECRET"}
         known |= secret_files(known)
         try:
-            settings: Self = SettingsSchema().load(known)
+            settings: Self = _SCHEMA().load(known)
         except ValidationError as err:
             raise SettingsError(_first_messages(err)) from None
         return settings
@@ -165,12 +167,16 @@ class Settings:
     def masked(self) -> dict[str, str | int | float | None]:
         """Variable → value as in force, secrets replaced by `***`, in the order of the spec."""
         shown: dict[str, str | int | float | None] = {}
-        for field in dataclass_fields(self):
-            name, value = field.name.upper(), getattr(self, field.name)
-            if name in SHOWN_AS and value is not None:
-                value = SHOWN_AS[name](value)
+        for name, variable in VARIABLES.items():
+            value, shown_as = getattr(self, name.lower()), variable.shown
+            if shown_as is not None and value is not None:
+                value = shown_as(value)
             shown[name] = str(value) if isinstance(value, Path) else value
         return shown
+
+
+VARIABLES: Mapping[str, Variable] = declared(Settings)
+SECRETS = [name for name, variable in VARIABLES.items() if variable.is_secret]
 
 
 def _first_messages(err: ValidationError) -> dict[str, str]:
@@ -200,95 +206,19 @@ def secret_files(environ: Mapping[str, str]) -> dict[str, str]:
 
 def unknown_names(environ: Mapping[str, str] = os.environ) -> dict[str, str | None]:
     """Variables that look like ours and are not: name → the likely meant one, or None."""
-    known = list(SettingsSchema().fields)
+    known = list(VARIABLES)
     known += [f"{name}{FILE_SUFFIX}" for name in SECRETS]
     strangers = [n for n in environ if n.startswith(OWN_PREFIXES) and n not in known]
     return {n: next(iter(difflib.get_close_matches(n, known, n=1)), None) for n in strangers}
 
 
-def _contact(text: str) -> None:
-    validate.Email(error="must be an e-mail address")(text)
-
-
-def _at_least(number: float, most: float | None = None) -> validate.Range:
-    return validate.Range(min=number, max=most)
-
-
-class SettingsSchema(Schema):
-    """The variables of the service, one field each, named as in the environment."""
+class _Rules(Schema):
+    """What the variables must be together. It gets its fields from `VARIABLES`."""
 
     class Meta:
         """The environment holds much that is not ours."""
 
         unknown = EXCLUDE
-
-    DATABASE_URL = fields.String(load_default=None, validate=urls.postgres_url)
-    DATA_DIR = fields.String(load_default="./var")
-    STORAGE_URL = fields.String(load_default=None, validate=urls.storage_url)
-    S3_ENDPOINT_URL = fields.String(load_default=None, validate=urls.http_url)
-    S3_CHECKSUM = fields.String(load_default="sha256", validate=validate.OneOf(("sha256", "none")))
-    HOST = fields.String(load_default="127.0.0.1")
-    PORT = fields.Integer(load_default=8000, validate=_at_least(0, 65535))
-    WORKER_PORT = fields.Integer(load_default=None, validate=_at_least(0, 65535))
-    ROOT_PATH = fields.String(load_default="", validate=urls.root_path)
-    API_PROCESSES = fields.Integer(load_default=1, validate=_at_least(1, 64))
-    JWT_SECRET = fields.String(load_default=None)
-    JWT_PUBLIC_KEY = fields.String(load_default=None)
-    JWT_JWKS_URL = fields.String(load_default=None, validate=urls.jwks_url)
-    JWT_OTHER_SECRETS = fields.String(load_default=None)
-    JWT_KEY_IDS = fields.String(load_default=None)
-    JWT_ALGORITHM = fields.String(
-        load_default="HS256", validate=validate.OneOf(keys.HMAC_ALGORITHMS + keys.KEY_ALGORITHMS)
-    )
-    JWT_ISSUER = fields.String(load_default=None)
-    JWT_AUDIENCE = fields.String(load_default=None)
-    JWT_LEEWAY_SECONDS = fields.Integer(load_default=5, validate=_at_least(0, 300))
-    JWT_MAX_LIFETIME_SECONDS = fields.Integer(
-        load_default=86_400, validate=_at_least(1, 10 * 365 * 86_400)
-    )
-    JWT_WRITE_SCOPE = fields.String(load_default=None)
-    JWT_OPERATOR_SCOPE = fields.String(load_default=None)
-    MAX_CONNECTIONS = fields.Integer(load_default=10_000, validate=_at_least(1, 1_000_000))
-    READS_PER_MINUTE = fields.Integer(load_default=0, validate=_at_least(0))
-    WRITES_PER_MINUTE = fields.Integer(load_default=60_000, validate=_at_least(0))
-    MAX_JOBS_PER_CALLER = fields.Integer(load_default=10_000, validate=_at_least(0, 1_000_000))
-    MAX_JOBS = fields.Integer(load_default=100_000, validate=_at_least(0, 10_000_000))
-    ARXIV_API_URL = fields.String(
-        load_default="https://export.arxiv.org/api/query", validate=urls.http_url
-    )
-    ARXIV_OAI_URL = fields.String(
-        load_default="https://oaipmh.arxiv.org/oai", validate=urls.http_url
-    )
-    ARXIV_PDF_URL = fields.String(
-        load_default="https://export.arxiv.org/pdf", validate=urls.http_url
-    )
-    ARXIV_MIN_INTERVAL_SECONDS = fields.Float(
-        load_default=ARXIV_INTERVAL_SECONDS, validate=_at_least(0, 3600)
-    )
-    ARXIV_PDF_PER_SECOND = fields.Float(
-        load_default=ARXIV_PDFS_PER_SECOND, validate=_at_least(0.01, 100_000)
-    )
-    ARXIV_CONTACT = fields.String(load_default=None, validate=_contact)
-    ARXIV_SEARCH_WINDOW = fields.Integer(load_default=10_000, validate=_at_least(1, 1_000_000))
-    SNAPSHOT_DIR = fields.String(load_default=None)
-    LEASE_SECONDS = fields.Float(load_default=15.0, validate=_at_least(1, 3600))
-    PDF_CONCURRENCY = fields.Integer(load_default=8, validate=_at_least(1, 256))
-    PDF_FLEET_CONCURRENCY = fields.Integer(load_default=None, validate=_at_least(1, 100_000))
-    EXTRACT_PROCESSES = fields.Integer(load_default=None, validate=_at_least(1, 64))
-    MAX_PDF_BYTES = fields.Integer(load_default=200_000_000, validate=_at_least(1))
-    DRAIN_SECONDS = fields.Float(load_default=30.0, validate=_at_least(0, 3600))
-    DRAIN_DELAY_SECONDS = fields.Float(load_default=5.0, validate=_at_least(0, 600))
-    JOB_RETENTION_DAYS = fields.Integer(load_default=0, validate=_at_least(0, 36_500))
-    WEBHOOK_SECRET = fields.String(load_default=None, validate=webhook_rules.secrets)
-    WEBHOOK_ALLOWED_HOSTS = fields.String(load_default=None, validate=webhook_rules.hosts)
-    WEBHOOK_RETRY_SECONDS = fields.String(
-        load_default=webhook_rules.RETRY, validate=webhook_rules.retries
-    )
-    LOG_LEVEL = fields.String(
-        load_default="INFO",
-        validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-    )
-    LOG_FORMAT = fields.String(load_default="json", validate=validate.OneOf(("json", "console")))
 
     @validates_schema
     def check_keys(self, data: dict[str, Any], **_: object) -> None:
@@ -319,6 +249,9 @@ class SettingsSchema(Schema):
             values["snapshot_dir"] = Path(values["snapshot_dir"]).expanduser().absolute()
         values["extract_processes"] = values["extract_processes"] or os.cpu_count() or 1
         return Settings(**values)
+
+
+_SCHEMA = _Rules.from_dict({name: variable.field for name, variable in VARIABLES.items()})
 
 
 def is_arxiv(host: str) -> bool:

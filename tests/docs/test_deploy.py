@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from service import __version__
 from service.cli.main import cli
-from service.config.settings import SECRETS, Settings, SettingsSchema
+from service.config.settings import SECRETS, VARIABLES, Settings
 
 PREFIX = "arxiv_ingestion_"
 STOPPING_SECONDS = 15
@@ -159,7 +159,7 @@ def test_kustomize_takes_all_manifests(root):
 
 
 def test_containers_start_commands_of_ours_with_settings_of_ours(containers, manifests):
-    known = {*SettingsSchema().fields, *(f"{name}_FILE" for name in SECRETS), *AWS}
+    known = {*VARIABLES, *(f"{name}_FILE" for name in SECRETS), *AWS}
     (config,) = [one["data"] for one in manifests if one["kind"] == "ConfigMap"]
     assert set(config) <= known
     for container in containers.values():
@@ -237,7 +237,7 @@ def test_units_start_commands_of_ours_with_settings_of_ours(root, name):
 
     assert words[1:3] == ["-m", "service"]
     assert CliRunner().invoke(cli, [*words[3:], "--help"]).exit_code == 0
-    assert variables <= {*SettingsSchema().fields, *(f"{one}_FILE" for one in SECRETS)}
+    assert variables <= {*VARIABLES, *(f"{one}_FILE" for one in SECRETS)}
     assert credentials == files
     assert service["protectsystem"] == ["strict"]
 

@@ -2,18 +2,19 @@
 
 import re
 
-from marshmallow import fields, missing
+from marshmallow import fields, missing, validate
 
 from service.api.schemas.ingestion_request import IngestionRequestSchema, SearchQuerySchema
-from service.config.settings import Settings, SettingsSchema
+from service.config.settings import OWN_PREFIXES, SECRETS, VARIABLES, Settings
 
 _CODE = re.compile(r"`([^`]+)`")
+_RANGE = re.compile(r"\b(\d[\d,.]*) to (\d[\d,]*)")
 
 
 def test_every_setting_is_in_the_readme_and_no_other(document):
     documented = document("docs/configuration.md").names("Settings")
 
-    assert sorted(documented) == sorted(SettingsSchema().fields)
+    assert sorted(documented) == sorted(VARIABLES)
 
 
 def test_the_defaults_of_the_settings_are_the_documented_ones(document):
@@ -21,9 +22,33 @@ def test_the_defaults_of_the_settings_are_the_documented_ones(document):
         _CODE.findall(name)[0]: default
         for name, _, default in document("docs/configuration.md").table("Settings")
     }
-    actual = {name: _shown(field) for name, field in SettingsSchema().fields.items()}
+    actual = {name: _shown(variable.field) for name, variable in VARIABLES.items()}
 
     assert documented == {name: default or "unset" for name, default in actual.items()}
+
+
+def test_the_bounds_and_words_of_the_settings_are_the_documented_ones(document):
+    documented = {
+        _CODE.findall(name)[0]: meaning
+        for name, meaning, _ in document("docs/configuration.md").table("Settings")
+    }
+
+    for name, variable in VARIABLES.items():
+        for rule in variable.field.validators:
+            if isinstance(rule, validate.Range):
+                bounds = set(_RANGE.findall(documented[name]))
+                assert bounds <= {(f"{rule.min:,}", f"{rule.max or 0:,}")}, name
+            if isinstance(rule, validate.OneOf):
+                assert [word for word in rule.choices if word not in documented[name]] == [], name
+
+
+def test_what_may_come_from_a_file_and_what_is_pointed_out_is_documented(document):
+    text = document("docs/configuration.md").path.read_text()
+    (from_files,) = re.findall(r"^(.*) may also come from a file", text, re.MULTILINE)
+    (prefixes,) = re.findall(r"^A variable that begins with (.*) and is none", text, re.MULTILINE)
+
+    assert _CODE.findall(from_files) == SECRETS
+    assert tuple(_CODE.findall(prefixes)) == OWN_PREFIXES
 
 
 def test_settings_are_documented_in_the_order_in_which_they_are_printed(document):
