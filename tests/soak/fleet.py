@@ -27,6 +27,7 @@ SECRET = "a secret of the soak, long enough to be taken"
 PASSWORD = "soak-dsn-password"
 ROLES = 10_000  # incarnations that one run may have
 READY_SECONDS = 60
+PDF_PLACES = 4  # of one replica
 
 
 @dataclass(slots=True)
@@ -54,6 +55,13 @@ class Server:
         await asyncio.to_thread(self.postgres.stop_immediately)
         await asyncio.sleep(down)
         await asyncio.to_thread(self.postgres.start)
+
+    async def command(self, database: str, *statements: str) -> None:
+        """Run statements as the owner, each by itself, wherever new sessions may only read."""
+        async with self.session(database) as connection:
+            await connection.execute("SET default_transaction_read_only = off")
+            for statement in statements:
+                await connection.execute(statement)
 
     async def prepare(self, database: str) -> None:
         """An empty database, and the roles that replicas use on it."""
@@ -231,6 +239,7 @@ class Fleet:
             "ARXIV_PDF_PER_SECOND": str(plan.pdfs_per_second),
             "LEASE_SECONDS": str(plan.lease),
             "EXTRACT_PROCESSES": "1",
+            "PDF_CONCURRENCY": str(PDF_PLACES),
             "DRAIN_SECONDS": "10",
             **self.settings,
         }

@@ -30,6 +30,7 @@ class Plan:
     restart_every: Range = (20.0, 60.0)
     terminate_every: Range = (15.0, 45.0)
     fault_every: Range = (2.0, 6.0)
+    outage_every: Range = (90.0, 180.0)
     gold: Path | None = None
     keep: Path | None = None
 
@@ -52,6 +53,11 @@ class Plan:
         from that.
         """
         return round(PDFS_AHEAD * self.total_papers / (BUSY * self.minutes * 60), 3)
+
+    @property
+    def outage_seconds(self) -> Range:
+        """How long an outage lasts: longer than a lease."""
+        return (1.5 * self.lease, 3 * self.lease)
 
     @property
     def submit_every(self) -> float:

@@ -19,6 +19,7 @@ import asyncpg
 from tests.soak import takeover
 from tests.soak.callers import Callers
 from tests.soak.fleet import Fleet, Server, running_server
+from tests.soak.outages import OUTAGES, every_place_held
 from tests.soak.plan import Plan
 from tests.soak.results import Result, results
 from tests.soak.schedule import Event, schedule
@@ -132,8 +133,8 @@ class Soak:
             await asyncio.sleep(max(0.0, began + waited + event.at - time.monotonic()))
             before = time.monotonic()
             await self._do(event)
-            if event.kind in ("kill", "stop"):
-                waited += time.monotonic() - before  # nobody was up: the schedule waits
+            if event.kind in ("kill", "stop", "outage"):
+                waited += time.monotonic() - before  # the schedule waits, as where nobody was up
 
     async def _do(self, event: Event) -> None:
         match event.kind:
@@ -146,12 +147,24 @@ class Soak:
                 await act(replica, event.down)
             case "restart database":
                 self._beside(self.fleet.server.restart(event.down), "database")
+            case "outage":
+                await self._outage(event)
+                return
             case "terminate backends":
                 self._beside(self._terminate(), "backends")
             case _:
                 if not await self.fleet.stand_in.fault(event.fault, standing=self.plan.bombs):
                     return
         self.report.done[event.kind] += 1
+
+    async def _outage(self, event: Event) -> None:
+        """Take something away for longer than a lease, while every PDF place holds a task."""
+        await self._settle()
+        async with every_place_held(self.fleet) as is_full:
+            async with OUTAGES[event.what](self.fleet):
+                await asyncio.sleep(event.down)
+            self.report.done[f"outage: {event.what}"] += 1
+            self.report.done["outages with every PDF place taken"] += is_full
 
     async def _kill(self, replica: Any, down: float) -> None:
         await self.fleet.kill(replica)

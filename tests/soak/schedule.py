@@ -5,11 +5,13 @@ one leaves the others as they were.
 """
 
 import heapq
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.soak.outages import OUTAGES
 from tests.soak.plan import Plan, Range
 
 API_FAULTS = (
@@ -35,13 +37,15 @@ class Event:
     """One disturbance, `at` seconds after the start of the run.
 
     `replica` is the one that is meant; when it is down, the next that is up is taken.
-    `down` is how long a killed replica or the database stays unavailable.
+    `down` is how long a killed replica, the database, or what an outage takes away stays
+    unavailable; `what` is what an outage takes away.
     """
 
     at: float
     kind: str
     replica: int = 0
     down: float = 0.0
+    what: str = ""
     fault: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
@@ -54,20 +58,24 @@ def schedule(plan: Plan) -> Iterator[Event]:
         "terminate backends": plan.terminate_every,
         "api fault": plan.api_fault_every,
         "pdf fault": plan.fault_every,
+        "outage": plan.outage_every,
     }
     return heapq.merge(*(_clock(plan, kind, every) for kind, every in clocks.items()))
 
 
 def _clock(plan: Plan, kind: str, every: Range) -> Iterator[Event]:
     chance = random.Random(f"{plan.seed} {kind}")
+    away = plan.outage_seconds if kind == "outage" else (0.0, 2.0)
+    taken_away = itertools.cycle(chance.sample(list(OUTAGES), len(OUTAGES)))
     at = 0.0
     while True:
         at += chance.uniform(*every)
         replica = chance.randrange(plan.replicas)
-        down = chance.uniform(0, 2)
+        down = chance.uniform(*away)
         fault: dict[str, Any] = {}
         if kind == "api fault":
             fault = {"lane": "api", **chance.choice(API_FAULTS)}
         elif kind == "pdf fault":
             fault = {"lane": "pdf", **chance.choice(PDF_FAULTS)}
-        yield Event(round(at, 3), kind, replica, round(down, 3), fault)
+        what = next(taken_away) if kind == "outage" else ""
+        yield Event(round(at, 3), kind, replica, round(down, 3), what, fault)

@@ -15,6 +15,7 @@ from tests.soak.plan import Plan
 from tests.soak.work import CORPUS_SEED, hostile_steps
 
 READY_SECONDS = 60.0
+OUTAGE_SECONDS = 600.0  # at most; a soak ends its outages itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,40 @@ class StandIn:
         `standing` steps of the script are always there. Faults that pile up while nobody
         asks would strike one after the other, which is an outage and not what was meant.
         """
-        async with self.session.get(f"{self._control}/health") as answer:
-            waiting = (await answer.json())["script_left"] - standing
-        if waiting == 0:
+        is_free = await self.waiting(standing) == 0
+        if is_free:
             await self.script([step])
-        return bool(waiting == 0)
+        return is_free
+
+    async def waiting(self, standing: int) -> int:
+        """Steps that have not struck yet, but for those that always stand."""
+        async with self.session.get(f"{self._control}/health") as answer:
+            left: int = (await answer.json())["script_left"]
+            return left - standing
+
+    async def held(self, wanted: int, *, seconds: float) -> int:
+        """How many requests are held, as soon as it is `wanted`, or after `seconds`."""
+        query = {"held": str(wanted), "wait": f"{seconds:.0f}"}
+        async with self.session.get(f"{self._control}/health", params=query) as answer:
+            held: int = (await answer.json())["held"]
+            return held
+
+    async def release(self) -> int:
+        """Let held requests go on; how many there were."""
+        async with self.session.post(f"{self._control}/release") as answer:
+            released: int = (await answer.json())["released"]
+            return released
+
+    async def begin_outage(self, lane: str) -> None:
+        """Give no answer in a channel from now on."""
+        outage = {"lane": lane, "seconds": OUTAGE_SECONDS}
+        async with self.session.post(f"{self._control}/outage", json=outage) as answer:
+            answer.raise_for_status()
+
+    async def end_outages(self) -> None:
+        """Answer again."""
+        async with self.session.delete(f"{self._control}/outage") as answer:
+            answer.raise_for_status()
 
     async def requests(self) -> list[dict[str, Any]]:
         """Its log."""
