@@ -253,6 +253,20 @@ class ExtractedText:
     document: StructuredDocument | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HtmlVerdict:
+    """What was made of a page of HTML: its document, or the stable word why it is refused.
+
+    `quality` has the figures of the comparison with the PDF either way, and `generator`
+    and `licence` as the page names them. `converter` names who judged it.
+    """
+
+    converter: str
+    quality: Mapping[str, Any]
+    document: StructuredDocument | None = None
+    refused: str | None = None
+
+
 def clean_text(text: str) -> str:
     """`text` without what PostgreSQL or a terminal cannot take: NUL, controls, lone surrogates.
 

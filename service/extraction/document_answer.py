@@ -12,7 +12,10 @@ from service.extraction.document import Document
 _SUSPECT = re.compile(r"\\u00[01]|\\[bf]|\x7f")  # in JSON text: may be a control character
 
 
-def structured_document(answered: Any) -> StructuredDocument | None:  # noqa: ANN401 - as it came
+def structured_document(
+    answered: Any,  # noqa: ANN401 - as it came
+    source: DocumentSource = DocumentSource.PDF,
+) -> StructuredDocument | None:
     """The document as it is stored, None if there is none; ValueError when it is no document."""
     if answered is None:
         return None
@@ -20,16 +23,16 @@ def structured_document(answered: Any) -> StructuredDocument | None:  # noqa: AN
         document = Document.from_json(
             {
                 **_cleaned(orjson.loads(answered["content"])),
-                "source": DocumentSource.PDF.value,
+                "source": source.value,
                 "converter": clean_text(str(answered["converter"])),
-                "quality": _figures(answered["quality"]),
+                "quality": figures(answered["quality"]),
             }
         )
         _require_types(document)
         content = document.content()
         quality = content.pop("quality")
         return StructuredDocument(
-            source=DocumentSource.PDF,
+            source=source,
             converter=document.converter,
             quality=quality,
             content=orjson.dumps(content).decode(),
@@ -66,11 +69,12 @@ def _require_types(document: Document) -> None:
         raise TypeError("no number")
 
 
-def _figures(answered: Mapping[str, Any]) -> dict[str, Any]:
-    figures = {clean_text(name): value for name, value in answered.items()}
-    if not all(isinstance(value, int | float | str | None) for value in figures.values()):
+def figures(answered: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a conversion, by name; raises ValueError for other values."""
+    found = {clean_text(name): value for name, value in answered.items()}
+    if not all(isinstance(value, int | float | str | None) for value in found.values()):
         raise ValueError("no figures")
-    return {name: _clean(value) for name, value in figures.items()}
+    return {name: _clean(value) for name, value in found.items()}
 
 
 def _cleaned(content: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from service.extraction.converters import HTML_CONVERTER
 from service.extraction.document import Document
 from service.extraction.html import page
 from service.extraction.html.builder import abstract_text, finished_sections
@@ -26,8 +27,6 @@ from service.extraction.html_gate import (
     refuse_signs,
 )
 from service.extraction.page_alignment import with_pages
-
-CONVERTER = "latexml-html/1"  # to be raised with every change of what documents hold
 
 
 def document_from_html(
@@ -67,7 +66,7 @@ def _read(tree: page.Element) -> tuple[Document, Counter[str]]:
     sections = finished_sections(builder)
     document = Document(
         source="html",
-        converter=CONVERTER,
+        converter=HTML_CONVERTER,
         title=builder.title,
         abstract=abstract_text(builder),
         sections=sections,

@@ -1,4 +1,4 @@
-"""Pool of sandboxed processes that extract text from PDFs.
+"""Pool of sandboxed processes that make texts of PDFs, and documents of PDFs and HTML.
 
 A pool of child processes, each with one PDF at a time: a bomb or a crash ends
 one child, its caller learns what happened, and the next PDF gets a fresh one.
@@ -15,9 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from service.domain.errors import BadPdf, StorageUnavailable
-from service.domain.papers import ExtractedText
+from service.domain.papers import ExtractedText, HtmlVerdict
 from service.extraction.answer import extracted_text
-from service.extraction.process import END_DEADLINE, Answer, Child, ChildDied, ExtractorUnavailable
+from service.extraction.html_question import HtmlQuestion, html_verdict
+from service.extraction.process import (
+    END_DEADLINE,
+    Answer,
+    Child,
+    ChildDied,
+    ExtractorUnavailable,
+    Question,
+    Wanted,
+)
 from service.files.blocking import in_thread
 
 __all__ = ["ChildDied", "ExtractLimits", "Extractor", "ExtractorUnavailable"]
@@ -94,11 +103,22 @@ class Extractor:
         of no limit; StorageUnavailable when the file cannot be opened; ExtractorUnavailable
         when no child can be had. Cancelling kills the child at work.
         """
-        return await _judged(await self._asked(path, wants_text=True))
+        return await _judged(await self._asked(Question(Wanted.TEXT, path)))
 
     async def check(self, path: Path) -> None:
         """Return if the file at `path` opens as a PDF with pages; raises as `text_of` does."""
-        await _judged(await self._asked(path, wants_text=False))
+        await _judged(await self._asked(Question(Wanted.CHECK, path)))
+
+    async def judge_html(self, path: Path, question: HtmlQuestion) -> HtmlVerdict:
+        """The document of the HTML page at `path` (absolute), or why it is refused.
+
+        Raises as `text_of` does, but neither `encrypted` nor `corrupt` for what is in the page.
+        """
+        about = await in_thread(question.dump)
+        answer = await self._asked(Question(Wanted.HTML, path, about))
+        if answer.head.get("state") != "html":
+            await _judged(answer)
+        return await in_thread(html_verdict, answer.head)
 
     async def prepare(self) -> None:
         """Return when a child is up and idle, so that the next question need not wait for one.
@@ -122,13 +142,13 @@ class Extractor:
             async with asyncio.timeout(2 * END_DEADLINE.total_seconds()):
                 await self._all_free()
 
-    async def _asked(self, path: Path, *, wants_text: bool) -> Answer:
-        if not path.is_absolute():  # the children live in "/"
+    async def _asked(self, question: Question) -> Answer:
+        if not question.path.is_absolute():  # the children live in "/"
             raise ValueError("the path must be absolute")
         async with self._free:
             child = await self._take()
             try:
-                return await child.ask(path, self._limits.wall, wants_text=wants_text)
+                return await child.ask(question, self._limits.wall)
             except ChildDied:
                 self._require_open()  # or we killed it ourselves
                 raise

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,9 +30,9 @@ END_DEADLINE = timedelta(seconds=2)  # from SIGKILL until the process is reaped
 MAX_HEAD_BYTES = 32 << 20  # a document of 16 MiB, and offsets and furniture of 2,000 pages
 BYTES_PER_CHARACTER = 4  # the most that UTF-8 needs
 
-PROTOCOL = 4  # what `child.py` must speak, too
+PROTOCOL = 5  # what `child.py` must speak, too
 
-_REQUEST = struct.Struct(">?I")
+_REQUEST = struct.Struct(">BII")
 _ANSWER = struct.Struct(">II")
 _PIPE_BYTES = 1 << 20
 _LONG = 1 << 16  # bytes of JSON that hold the loop for less than a millisecond
@@ -63,6 +64,23 @@ class Answer:
 
     head: Mapping[str, Any]
     text: bytes
+
+
+class Wanted(IntEnum):
+    """What a child may be asked, by the numbers that it knows."""
+
+    CHECK = 0
+    TEXT = 1
+    HTML = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is wanted of the file at `path` (absolute); `about` is JSON for a page of HTML."""
+
+    wanted: Wanted
+    path: Path
+    about: bytes = b""
 
 
 class Child:
@@ -114,8 +132,8 @@ class Child:
         is_alive = self._process.returncode is None and not self._answers.at_eof()
         return is_alive and not self._is_busy
 
-    async def ask(self, path: Path, within: timedelta, *, wants_text: bool) -> Answer:
-        """The child's answer about the PDF at `path` (absolute): its text, or whether it opens.
+    async def ask(self, question: Question, within: timedelta) -> Answer:
+        """The child's answer to `question`.
 
         Raises BadPdf (`resource_limit`) when it takes longer than `within` or
         dies of its limits, ChildDied when it dies otherwise. After any
@@ -125,7 +143,7 @@ class Child:
         self.asked += 1
         try:
             async with asyncio.timeout(within.total_seconds()):
-                answer = await self._exchange(os.fsencode(path), wants_text)
+                answer = await self._exchange(question)
         except TimeoutError as err:
             raise BadPdf("The PDF takes too long to read", code="resource_limit") from err
         except (EOFError, OSError, ValueError) as err:  # died, closed its pipe, talks nonsense
@@ -157,8 +175,10 @@ class Child:
             raise ExtractorUnavailable("The process to read PDFs is of another version")
         self.has_network = bool(ready.head.get("has_network"))
 
-    async def _exchange(self, path: bytes, wants_text: bool) -> Answer:
-        self._requests.write(_REQUEST.pack(wants_text, len(path)) + path)
+    async def _exchange(self, question: Question) -> Answer:
+        path, about = os.fsencode(question.path), question.about
+        head = _REQUEST.pack(question.wanted, len(path), len(about))
+        self._requests.write(head + path + about)
         await self._requests.drain()
         return await self._receive()
 

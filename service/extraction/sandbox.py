@@ -1,10 +1,12 @@
-"""Sandboxed child process that reads PDFs, which may be hostile.
+"""Sandboxed child process that reads PDFs and HTML, which may be hostile.
 
 Run by file path under `python -I` with an empty environment; it imports only the
-standard library, pypdfium2 and the text repairs of `service.extraction`, which
+standard library, pypdfium2, lxml (when the first HTML comes) and the modules of
+`service.extraction` that make texts and documents, which
 import no more; nothing of the service imports it. Requests
-come on standard input: whether the text is wanted (1 byte) or only whether the
-file opens, a length (4 bytes, big-endian), then an absolute path.
+come on standard input: what is wanted (1 byte: whether the file opens as a PDF, the
+text of that PDF, the document of an HTML page), two lengths (4 bytes each, big-endian),
+then an absolute path and JSON about the page.
 Each is answered on standard output by two lengths, a JSON head of that many
 bytes, and a UTF-8 text. The first answer comes unasked: "ready".
 
@@ -39,10 +41,12 @@ sys.path.append(
 
 from service.extraction.reading import read_document
 
-PROTOCOL = 4  # to be raised with every change of requests or answers, here and in children.py
-REQUEST = struct.Struct(">?I")
+PROTOCOL = 5  # to be raised with every change of requests or answers, here and in children.py
+REQUEST = struct.Struct(">BII")
+CHECK, TEXT, HTML = range(3)  # what may be wanted
 ANSWER = struct.Struct(">II")
 MAX_PATH_BYTES = 4096
+MAX_ABOUT_BYTES = 64 << 20  # the text of the longest PDF, and its references
 MAX_OPEN_FILES = 16
 
 _CLONE_NEWUSER = 0x10000000  # linux/sched.h
@@ -64,9 +68,13 @@ def main(parent: int, limits: dict[str, Any]) -> None:
     _send(answers, {"state": "ready", "protocol": PROTOCOL, "has_network": has_network}, "")
     gc.disable()  # nothing here makes cycles worth a search; the process reads some hundred files
     while request := _next_request(requests):
-        wants_text, path = request
+        wanted, path, about = request
         _renew_cpu_limit(limits["cpu_seconds"])
-        _send(answers, *(read(path, limits) if wants_text else check(path)))
+        if wanted == HTML:
+            _send(answers, judge(path, about), "")
+            gc.collect()  # trees and builders hold each other
+        else:
+            _send(answers, *(read(path, limits) if wanted == TEXT else check(path)))
 
 
 def read(path: Path, limits: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -77,6 +85,18 @@ def read(path: Path, limits: dict[str, Any]) -> tuple[dict[str, Any], str]:
 def check(path: Path) -> tuple[dict[str, Any], str]:
     """The head of the answer to whether the file opens as a PDF with pages."""
     return _opened(path, _count_pages)
+
+
+def judge(path: Path, about: bytes) -> dict[str, Any]:
+    """The head of the answer about an HTML page: its document, or why it is refused."""
+    from service.extraction.html_judging import judged  # noqa: PLC0415 - most read PDFs only
+
+    try:
+        return judged(path.read_bytes(), about)
+    except OSError:
+        return {"state": "missing"}
+    except MemoryError:
+        return {"state": "resource_limit"}
 
 
 def _opened(
@@ -156,13 +176,17 @@ def _private_answers() -> BinaryIO:
     return private
 
 
-def _next_request(requests: BinaryIO) -> tuple[bool, Path] | None:
-    """What is wanted of which file; None at the end of input (the parent closed it, or is gone)."""
+def _next_request(requests: BinaryIO) -> tuple[int, Path, bytes] | None:
+    """What is wanted of which file, and what is told about it.
+
+    None at the end of input: the parent closed it, or is gone.
+    """
     head = requests.read(REQUEST.size)
     if len(head) < REQUEST.size:
         return None
-    wants_text, length = REQUEST.unpack(head)
-    return wants_text, Path(os.fsdecode(requests.read(min(length, MAX_PATH_BYTES))))
+    wanted, length, about_length = REQUEST.unpack(head)
+    path = Path(os.fsdecode(requests.read(min(length, MAX_PATH_BYTES))))
+    return wanted, path, requests.read(min(about_length, MAX_ABOUT_BYTES))
 
 
 def _send(answers: BinaryIO, head: dict[str, Any], text: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from service.extraction.converters import PDF_CONVERTER
 from service.extraction.document import Document, Section
 from service.extraction.layout import PageLayout
 from service.extraction.structure.captions import PlacedCaption, captions_of, unique
@@ -14,8 +15,6 @@ from service.extraction.structure.headings import headings_of
 from service.extraction.structure.navigation import Navigation
 from service.extraction.structure.paragraphs import paragraphs_of
 from service.extraction.structure.references import References, references_of
-
-CONVERTER = "pdf 1"  # a new number when the same pages give another document
 
 
 def document_of(pages: Sequence[PageLayout], navigation: Navigation) -> Document:
@@ -33,7 +32,7 @@ def document_of(pages: Sequence[PageLayout], navigation: Navigation) -> Document
     sections = _sections(flow, headings, used, front)
     return Document(
         source="pdf",
-        converter=CONVERTER,
+        converter=PDF_CONVERTER,
         title=front.title,
         abstract=front.abstract,
         sections=sections,

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.extraction.converters import PDF_CONVERTER
 from service.extraction.document import Paragraph
 from service.extraction.layout import Font, Furniture, Line, PageLayout, Span
 from service.extraction.structure import flow
-from service.extraction.structure.from_pdf import CONVERTER, document_of
+from service.extraction.structure.from_pdf import document_of
 from service.extraction.structure.navigation import (
     Bookmark,
     Destination,
@@ -46,7 +47,7 @@ def test_title_abstract_sections_captions_and_references_are_apart():
 
     document = document_of(made([page]), NOTHING)
 
-    assert (document.source, document.converter) == ("pdf", CONVERTER)
+    assert (document.source, document.converter) == ("pdf", PDF_CONVERTER)
     assert document.title == "On the Nature of Things"
     assert document.abstract == f"{PROSE} {PROSE} {PROSE}."
     assert [(s.number, s.title) for s in document.sections] == [
