@@ -20,6 +20,7 @@ from arxiv_ingestion_client.errors import (
 from arxiv_ingestion_client.ingestion import IngestionClient
 from arxiv_ingestion_client.reports import (
     DeliveryDocument,
+    EstimateDocument,
     JobPaperDocument,
     JobReport,
     PaperDocument,
@@ -35,6 +36,7 @@ __all__ = [
     "ClientError",
     "DamagedFile",
     "DeliveryDocument",
+    "EstimateDocument",
     "IngestionClient",
     "JobPaperDocument",
     "JobReport",

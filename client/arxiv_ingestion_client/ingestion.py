@@ -16,12 +16,13 @@ from arxiv_ingestion_client.errors import ProblemError
 from arxiv_ingestion_client.events import follow
 from arxiv_ingestion_client.fleet import FleetCalls
 from arxiv_ingestion_client.papers import PaperCalls
-from arxiv_ingestion_client.reports import JobPaperDocument, JobReport
+from arxiv_ingestion_client.reports import EstimateDocument, JobPaperDocument, JobReport
 from arxiv_ingestion_client.schedules import ScheduleCalls
 from arxiv_ingestion_client.transport import REQUEST_TIMEOUT, Ask
 from arxiv_ingestion_client.webhooks import WebhookCalls
 
 LONG_POLL = timedelta(seconds=30)  # the service waits up to 60 s, proxies often do not
+DRY_RUN_DEADLINE = timedelta(seconds=10)  # the service's own
 FIRST_INTERVAL = timedelta(milliseconds=200)
 LONGEST_INTERVAL = timedelta(seconds=2)
 INTERVAL_GROWTH = 1.4
@@ -38,6 +39,20 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls, WebhookCalls):
         Without a key one is made up for this call, so that a repetition is safe.
         """
         return await self._record("ingestion/arxiv", idempotency_key, request)
+
+    async def dry_run(self, request: Mapping[str, Any]) -> EstimateDocument:
+        """What a search would fetch, asked of arXiv within ten seconds; creates nothing.
+
+        ProblemError: 422 where arXiv refuses the query, 503 where it cannot be asked now.
+        """
+        ask = Ask(
+            method="POST",
+            path="ingestion/arxiv?dry_run=true",
+            body=request,
+            timeout=REQUEST_TIMEOUT + DRY_RUN_DEADLINE,
+        )
+        found: EstimateDocument = (await self._transport.answer(ask)).document()
+        return found
 
     async def retry(self, job_id: UUID | str, *, idempotency_key: str | None = None) -> JobReport:
         """A new job that retries the failed papers of this one; ProblemError: 404 or 409."""

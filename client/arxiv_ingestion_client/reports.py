@@ -55,6 +55,16 @@ class JobReport:
         return None
 
 
+class EstimateDocument(TypedDict):
+    """What a search would fetch, by what arXiv says now; nothing was created."""
+
+    total: int
+    estimated_papers: int
+    requests: int
+    estimated_seconds: float
+    search_criteria: Mapping[str, Any]
+
+
 class PaperDocument(TypedDict):
     """A paper that is held: the newest version seen, and what there is of its PDF."""
 

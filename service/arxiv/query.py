@@ -86,6 +86,17 @@ def id_params(criteria: Criteria, ids: Sequence[ArxivId]) -> dict[str, str]:
     return {**terms, "id_list": ",".join(map(str, ids)), **page, **_order(criteria)}
 
 
+def count_params(criteria: Criteria) -> dict[str, str]:
+    """The parameters that ask how many papers match: for one of them, of all.
+
+    Of a list of ids all are named, in one request: the answer is short.
+    """
+    if not criteria.ids:
+        return search_params(criteria, offset=0, size=1)
+    terms = {"search_query": search_query(criteria)} if criteria.has_terms else {}
+    return {**terms, "id_list": ",".join(map(str, criteria.ids)), "max_results": "1"}
+
+
 def _order(criteria: Criteria) -> dict[str, str]:
     return {"sortBy": criteria.sort_by, "sortOrder": criteria.sort_order}
 

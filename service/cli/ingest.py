@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,11 +17,13 @@ from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.job import watch_to_end
 from service.cli.labels import labels_option
-from service.cli.output import print_json, safe
+from service.cli.output import duration, print_facts, print_json, safe
 from service.domain.jobs import Priority
 
 if TYPE_CHECKING:
-    from arxiv_ingestion_client import IngestionClient, JobReport, ProblemError
+    from arxiv_ingestion_client import EstimateDocument, IngestionClient, JobReport, ProblemError
+
+T = TypeVar("T")
 
 # option → where its value goes in the request
 SEARCH_FIELDS = {
@@ -104,6 +106,9 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @connected
 @click.option("--idempotency-key", metavar="KEY", help="Same key, same job [default: a new one].")
 @click.option("--detach", is_flag=True, help="Print the job's id and do not watch it.")
+@click.option(
+    "--dry-run", is_flag=True, help="Create nothing; ask arXiv what the search would fetch."
+)
 @click.option("--json", "as_json", is_flag=True, help="Only the last status object.")
 def ingest(
     *,
@@ -113,6 +118,7 @@ def ingest(
     detach: bool,
     as_json: bool,
     file: IO[str] | None,
+    dry_run: bool = False,
     **options: Any,  # noqa: ANN401 - click's border
 ) -> None:
     """Ingest papers from arXiv, and show the job's progress until it is finished.
@@ -124,6 +130,9 @@ def ingest(
 
     request = build_request(read_request(file), options)
     client = client_for(url, token, patience=MAX_WAIT)
+    if dry_run:
+        _print_estimate(_asked(client, lambda c: c.dry_run(request)), as_json=as_json)
+        return
     job = _submit(client, request, idempotency_key or str(uuid.uuid4()))
     if detach:
         print_json(job.document) if as_json else click.echo(safe(job.job_id))
@@ -173,15 +182,34 @@ def read_request(file: IO[str] | None) -> Mapping[str, Any]:
 
 
 def _submit(client: IngestionClient, request: Mapping[str, Any], key: str) -> JobReport:
-    """The recorded job; a usage error when the service finds the request wrong."""
+    """The recorded job."""
+    return _asked(client, lambda c: c.submit(request, idempotency_key=key))
+
+
+def _asked(client: IngestionClient, action: Callable[[IngestionClient], Awaitable[T]]) -> T:
+    """What `action` returns; a usage error when the service finds the request wrong."""
     from arxiv_ingestion_client import ProblemError
 
     try:
-        return connection.run(client, lambda c: c.submit(request, idempotency_key=key))
+        return connection.run(client, action)
     except ProblemError as err:
         if err.status not in (400, 422):
             raise
         raise click.UsageError(explain(err)) from None
+
+
+def _print_estimate(found: EstimateDocument, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    print_facts(
+        {
+            "at arXiv": found["total"],
+            "to ingest": found["estimated_papers"],
+            "requests": found["requests"],
+            "at least": duration(found["estimated_seconds"]),
+        }
+    )
 
 
 def explain(problem: ProblemError) -> str:

@@ -7,6 +7,7 @@ ServiceError
 │   ├── NotFound                                   → 404
 │   ├── Conflict            the state forbids it   → 409
 │   ├── KeyReused           other body, same key   → 422
+│   ├── QueryRefused        arXiv refuses it       → 422
 │   ├── WrongMediaType                             → 415
 │   ├── BodyTooSlow         it drips               → 408
 │   ├── TooMany             come again later       → 429
@@ -24,6 +25,7 @@ ServiceError
 │   ├── DatabaseUnavailable PostgreSQL cannot be asked now
 │   │   └── TransactionConflict  a deadlock or serialization failure
 │   ├── Overloaded          we have enough to do   → 503, says when to come again
+│   ├── ArxivNotAsked       no answer of arXiv's in time → 503, likewise
 │   ├── StorageUnavailable  files cannot be written now
 │   └── KeysUnavailable     tokens cannot be judged now
 └── PermanentError          nobody can             → fails now
@@ -101,6 +103,12 @@ class KeyReused(RequestError):
     """An idempotency key came again with another body."""
 
     code = "idempotency_key_reused"
+
+
+class QueryRefused(RequestError):
+    """arXiv refuses the query of a dry run."""
+
+    code = "upstream_rejected"
 
 
 class BodyTooSlow(RequestError):
@@ -256,6 +264,18 @@ class Overloaded(TransientError):
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ArxivNotAsked(TransientError):
+    """arXiv's answer could not be had while a caller waits; `retry_after` is seconds.
+
+    `code`: `arxiv_busy`, `arxiv_cooldown` or `arxiv_unavailable`.
+    """
+
+    def __init__(self, message: str, *, code: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.code = code
         self.retry_after = retry_after
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from service.api.callbacks import WEBHOOKS
 from service.api.fast_path import FastPath
 from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
-from service.api.handlers.jobs import DATABASE, QUOTAS, REQUEST_RULES
+from service.api.handlers.jobs import DATABASE, DRY_RUNS, QUOTAS, REQUEST_RULES
 from service.api.handlers.metrics import METRICS, Metrics
 from service.api.handlers.paper_files import STORE
 from service.api.handlers.stats import STATS, Stats
@@ -31,6 +32,7 @@ from service.api.routes import add_routes, is_public, status_route
 from service.api.server import FIRST_HANDLER
 from service.api.shutdown_delay import SHUTDOWN_DELAY, ShutdownDelay
 from service.api.streaming import STREAMS, Streams
+from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN
 from service.auth.blocklist import Blocklist
 from service.auth.jwks import KeySet
 from service.auth.tokens import TokenRules, Tokens
@@ -38,11 +40,13 @@ from service.config.settings import Settings
 from service.db.engine import Database
 from service.domain.webhooks import WebhookSettings
 from service.files.store import PdfStore
+from service.jobs.dry_run import DryRuns, Intervals
 from service.jobs.quotas import Quotas
 from service.jobs.request_rules import RequestRules
 from service.process.background import beside
 from service.process.logging import lines_dropped
 from service.process.loop_lag import LoopLag
+from service.sources.paging import PageSource
 
 LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
 WATCHES: web.AppKey[list[asyncio.Task[None]]] = web.AppKey("watches", list)
@@ -87,6 +91,15 @@ def bounds(settings: Settings) -> Bounds:
     )
 
 
+def give_dry_runs(app: web.Application, settings: Settings, arxiv: PageSource) -> None:
+    """Let `app` answer dry runs, which ask `arxiv`; an application that is not begun yet."""
+    intervals = Intervals(
+        api=timedelta(seconds=settings.arxiv_min_interval_seconds) + API_MARGIN,
+        pdf=timedelta(seconds=1 / settings.arxiv_pdf_per_second) * PDF_MARGIN,
+    )
+    app[DRY_RUNS] = DryRuns(arxiv, intervals)
+
+
 def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     rules: TokenRules,
     database: Database,
@@ -105,7 +118,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     the path prefix that a proxy puts in front, without a slash at its end. `request_rules`:
     what may be asked for here, if not what may be by default. `metrics_folder`: where the
     processes that share the port keep their metrics, if this is one of several. `webhooks`:
-    how callers are called back; without it they are not.
+    how callers are called back; without it they are not. Dry runs are for `give_dry_runs`.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()

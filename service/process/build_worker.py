@@ -8,17 +8,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from service.api.webhook_body import webhook_body
 from service.arxiv.client import ArxivClient
-from service.arxiv.http import client_session
 from service.arxiv.limits import ClientLimits, Waits
 from service.arxiv.oai_client import OaiClient
 from service.arxiv.outage_log import log_outages
-from service.arxiv.rate_limiter import FleetRateLimiter
-from service.config.settings import Settings, is_arxiv
+from service.config.settings import Settings
 from service.db.engine import Database, outage_log
 from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.outages import OutageLog
@@ -36,6 +33,7 @@ from service.jobs.schedules import keep_schedules
 from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF, WEBHOOK
 from service.jobs.webhooks.delivery import WebhookDelivery
 from service.jobs.webhooks.sender import webhook_sender
+from service.process.arxiv import arxiv_client
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
 from service.sources.audit import AuditSource
@@ -119,7 +117,15 @@ async def running_worker(
         database = await stack.enter_async_context(
             pool(name="worker", deadline_seconds=WORKER_DEADLINE_SECONDS, pool_size=12)
         )
-        arxiv = await stack.enter_async_context(_arxiv_client(settings, database, timing))
+        arxiv = await stack.enter_async_context(
+            arxiv_client(
+                settings,
+                database,
+                connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
+                limits=timing.limits,
+                waits=timing.waits,
+            )
+        )
         store = pdf_store(settings)
         extractor = Extractor(settings.extract_processes, ExtractLimits())
         stack.push_async_callback(extractor.close)
@@ -165,37 +171,6 @@ def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutin
         lease=timedelta(seconds=settings.lease_seconds),
         jobs_kept=timedelta(days=days) if days else None,
     )
-
-
-@asynccontextmanager
-async def _arxiv_client(
-    settings: Settings, database: Database, timing: Timing
-) -> AsyncIterator[ArxivClient]:
-    pace = FleetRateLimiter(
-        database=database,
-        api_interval=timedelta(seconds=settings.arxiv_min_interval_seconds),
-        pdf_interval=timedelta(seconds=1 / settings.arxiv_pdf_per_second),
-        lease=timedelta(seconds=settings.lease_seconds),
-        waits=timing.waits,
-        measurements=database.measurements,
-    )
-    hosts = {
-        urlsplit(url).hostname or ""
-        for url in (settings.arxiv_api_url, settings.arxiv_oai_url, settings.arxiv_pdf_url)
-    }
-    async with client_session(
-        connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
-        trusted=[host for host in hosts if not is_arxiv(host)],
-    ) as session:
-        yield ArxivClient(
-            session,
-            api_url=settings.arxiv_api_url,
-            pdf_url=settings.arxiv_pdf_url,
-            contact=settings.arxiv_contact,
-            pace=pace,
-            limits=timing.limits,
-            measurements=database.measurements,
-        )
 
 
 def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:

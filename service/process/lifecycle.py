@@ -31,12 +31,15 @@ from service.api.shutdown_delay import SHUTDOWN_DELAY
 from service.config.settings import Settings, SettingsError
 from service.db.engine import Database, outage_log
 from service.domain.outages import OutageLog
+from service.jobs.dry_run import MOST_AT_ONCE
 from service.process import pid_one
+from service.process.arxiv import arxiv_client
 from service.process.build_api import (
     API_DEADLINE_SECONDS,
     WATCHES,
     bounds,
     build_api,
+    give_dry_runs,
     request_rules,
     token_rules,
 )
@@ -218,6 +221,16 @@ async def _listening(
         metrics_folder=api.metrics_folder,
     )
     app.on_cleanup.insert(0, partial(_abort, database))
+    async with arxiv_client(settings, database, connections=MOST_AT_ONCE) as arxiv:
+        give_dry_runs(app, settings, arxiv)
+        async with _served(settings, role, app, api.announce):
+            yield app
+
+
+@asynccontextmanager
+async def _served(
+    settings: Settings, role: Role, app: web.Application, announce: Callable[[str], None] | None
+) -> AsyncIterator[None]:
     runner = Runner(
         app,
         ConnectionLimits(most=affordable(settings.max_connections)),
@@ -230,9 +243,9 @@ async def _listening(
             await runner.listen(settings.host, settings.port, is_shared=shares_port)
         base = base_url(runner)
         _log.info("listening", url=base)
-        if api.announce is not None:
-            api.announce(base)
-        yield app
+        if announce is not None:
+            announce(base)
+        yield
     finally:
         await runner.cleanup()
 

@@ -55,6 +55,15 @@ async def test_a_problem_that_stays_is_raised_at_once(status):
     assert len(seen) == 1
 
 
+async def test_a_dry_run_is_a_question_that_may_be_repeated():
+    estimate = {"total": 7, "estimated_papers": 3, "requests": 1, "estimated_seconds": 3.1}
+    async with answering(problem(503), reply(estimate)) as (client, seen):
+        found = await client.dry_run({"search_query": {"category": "cs.AI"}})
+
+    assert found == estimate
+    assert [one.path_qs for one in seen] == ["/api/v1/ingestion/arxiv?dry_run=true"] * 2
+
+
 async def test_a_submission_with_a_key_is_repeated_with_the_same_key():
     accepted = reply(document("pending"), status=202)
     async with answering(problem(503), None, accepted) as (client, seen):

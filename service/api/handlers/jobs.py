@@ -15,6 +15,7 @@ from service.api.callbacks import require_target
 from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH
 from service.api.middlewares.auth import PRINCIPAL, require_ownership
+from service.api.middlewares.errors import RETRY_AFTER_SECONDS
 from service.api.negotiation import applied, is_seen, preferred_wait
 from service.api.openapi.operation import (
     JOBS_TAG,
@@ -35,15 +36,20 @@ from service.api.schemas.ingestion_request import (
 from service.api.schemas.job_status import STATUS_EXAMPLE, StatusSchema
 from service.api.schemas.jobs import (
     CANCELLED_EXAMPLE,
+    ESTIMATE_EXAMPLE,
     RECORDED_EXAMPLE,
     RETRIED_EXAMPLE,
+    EstimateSchema,
     MessageSchema,
     RecordedSchema,
+    SubmissionQuerySchema,
 )
+from service.api.schemas.loading import load_query
 from service.db.engine import Database
 from service.db.jobs import JobStore
-from service.domain.errors import Conflict, MalformedRequest, NotFound
-from service.domain.jobs import CRITERIA_OF, SEARCH
+from service.domain.errors import ArxivNotAsked, Conflict, MalformedRequest, NotFound
+from service.domain.jobs import CRITERIA_OF, SEARCH, IngestionRequest
+from service.jobs.dry_run import DryRuns
 from service.jobs.events import log_cancelled
 from service.jobs.quotas import Quotas
 from service.jobs.request_rules import RequestRules
@@ -51,6 +57,7 @@ from service.jobs.retry import retry
 from service.jobs.submit import Recorded, submit
 
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
+DRY_RUNS: web.AppKey[DryRuns] = web.AppKey("dry_runs", DryRuns)
 QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
 REQUEST_RULES: web.AppKey[RequestRules] = web.AppKey("request_rules", RequestRules)
 MAX_KEY_LENGTH = 255
@@ -79,21 +86,34 @@ def _recorded_answer(example: object) -> Answer:
     summary="Create a job",
     description=(
         "Creates a job and answers at once; a worker does the work. With `Idempotency-Key`"
-        " the same caller may repeat the request, and gets the same job."
+        " the same caller may repeat the request, and gets the same job. With `dry_run=true`"
+        " nothing is created: arXiv is asked, within ten seconds, what a search would fetch."
     ),
+    query=SubmissionQuerySchema,
     headers=("Idempotency-Key",),
     body=Content(IngestionRequestSchema, SUBMISSION_EXAMPLE),
-    answers={202: _recorded_answer(RECORDED_EXAMPLE)},
-    problems={422: "The request is invalid: search_query.from_day"},
+    answers={
+        200: json_answer(
+            "What the job would fetch; nothing was created.", EstimateSchema, ESTIMATE_EXAMPLE
+        ),
+        202: _recorded_answer(RECORDED_EXAMPLE),
+    },
+    problems={
+        422: "The request is invalid: search_query.from_day",
+        503: "The rate limit towards arXiv left no slot in time",
+    },
 )
 async def create_job(request: web.Request) -> web.Response:
-    """POST /arxiv → 202. Only records the job; a worker does the work."""
+    """POST /arxiv → 202. Only records the job; a worker does the work.
+
+    With `dry_run=true` → 200 with an estimate; the one case in which arXiv is asked here.
+    """
+    if load_query(SubmissionQuerySchema(), request.query)["dry_run"]:
+        return await _try(request)
     key = _idempotency_key(request)
     if key is None:  # else the job may be there already
         request.app[QUOTAS].require_room()  # before anything that costs more than saying no
-    wanted = load_request(await read_json(request))
-    request.app[REQUEST_RULES].check(wanted)
-    require_target(request, wanted.callback_url, field="callback_url")
+    wanted = await _wanted(request)
     recorded = await submit(
         request.app[DATABASE],
         wanted,
@@ -102,6 +122,31 @@ async def create_job(request: web.Request) -> web.Response:
         admission=request.app[QUOTAS],
     )
     return _recorded(request, recorded, wanted.searched, estimated_papers=wanted.estimated_papers)
+
+
+async def _try(request: web.Request) -> web.Response:
+    wanted = await _wanted(request)
+    if (dry_runs := request.app.get(DRY_RUNS)) is None:
+        what = "This process does not ask arXiv"
+        raise ArxivNotAsked(what, code="arxiv_unavailable", retry_after=RETRY_AFTER_SECONDS)
+    found = await dry_runs.estimate(wanted)
+    return json_response(
+        {
+            "total": found.total,
+            "estimated_papers": found.papers,
+            "requests": found.requests,
+            "estimated_seconds": round(found.duration.total_seconds(), 1),
+            "search_criteria": wanted.searched,
+        }
+    )
+
+
+async def _wanted(request: web.Request) -> IngestionRequest:
+    """The request in the body, if it may be submitted here."""
+    wanted = load_request(await read_json(request))
+    request.app[REQUEST_RULES].check(wanted)
+    require_target(request, wanted.callback_url, field="callback_url")
+    return wanted
 
 
 @describe(

@@ -17,6 +17,7 @@ from service.api.problem_types import PROBLEM_TYPES
 from service.api.request_context import X_REQUEST_ID, request_id_of
 from service.api.root_path import ROOT_PATH
 from service.domain.errors import (
+    ArxivNotAsked,
     InvalidRequest,
     Overloaded,
     QuotaExceeded,
@@ -138,7 +139,7 @@ def _of_ours(request: web.Request, err: ServiceError) -> web.Response:
         return problem(request, err.code, str(err), errors=err.fields)
     if isinstance(err, TooMany):
         return problem(request, err.code, str(err), headers=_used_up(err))
-    if isinstance(err, Overloaded):
+    if isinstance(err, Overloaded | ArxivNotAsked):
         again = {"Retry-After": str(err.retry_after)}
         return problem(request, err.code, str(err), headers=again)
     if isinstance(err, TransientError) and err.code in PROBLEM_TYPES:

@@ -86,6 +86,7 @@ _CODE_OF_DETAIL = {
     "Not ready": "not_ready",
     "Too many connections": "overloaded",
     "Failed to get job status": "database_unavailable",
+    "The rate limit towards arXiv left no slot in time": "arxiv_busy",
 }
 
 

@@ -5,8 +5,9 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from service.api.pagination import CursorField, Cursors, PageQuerySchema
-from service.api.schemas.fields import JOB_ID_EXAMPLE, Choices, said
+from service.api.schemas.fields import JOB_ID_EXAMPLE, Choices, QueryBoolean, said
 from service.api.schemas.ingestion_request import CRITERIA_EXAMPLE
+from service.api.schemas.loading import StrictSchema
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import Stage
 from service.domain.papers import PaperState
@@ -24,6 +25,13 @@ RETRIED_EXAMPLE: dict[str, Any] = {
     **RECORDED_EXAMPLE,
     "job_id": RETRY_ID_EXAMPLE,
     "retry_of": JOB_ID_EXAMPLE,
+}
+ESTIMATE_EXAMPLE: dict[str, Any] = {
+    "total": 3120,
+    "estimated_papers": 10,
+    "requests": 1,
+    "estimated_seconds": 5.8,
+    "search_criteria": CRITERIA_EXAMPLE,
 }
 CANCELLED_EXAMPLE = {"message": f"Job {JOB_ID_EXAMPLE} cancelled successfully"}
 JOB_PAPER_EXAMPLE: dict[str, Any] = {
@@ -123,6 +131,35 @@ class RecordedSchema(Schema):
         metadata=said("The object that belongs to the request's source, defaults filled in."),
     )
     retry_of = fields.UUID()
+
+
+class SubmissionQuerySchema(StrictSchema):
+    """Query parameters of POST /api/v1/ingestion/arxiv."""
+
+    dry_run = QueryBoolean(
+        load_default=False,
+        metadata=said("`true`: say what a search would fetch, and create nothing."),
+    )
+
+
+class EstimateSchema(Schema):
+    """What a search would fetch, by what arXiv says now."""
+
+    total = fields.Integer(required=True, metadata=said("Papers that match at arXiv."))
+    estimated_papers = fields.Integer(
+        required=True, metadata=said("Those of them that the job would ingest at most.")
+    )
+    requests = fields.Integer(required=True, metadata=said("Pages that arXiv would be asked for."))
+    estimated_seconds = fields.Float(
+        required=True,
+        metadata=said(
+            "How long arXiv's rate limit makes it at least, with all papers new and no other"
+            " job at work; PDFs included."
+        ),
+    )
+    search_criteria = fields.Dict(
+        required=True, metadata=said("The search query, defaults filled in.")
+    )
 
 
 class MessageSchema(Schema):
