@@ -22,7 +22,7 @@ from service.devtools.embedded_postgres import EmbeddedPostgres
 
 EMPTY = (
     "TRUNCATE jobs, papers, paper_texts, documents, job_papers, job_errors, schedules,"
-    " pgqueuer, pgqueuer_log, pgqueuer_statistics"
+    " pgqueuer, pgqueuer_log, pgqueuer_statistics CASCADE"
 )
 
 

@@ -26,7 +26,7 @@ from tests.pooler import PGBOUNCER, pgbouncer
 TRUNCATE = (
     "TRUNCATE jobs, papers, paper_texts, documents, paper_versions, coverage,"
     " job_papers, job_errors, callers, schedules, workers, fleet_counters, webhooks,"
-    " webhook_deliveries,"
+    " webhook_deliveries, job_events, job_intervals,"
     " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (

@@ -21,10 +21,12 @@ from arxiv_ingestion_client.ingestion import IngestionClient
 from arxiv_ingestion_client.reports import (
     DeliveryDocument,
     EstimateDocument,
+    JobEventDocument,
     JobPaperDocument,
     JobReport,
     PaperDocument,
     ScheduleDocument,
+    ThroughputDocument,
     WebhookDocument,
 )
 from arxiv_ingestion_client.transport import Token
@@ -38,12 +40,14 @@ __all__ = [
     "DeliveryDocument",
     "EstimateDocument",
     "IngestionClient",
+    "JobEventDocument",
     "JobPaperDocument",
     "JobReport",
     "PaperDocument",
     "ProblemError",
     "ScheduleDocument",
     "ServiceUnreachable",
+    "ThroughputDocument",
     "Token",
     "WebhookDocument",
     "WebhookRefused",

@@ -16,7 +16,13 @@ from arxiv_ingestion_client.errors import ProblemError
 from arxiv_ingestion_client.events import follow
 from arxiv_ingestion_client.fleet import FleetCalls
 from arxiv_ingestion_client.papers import PaperCalls
-from arxiv_ingestion_client.reports import EstimateDocument, JobPaperDocument, JobReport
+from arxiv_ingestion_client.reports import (
+    EstimateDocument,
+    JobEventDocument,
+    JobPaperDocument,
+    JobReport,
+    ThroughputDocument,
+)
 from arxiv_ingestion_client.schedules import ScheduleCalls
 from arxiv_ingestion_client.transport import REQUEST_TIMEOUT, Ask
 from arxiv_ingestion_client.webhooks import WebhookCalls
@@ -132,6 +138,17 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls, WebhookCalls):
         path = f"{_job_path(job_id)}/papers"
         async for one in self._pages(with_query(path, state=",".join(states) or None, limit=200)):
             yield one
+
+    async def job_timeline(self, job_id: UUID | str) -> AsyncGenerator[JobEventDocument, None]:
+        """What happened to a job, in order, page by page."""
+        async for one in self._pages(with_query(f"{_job_path(job_id)}/timeline", limit=200)):
+            yield one
+
+    async def job_throughput(self, job_id: UUID | str) -> ThroughputDocument:
+        """Papers and PDFs of a job in each interval since its start."""
+        path = with_query(f"{_job_path(job_id)}/timeline", series="throughput")
+        found: ThroughputDocument = (await self._ask("GET", path)).document()
+        return found
 
     async def stats(self) -> Mapping[str, Any]:
         """Totals by state, throughput and queue depth, up to a second old."""

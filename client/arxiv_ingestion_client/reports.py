@@ -103,6 +103,38 @@ class JobPaperDocument(TypedDict):
     updated_at: str
 
 
+class JobEventDocument(TypedDict):
+    """One event of a job's timeline; which keys there are depends on `event`."""
+
+    at: str
+    event: str
+    page: NotRequired[int]
+    papers_fetched: NotRequired[int]
+    times: NotRequired[int]
+    reason: NotRequired[str]
+    ended_at: NotRequired[str | None]
+    status: NotRequired[str]
+    webhook_id: NotRequired[str]
+    attempt: NotRequired[int]
+    http_status: NotRequired[int | None]
+    error: NotRequired[str | None]
+
+
+class ThroughputPoint(TypedDict):
+    """What a job did in the interval that begins at `at`."""
+
+    at: str
+    papers: int
+    pdfs: int
+
+
+class ThroughputDocument(TypedDict):
+    """A job's throughput over time: intervals of equal length, without gaps."""
+
+    interval_seconds: int
+    points: list[ThroughputPoint]
+
+
 class ScheduleDocument(TypedDict):
     """A recurring harvest, with its next and last run."""
 

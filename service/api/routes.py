@@ -11,6 +11,7 @@ from service.api.handlers import (
     job_errors,
     job_events,
     job_lists,
+    job_timeline,
     jobs,
     metrics,
     ops,
@@ -61,6 +62,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(f"{INGESTION}/job/{{job_id:[^/]+}}/retry", jobs.retry_job)
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/papers", job_lists.list_papers)
     app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/errors", job_errors.list_errors)
+    app.router.add_get(f"{INGESTION}/job/{{job_id:[^/]+}}/timeline", job_timeline.show_timeline)
     app.router.add_get(
         f"{INGESTION}/job/{{job_id:[^/]+}}/events", job_events.stream_job, name="events"
     )

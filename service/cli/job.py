@@ -1,11 +1,11 @@
-"""`job`: list, show, watch, cancel and retry jobs of a running service."""
+"""`job`: list, show, watch, cancel and retry jobs of a running service; their timelines."""
 
 from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -25,13 +25,15 @@ from service.domain.jobs import ACTIVE_STATUSES, JobStatus
 if TYPE_CHECKING:
     from arxiv_ingestion_client import JobReport
 
+_Item = TypeVar("_Item")
+
 FAILURE = 1
 SHOWN_ERRORS = 10
 
 
 @click.group()
 def job() -> None:
-    """List, show, watch, cancel and retry jobs."""
+    """List, show, watch, cancel and retry jobs, and see their timelines."""
 
 
 @job.command("list")
@@ -169,3 +171,45 @@ def retry(
         print_json(new.document)
     else:
         click.echo(safe(new.job_id))
+
+
+@job.command()
+@click.argument("job_id")
+@connected
+@click.option(
+    "--series", type=click.Choice(["throughput"]), help="Papers and PDFs in each interval instead."
+)
+@click.option("--json", "as_json", is_flag=True, help="An array of events, or the series.")
+def timeline(
+    *, job_id: str, url: str | None, token: str | None, series: str | None, as_json: bool
+) -> None:
+    """Show what happened to JOB_ID, in order."""
+    client = client_for(url, token)
+    if series is not None:
+        found = connection.run(client, lambda opened: opened.job_throughput(job_id))
+        columns: tuple[str, ...] = ("At", "Papers", "PDFs")
+        rows: list[tuple[object, ...]] = [
+            (one["at"], one["papers"], one["pdfs"]) for one in found["points"]
+        ]
+        document: object = found
+    else:
+        events = connection.run(client, lambda opened: _all(opened.job_timeline(job_id)))
+        columns = ("At", "Event", "Details")
+        rows = [(one["at"], one["event"], _details(one)) for one in events]
+        document = events
+    if as_json:
+        print_json(document)
+    elif rows:
+        print_table(columns, rows)
+    else:
+        click.echo("Nothing has happened yet.")
+
+
+async def _all(items: AsyncIterator[_Item]) -> list[_Item]:
+    return [one async for one in items]
+
+
+def _details(event: Mapping[str, object]) -> str:
+    """The rest of an event, as `name=value`."""
+    told = {name: value for name, value in event.items() if name not in ("at", "event")}
+    return " ".join(f"{name}={value}" for name, value in told.items() if value is not None)

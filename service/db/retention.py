@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
 
+from service.db.job_event_tables import job_events, job_intervals
 from service.db.tables import job_errors, job_papers, jobs
 from service.domain.jobs import ACTIVE_STATUSES
 
@@ -34,7 +35,7 @@ JOBS_AT_ONCE = 500
 ROWS_AT_ONCE = 5_000  # of each table
 REMOVER = 8_401_207_355_021_117  # the advisory lock of whoever removes; any number of its own
 
-_ENTRIES = (job_papers, job_errors)  # what belongs to a job alone
+_ENTRIES = (job_papers, job_errors, job_events, job_intervals)  # what belongs to a job alone
 
 
 class Removed(NamedTuple):
@@ -43,6 +44,8 @@ class Removed(NamedTuple):
     jobs: int = 0
     job_papers: int = 0
     job_errors: int = 0
+    job_events: int = 0
+    job_intervals: int = 0
 
     def plus(self, more: "Removed") -> "Removed":
         """Both together."""
@@ -82,18 +85,17 @@ class RetentionStore:
     async def remove(self, job_ids: Sequence[UUID]) -> Removed:
         """Remove of these locked jobs as much as one step may.
 
-        A job goes with the last of its papers and errors; of a large one a step
+        A job goes with the last of its papers, errors and events; of a large one a step
         takes only some of these. Schedules and retries that name a job that went
         name none afterwards.
         """
         of_these = bindparam("ids", list(job_ids), type_=ARRAY(Uuid()))
-        papers, errors = [await self._remove_some(table, of_these) for table in _ENTRIES]
+        entries = [await self._remove_some(table, of_these) for table in _ENTRIES]
         emptied = delete(jobs).where(
             jobs.c.id == func.any(of_these),
-            ~exists().where(job_papers.c.job_id == jobs.c.id),
-            ~exists().where(job_errors.c.job_id == jobs.c.id),
+            *(~exists().where(table.c.job_id == jobs.c.id) for table in _ENTRIES),
         )
-        return Removed(await self._count(emptied), papers, errors)
+        return Removed(await self._count(emptied), *entries)
 
     async def _remove_some(self, table: Table, of_these: BindParameter[Any]) -> int:
         """Remove some rows that belong to these jobs, found by index and taken by their place.

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.tables import jobs
 from service.db.webhook_tables import webhook_deliveries, webhooks
 from service.domain.errors import NotFound
 from service.domain.webhooks import DeliveryStatus
@@ -88,11 +89,13 @@ class DeliveryStore:
     ) -> Row[Any] | None:
         """End a pending attempt; its row, or None when somebody has ended it before.
 
-        Its subscription is locked first, against removal: whoever removes one locks in
-        that order, too.
+        Its job and its subscription are locked first, against removal: whoever removes one
+        locks in that order, too.
         """
-        subscription = select(webhook_deliveries.c.subscription_id).where(
-            webhook_deliveries.c.id == delivery_id
+        of_attempt = webhook_deliveries.c.id == delivery_id
+        subscription = select(webhook_deliveries.c.subscription_id).where(of_attempt)
+        await self._lock_job(
+            select(webhook_deliveries.c.job_id).where(of_attempt).scalar_subquery()
         )
         await self._conn.execute(
             select(webhooks.c.id)
@@ -116,8 +119,12 @@ class DeliveryStore:
         )
         return (await self._conn.execute(statement)).first()
 
-    async def end_pending(self, webhook_id: str, error: str) -> None:
-        """Fail the pending attempt of a delivery, if there is one."""
+    async def end_pending(self, job_id: UUID, webhook_id: str, error: str) -> None:
+        """Fail the pending attempt of a delivery of that job, if there is one.
+
+        The job is locked first, as in `end`.
+        """
+        await self._lock_job(job_id)
         await self._conn.execute(
             update(webhook_deliveries)
             .where(
@@ -130,6 +137,12 @@ class DeliveryStore:
                 next_attempt_at=None,
                 ended_at=func.clock_timestamp(),
             )
+        )
+
+    async def _lock_job(self, job_id: Any) -> None:  # noqa: ANN401 - an id, or a query for it
+        """Let one transaction at a time end callbacks of a job: its timeline is in their order."""
+        await self._conn.execute(
+            select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True)
         )
 
     async def add_attempt(self, before: Row[Any], *, delay: timedelta) -> Row[Any]:

@@ -220,3 +220,19 @@ def test_a_retry_is_watched_to_its_end(service):
     assert document["status"] == "completed"
     assert document["stats"]["retry_of"] == job_id
     assert document["progress"]["papers_fetched"] == 3
+
+
+def test_a_timeline_tells_what_happened_and_how_fast(service):
+    job_id = service.run("ingest", *SMALL, "--no-pdfs", "--json")
+    job_id = json.loads(job_id.stdout)["job_id"]
+
+    shown = service.run("job", "timeline", job_id)
+    events = json.loads(service.run("job", "timeline", job_id, "--json").stdout)
+    series = json.loads(
+        service.run("job", "timeline", job_id, "--series", "throughput", "--json").stdout
+    )
+
+    assert shown.returncode == 0, shown.stderr
+    assert "page=1 papers_fetched=3" in shown.stdout
+    assert [one["event"] for one in events] == ["created", "started", "page", "finished"]
+    assert sum(point["papers"] for point in series["points"]) == 3

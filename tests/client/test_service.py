@@ -146,3 +146,16 @@ async def test_an_expired_token_is_replaced_by_the_next_one(api, sql):
 
 async def _all(found):
     return [one async for one in found]
+
+
+async def test_the_timeline_of_a_job_and_its_throughput(client, sql):
+    job = await client.submit(GOOD_BODY)
+    await sql("UPDATE jobs SET status = 'running', started_at = now()")
+    await sql("UPDATE jobs SET pages_fetched = 1, papers_fetched = 7")
+    await sql(END)
+
+    events = await _all(client.job_timeline(job.job_id))
+    series = await client.job_throughput(job.job_id)
+
+    assert [one["event"] for one in events] == ["created", "started", "page", "finished"]
+    assert sum(point["papers"] for point in series["points"]) == 7

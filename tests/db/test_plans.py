@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from service.db.held_papers import HeldPaperStore
+from service.db.job_events import JobEventStore
 from service.db.job_papers import JobPaperStore, Move
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
@@ -29,6 +30,8 @@ FILL = [
     " generate_series(1, 1000) AS n",
     "INSERT INTO job_errors (job_id, stage, error) SELECT j.id, 'general', 'e'"
     " FROM (SELECT id FROM jobs LIMIT 200) AS j, generate_series(1, 100)",
+    "INSERT INTO job_intervals (job_id, at) SELECT j.id, now() - n * interval '10 s'"
+    " FROM (SELECT id FROM jobs LIMIT 200) AS j, generate_series(1, 100) AS n",
     "INSERT INTO schedules (name, cron, request, next_run_at) SELECT n, '* * * * *', '{}',"
     " now() + n * interval '1 second' FROM generate_series(1, 20000) AS n",
     "INSERT INTO pgqueuer (priority, status, entrypoint, headers) SELECT 1, 'queued', 'pdf',"
@@ -42,7 +45,10 @@ async def full(database, sql):
     """A database with rows enough for the planner to care; its first job's id."""
     for statement in FILL:
         await sql(statement)
-    await sql("ANALYZE jobs, papers, job_papers, job_errors, pgqueuer, schedules")
+    await sql(
+        "ANALYZE jobs, papers, job_papers, job_errors, pgqueuer, schedules,"
+        " job_events, job_intervals"
+    )
     ((job_id,),) = await sql("SELECT job_id FROM job_papers LIMIT 1")
     await sql("UPDATE jobs SET status = 'running', completed_at = NULL WHERE id = :j", j=job_id)
     return job_id
@@ -116,6 +122,8 @@ def queries(job_id):
         "rare category": lambda c: HeldPaperStore(c).list_newest(
             PaperFilter(category="z"), limit=50
         ),
+        "timeline": lambda c: JobEventStore(c).list_page(job_id, limit=50, after=1),
+        "throughput": lambda c: JobEventStore(c).throughput(job_id),
         "lock_old": lambda c: RetentionStore(c).lock_old(older_than=timedelta(days=30)),
         "remove": lambda c: RetentionStore(c).remove([job_id]),
         "lock papers": lambda c: PaperStore(c).lock(ids),

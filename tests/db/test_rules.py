@@ -47,6 +47,13 @@ BROKEN = [
     ("papers_pdf_sha256_hexadecimal", SET_FILE + "pdf_sha256 = repeat('g', 64)"),
     ("papers_pdf_sha256_hexadecimal", SET_FILE + "pdf_sha256 = repeat('a', 63)"),
     ("papers_pdf_bytes_positive", SET_FILE + f"pdf_bytes_ = 0, pdf_sha256 = {SHA}"),
+    ("job_events_event_known", "UPDATE job_events SET event = 'ended'"),
+    ("job_events_times_from_one", "UPDATE job_events SET times = 0"),
+    ("job_events_moments_in_range", "UPDATE job_events SET at = 'infinity'"),
+    (
+        "job_intervals_counts_not_negative",
+        "INSERT INTO job_intervals (job_id, at, pdfs) SELECT id, now(), -1 FROM jobs",
+    ),
     ("job_papers_state_known", "UPDATE job_papers SET state = 'done'"),
     ("job_papers_counts_not_negative", "UPDATE job_papers SET attempts = -1"),
     (

@@ -215,12 +215,33 @@ class Rig:
             assert row.pdfs_unavailable == states.get("unavailable", 0)
             assert row.pdfs_pending == states.get("pending", 0) + states.get("downloaded", 0)
             assert row.errors_total == row.errors
+            await self._assert_told(row)
         held = await self.rows(
             "SELECT pdf_path, pdf_sha256, pdf_bytes FROM papers WHERE pdf_path IS NOT NULL"
         )
         assert {row.pdf_path: row.pdf_sha256 for row in held} == self.files()
         for row in held:
             assert (self.folder / "files" / row.pdf_path).stat().st_size == row.pdf_bytes
+
+    async def _assert_told(self, job: Any) -> None:
+        """The timeline of a job tells what its row says, each thing once."""
+        events = await self.rows(
+            "SELECT event, number FROM job_events WHERE job_id = :job ORDER BY id",
+            job=job.id,
+        )
+        names = [event.event for event in events]
+        pages = [event for event in events if event.event == "page"]
+        assert names[0] == "created"
+        assert names.count("created") == 1
+        assert names.count("started") == int(job.started_at is not None)
+        assert names.count("finished") == int(job.completed_at is not None)
+        assert [page.number for page in pages] == list(range(1, job.pages_fetched + 1))
+        (told,) = await self.rows(
+            "SELECT coalesce(sum(papers), 0) AS papers, coalesce(sum(pdfs), 0) AS pdfs"
+            " FROM job_intervals WHERE job_id = :job",
+            job=job.id,
+        )
+        assert (told.papers, told.pdfs) == (job.papers_fetched, job.pdfs_processed)
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:

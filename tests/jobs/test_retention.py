@@ -54,12 +54,13 @@ async def test_jobs_that_ended_long_ago_go_with_their_entries(database, sql, end
 
     removed = await remove_old_jobs(database, older_than=MONTH)
 
-    assert removed == Removed(jobs=3, job_papers=6, job_errors=3)
+    assert removed == Removed(jobs=3, job_papers=6, job_errors=3, job_events=9)
     assert await kept(sql) == {young, active}
-    ((papers, errors),) = await sql(
-        "SELECT (SELECT count(*) FROM job_papers), (SELECT count(*) FROM job_errors)"
+    ((papers, errors, events),) = await sql(
+        "SELECT (SELECT count(*) FROM job_papers), (SELECT count(*) FROM job_errors),"
+        " (SELECT count(*) FROM job_events)"
     )
-    assert (papers, errors) == (2, 1)
+    assert (papers, errors, events) == (2, 1, 4)
 
 
 async def test_a_large_job_goes_in_steps_and_the_next_goes_on(database, sql, ended, monkeypatch):
@@ -69,7 +70,7 @@ async def test_a_large_job_goes_in_steps_and_the_next_goes_on(database, sql, end
 
     first = await remove_old_jobs(database, older_than=MONTH, most_steps=1)
 
-    assert first == Removed(jobs=0, job_papers=10, job_errors=10)
+    assert first == Removed(jobs=0, job_papers=10, job_errors=10, job_events=6)
     assert await kept(sql) == {large, small}
     rest = await remove_old_jobs(database, older_than=MONTH)
     assert rest == Removed(jobs=2, job_papers=16, job_errors=2)
@@ -94,7 +95,7 @@ async def test_a_job_that_is_being_retried_stays_until_that_is_final(database, s
     await sql("SELECT cancel_job(:job)", job=retrying)
     removed = await remove_old_jobs(database, older_than=MONTH)
 
-    assert removed == Removed(jobs=1, job_papers=3)
+    assert removed == Removed(jobs=1, job_papers=3, job_events=3)
     ((left, retry_of),) = await sql("SELECT id, retry_of FROM jobs")
     assert (left, retry_of) == (retrying, None)
 
@@ -146,7 +147,7 @@ async def test_a_job_with_more_errors_than_papers_goes_with_the_last_of_them(
 
     steps = [await remove_old_jobs(database, older_than=MONTH, most_steps=1) for _ in range(3)]
 
-    assert steps == [Removed(0, 1, 10), Removed(0, 0, 10), Removed(1, 0, 5)]
+    assert steps == [Removed(0, 1, 10, 3), Removed(0, 0, 10), Removed(1, 0, 5)]
     assert large not in await kept(sql)
 
 

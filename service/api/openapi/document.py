@@ -250,6 +250,8 @@ def _content(content: Content) -> dict[str, Any]:
     schema: Any = content.schema if isinstance(content.schema, type) else dict(content.schema)
     if content.many:
         schema = {"type": "array", "items": schema}
+    if content.or_one is not None:
+        schema = {"oneOf": [schema, content.or_one]}
     return {"schema": schema, "example": content.example}
 
 

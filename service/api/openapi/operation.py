@@ -94,12 +94,13 @@ _CODE_OF_DETAIL = {
 class Content:
     """A body of one media type; `schema` is marshmallow's, or JSON Schema's where that is all.
 
-    `many`: it is an array of them.
+    `many`: it is an array of them; or, depending on a parameter, one object of `or_one`.
     """
 
     schema: type[Schema] | Mapping[str, Any]
     example: object
     many: bool = False
+    or_one: type[Schema] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +132,11 @@ def json_answer(
     return Answer(description=description, content=content, headers=headers, links=links or {})
 
 
-def page_answer(schema: type[Schema], example: object) -> Answer:
-    """A JSON array, one page of a list."""
-    content = {JSON: Content(schema, [example], many=True)}
+def page_answer(
+    schema: type[Schema], example: object, *, or_one: type[Schema] | None = None
+) -> Answer:
+    """A JSON array, one page of a list; or an object of `or_one`."""
+    content = {JSON: Content(schema, [example], many=True, or_one=or_one)}
     return Answer(description="A page.", content=content, headers=("Link",))
 
 

@@ -136,7 +136,7 @@ class WebhookDelivery:
 async def resend(conn: AsyncConnection, before: Row[Any]) -> Row[Any]:
     """Make one more attempt of a delivery now, in place of one that waits; its row."""
     store = DeliveryStore(conn)
-    await store.end_pending(before.webhook_id, "superseded")
+    await store.end_pending(before.job_id, before.webhook_id, "superseded")
     row = await store.add_attempt(before, delay=timedelta(0))
     await enqueue(conn, [webhook_task(row.id)])
     return row

@@ -1,0 +1,11 @@
+DROP TRIGGER job_events_called_back ON webhook_deliveries;
+DROP TRIGGER job_intervals_changed ON jobs;
+DROP TRIGGER job_events_changed ON jobs;
+DROP TRIGGER job_events_added ON jobs;
+DROP FUNCTION deliveries_record_events();
+DROP FUNCTION jobs_record_throughput();
+DROP FUNCTION jobs_record_events();
+DROP FUNCTION add_job_event(uuid, text, integer, integer, text);
+DROP FUNCTION readable_moment(timestamptz);
+DROP FUNCTION events_in_a_row(integer);
+DROP TABLE job_intervals, job_events;
