@@ -77,16 +77,6 @@ class HeaderPage:
     token: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What arXiv says of itself (verb Identify)."""
-
-    name: str
-    base_url: str
-    earliest_datestamp: date
-    granularity: str
-
-
 def records(body: bytes) -> RecordPage:
     """The page of a ListRecords answer; an empty one when no record matches.
 
@@ -143,30 +133,6 @@ def identifiers(body: bytes) -> HeaderPage:
         errors=tuple(one for one in read if isinstance(one, EntryError)),
         token=_token(found),
     )
-
-
-def sets(body: bytes) -> dict[str, str]:
-    """The sets of a ListSets answer, setSpec → name, in arXiv's order."""
-    found = _answer(body, "ListSets", nothing="noSetHierarchy")
-    entries = [] if found is None else _entries(found, "set")
-    pairs = ((_text(one, "setSpec"), _text(one, "setName")) for one in entries)
-    return {spec: name for spec, name in pairs if spec}
-
-
-def identify(body: bytes) -> Identity:
-    """What an Identify answer says."""
-    found = _answer(body, "Identify")
-    try:
-        if found is None:
-            raise ValueError("an error without a code")
-        return Identity(
-            name=_text(found, "repositoryName"),
-            base_url=_text(found, "baseURL"),
-            earliest_datestamp=date.fromisoformat(_text(found, "earliestDatestamp")[:10]),
-            granularity=_text(found, "granularity"),
-        )
-    except ValueError as err:
-        raise UpstreamFaulty("arXiv does not identify itself as OAI-PMH wants it") from err
 
 
 def _answer(body: bytes, verb: str, nothing: str = "") -> etree._Element | None:

@@ -8,7 +8,7 @@ opaque tokens (`496549|96001`), and proxies encode once more or once less; what
 cannot be read is sent to arXiv as it came.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from urllib.parse import parse_qs, quote, unquote, urlencode
@@ -46,10 +46,6 @@ class ListQuery:
         params = {"verb": self.verb.value, "metadataPrefix": self.metadata_prefix}
         params |= {name: day.isoformat() for name, day in given.items() if day}
         return params | ({"set": self.set_spec} if self.set_spec else {})
-
-    def from_day(self, day: date) -> "ListQuery":
-        """The same list from `day` on: how to go on without a token that is lost."""
-        return replace(self, from_date=day, skip=0)
 
     def token(self) -> str:
         """The token that arXiv writes for this query and `skip`."""

@@ -139,17 +139,15 @@ class Source(Protocol):
         ...
 
 
-def state_of(checkpoint: Checkpoint, format_: int) -> Mapping[str, Any]:
-    """The state of a checkpoint of this form; raises ValueError for one of another form."""
+def read_state(checkpoint: Checkpoint, format_: int, read: Callable[..., T]) -> T:
+    """What `read` makes of the entries of a checkpoint's state, which is of the form `format_`.
+
+    Raises ValueError for a state of another form, and for entries that do not fit it.
+    """
     if checkpoint.format != format_:
         raise ValueError("the stored checkpoint is of another version")
-    return checkpoint.state
-
-
-def read_state(checkpoint: Checkpoint, format_: int, read: Callable[..., T]) -> T:
-    """What `read` makes of the state's entries; raises ValueError for ones that do not fit it."""
     try:
-        return read(**state_of(checkpoint, format_))
+        return read(**checkpoint.state)
     except TypeError as err:
         raise ValueError("the stored checkpoint cannot be read") from err
 

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from service.arxiv.query import IDS_PER_REQUEST, id_params
 from service.domain.checkpoint import Checkpoint
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import IngestionRequest
 from service.domain.papers import EntryError, Page
-from service.sources.base import Batch, HarvestContext, Step, state_of
+from service.sources.base import Batch, HarvestContext, Step, read_state
 from service.sources.paging import USUAL_REPEATS, PageSource, Repeats
 
 ID_LIST = "id_list"
@@ -18,13 +19,26 @@ FORMAT = 1
 _SUBJECT_CLASS = re.compile(r"\.[A-Z]{2}(?=/)")
 
 
+class _State(NamedTuple):
+    """`offset` ids of the list are done with, but `left`: arXiv has them and did not bring them."""
+
+    offset: int
+    left: Sequence[ArxivId]
+
+    @classmethod
+    def read(cls, *, offset: int, left: Sequence[str]) -> Self:
+        """What `checkpoint` wrote; raises ValueError for anything else."""
+        return cls(int(offset), tuple(map(ArxivId.parse, left)))
+
+    def checkpoint(self, *, done: bool = False) -> Checkpoint:
+        """The checkpoint that holds this."""
+        state = {"offset": self.offset, "left": [str(one) for one in self.left]}
+        return Checkpoint(source=ID_LIST, format=FORMAT, state=state, done=done)
+
+
 @dataclass(frozen=True, slots=True)
 class IdListSource:
-    """The papers of a list, as far as the other criteria match them.
-
-    `state`: `offset` ids of the list are done with, but those in `left`, which
-    arXiv said that it has and did not bring.
-    """
+    """The papers of a list, as far as the other criteria match them."""
 
     arxiv: PageSource
     repeats: Repeats = USUAL_REPEATS
@@ -36,21 +50,19 @@ class IdListSource:
 
     def first(self, _: IngestionRequest) -> Checkpoint:
         """The first id."""
-        return _checkpoint(0, ())
+        return _State(0, ()).checkpoint()
 
     async def fetch(self, context: HarvestContext, checkpoint: Checkpoint) -> Step:
         """The next ids, or once more those that did not come."""
-        state = state_of(checkpoint, FORMAT)
+        offset, asked = read_state(checkpoint, FORMAT, _State.read)
         criteria, count = context.request.criteria, _count(context.request)
-        asked = tuple(map(ArxivId.parse, state["left"]))
-        offset = int(state["offset"])
         if not asked:
             size = min(criteria.page_size, IDS_PER_REQUEST, count - offset)
             asked, offset = criteria.ids[offset : offset + size], offset + size
         page = await self.arxiv.page(id_params(criteria, asked), context.requester)
         if not page.entries and self._is_doubtful(page, checkpoint):
             return Step(
-                following=_checkpoint(offset, asked),
+                following=_State(offset, asked).checkpoint(),
                 delay=self.repeats.delay(checkpoint.repeats),
                 is_page=False,
                 repeated=True,
@@ -63,7 +75,8 @@ class IdListSource:
         else:
             batch, left = await self._ended(page, missing, errors, context), ()
         done = not left and offset >= count
-        return Step(batch=batch, following=_checkpoint(offset, left, done=done), total=count)
+        following = _State(offset, left).checkpoint(done=done)
+        return Step(batch=batch, following=following, total=count)
 
     async def _ended(
         self,
@@ -85,11 +98,6 @@ class IdListSource:
     def _is_doubtful(self, page: Page, checkpoint: Checkpoint) -> bool:
         """True for an empty answer that is worth asking again: nothing at all may be true."""
         return checkpoint.repeats < (self.repeats.most if page.total else 1)
-
-
-def _checkpoint(offset: int, left: Sequence[ArxivId], *, done: bool = False) -> Checkpoint:
-    state = {"offset": offset, "left": [str(one) for one in left]}
-    return Checkpoint(source=ID_LIST, format=FORMAT, state=state, done=done)
 
 
 def _count(request: IngestionRequest) -> int:

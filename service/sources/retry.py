@@ -5,16 +5,45 @@ lists the papers is asked on from where that job's list ended, by its own source
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from service.domain.checkpoint import Checkpoint
 from service.domain.jobs import IngestionRequest
 from service.sources import legacy
-from service.sources.base import Batch, Expected, HarvestContext, Source, Step, state_of
+from service.sources.base import Batch, Expected, HarvestContext, Source, Step, read_state
 
 RETRY = "retry"
 FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """Where a retry stands.
+
+    `after` is the last id taken over (None: all are), `then` the checkpoint of the
+    list (None: its beginning), `has_list` whether there is more of it, `had` how many
+    papers of the list the jobs before have finished.
+    """
+
+    after: str | None
+    had: int
+    then: Mapping[str, Any] | None
+    has_list: bool
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left, of the papers and of the list."""
+        return self.after is None and not self.has_list
+
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint that holds this."""
+        return Checkpoint(source=RETRY, format=FORMAT, state=asdict(self), needs_arxiv=False)
+
+    def around(self, inner: Checkpoint) -> Checkpoint:
+        """The retry's checkpoint around one of its list."""
+        state = asdict(replace(self, then=inner.dump()))
+        return replace(inner, source=RETRY, format=FORMAT, state=state)
 
 
 class Lists(Protocol):
@@ -47,45 +76,27 @@ def retry_checkpoint(
         ended = Checkpoint.load(document)
         is_anew = ended.is_anew
         if ended.source == RETRY:
-            state = state_of(ended, FORMAT)
-            had, then, has_list = state["had"], state["then"], has_list and state["has_list"]
-            if state["after"] is None and then is not None:
+            state = read_state(ended, FORMAT, _State)
+            had, then, has_list = state.had, state.then, has_list and state.has_list
+            if state.after is None and then is not None:
                 then = {**then, "batches_done": ended.batches_done}
         else:
             then = replace(ended, task=0, repeats=0).dump()
     had = 0 if is_anew else had + fetched - unfinished
-    return _checkpoint(after="", had=had, then=then, has_list=has_list)
+    return _State(after="", had=had, then=then, has_list=has_list).checkpoint()
 
 
 def legacy_checkpoint(document: Mapping[str, Any], part: legacy.LegacyRetry) -> Checkpoint:
     """The place of a retry whose document is of the form before this one."""
     plain = legacy.list_part(document)
-    checkpoint = _checkpoint(
-        after=part.after, had=part.had, then=plain, has_list=not document.get("done")
-    )
+    state = _State(after=part.after, had=part.had, then=plain, has_list=not document.get("done"))
     batches_done = 0 if part.after is not None else int(document.get("batches_done", 0))
-    return replace(checkpoint, batches_done=batches_done, done=_is_done(checkpoint.state))
-
-
-def _checkpoint(
-    *, after: str | None, had: int, then: Mapping[str, Any] | None, has_list: bool
-) -> Checkpoint:
-    state = {"after": after, "had": had, "then": then, "has_list": has_list}
-    return Checkpoint(source=RETRY, format=FORMAT, state=state, needs_arxiv=False)
-
-
-def _is_done(state: Mapping[str, Any]) -> bool:
-    return state["after"] is None and not state["has_list"]
+    return replace(state.checkpoint(), batches_done=batches_done, done=state.is_done)
 
 
 @dataclass(frozen=True, slots=True)
 class RetrySource:
-    """Takes papers over in the order of their ids, as many at once as a batch holds.
-
-    `state`: `after` is the last id taken over (null: all are), `then` the
-    checkpoint of the list (null: its beginning), `has_list` whether there is more
-    of it, `had` how many papers of the list the jobs before have finished.
-    """
+    """Takes papers over in the order of their ids, as many at once as a batch holds."""
 
     lists: Lists
     name: str = RETRY
@@ -100,16 +111,14 @@ class RetrySource:
 
     async def fetch(self, context: HarvestContext, checkpoint: Checkpoint) -> Step:
         """The next papers to take over, or the next step of the list."""
-        state = state_of(checkpoint, FORMAT)
-        if state["after"] is None:
+        state = read_state(checkpoint, FORMAT, _State)
+        if state.after is None:
             return await self._listed(context, checkpoint, state)
         limit = context.request.batch_size
-        found = await context.held.unfinished(context.job_id, after=state["after"], limit=limit)
+        found = await context.held.unfinished(context.job_id, after=state.after, limit=limit)
         is_last = len(found) < limit
-        after = {**state, "after": None if is_last else found[-1]}
-        following = Checkpoint(
-            source=RETRY, format=FORMAT, state=after, done=_is_done(after), needs_arxiv=False
-        )
+        behind = replace(state, after=None if is_last else found[-1])
+        following = replace(behind.checkpoint(), done=behind.is_done)
         if is_last and not following.done:
             then = self._list(state, context)
             following = replace(
@@ -117,12 +126,10 @@ class RetrySource:
             )
         return Step(batch=Batch(held=found), following=following, is_page=False)
 
-    def _list(self, state: Mapping[str, Any], context: HarvestContext) -> Checkpoint:
-        return self.lists.checkpoint(state["then"], context.request)
+    def _list(self, state: _State, context: HarvestContext) -> Checkpoint:
+        return self.lists.checkpoint(state.then, context.request)
 
-    async def _listed(
-        self, context: HarvestContext, checkpoint: Checkpoint, state: Mapping[str, Any]
-    ) -> Step:
+    async def _listed(self, context: HarvestContext, checkpoint: Checkpoint, state: _State) -> Step:
         inner = replace(
             self._list(state, context),
             batches_done=checkpoint.batches_done,
@@ -131,18 +138,13 @@ class RetrySource:
         step = await self.lists.of(inner).fetch(context, inner)
         return replace(
             step,
-            following=_wrapped(step.following, state),
-            total=None if step.total is None else max(0, step.total - state["had"]),
+            following=state.around(step.following),
+            total=None if step.total is None else max(0, step.total - state.had),
             expected=_expected(step.expected, state),
         )
 
 
-def _wrapped(inner: Checkpoint, state: Mapping[str, Any]) -> Checkpoint:
-    """The retry's checkpoint around one of its list."""
-    return replace(inner, source=RETRY, format=FORMAT, state={**state, "then": inner.dump()})
-
-
-def _expected(expected: Expected | None, state: Mapping[str, Any]) -> Expected | None:
+def _expected(expected: Expected | None, state: _State) -> Expected | None:
     if expected is None:
         return None
-    return replace(expected, again=_wrapped(expected.again, {**state, "had": 0}))
+    return replace(expected, again=replace(state, had=0).around(expected.again))

@@ -85,13 +85,6 @@ def test_a_day_before_arxivs_first_is_not_asked_for(day):
     assert ListQuery(from_date=date(2005, 9, 17)).params()["from"] == "2005-09-17"
 
 
-def test_a_list_without_its_token_goes_on_from_a_day():
-    again = MEANT.from_day(date(2024, 3, 4))
-
-    assert again.params() == MEANT.params() | {"from": "2024-03-04"}
-    assert again.skip == 0
-
-
 def test_a_token_is_sent_as_it_came():
     params = next_page(Verb.LIST_RECORDS, RECORDED)
 

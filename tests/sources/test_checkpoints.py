@@ -58,6 +58,15 @@ async def test_a_state_of_another_version_is_refused(sources):
         await walk(sources.of(later), SEARCH, later)
 
 
+@pytest.mark.parametrize("source", ["search", "id_list", "retry"])
+@pytest.mark.parametrize("state", [{}, {"offset": 0, "more": 1}])
+async def test_a_state_of_no_form_is_refused(sources, source, state):
+    checkpoint = Checkpoint(source=source, state=state)
+
+    with pytest.raises(ValueError, match="cannot be read"):
+        await sources.of(checkpoint).fetch(context(LIST), checkpoint)
+
+
 async def test_a_search_of_the_old_form_goes_on_where_it_stood(sources, arxiv):
     arxiv.total = 100
 
