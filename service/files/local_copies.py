@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.files import claim
 from service.files.folder import Root
-from service.files.partial_file import Part
+from service.files.partial_file import Part, create, lock
+from service.files.paths import PARTS, new_part
 
 STEM = "copy"  # no arXiv id
 MAX_KEPT = 64  # uploads whose text is still to be read; more than a worker has in hand
@@ -37,9 +37,9 @@ class Copies:
 
     def keep(self, part: Part, sha256: str) -> None:
         """Turn an uploaded part into a copy that the next reader of this content finds."""
-        folder = self._root.open_for_writing(claim.FOLDER)
+        folder = self._root.open_for_writing(PARTS)
         try:
-            name = claim.new_name(STEM)
+            name = new_part(STEM)
             part.move_to(folder, name)
             self._drop(folder, self._kept.pop(sha256, None))
             self._kept[sha256] = name
@@ -53,11 +53,11 @@ class Copies:
 
         It is the caller's alone until `close`.
         """
-        folder = self._root.open_for_writing(claim.FOLDER)
+        folder = self._root.open_for_writing(PARTS)
         try:
             found = self._taken(folder, self._kept.pop(sha256, None))
-            name, fd = found or claim.create(folder, STEM)
-            return Copy(self._root.path / claim.FOLDER / name, fd, found is not None)
+            name, fd = found or create(folder, STEM)
+            return Copy(self._root.path / PARTS / name, fd, found is not None)
         finally:
             os.close(folder)
 
@@ -68,7 +68,7 @@ class Copies:
             copy.path.unlink()
 
     def _taken(self, folder: int, name: str | None) -> tuple[str, int] | None:
-        fd = None if name is None else claim.lock(folder, name)
+        fd = None if name is None else lock(folder, name)
         return None if name is None or fd is None else (name, fd)
 
     def _drop(self, folder: int, name: str | None) -> None:

@@ -3,8 +3,13 @@
 The part checks its size while it grows, knows the SHA-256 of what it holds (also
 after it was taken over from a dead process), and removes itself when the disk
 refuses a write. Whatever the final storage is, a download lands here first.
+
+Whoever writes holds an exclusive `flock` on the file, which the kernel drops when
+the process dies, however it dies: a part without a lock has no living writer, and
+may be taken over by the next download of the same version or swept away.
 """
 
+import errno
 import fcntl
 import hashlib
 import io
@@ -17,14 +22,15 @@ from typing import TYPE_CHECKING
 from aiofiles.threadpool import wrap
 
 from service.domain.errors import BadPdf, StorageUnavailable
-from service.files import claim
 from service.files.blocking import in_thread, to_its_end
-from service.files.folder import Root, storage_errors
+from service.files.folder import FILE_MODE, Root, open_file, storage_errors
+from service.files.paths import PARTS, etag_of, is_part_of, is_temporary, new_part, part_with
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-MARGIN_BYTES = 1024  # the header may begin, the end marker end, this far in (fault list, 56)
+MARGIN_BYTES = 1024  # the header may begin this far in (fault list, 56)
+CLAIM_ATTEMPTS = 5  # a new part is lost only to a sweep in the same microsecond
 _BLOCK_BYTES = 1 << 20
 
 
@@ -86,7 +92,7 @@ class Part:
     @property
     def path(self) -> Path:
         """Where the file is now; for reading only, and only until it is committed."""
-        return self._root.path / claim.FOLDER / self._present_name
+        return self._root.path / PARTS / self._present_name
 
     async def write(self, chunk: bytes) -> None:
         """Append `chunk`.
@@ -124,12 +130,6 @@ class Part:
         with storage_errors():
             return b"%PDF-" in await in_thread(os.pread, self.fileno(), MARGIN_BYTES, 0)
 
-    async def has_end_marker(self) -> bool:
-        """True when `%%EOF` stands within the last 1,024 bytes."""
-        start = max(0, self.size - MARGIN_BYTES)
-        with storage_errors():
-            return b"%%EOF" in await in_thread(os.pread, self.fileno(), MARGIN_BYTES, start)
-
     async def discard(self) -> None:
         """Remove the file; what was downloaded is of no use to anybody."""
         await in_thread(self._unlink)
@@ -139,12 +139,12 @@ class Part:
     def open(self) -> None:
         """Take over a part that was left behind, or make a new one; raises StorageUnavailable."""
         with storage_errors():
-            self._folder = self._root.open_for_writing(claim.FOLDER)
-            left = claim.inherit(self._folder, self._stem, self._max_bytes)
-            name, fd = left or claim.create(self._folder, self._stem)
+            self._folder = self._root.open_for_writing(PARTS)
+            left = inherit(self._folder, self._stem, self._max_bytes)
+            name, fd = left or create(self._folder, self._stem)
             self._file = _HashedFile(fd)
             self._name = name
-            self.etag = claim.etag_of(name)
+            self.etag = etag_of(name)
             self._file.read_to_the_end()
 
     def fileno(self) -> int:
@@ -196,9 +196,9 @@ class Part:
             raise
 
     def _rename_for(self, etag: str | None) -> None:
-        name = claim.renamed(self._present_name, etag)
+        name = part_with(self._present_name, etag)
         os.rename(self._present_name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        self._name, self.etag = name, claim.etag_of(name)
+        self._name, self.etag = name, etag_of(name)
 
     def _start_over(self) -> None:
         self._opened.start_over()
@@ -209,3 +209,85 @@ class Part:
         if name is not None:
             with suppress(OSError):  # the disk may be gone; a sweep finds what is left
                 os.unlink(name, dir_fd=self._folder)
+
+
+# What follows blocks.
+
+
+def create(folder: int, stem: str) -> tuple[str, int]:
+    """A new, empty part of ours: its name and a locked descriptor."""
+    for _ in range(CLAIM_ATTEMPTS):
+        name = new_part(stem)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        fd = os.open(name, flags, FILE_MODE, dir_fd=folder)
+        if _holds(fd, folder, name):
+            return name, fd
+        os.close(fd)
+    raise OSError(errno.EAGAIN, "new parts vanish")
+
+
+def inherit(folder: int, stem: str, max_bytes: int) -> tuple[str, int] | None:
+    """A part of the same version whose writer died, locked for us; None when there is none.
+
+    Abandoned parts that nobody could go on with (no ETag, empty, over
+    `max_bytes`) are removed on the way.
+    """
+    for name in os.listdir(folder):
+        fd = lock(folder, name) if is_part_of(name, stem) else None
+        if fd is None:
+            continue
+        if etag_of(name) is not None and 0 < os.fstat(fd).st_size <= max_bytes:
+            return name, fd
+        os.unlink(name, dir_fd=folder)
+        os.close(fd)
+    return None
+
+
+def remove_abandoned(folder: int, before: float) -> int:
+    """Remove the parts (and probes) that nobody holds, last changed before `before` (epoch).
+
+    Returns how many. Files with other names, links and folders stay.
+    """
+    return sum(_removed(folder, name, before) for name in os.listdir(folder) if is_temporary(name))
+
+
+def _removed(folder: int, name: str, before: float) -> bool:
+    fd = lock(folder, name)
+    if fd is None:
+        return False
+    try:
+        if os.fstat(fd).st_mtime >= before:
+            return False
+        os.unlink(name, dir_fd=folder)
+        return True
+    finally:
+        os.close(fd)
+
+
+def lock(folder: int, name: str) -> int | None:
+    """A locked descriptor of an existing part; None when it is held, gone or no plain file."""
+    try:
+        fd = open_file(folder, name, os.O_RDWR)
+    except OSError as err:
+        if err.errno in (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            return None
+        raise
+    if os.fstat(fd).st_nlink == 1 and _holds(fd, folder, name):
+        return fd
+    os.close(fd)
+    return None
+
+
+def _holds(fd: int, folder: int, name: str) -> bool:
+    """Lock `fd`; False when another holds it, or when it no longer is the file of that name.
+
+    The second happens when its writer finished between our open and our lock.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    with suppress(FileNotFoundError):
+        named = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return os.path.samestat(named, os.fstat(fd))
+    return False

@@ -19,7 +19,7 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -34,15 +34,13 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store as Bucket
 
-from service.domain.errors import BadPdf, NotFound, StorageUnavailable
-from service.domain.identifiers import ArxivId
+from service.domain.errors import NotFound, StorageUnavailable
 from service.domain.papers import StoredPdf
 from service.files.blocking import in_thread
-from service.files.folder import MARKER, Root, storage_errors
+from service.files.folder import MARKER, storage_errors
 from service.files.local_copies import Copies
 from service.files.partial_file import Part
-from service.files.paths import is_plain, path_for
-from service.files.scratch import Scratch
+from service.files.paths import is_plain
 from service.files.store import KeptFile, PdfStore
 
 if TYPE_CHECKING:
@@ -88,46 +86,39 @@ def bucket_of(name: str, *, prefix: str, endpoint: str | None, checksum: str = "
 
 
 class S3Store(PdfStore):
-    """PDFs as objects of `bucket`, downloads in progress below `folder`; see `PdfStore`."""
+    """PDFs as objects of `bucket`, downloads in progress below `folder`; see `PdfStore`.
+
+    What another host has begun is not gone on with, and half an upload is the bucket's to
+    remove.
+    """
 
     def __init__(self, bucket: Bucket, folder: Path, *, max_bytes: int) -> None:
-        root = Root(folder.absolute())
+        super().__init__(folder, max_bytes=max_bytes)
         self._bucket = bucket
-        self._scratch = Scratch(root, max_bytes)
-        self._copies = Copies(root)
+        self._copies = Copies(self._root)
         # Threads of our own: an S3 that hangs must not hold those that files are written with.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
         self._written_at = -PROBE_EVERY.total_seconds()  # loop time
 
     async def prepare(self) -> None:
         """Make the local folder, and mark the bucket as ours."""
-        await self._scratch.prepare()
+        await super().prepare()
         await self._put(MARKER, b"")
 
-    def partial(self, arxiv_id: ArxivId) -> AbstractAsyncContextManager[Part]:
-        """A part on this host: what another one has begun is not gone on with."""
-        return self._scratch.partial(arxiv_id)
-
-    async def commit(self, part: Part, arxiv_id: ArxivId) -> StoredPdf:
+    async def _keep(self, part: Part, pdf: StoredPdf) -> None:
         """Upload the part under its final key, in one step; an object already there is replaced.
 
         An upload that nobody waits for any more goes on in its thread, reading the
         part. So that file loses its name: no later download can take it over, and
         what lands under the key is what the key says.
         """
-        if not part.size:
-            raise BadPdf("The PDF is empty", code="corrupt")
-        path = path_for(arxiv_id, part.sha256)
-        pdf = StoredPdf(path=path, sha256=part.sha256, size_bytes=part.size)
         try:
             await self._put(pdf.path, part.path)
         except asyncio.CancelledError:
             await part.discard()
             raise
-        self._scratch.note_room()
         with storage_errors():
             await in_thread(self._copies.keep, part, pdf.sha256)
-        return pdf
 
     async def verify(self, path: str, sha256: str, size_bytes: int) -> bool:
         """Reads the whole object, unless its size already tells."""
@@ -158,14 +149,10 @@ class S3Store(PdfStore):
 
     async def check_writable(self) -> None:
         """Try the local folder, and the bucket unless it took something in the last ten seconds."""
-        await self._scratch.check_writable()
+        await super().check_writable()
         now = asyncio.get_running_loop().time()
         if now - self._written_at >= PROBE_EVERY.total_seconds():
             await self._put(PROBE, b"", deadline=PROBE_DEADLINE)
-
-    async def sweep(self, older_than: timedelta) -> int:
-        """Look through this host's folder; half an upload is the bucket's to remove."""
-        return await self._scratch.sweep(older_than)
 
     async def size_of(self, path: str) -> int | None:
         """One request for each object."""

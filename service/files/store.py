@@ -1,46 +1,32 @@
-"""PDF store: interface, and the implementation on a local folder.
+"""PDF store: what the rest of the service may ask of it, and what all storages have in common.
 
-A file becomes visible only whole: it is downloaded into a partial file on the
-same file system, forced to disk, checked by its owner, renamed in one step, and
-the folder is forced to disk; only then does the caller hear of it and write its
-row. Readers therefore never see a short file, and a row never claims one that a
-power cut could still take away. The name holds a part of the checksum, so what a
-row names is never written over by other bytes.
+Wherever PDFs are kept in the end, a download first lands in a folder of this host.
+What must be true of that folder is the same everywhere: one writer for each
+part, nothing left that nobody can use, and an early word when the disk is full.
 """
 
+import asyncio
 import errno
-import hashlib
-import io
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
 
-from aiofiles.threadpool import wrap
-
-from service.domain.errors import BadPdf, NotFound
+from service.domain.errors import BadPdf, PermanentError, StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.papers import StoredPdf
-from service.files.blocking import in_thread, to_its_end
-from service.files.folder import (
-    Root,
-    open_file,
-    remove_file,
-    require_replaceable,
-    storage_errors,
-)
-from service.files.partial_file import Part
-from service.files.paths import is_plain, path_for
-from service.files.scratch import Scratch
+from service.files.blocking import in_thread
+from service.files.folder import FILE_MODE, Root, storage_errors
+from service.files.partial_file import Part, remove_abandoned
+from service.files.paths import PARTS, new_probe, path_for, stem_of
 
-T = TypeVar("T")
-
-READ_BYTES = 64 * 1024
+ROOM_BYTES = 1 << 20  # with less left than this a download is not worth beginning
+PROBE_BYTES = 4096  # one block: an empty file would still fit on a full disk
+PROBE_DEADLINE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,222 +37,146 @@ class KeptFile:
     changed_at: datetime
 
 
-class PdfStore(Protocol):
-    """What the rest of the service may ask of a PDF storage, wherever it is.
+class PdfStore(ABC):
+    """Stored PDFs; those in progress lie below the folder `root`, and none grows over `max_bytes`.
 
     Each method raises `StorageUnavailable` when the storage cannot do it now.
     """
 
+    def __init__(self, root: Path, *, max_bytes: int) -> None:
+        self._root = Root(root.absolute())
+        self._max_bytes = max_bytes
+        self._needed_bytes = 0  # what the last download that met a full disk had reached
+        self._probe: asyncio.Task[None] | None = None
+
     async def prepare(self) -> None:
         """Create what is missing (folders, marker); to be called once at start."""
-        ...
+        with storage_errors():
+            await in_thread(self._root.create)
 
-    def partial(self, arxiv_id: ArxivId) -> AbstractAsyncContextManager[Part]:
-        """A local file to download into, ours alone until the block ends."""
-        ...
+    @asynccontextmanager
+    async def partial(self, arxiv_id: ArxivId) -> AsyncIterator[Part]:
+        """A part of this version: one that a dead process left behind, or a new, empty one.
+
+        It is ours alone until the block ends: two downloads of one version at once get a
+        part each. When the block ends without a commit, a part with an ETag is kept to be
+        resumed; after a permanent error, or when the storage failed, nothing is kept.
+        """
+        part = Part(self._root, stem_of(arxiv_id), self._max_bytes)
+        try:
+            await in_thread(part.open)
+            yield part
+        except (PermanentError, StorageUnavailable) as err:
+            if _is_full(err):
+                self._needed_bytes = part.size
+            await part.discard()
+            raise
+        finally:
+            await in_thread(part.close)
 
     async def commit(self, part: Part, arxiv_id: ArxivId) -> StoredPdf:
         """Keep the part for good; raises BadPdf (`corrupt`) for an empty one."""
-        ...
+        if not part.size:
+            raise BadPdf("The PDF is empty", code="corrupt")
+        path = path_for(arxiv_id, part.sha256)
+        pdf = StoredPdf(path=path, sha256=part.sha256, size_bytes=part.size)
+        await self._keep(part, pdf)
+        self._needed_bytes = 0  # what an earlier one lacked is there
+        return pdf
 
+    @abstractmethod
+    async def _keep(self, part: Part, pdf: StoredPdf) -> None:
+        """Give the part its final place; when this returns no power cut can take it away."""
+
+    @abstractmethod
     async def verify(self, path: str, sha256: str, size_bytes: int) -> bool:
         """True when the file of that name has this size and content."""
-        ...
 
+    @abstractmethod
     def local_copy(self, pdf: StoredPdf) -> AbstractAsyncContextManager[Path]:
         """A local file with the content, for as long as the block lasts; raises NotFound."""
-        ...
 
+    @abstractmethod
     def read(self, path: str, wanted: range) -> AsyncGenerator[bytes]:
         """These bytes of a stored file, in pieces; raises NotFound if it does not have them."""
-        ...
 
     async def check_writable(self) -> None:
-        """Return when a download could be stored now."""
-        ...
+        """Return when a download could be stored now.
+
+        Writes a file, forces it to disk and removes it; StorageUnavailable when that fails or
+        takes over 5 s. Calls at the same time share one probe, so that a hanging disk holds
+        one thread, not one for each question.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(asyncio.to_thread(self._try_out))
+            self._probe.add_done_callback(_note_end)
+        try:
+            async with asyncio.timeout(PROBE_DEADLINE.total_seconds()):
+                with storage_errors():
+                    await asyncio.shield(self._probe)
+        except TimeoutError as err:
+            raise StorageUnavailable("The PDF storage does not answer in time") from err
 
     async def sweep(self, older_than: timedelta) -> int:
         """Remove partial files that nobody works on, unchanged for so long; returns how many."""
-        ...
+        with storage_errors():
+            return await in_thread(self._sweep, time.time() - older_than.total_seconds())
 
+    @abstractmethod
     async def size_of(self, path: str) -> int | None:
         """How long the stored file is; None when there is none."""
-        ...
 
+    @abstractmethod
     async def list_files(self, *, after: str, limit: int) -> Sequence[KeptFile]:
         """At most `limit` files that are no partial ones, behind the path `after` ("": the first).
 
         In an order of the storage's own; an empty list is the end.
         """
-        ...
 
+    @abstractmethod
     async def remove(self, path: str, *, older_than: timedelta = timedelta(0)) -> bool:
         """Remove a stored file that has not changed for so long; False if it was not removed."""
-        ...
-
-
-class LocalStore(PdfStore):
-    """PDFs below a folder `root` that all replicas share; see `PdfStore` for the methods.
-
-    No file grows over `max_bytes`. The folder must exist, or be made with
-    `prepare`. `fsync` is for tests that watch the order of things.
-    """
-
-    def __init__(
-        self, root: Path, *, max_bytes: int, fsync: Callable[[int], None] = os.fsync
-    ) -> None:
-        self._root = Root(root.absolute())
-        self._scratch = Scratch(self._root, max_bytes)
-        self._fsync = fsync
-
-    async def prepare(self) -> None:
-        """Make the root folder and its marker, unless they are there."""
-        await self._scratch.prepare()
-
-    def partial(self, arxiv_id: ArxivId) -> AbstractAsyncContextManager[Part]:
-        """A part on the file system that the final file will be on."""
-        return self._scratch.partial(arxiv_id)
-
-    async def commit(self, part: Part, arxiv_id: ArxivId) -> StoredPdf:
-        """Force the part to disk, then give it its final name (atomic, durable).
-
-        A file already there is replaced: by the same bytes, unless somebody altered
-        it. A symbolic link at the target or above it raises StorageUnavailable and is left
-        as it was.
-        """
-        if not part.size:
-            raise BadPdf("The PDF is empty", code="corrupt")
-        path = path_for(arxiv_id, part.sha256)
-        with storage_errors():
-            await in_thread(self._place, part, path)
-        self._scratch.note_room()
-        return StoredPdf(path=path, sha256=part.sha256, size_bytes=part.size)
-
-    async def verify(self, path: str, sha256: str, size_bytes: int) -> bool:
-        """False also for a file that is missing, a link, or named by no path of ours."""
-        with storage_errors():
-            return await in_thread(self._has, path, sha256, size_bytes)
-
-    @asynccontextmanager
-    async def local_copy(self, pdf: StoredPdf) -> AsyncIterator[Path]:
-        """The stored file itself, by its absolute path: regular, inside the root, no links."""
-        with storage_errors():
-            size = await in_thread(self._size_of, pdf.path)
-        if size is None:
-            raise NotFound("PDF not found", code="pdf_not_found")
-        yield self._root.path / pdf.path
-
-    async def read(self, path: str, wanted: range) -> AsyncGenerator[bytes]:
-        """Pieces of at most 64 KiB; all are of one file, also when it is replaced meanwhile.
-
-        Refuses what `local_copy` refuses.
-        """
-        with storage_errors():
-            file = wrap(await in_thread(self._open, path, wanted))
-        try:
-            left = len(wanted)
-            while left:
-                with storage_errors():
-                    piece = await to_its_end(file.read(min(left, READ_BYTES)))
-                if not piece:
-                    raise NotFound("PDF not found", code="pdf_not_found")
-                left -= len(piece)
-                yield piece
-        finally:
-            await to_its_end(file.close())
-
-    async def check_writable(self) -> None:
-        """Write, fsync and remove a file; StorageUnavailable when that fails or takes over 5 s."""
-        await self._scratch.check_writable()
-
-    async def sweep(self, older_than: timedelta) -> int:
-        """Look through the folder of partial files; nothing else is touched."""
-        return await self._scratch.sweep(older_than)
-
-    async def size_of(self, path: str) -> int | None:
-        """None also for a link, and for what is named by no path of ours."""
-        with storage_errors():
-            return await in_thread(self._size_of, path)
-
-    async def list_files(self, *, after: str, limit: int) -> Sequence[KeptFile]:
-        """Folder by folder; each call reads the names of two or three folders."""
-        with storage_errors():
-            return await in_thread(self._listed, after, limit)
-
-    async def remove(self, path: str, *, older_than: timedelta = timedelta(0)) -> bool:
-        """The age is checked again at once: what was replaced just now stays."""
-        with storage_errors():
-            return await in_thread(self._remove, path, time.time() - older_than.total_seconds())
 
     # What follows blocks.
 
-    def _place(self, part: Part, path: str) -> None:
-        *folders, name = path.split("/")
-        self._fsync(part.fileno())
-        folder = self._root.open_for_writing(*folders)
+    def _try_out(self) -> None:
+        folder = self._root.open_for_writing(PARTS)
+        name = new_probe()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
-            require_replaceable(folder, name)
-            part.move_to(folder, name)
-            self._fsync(folder)
+            fd = os.open(name, flags, FILE_MODE, dir_fd=folder)
+            try:
+                os.write(fd, bytes(PROBE_BYTES))
+                os.fsync(fd)
+                self._require_room(fd)
+            finally:
+                os.close(fd)
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
         finally:
             os.close(folder)
 
-    def _has(self, path: str, sha256: str, size_bytes: int) -> bool:
-        fd = self._find(path)
-        if fd is None:
-            return False
-        with os.fdopen(fd, "rb") as file:
-            if os.fstat(fd).st_size != size_bytes:
-                return False
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    def _require_room(self, fd: int) -> None:
+        """Raise OSError (ENOSPC) when the next download is likely to meet a full disk."""
+        disk = os.fstatvfs(fd)
+        has_size = disk.f_blocks > 0  # some network file systems do not say
+        if has_size and disk.f_bavail * disk.f_frsize < self._needed_bytes + ROOM_BYTES:
+            raise OSError(errno.ENOSPC, "too little room")
 
-    def _open(self, path: str, wanted: range) -> io.FileIO:
-        """The stored file, standing at the range; raises NotFound when it ends before that does."""
-        fd = self._find(path)
-        if fd is None:
-            raise NotFound("PDF not found", code="pdf_not_found")
-        file = io.FileIO(fd, "rb")  # closes what it holds, should nobody take it
-        if os.fstat(fd).st_size < wanted.stop:
-            file.close()
-            raise NotFound("PDF not found", code="pdf_not_found")
-        file.seek(wanted.start)
-        return file
-
-    def _size_of(self, path: str) -> int | None:
-        fd = self._find(path)
-        if fd is None:
-            return None
+    def _sweep(self, before: float) -> int:
+        folder = self._root.open_for_writing(PARTS)
         try:
-            return os.fstat(fd).st_size
+            return remove_abandoned(folder, before)
         finally:
-            os.close(fd)
+            os.close(folder)
 
-    def _listed(self, after: str, limit: int) -> Sequence[KeptFile]:
-        with closing(self._root.files(after)) as files:
-            found = islice(files, limit)
-            return [KeptFile(path, datetime.fromtimestamp(at, UTC)) for path, at in found]
 
-    def _remove(self, path: str, before: float) -> bool:
-        removed = self._in_folder_of(path, lambda *place: remove_file(*place, before=before))
-        return removed is True
+def _note_end(probe: asyncio.Task[None]) -> None:
+    """Look at the result of a probe that nobody may be waiting for any more."""
+    if not probe.cancelled():
+        probe.exception()
 
-    def _find(self, path: str) -> int | None:
-        """A descriptor of the stored file; None when it is not there, or not a plain file."""
-        return self._in_folder_of(path, open_file)
 
-    def _in_folder_of(self, path: str, do: Callable[[int, str], T]) -> T | None:
-        """What `do` makes of the open folder and the name; None when there is no such file."""
-        *folders, name = path.split("/")
-        if not is_plain(path):
-            return None
-        os.close(self._root.open())  # a missing root is no missing file
-        try:
-            folder = self._root.open(*folders)
-            try:
-                return do(folder, name)
-            finally:
-                os.close(folder)
-        except OSError as err:
-            if err.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
-                return None
-            raise
+def _is_full(err: BaseException) -> bool:
+    cause = err.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -7,8 +7,9 @@ from service.config.settings import Settings
 from service.db.engine import Database, create_engine
 from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.outages import OutageLog
+from service.files.local import LocalStore
 from service.files.s3 import S3Store, bucket_of
-from service.files.store import LocalStore, PdfStore
+from service.files.store import PdfStore
 
 
 def pdf_store(settings: Settings) -> PdfStore:

@@ -20,7 +20,7 @@ from service.api.server import Runner
 from service.auth.tokens import TokenRules
 from service.db.engine import Database
 from service.domain.webhooks import WebhookSettings
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 from service.process.build_api import API_DEADLINE_SECONDS, build_api
 from tests.conftest import OpenDatabase
 

@@ -16,7 +16,7 @@ from service.db.addresses import asyncpg_url
 from service.db.engine import Database, create_engine
 from service.db.workers import WorkerStore
 from service.domain.errors import DatabaseUnavailable
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 
 
 async def readiness(api):

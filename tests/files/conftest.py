@@ -11,7 +11,7 @@ from fpdf import FPDF
 from service.domain.identifiers import ArxivId
 from service.domain.papers import StoredPdf
 from service.extraction.pool import ExtractLimits, Extractor
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 from tests import hostile
 from tests.files.s3_fixtures import aws, s3_server
 

@@ -13,9 +13,10 @@ import pytest
 from service.domain.errors import BadPdf, NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.papers import StoredPdf
+from service.files.local import LocalStore
 from service.files.paths import id_of, path_for
 from service.files.s3 import PART_BYTES, S3Store, bucket_of
-from service.files.store import LocalStore, PdfStore
+from service.files.store import PdfStore
 
 CONTENT = b"%PDF-1.4 content %%EOF"
 LARGE = PART_BYTES * 2 + 12345  # more than one part

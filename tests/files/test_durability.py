@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.files import blocking, claim, folder, partial_file
+from service.files import blocking, folder, partial_file, paths
 from service.files.folder import Root
 
 CONTENT = b"%PDF-1.4 some content that takes several writes %%EOF"
@@ -73,7 +73,7 @@ def test_a_part_whose_name_passed_on_between_open_and_lock_is_not_locked(
     tmp_path, monkeypatch, becomes
 ):
     """Its writer has just committed it, and another download has begun under the name."""
-    name = claim.new_name("2301.00001v1", '"etag"')
+    name = paths.part_with(paths.new_part("2301.00001v1"), '"etag"')
     (tmp_path / name).write_bytes(b"the first")
     opened = folder.open_file
 
@@ -84,11 +84,11 @@ def test_a_part_whose_name_passed_on_between_open_and_lock_is_not_locked(
             (tmp_path / name).write_bytes(b"the second")
         return fd
 
-    monkeypatch.setattr(claim, "open_file", open_file)
+    monkeypatch.setattr(partial_file, "open_file", open_file)
     fd = os.open(tmp_path, os.O_RDONLY)
     try:
-        assert claim.lock(fd, name) is None
-        assert claim.remove_abandoned(fd, before=1e12) == 0
+        assert partial_file.lock(fd, name) is None
+        assert partial_file.remove_abandoned(fd, before=1e12) == 0
     finally:
         os.close(fd)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.domain.errors import StorageUnavailable
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 
 # Runs against a disk of 2 MiB (argv 1), in a mount namespace of its own.
 SMALL_DISK = """
@@ -17,7 +17,7 @@ from pathlib import Path
 from service.domain.identifiers import ArxivId
 from service.domain.errors import ServiceError
 from service.domain.papers import StoredPdf
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 
 root = Path(sys.argv[1])
 store = LocalStore(root, max_bytes=1 << 30)
@@ -76,7 +76,7 @@ import asyncio, resource, sys
 from pathlib import Path
 from service.domain.identifiers import ArxivId
 from service.domain.errors import StorageUnavailable
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 
 async def main():
     store = LocalStore(Path(sys.argv[1]), max_bytes=1 << 20)

@@ -11,8 +11,8 @@ import pytest
 
 from service.domain.errors import BadPdf, NotFound, StorageUnavailable
 from service.domain.identifiers import ArxivId
+from service.files.local import LocalStore
 from service.files.paths import path_for
-from service.files.store import LocalStore
 
 CONTENT = b"%PDF-1.4 content %%EOF"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

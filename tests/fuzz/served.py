@@ -17,7 +17,7 @@ from service.db.engine import Database, create_engine
 from service.db.papers import PaperStore
 from service.db.tables import job_papers, jobs, schedules
 from service.domain.papers import ExtractedText
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 from service.jobs.request_rules import RequestRules
 from service.process.build_api import API_DEADLINE_SECONDS, build_api
 from tests.conftest import make_paper, make_request

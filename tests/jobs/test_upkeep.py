@@ -11,7 +11,7 @@ from service.db.engine import Database
 from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobStatus
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 from service.jobs.maintenance import maintenance
 from service.jobs.maintenance.maintenance import QUEUE_LOG_KEPT, queue_orphaned, run_maintenance
 from service.process.resources import pdf_store

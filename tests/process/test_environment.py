@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from service.config.settings import Settings
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 from service.jobs.tasks import HARVEST, PDF
 from service.process.build_api import build_api, token_rules
 from service.process.build_worker import running_worker

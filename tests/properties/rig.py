@@ -15,7 +15,7 @@ from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError, Stage
 from service.domain.outcomes import Fail
 from service.domain.papers import ExtractedText, Page, PaperState, StoredPdf
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 from service.jobs.harvest import HarvestStep
 from service.jobs.results import Result, ResultWriter
 from service.jobs.schedules import run_due

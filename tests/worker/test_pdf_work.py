@@ -11,7 +11,7 @@ from service.db.job_papers import JobPaperStore
 from service.domain.errors import BadPdf, UpstreamFaulty
 from service.domain.outcomes import Fail, Retry, Snooze, Succeed
 from service.extraction.quarantine import Readers
-from service.files.store import LocalStore
+from service.files.local import LocalStore
 from service.jobs.fulltext import FetchPdf, PdfTools
 from service.jobs.results import ResultWriter
 from service.jobs.submit import submit
