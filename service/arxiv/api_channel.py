@@ -9,12 +9,10 @@ from yarl import URL
 
 from service.arxiv.answers import Judge
 from service.arxiv.http import Answer, Exchange
-from service.arxiv.pace import Channel, RateLimiter, Requester
+from service.arxiv.pace import PLAIN_RANK, Channel, RateLimiter, Requester
 from service.arxiv.query import ApiRequest
 from service.arxiv.redirects import MAX_HOPS, next_hop, too_many_hops
 from service.domain.errors import UpstreamUnreachable
-
-PLAIN_RANK = 2**40  # before all others: a worker's place is held until it has its answer
 
 _THROTTLED_BODY = b"rate exceeded"  # HTTP 200, text/plain, from the cache in front of arXiv
 

@@ -1,4 +1,4 @@
-"""arXiv client: pages of the query API and PDF downloads.
+"""arXiv client: pages of the query API, downloads of PDFs and HTML.
 
 One method per call that arXiv offers. Each sends one request in a slot of the
 fleet's rate limit and turns whatever comes back into a value or one of our
@@ -16,11 +16,11 @@ from aiohttp import ClientSession
 
 from service.arxiv import atom
 from service.arxiv.api_channel import ApiChannel
+from service.arxiv.file_channel import FileChannel
+from service.arxiv.file_response import FileStream
 from service.arxiv.http import Answer, Exchange, user_agent
 from service.arxiv.limits import ClientLimits
 from service.arxiv.pace import Channel, RateLimiter, Requester
-from service.arxiv.pdf_channel import PdfChannel
-from service.arxiv.pdf_response import PdfStream
 from service.arxiv.query import api_request
 from service.domain.errors import UpstreamFaulty, UpstreamRejected
 from service.domain.identifiers import ArxivId
@@ -34,7 +34,7 @@ _PLAIN = {"id_list": "0704.0001", "max_results": "1"}  # the first of the ids of
 
 
 class ArxivClient:
-    """arXiv's query API and its PDFs.
+    """arXiv's query API, its PDFs and its HTML.
 
     `session` comes from `http.client_session`; `contact` is an e-mail address
     for the User-Agent, or None.
@@ -46,6 +46,7 @@ class ArxivClient:
         *,
         api_url: str,
         pdf_url: str,
+        html_url: str,
         contact: str | None,
         pace: RateLimiter,
         limits: ClientLimits | None = None,
@@ -53,12 +54,14 @@ class ArxivClient:
     ) -> None:
         limits = limits or ClientLimits()
         make = partial(Exchange, session, user_agent(contact), limits)
-        api, pdf = (
-            make(partial(measurements.request_answered, one)) for one in (Channel.API, Channel.PDF)
+        api, pdf, html = (
+            make(partial(measurements.request_answered, one))
+            for one in (Channel.API, Channel.PDF, Channel.HTML)
         )
         self._api_url = api_url
         self.api = ApiChannel(api, pace, api_request(api_url, _PLAIN))
-        self._pdfs = PdfChannel(pdf, pace, pdf_url.rstrip("/"), limits)
+        self._pdfs = FileChannel(Channel.PDF, pdf, pace, pdf_url.rstrip("/"), limits)
+        self._pages = FileChannel(Channel.HTML, html, pace, html_url.rstrip("/"), limits)
 
     async def page(self, params: Mapping[str, str], requester: Requester) -> Page:
         """The page of the query API that these parameters ask for (see `query`).
@@ -71,9 +74,15 @@ class ArxivClient:
 
     def open_pdf(
         self, arxiv_id: ArxivId, *, offset: int = 0, etag: str | None = None
-    ) -> AbstractAsyncContextManager[PdfStream]:
-        """The PDF of `arxiv_id`, from `offset` on if possible: see `PdfChannel.open`."""
+    ) -> AbstractAsyncContextManager[FileStream]:
+        """The PDF of `arxiv_id`, from `offset` on if possible: see `FileChannel.open`."""
         return self._pdfs.open(arxiv_id, offset=offset, etag=etag)
+
+    def open_html(
+        self, arxiv_id: ArxivId, *, offset: int = 0, etag: str | None = None, rank: int = 0
+    ) -> AbstractAsyncContextManager[FileStream]:
+        """The HTML page of `arxiv_id`, likewise."""
+        return self._pages.open(arxiv_id, offset=offset, etag=etag, rank=rank)
 
 
 async def _page_of(answer: Answer) -> Page:

@@ -14,7 +14,10 @@ from typing import Protocol
 from service.domain.channels import Channel
 from service.domain.errors import ChannelClosed
 
-__all__ = ["Channel", "ChannelClosed", "RateLimiter", "Requester", "Slot"]
+__all__ = ["PLAIN_RANK", "Channel", "ChannelClosed", "RateLimiter", "Requester", "Slot"]
+
+
+PLAIN_RANK = 2**40  # before all others: a worker's place is held until it has its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Requester:
 
 
 class Slot(Protocol):
-    """The right to send one request on the API channel, now."""
+    """The right to send one request on the API or the HTML channel, now."""
 
     async def begin(self) -> None:
         """The request is about to go out. Raises ChannelClosed if it may not any more."""
@@ -58,6 +61,12 @@ class RateLimiter(Protocol):
         The answer has been read whole when the block ends. `is_plain`: the request is
         to find out whether arXiv answers at all, so that an outage is no obstacle.
         """
+        ...
+
+    def html_slot(
+        self, rank: int = 0, *, is_plain: bool = False
+    ) -> AbstractAsyncContextManager[Slot]:
+        """A slot for one page of HTML, held likewise while the page is read."""
         ...
 
     async def pdf_slot(self, *, is_plain: bool = False) -> None:

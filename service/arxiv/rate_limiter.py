@@ -3,7 +3,8 @@
 arXiv allows one request every three seconds and one connection at a time over
 its query API and OAI-PMH together, "across all machines under your control"
 (info.arxiv.org/help/api/tou.html), and PDFs at up to four a second
-(info.arxiv.org/help/bulk_data.html). `FleetRateLimiter` implements `RateLimiter` over a row
+(info.arxiv.org/help/bulk_data.html). A crawler is to leave 15 s between two pages of HTML
+(arxiv.org/robots.txt). `FleetRateLimiter` implements `RateLimiter` over a row
 for each channel. A replica that dies with the slot blocks the others for one lease.
 
 Only a short wait is waited for here. What takes longer (an outage, a cooldown, a
@@ -13,7 +14,7 @@ pause, a slot that others have for long) is raised, and the task comes back late
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -52,19 +53,35 @@ class FleetRateLimiter:
     """The rate limit of the fleet that shares `database`.
 
     `api_interval` lies between two starts on the API channel, `pdf_interval` on the
-    PDF channel; `lease` is how long a replica that died keeps the others waiting.
+    PDF channel, `html_interval` on the HTML channel; `lease` is how long a replica that
+    died keeps the others waiting.
     """
 
     database: Database
     api_interval: timedelta
     pdf_interval: timedelta
     lease: timedelta
+    html_interval: timedelta = timedelta(seconds=15)
     waits: Waits = field(default_factory=Waits)
     measurements: Measurements = UNMEASURED
 
+    def api_slot(
+        self, rank: int = 0, *, is_plain: bool = False
+    ) -> AbstractAsyncContextManager[Slot]:
+        """Hold the fleet's only slot on the API channel: see `_held_slot`."""
+        return self._held_slot(Channel.API, rank, is_plain=is_plain)
+
+    def html_slot(
+        self, rank: int = 0, *, is_plain: bool = False
+    ) -> AbstractAsyncContextManager[Slot]:
+        """Hold the fleet's only slot on the HTML channel: see `_held_slot`."""
+        return self._held_slot(Channel.HTML, rank, is_plain=is_plain)
+
     @asynccontextmanager
-    async def api_slot(self, rank: int = 0, *, is_plain: bool = False) -> AsyncIterator[Slot]:
-        """Hold the fleet's only slot on the API channel for the block.
+    async def _held_slot(
+        self, channel: Channel, rank: int, *, is_plain: bool
+    ) -> AsyncIterator[Slot]:
+        """Hold the fleet's only slot on the channel for the block.
 
         The next slot is one interval after the answer began to come, which proves that the
         request had arrived, and 50 ms more than an interval after this slot was taken.
@@ -73,12 +90,12 @@ class FleetRateLimiter:
         (no database for a lease: the block is cancelled before another may start).
         """
         holder, asked_at = uuid4(), monotonic()
-        await self._take(holder, rank, is_plain=is_plain)
-        self.measurements.slot_taken(Channel.API, monotonic() - asked_at)
+        await self._take(channel, holder, rank, is_plain=is_plain)
+        self.measurements.slot_taken(channel, monotonic() - asked_at)
         body = asyncio.current_task()
         lost = asyncio.Event()
-        keeper = asyncio.create_task(self._keep(holder, body, lost))
-        slot = _Slot(partial(self._hold, holder))
+        keeper = asyncio.create_task(self._keep(channel, holder, body, lost))
+        slot = _Slot(partial(self._hold, channel, holder))
         try:
             yield slot
         except asyncio.CancelledError:
@@ -88,7 +105,7 @@ class FleetRateLimiter:
         finally:
             keeper.cancel()
             await asyncio.wait({keeper})
-            await asyncio.shield(self._give_back(holder, slot))
+            await asyncio.shield(self._give_back(channel, holder, slot))
 
     async def pdf_slot(self, *, is_plain: bool = False) -> None:
         """Return when a PDF request may start.
@@ -177,34 +194,38 @@ class FleetRateLimiter:
             return await RateLimitStore(conn).answered_within(channel, LATELY)
 
     def _interval(self, channel: Channel) -> timedelta:
-        return self.api_interval if channel is Channel.API else self.pdf_interval
+        intervals = {Channel.API: self.api_interval, Channel.PDF: self.pdf_interval}
+        return intervals.get(channel, self.html_interval)
 
-    async def _take(self, holder: UUID, rank: int, *, is_plain: bool) -> None:
+    async def _take(self, channel: Channel, holder: UUID, rank: int, *, is_plain: bool) -> None:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + LONGEST_WAIT.total_seconds()
         is_waiting = False
         try:
             while loop.time() < ends_at:
-                wait = await self._taken(holder, rank, is_plain=is_plain)
+                wait = await self._taken(channel, holder, rank, is_plain=is_plain)
                 if wait is None:
                     return
                 is_waiting = True
                 look = min(max(wait.delay, SHORTEST_LOOK), LONGEST_LOOK).total_seconds()
                 await asyncio.sleep(look * random.uniform(1.0, 1.2))  # noqa: S311 - spreads replicas
-            raise SlotMissed("others have been asking arXiv all the time", self.api_interval)
+            raise SlotMissed("others have been asking arXiv all the time", self._interval(channel))
         except DatabaseUnavailable:
             raise  # whoever waited counts as gone soon
         except BaseException:
             if is_waiting:
-                await asyncio.shield(self._leave(holder))
+                await asyncio.shield(self._leave(channel, holder))
             raise
 
-    async def _taken(self, holder: UUID, rank: int, *, is_plain: bool) -> Wait | None:
+    async def _taken(
+        self, channel: Channel, holder: UUID, rank: int, *, is_plain: bool
+    ) -> Wait | None:
         """None if the slot is the holder's; raises ChannelClosed."""
-        interval = self.api_interval + API_MARGIN if self.api_interval else timedelta(0)
+        interval = self._interval(channel)
+        interval += API_MARGIN if interval else timedelta(0)
         async with self.database.transaction() as conn:
             wait = await RateLimitStore(conn).take(
-                Channel.API,
+                channel,
                 holder,
                 rank=rank,
                 interval=interval,
@@ -215,51 +236,55 @@ class FleetRateLimiter:
         _raise_closed(wait)
         return wait
 
-    async def _leave(self, holder: UUID) -> None:
+    async def _leave(self, channel: Channel, holder: UUID) -> None:
         try:
             async with self.database.transaction() as conn:
-                await RateLimitStore(conn).leave(Channel.API, holder)
+                await RateLimitStore(conn).leave(channel, holder)
         except DatabaseUnavailable:
             pass  # it counts as gone soon
 
     async def _keep(
-        self, holder: UUID, body: asyncio.Task[object] | None, lost: asyncio.Event
+        self,
+        channel: Channel,
+        holder: UUID,
+        body: asyncio.Task[object] | None,
+        lost: asyncio.Event,
     ) -> None:
         """Renew the slot; cancel the block before the lease lapses if that fails."""
-        while await self._renewed(holder):
+        while await self._renewed(channel, holder):
             pass
         lost.set()
         if body is not None:
             body.cancel()
 
-    async def _renewed(self, holder: UUID) -> bool:
+    async def _renewed(self, channel: Channel, holder: UUID) -> bool:
         await asyncio.sleep(self.lease.total_seconds() / 3)
         try:
             async with (
                 asyncio.timeout(self.lease.total_seconds() / 3),
                 self.database.transaction() as conn,
             ):
-                return await RateLimitStore(conn).renew(Channel.API, holder, lease=self.lease)
+                return await RateLimitStore(conn).renew(channel, holder, lease=self.lease)
         except (DatabaseUnavailable, TimeoutError):
             return False
 
-    async def _hold(self, holder: UUID) -> None:
+    async def _hold(self, channel: Channel, holder: UUID) -> None:
         """Raise unless the slot is still the holder's, and the channel open to it."""
         async with self.database.transaction() as conn:
             store = RateLimitStore(conn)
-            closed = await store.closed(Channel.API, self.api_interval, counts_outage=False)
-            is_ours = await store.renew(Channel.API, holder, lease=self.lease)
+            closed = await store.closed(channel, self._interval(channel), counts_outage=False)
+            is_ours = await store.renew(channel, holder, lease=self.lease)
         _raise_closed(closed)
         if not is_ours:
             raise SlotMissed(SLOT_LOST)
 
-    async def _give_back(self, holder: UUID, slot: "_Slot") -> None:
-        pause = slot.pause(self.api_interval)
+    async def _give_back(self, channel: Channel, holder: UUID, slot: "_Slot") -> None:
+        pause = slot.pause(self._interval(channel))
         try:
             async with self.database.transaction() as conn:
-                await RateLimitStore(conn).give_back(Channel.API, holder, not_before=pause)
+                await RateLimitStore(conn).give_back(channel, holder, not_before=pause)
         except DatabaseUnavailable:
-            _log.warning("rate limit slot not released", channel=Channel.API)  # its lease lapses
+            _log.warning("rate limit slot not released", channel=channel)  # its lease lapses
 
 
 def _raise_closed(wait: Wait | None) -> None:

@@ -41,6 +41,7 @@ from service.domain.webhooks import WebhookSettings, parse_retry_seconds, parse_
 
 ARXIV_INTERVAL_SECONDS = 3.0  # info.arxiv.org/help/api/tou.html
 ARXIV_PDFS_PER_SECOND = 4.0  # info.arxiv.org/help/bulk_data.html
+ARXIV_HTML_SECONDS = 15.0  # between two pages: Crawl-delay in arxiv.org/robots.txt
 OWN_PREFIXES = ("ARXIV_", "JWT_", "WEBHOOK_")
 FILE_SUFFIX = "_FILE"  # NAME_FILE=/path: the value of NAME stands in that file
 MAX_SECRET_BYTES = 65_536
@@ -95,8 +96,10 @@ class Settings:
     arxiv_api_url: Annotated[str, text("https://export.arxiv.org/api/query", rule=urls.http_url)]
     arxiv_oai_url: Annotated[str, text("https://oaipmh.arxiv.org/oai", rule=urls.http_url)]
     arxiv_pdf_url: Annotated[str, text("https://export.arxiv.org/pdf", rule=urls.http_url)]
+    arxiv_html_url: Annotated[str, text("https://arxiv.org/html", rule=urls.http_url)]
     arxiv_min_interval_seconds: Annotated[float, number(ARXIV_INTERVAL_SECONDS, 0, 3600)]
     arxiv_pdf_per_second: Annotated[float, number(ARXIV_PDFS_PER_SECOND, 0.01, 100_000)]
+    arxiv_html_min_interval_seconds: Annotated[float, number(ARXIV_HTML_SECONDS, 0, 3600)]
     arxiv_contact: Annotated[str | None, text(rule=_contact)]
     arxiv_search_window: Annotated[int, integer(10_000, 1, 1_000_000)]
     snapshot_dir: Annotated[Path | None, text()]
@@ -239,6 +242,12 @@ class _Rules(Schema):
         if data["ARXIV_PDF_PER_SECOND"] > ARXIV_PDFS_PER_SECOND and is_arxiv(pdf_host):
             message = "must be at most 4 against arXiv (its bulk data rules)"
             raise ValidationError(message, "ARXIV_PDF_PER_SECOND")
+        html_host = urlsplit(data["ARXIV_HTML_URL"]).hostname or ""
+        if data["ARXIV_HTML_MIN_INTERVAL_SECONDS"] < ARXIV_HTML_SECONDS and is_arxiv(html_host):
+            message = (
+                "must be at least 15 against arXiv (its robots.txt); ARXIV_HTML_URL is arXiv's"
+            )
+            raise ValidationError(message, "ARXIV_HTML_MIN_INTERVAL_SECONDS")
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Settings:

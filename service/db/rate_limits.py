@@ -343,7 +343,7 @@ class RateLimitStore:
         await self._conn.execute(select(func.resume_arxiv()))
 
     async def channels(self) -> list[ChannelState]:
-        """All channels as they are now."""
+        """All channels as they are now, in the order of `Channel`."""
         state = case(
             (_pace.paused_since.is_not(None), literal(str(Availability.PAUSED))),
             (_is_cooling(), literal(str(Availability.COOLDOWN))),
@@ -364,8 +364,8 @@ class RateLimitStore:
             case((_is_cooling(), _pace.silent_until)).label("cooldown_until"),
             _pace.reason,
             _pace.failing_since.is_(None).label("answers"),
-        ).order_by(_pace.channel)
-        return [
+        )
+        found = [
             ChannelState(
                 channel=Channel(row.channel),
                 state=Availability(row.state),
@@ -377,6 +377,7 @@ class RateLimitStore:
             )
             for row in await self._conn.execute(statement)
         ]
+        return sorted(found, key=lambda one: list(Channel).index(one.channel))
 
 
 _NO_OUTAGE: dict[str, Any] = {

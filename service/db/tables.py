@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from service.domain.channels import WaitReason
 from service.domain.jobs import JobStatus, Priority, Stage
-from service.domain.papers import DocumentSource, PaperState, PdfState, TextState
+from service.domain.papers import DocumentSource, HtmlState, PaperState, PdfState, TextState
 
 metadata = MetaData(
     naming_convention={
@@ -86,6 +86,9 @@ COUNTERS = (
     "pdfs_pending",
     "pdfs_failed",
     "pdfs_unavailable",
+    "html_pending",
+    "documents_html",
+    "documents_pdf",
     "errors_total",
     "resumed",
 )
@@ -149,6 +152,9 @@ jobs = Table(
     _counter("pdfs_pending", "PDFs of this job still to be brought in; 0 lets it complete."),
     _counter("pdfs_failed", "PDFs of this job given up on; see job_errors."),
     _counter("pdfs_unavailable", "PDFs of this job that arXiv does not have."),
+    _counter("html_pending", "HTML pages of this job still to be brought in; likewise."),
+    _counter("documents_html", "Papers of this job, done with, whose document is made of HTML."),
+    _counter("documents_pdf", "Papers of this job, done with, whose document is made of the PDF."),
     _counter("errors_total", "Rows of this job in job_errors, ever."),
     _counter("resumed", "Times a task of this job was taken over from a worker that vanished."),
     Column(
@@ -491,7 +497,12 @@ documents = Table(
         autoincrement=False,
         comment="Version it was made of.",
     ),
-    Column("source", Text, nullable=False, comment="html or pdf: what it was made of."),
+    Column(
+        "source",
+        Text,
+        primary_key=True,
+        comment="html or pdf: what it was made of; of two, the one of html is the paper's.",
+    ),
     Column("converter", Text, nullable=False, comment="What made it, with its version."),
     Column(
         "input_sha256",
@@ -558,13 +569,36 @@ job_papers = Table(
     ),
     Column("reason", Text, comment="Why it failed, was skipped or is unavailable: a stable word."),
     _moment("updated_at", "Last change of state.", now=True),
+    Column(
+        "html_state",
+        Text,
+        comment="pending, stored, refused, unavailable, failed or skipped (held already);"
+        " null: its HTML is not wanted.",
+    ),
+    Column("html_reason", Text, comment="Why the HTML failed or was refused: a stable word."),
+    _counter("html_attempts", "Times work on its HTML was begun, counted like attempts."),
+    _counter("html_failures", "Of these, how many ended in an error worth another try."),
+    _counter("html_unfinished_reads", "Times reading its HTML was begun and its worker died."),
     CheckConstraint(_one_of("state", PaperState), name="state_known"),
+    CheckConstraint(_one_of("html_state", HtmlState), name="html_state_known"),
     CheckConstraint(
         "attempts >= failures AND failures >= 0 AND unfinished_reads >= 0",
         name="counts_not_negative",
     ),
+    CheckConstraint(
+        "html_attempts >= html_failures AND html_failures >= 0 AND html_unfinished_reads >= 0",
+        name="html_counts_not_negative",
+    ),
     # JobPaperStore.list_of_job with ?state=…, and the view failing_papers
     Index("job_papers_by_state", "job_id", "state", "arxiv_id"),
+    # RetryStore.list_unfinished, and the view stranded_work
+    Index(
+        "job_papers_by_html_state",
+        "job_id",
+        "html_state",
+        "arxiv_id",
+        postgresql_where=text("html_state IN ('pending', 'failed')"),
+    ),
     # FleetStore.list_failing, and everybody who looks at the view
     Index(
         "job_papers_failing",
@@ -670,11 +704,11 @@ upstream_pace = Table(
         Text,
         key="channel",
         primary_key=True,
-        comment="api (query API and OAI-PMH) or pdf.",
+        comment="api (query API and OAI-PMH), pdf or html.",
     ),
     _moment("next_at", "No request of the fleet may start before this moment.", now=True),
     _moment("silent_until", "Cooldown: arXiv asked us to wait until then, or refused us."),
-    Column("holder", Uuid, comment="Whose request is in flight; api only."),
+    Column("holder", Uuid, comment="Whose request is in flight; not of pdf."),
     _moment("held_until", "When the holder counts as dead unless it renews."),
     Column(
         "strikes",
@@ -728,7 +762,7 @@ upstream_pace = Table(
     Column("waiter", Uuid, comment="Who gets the next slot, of those who wait for one now."),
     Column("waiter_rank", BigInteger, comment="The rank of its task; higher goes first."),
     _moment("waiter_until", "When it counts as gone unless it asks again."),
-    CheckConstraint("lane IN ('api', 'pdf')", name="lane_known"),
+    CheckConstraint("lane IN ('api', 'pdf', 'html')", name="lane_known"),
     CheckConstraint("(holder IS NULL) = (held_until IS NULL)", name="held_by_someone"),
     comment="The one clock that keeps arXiv's rules for all replicas together.",
 )

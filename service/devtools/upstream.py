@@ -12,11 +12,15 @@ import aiohttp
 from service.devtools.children import running
 from service.devtools.standalone import PDF_WRITER, require
 
-URL_VARIABLES = ("ARXIV_API_URL", "ARXIV_OAI_URL", "ARXIV_PDF_URL")
+URL_VARIABLES = ("ARXIV_API_URL", "ARXIV_OAI_URL", "ARXIV_PDF_URL", "ARXIV_HTML_URL")
 ARXIV_ROOT = "https://export.arxiv.org/"  # a page, not the query API: asking costs no pace
 REACHED_WITHIN = timedelta(seconds=3)
 STAND_IN_PAPERS = 200  # of which 57 are in cs.AI
-STAND_IN_PACE = {"ARXIV_MIN_INTERVAL_SECONDS": "0.5", "ARXIV_PDF_PER_SECOND": "20"}
+STAND_IN_PACE = {
+    "ARXIV_MIN_INTERVAL_SECONDS": "0.5",
+    "ARXIV_PDF_PER_SECOND": "20",
+    "ARXIV_HTML_MIN_INTERVAL_SECONDS": "0.5",
+}
 STOP_WITHIN = timedelta(seconds=5)
 
 

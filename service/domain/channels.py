@@ -10,6 +10,7 @@ class Channel(StrEnum):
 
     API = "api"  # query API and OAI-PMH: arXiv counts them together
     PDF = "pdf"
+    HTML = "html"
 
 
 class WaitReason(StrEnum):

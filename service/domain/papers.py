@@ -24,6 +24,17 @@ class PaperState(StrEnum):
     SKIPPED = "skipped"  # nothing to do: already held, or no PDF asked for
 
 
+class HtmlState(StrEnum):
+    """Where arXiv's HTML of one paper of one job stands; there is none where it is not wanted."""
+
+    PENDING = "pending"  # wanted
+    STORED = "stored"  # in storage, and the paper's document is made of it
+    REFUSED = "refused"  # the page is none of this paper's, or lacks too much of it
+    UNAVAILABLE = "unavailable"  # arXiv has none of this version
+    FAILED = "failed"  # gave up; may be retried by the caller
+    SKIPPED = "skipped"  # held already
+
+
 class PdfState(StrEnum):
     """What we hold of a paper's PDF, over all jobs."""
 

@@ -30,13 +30,17 @@ async def arxiv_client(
         database=database,
         api_interval=timedelta(seconds=settings.arxiv_min_interval_seconds),
         pdf_interval=timedelta(seconds=1 / settings.arxiv_pdf_per_second),
+        html_interval=timedelta(seconds=settings.arxiv_html_min_interval_seconds),
         lease=timedelta(seconds=settings.lease_seconds),
         waits=waits or Waits(),
         measurements=database.measurements,
     )
     hosts = {
         urlsplit(url).hostname or ""
-        for url in (settings.arxiv_api_url, settings.arxiv_oai_url, settings.arxiv_pdf_url)
+        for url in (
+            *(settings.arxiv_api_url, settings.arxiv_oai_url),
+            *(settings.arxiv_pdf_url, settings.arxiv_html_url),
+        )
     }
     async with client_session(
         connections=connections,
@@ -46,6 +50,7 @@ async def arxiv_client(
             session,
             api_url=settings.arxiv_api_url,
             pdf_url=settings.arxiv_pdf_url,
+            html_url=settings.arxiv_html_url,
             contact=settings.arxiv_contact,
             pace=pace,
             limits=limits,

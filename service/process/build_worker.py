@@ -55,6 +55,8 @@ QUEUE_DEADLINE_SECONDS = 5.0  # below the lease, so that a renewal may be repeat
 # The fleet asks arXiv once at a time: while one task waits for that, the other stores. More
 # would only keep tasks with expired leases waiting behind tasks that wait themselves.
 HARVEST_CONCURRENCY = 2
+# One page at a time, over the whole fleet: while one task asks, the other stores.
+HTML_CONCURRENCY = 2
 WEBHOOK_CONCURRENCY = 16
 HAND_BACK_SECONDS = 5.0  # of the drain, kept for writing down what did not end
 CALM = timedelta(seconds=30)  # that a worker lives before it reads what may have killed others
@@ -121,7 +123,7 @@ async def running_worker(
             arxiv_client(
                 settings,
                 database,
-                connections=settings.pdf_concurrency + HARVEST_CONCURRENCY,
+                connections=settings.pdf_concurrency + HARVEST_CONCURRENCY + HTML_CONCURRENCY,
                 limits=timing.limits,
                 waits=timing.waits,
             )

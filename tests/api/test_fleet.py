@@ -31,7 +31,8 @@ async def test_a_fleet_of_nobody(api):
     found = await fleet(api)
 
     assert (found["workers"], found["queue"]) == ([], [])
-    assert [one["state"] for one in found["channels"]] == ["available", "available"]
+    assert [one["state"] for one in found["channels"]] == ["available"] * 3
+    assert [one["channel"] for one in found["channels"]] == ["api", "pdf", "html"]
     assert {one["since"] for one in found["channels"]} == {None}
     assert (found["storage"], found["database"]) == ("available", "available")
 
@@ -58,7 +59,7 @@ async def test_workers_queue_and_an_outage_are_shown(api, database, sql):
     assert {name: worker[name] for name in facts} == facts
     assert (queue["kind"], queue["queued"], queue["running"]) == ("pdf", 1, 1)
     assert queue["oldest_due_seconds"] >= 90
-    api_channel, pdf_channel = found["channels"]
+    api_channel, pdf_channel, _ = found["channels"]
     assert (api_channel["state"], api_channel["answers"]) == ("available", True)
     assert (pdf_channel["state"], pdf_channel["answers"]) == ("unavailable", False)
     assert datetime.fromisoformat(pdf_channel["since"]).tzinfo is not None
@@ -113,7 +114,7 @@ async def test_cooldowns_and_outages_are_warnings_since_the_first_channel(api, s
     api.app[READINESS].kept = timedelta(0)
     await sql(
         "UPDATE upstream_pace SET failures = 1, failing_since = CASE lane WHEN 'api'"
-        " THEN timestamptz '2026-01-02 00:00Z' ELSE timestamptz '2026-01-01 00:00Z' END"
+        " THEN timestamptz '2026-01-02 00:00Z' ELSE timestamptz '2026-01-01 00:00Z' END WHERE lane <> 'html'"
     )
     both = await (await api.get("/readyz")).json()
     await sql(

@@ -185,10 +185,16 @@ class MemoryPace:
         self.turn_over = asyncio.Event()
         self._lock = asyncio.Lock()
 
+    def api_slot(self, rank=0, *, is_plain=False):
+        return self._held("api", rank)
+
+    def html_slot(self, rank=0, *, is_plain=False):
+        return self._held("html", rank)
+
     @asynccontextmanager
-    async def api_slot(self, rank=0, *, is_plain=False):
+    async def _held(self, name, rank):
         async with self._lock:
-            self.turns.append("api")
+            self.turns.append(name)
             self.ranks.append(rank)
             try:
                 yield self
@@ -257,6 +263,7 @@ async def build_client(upstream, pace):
                 session,
                 api_url=api_url or f"{upstream.origin}/api/query",
                 pdf_url=f"{upstream.origin}/pdf",
+                html_url=f"{upstream.origin}/html",
                 contact=contact,
                 pace=pace,
                 limits=ClientLimits(**(quick | limits)),

@@ -153,8 +153,10 @@ def service(tmp_path_factory):
             ARXIV_API_URL=told["ARXIV_API_URL"],
             ARXIV_OAI_URL=told["ARXIV_OAI_URL"],
             ARXIV_PDF_URL=told["ARXIV_PDF_URL"],
+            ARXIV_HTML_URL=told["ARXIV_HTML_URL"],
             ARXIV_MIN_INTERVAL_SECONDS=0,
             ARXIV_PDF_PER_SECOND=200,
+            ARXIV_HTML_MIN_INTERVAL_SECONDS=0,
             DRAIN_SECONDS=5,
         )
         log = stack.enter_context((data_dir.parent / "serve.log").open("w"))

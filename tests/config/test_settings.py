@@ -52,6 +52,7 @@ GOOD = {
     **STAND_IN,
     "ARXIV_MIN_INTERVAL_SECONDS": "0.1",
     "ARXIV_PDF_PER_SECOND": "50",
+    "ARXIV_HTML_MIN_INTERVAL_SECONDS": "0.5",
     "ARXIV_CONTACT": "us@example.org",
     "LEASE_SECONDS": "3",
     "PDF_CONCURRENCY": "4",

@@ -31,6 +31,16 @@ def test_arxivs_rate_of_pdfs_cannot_be_raised_against_arxiv(host):
     assert list(problems(**urls, ARXIV_PDF_PER_SECOND="4.1")) == ["ARXIV_PDF_PER_SECOND"]
 
 
+@pytest.mark.parametrize("host", ["arxiv.org", "export.arxiv.org"])
+def test_arxivs_delay_between_pages_cannot_be_shortened_against_arxiv(host):
+    urls = {**STAND_IN, "ARXIV_HTML_URL": f"https://{host}/html"}
+
+    found = problems(**urls, ARXIV_HTML_MIN_INTERVAL_SECONDS="14.9")
+
+    assert list(found) == ["ARXIV_HTML_MIN_INTERVAL_SECONDS"]
+    assert "ARXIV_HTML_URL" in found["ARXIV_HTML_MIN_INTERVAL_SECONDS"]
+
+
 def test_a_stand_in_may_be_asked_faster():
     known = settings(**STAND_IN, ARXIV_MIN_INTERVAL_SECONDS="0", ARXIV_PDF_PER_SECOND="1000")
 

@@ -474,3 +474,27 @@ async def test_a_resume_wakes_the_tasks_that_waited_for_it(database, sql):
 
     due = await sql("SELECT execute_after <= now() FROM pgqueuer ORDER BY priority")
     assert [bool(one) for (one,) in due] == [True, False]
+
+
+async def test_html_has_a_slot_and_an_interval_of_its_own(database, other_database):
+    """Its slots of two replicas do not overlap; those of the query API go on beside them."""
+
+    def fleet(pool):
+        return FleetRateLimiter(
+            database=pool,
+            api_interval=timedelta(0),
+            pdf_interval=timedelta(0),
+            html_interval=INTERVAL,
+            lease=LEASE,
+        )
+
+    starts = []
+    async with fleet(database).html_slot() as slot, fleet(database).api_slot():
+        await slot.begin()
+        starts.append(await now(database))
+        slot.answered()
+    async with asyncio.timeout(30), fleet(other_database).html_slot():
+        starts.append(await now(database))
+
+    assert gaps(starts)[0] >= INTERVAL
+    assert (await channel(database, Channel.HTML)).next_slot_at > starts[1]

@@ -30,6 +30,10 @@ DELIVERY = (
     " (webhook_id, job_id, url, event, attempt, status, ended_at, next_attempt_at)"
     " SELECT gen_random_uuid()::text, id, 'https://x', '{}', {}, '{}', {}, {} FROM jobs"
 )
+HTML_PAGE = (
+    "INSERT INTO html_pages (arxiv_id, version, path, sha256, pdf_sha256, bytes, converter, quality)"
+    " SELECT arxiv_id, 1, 'p', repeat('{}', 64), repeat('{}', 64), {}, 'c', '{{}}' FROM papers"
+)
 
 BROKEN = [
     ("jobs_status_known", "UPDATE jobs SET status = 'done', completed_at = now()"),
@@ -110,6 +114,11 @@ BROKEN = [
         "INSERT INTO coverage (set, day, listed, missing, stale, checked_at)"
         " VALUES ('', now(), 1, 1, 1, now())",
     ),
+    ("job_papers_html_state_known", "UPDATE job_papers SET html_state = 'done'"),
+    ("job_papers_html_counts_not_negative", "UPDATE job_papers SET html_failures = 1"),
+    ("html_pages_sha256_hexadecimal", HTML_PAGE.format("g", "a", 1)),
+    ("html_pages_pdf_sha256_hexadecimal", HTML_PAGE.format("a", "g", 1)),
+    ("html_pages_bytes_positive", HTML_PAGE.format("a", "a", 0)),
     ("documents_source_known", DOCUMENT.format("text", "a")),
     ("documents_input_sha256_hexadecimal", DOCUMENT.format("pdf", "g")),
     ("webhooks_labels_by_name", WEBHOOK.format(**{**GOOD, "labels": "'[]'"})),

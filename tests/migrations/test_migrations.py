@@ -68,7 +68,7 @@ async def test_checks_and_indexes_are_those_of_the_models(empty):
     async with empty.begin() as conn:
         await conn.exec_driver_sql(
             "DROP TABLE upstream_pace, schedules, callers, job_errors, job_papers, paper_texts,"
-            " documents,"
+            " documents, html_pages,"
             " paper_versions, coverage, papers, jobs CASCADE"
         )
         await conn.run_sync(metadata.create_all)
@@ -93,4 +93,4 @@ async def test_an_empty_database_is_not_current(empty):
 async def test_data_of_the_lanes_is_there_from_the_start(empty):
     await migrate.upgrade(empty)
 
-    assert await rows(empty, "SELECT lane FROM upstream_pace ORDER BY 1") == ["api", "pdf"]
+    assert await rows(empty, "SELECT lane FROM upstream_pace ORDER BY 1") == ["api", "html", "pdf"]

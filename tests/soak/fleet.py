@@ -237,6 +237,7 @@ class Fleet:
             **urls,
             "ARXIV_MIN_INTERVAL_SECONDS": str(plan.api_interval),
             "ARXIV_PDF_PER_SECOND": str(plan.pdfs_per_second),
+            "ARXIV_HTML_MIN_INTERVAL_SECONDS": str(plan.api_interval),
             "LEASE_SECONDS": str(plan.lease),
             "EXTRACT_PROCESSES": "1",
             "PDF_CONCURRENCY": str(PDF_PLACES),

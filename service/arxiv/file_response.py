@@ -1,6 +1,6 @@
-"""PDF response: where its body begins, its expected length, and its bytes as a stream.
+"""File response: where its body begins, its expected length, and its bytes as a stream.
 
-What the bytes are (a PDF, a captcha page) is for others to judge; here only
+What the bytes are (a PDF, a page, a captcha) is for others to judge; here only
 the transfer is: that the right part came, whole and in time.
 """
 
@@ -18,8 +18,8 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(?:(\d{1,15})|\*)", re
 _NO_SUCH_RANGE = re.compile(r"bytes \*/(\d{1,15})", re.ASCII)
 
 
-class PdfStream:
-    """The body of one PDF answer, to be read once.
+class FileStream:
+    """The body of one answer with a file, to be read once.
 
     `offset` is where the body begins in the file: 0 when the whole file comes,
     though a part was asked for. `etag` is a strong validator to resume with,
@@ -49,14 +49,14 @@ class PdfStream:
             nothing.etag = strong(etag)
             return nothing
         if headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-            raise UpstreamFaulty("arXiv packed a PDF though not asked to")
+            raise UpstreamFaulty("arXiv packed a file though not asked to")
         if response.status == 200:
             return cls(response, body, offset=0, total=response.content_length)
         match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
         if response.status != 206 or not asked or not match or int(match[1]) != asked:
-            raise UpstreamFaulty("arXiv sent another part of the PDF than was asked for")
+            raise UpstreamFaulty("arXiv sent another part of the file than was asked for")
         if headers.get("ETag", etag) != etag:
-            raise UpstreamFaulty("arXiv sent a part of another PDF")
+            raise UpstreamFaulty("arXiv sent a part of another file")
         total = int(match[3]) if match[3] else None
         return cls(response, body, offset=asked, total=total)
 
@@ -71,7 +71,7 @@ class PdfStream:
             position += len(piece)
             yield piece
         if self.total_bytes is not None and position != self.total_bytes:
-            raise UpstreamFaulty("the PDF has not the length that arXiv announced")
+            raise UpstreamFaulty("the file has not the length that arXiv announced")
         self.is_complete = True
 
 
@@ -93,7 +93,7 @@ def range_headers(offset: int, etag: str | None) -> dict[str, str]:
     """The headers that ask for the bytes from `offset` on, if the file still is that of `etag`.
 
     The whole file without a strong `etag`: a part of one file put behind a part
-    of another would be a broken PDF that has the right length.
+    of another would be a broken file that has the right length.
     """
     headers = {"Accept-Encoding": "identity"}
     if offset and strong(etag):
