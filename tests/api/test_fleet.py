@@ -114,7 +114,8 @@ async def test_cooldowns_and_outages_are_warnings_since_the_first_channel(api, s
     api.app[READINESS].kept = timedelta(0)
     await sql(
         "UPDATE upstream_pace SET failures = 1, failing_since = CASE lane WHEN 'api'"
-        " THEN timestamptz '2026-01-02 00:00Z' ELSE timestamptz '2026-01-01 00:00Z' END WHERE lane <> 'html'"
+        " THEN timestamptz '2026-01-02 00:00Z' ELSE timestamptz '2026-01-01 00:00Z' END"
+        " WHERE lane <> 'html'"
     )
     both = await (await api.get("/readyz")).json()
     await sql(

@@ -31,7 +31,8 @@ DELIVERY = (
     " SELECT gen_random_uuid()::text, id, 'https://x', '{}', {}, '{}', {}, {} FROM jobs"
 )
 HTML_PAGE = (
-    "INSERT INTO html_pages (arxiv_id, version, path, sha256, pdf_sha256, bytes, converter, quality)"
+    "INSERT INTO html_pages"
+    " (arxiv_id, version, path, sha256, pdf_sha256, bytes, converter, quality)"
     " SELECT arxiv_id, 1, 'p', repeat('{}', 64), repeat('{}', 64), {}, 'c', '{{}}' FROM papers"
 )
 
