@@ -13,7 +13,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
-from service.db import html_tables, job_event_tables, webhook_tables  # noqa: F401 - metadata
+from service.db import html_tables, job_event_tables, search_tables, webhook_tables  # noqa: F401 - metadata
 from service.db.engine import create_engine
 from service.db.tables import metadata
 

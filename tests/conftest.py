@@ -24,8 +24,8 @@ from service.domain.papers import Paper
 from tests.pooler import PGBOUNCER, pgbouncer
 
 TRUNCATE = (
-    "TRUNCATE jobs, papers, paper_texts, documents, html_pages, paper_versions, coverage,"
-    " job_papers, job_errors, callers, schedules, workers, fleet_counters, webhooks,"
+    "TRUNCATE jobs, papers, paper_texts, paper_search, documents, html_pages, paper_versions,"
+    " coverage, job_papers, job_errors, callers, schedules, workers, fleet_counters, webhooks,"
     " webhook_deliveries, job_events, job_intervals,"
     " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )

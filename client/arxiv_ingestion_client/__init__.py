@@ -21,6 +21,7 @@ from arxiv_ingestion_client.ingestion import IngestionClient
 from arxiv_ingestion_client.reports import (
     DeliveryDocument,
     EstimateDocument,
+    FoundPaperDocument,
     JobEventDocument,
     JobPaperDocument,
     JobReport,
@@ -39,6 +40,7 @@ __all__ = [
     "DamagedFile",
     "DeliveryDocument",
     "EstimateDocument",
+    "FoundPaperDocument",
     "IngestionClient",
     "JobEventDocument",
     "JobPaperDocument",

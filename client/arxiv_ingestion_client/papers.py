@@ -3,13 +3,13 @@
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from arxiv_ingestion_client.answers import checked, parse
 from arxiv_ingestion_client.calls import Calls, with_query
 from arxiv_ingestion_client.download import download
-from arxiv_ingestion_client.reports import PaperDocument
+from arxiv_ingestion_client.reports import FoundPaperDocument, PaperDocument
 from arxiv_ingestion_client.transport import Ask
 
 MAX_PDF_BYTES = 1 << 30
@@ -21,6 +21,24 @@ class PaperCalls(Calls):
     async def papers(self, **filters: str) -> AsyncGenerator[PaperDocument, None]:
         """The papers held that match `filters`, page by page; last submitted first."""
         async for one in self._pages(with_query("papers", limit=200, **filters)):
+            yield one
+
+    async def search(
+        self,
+        q: str,
+        *,
+        scope: Literal["metadata", "all"] = "all",
+        sort: Literal["relevance", "-published_at"] = "relevance",
+        **filters: str,
+    ) -> AsyncGenerator[FoundPaperDocument, None]:
+        """Papers with these words, in their texts too (`scope`), best match first.
+
+        `q` is as on the web: words, "a phrase", or, -not. Each paper has its `rank` and a
+        `snippet` of at most 300 characters, each hit between U+E000 and U+E001. By relevance
+        a bounded number comes, by date all.
+        """
+        query = {"q": q, "in": scope, "sort": sort, **filters}
+        async for one in self._pages(with_query("papers", limit=50, **query)):
             yield one
 
     async def export(self, **filters: str) -> AsyncGenerator[PaperDocument, None]:

@@ -90,6 +90,13 @@ class PaperDocument(TypedDict):
     text_state: str | None
 
 
+class FoundPaperDocument(PaperDocument):
+    """A paper that a search found: how well it matches, and where."""
+
+    rank: float
+    snippet: str
+
+
 class JobPaperDocument(TypedDict):
     """A paper of a job, with its state in that job."""
 

@@ -164,7 +164,7 @@ class Database:
     async def transaction(self, *, within: float | None = None) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction that commits at the end of the block.
 
-        `within`: a shorter deadline than usual, in seconds.
+        `within`: another deadline than usual, in seconds.
 
         Raises DatabaseUnavailable when the server cannot be asked now, or has no schema
         for us yet; whether a commit that was cut off took place is then unknown.

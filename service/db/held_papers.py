@@ -20,7 +20,7 @@ from service.domain.papers import PaperFilter
 
 PaperKey = tuple[datetime, str]  # published_at, arxiv_id: the order of lists
 
-_SHOWN_COLUMNS = [papers.c[name] for name in SHOWN]
+SHOWN_COLUMNS = [papers.c[name] for name in SHOWN]
 
 
 class HeldPaperStore:
@@ -34,8 +34,8 @@ class HeldPaperStore:
     ) -> Sequence[Row[Any]]:
         """At most `limit` papers (columns `SHOWN`), last submitted first, from behind `after`."""
         statement: Select[Any] = (
-            select(*_SHOWN_COLUMNS)
-            .where(*_conditions(wanted))
+            select(*SHOWN_COLUMNS)
+            .where(*conditions(wanted))
             .order_by(papers.c.published_at.desc(), papers.c.arxiv_id.desc())
             .limit(limit)
         )
@@ -47,7 +47,7 @@ class HeldPaperStore:
 
     async def get(self, arxiv_id: ArxivId) -> Row[Any]:
         """The paper, all columns of `SHOWN`; raises NotFound, also for another version."""
-        return await self._get(select(*_SHOWN_COLUMNS), arxiv_id)
+        return await self._get(select(*SHOWN_COLUMNS), arxiv_id)
 
     async def get_text(self, arxiv_id: ArxivId) -> Row[Any]:
         """The text of the version held; raises NotFound, also for another version.
@@ -92,14 +92,15 @@ def required(row: Row[Any] | None, arxiv_id: ArxivId) -> Row[Any]:
     return row
 
 
-def _conditions(wanted: PaperFilter) -> Iterator[ColumnElement[bool]]:
+def conditions(wanted: PaperFilter, *, with_words: bool = True) -> Iterator[ColumnElement[bool]]:
+    """What a row of `papers` must fulfil; without words where a search looks for them itself."""
     if wanted.category is not None:
         yield papers.c.categories.overlap(list(members(wanted.category)))
     if wanted.author is not None:
         phrase = func.phraseto_tsquery("simple", wanted.author)
         yield papers.c.author_words.bool_op("@@")(phrase)
-    if wanted.words is not None:
-        query = func.websearch_to_tsquery("english", wanted.words)
+    if wanted.words is not None and with_words:
+        query = func.search_query(wanted.words)
         yield papers.c.words.bool_op("@@")(query)
     if wanted.from_date is not None:
         yield papers.c.published_at >= datetime.combine(wanted.from_date, time.min, UTC)

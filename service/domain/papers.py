@@ -125,13 +125,26 @@ class Paper:
         return name in self.told
 
 
+class SearchedIn(StrEnum):
+    """Where words are searched."""
+
+    METADATA = "metadata"  # title and abstract
+    ALL = "all"  # the text, too
+
+
+class PaperSort(StrEnum):
+    """Order of a list of papers."""
+
+    NEWEST = "-published_at"
+    RELEVANCE = "relevance"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperFilter:
     """Which of the papers held are wanted: those that all fields match (None: any).
 
     Days are those of the first submission (GMT), both inclusive. `author` is a
-    phrase in one author's name, `words` a search in title and abstract as on
-    the web: words, "a phrase", or, -not.
+    phrase in one author's name, `words` a search as on the web: words, "a phrase", or, -not.
     """
 
     category: str | None = None

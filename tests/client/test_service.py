@@ -95,6 +95,22 @@ async def test_papers_of_a_job_and_papers_held_come_page_by_page(client, sql):
     assert one == paged[-1]
 
 
+async def test_a_search_comes_best_match_first(client, sql):
+    await sql(
+        "INSERT INTO papers (arxiv_id, version, title, abstract, authors, categories,"
+        " primary_category, published_at, updated_at) SELECT '2301.' || lpad(n::text, 5, '0'), 1,"
+        " repeat('quark ', n % 2), 'A quark.', '{Ada}', '{cs.AI}', 'cs.AI', now(), now()"
+        " FROM generate_series(1, 60) AS n"
+    )
+
+    found = await _all(client.search("quarks"))
+
+    assert [paper["arxiv_id"][-2:] for paper in found[:2]] == ["59", "57"]
+    assert len(found) == 60
+    assert found[0]["rank"] > found[-1]["rank"] > 0
+    assert found[0]["snippet"] == "A \ue000quark\ue001."
+
+
 async def test_a_pdf_and_its_text(client, keep, tmp_path):
     await keep("hep-th/9901001v1")
     path = tmp_path / "paper.pdf"

@@ -1,6 +1,6 @@
 """Handlers of papers: filtered lists, NDJSON export, one paper by its id."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,19 +23,25 @@ from service.api.schemas.loading import load_query
 from service.api.schemas.papers import (
     CURSORS,
     PAPER_EXAMPLE,
+    ListedPaperSchema,
     PaperQuerySchema,
     PaperSchema,
     filter_of,
+    found_document,
     paper_document,
+    search_of,
 )
 from service.api.streaming import send
 from service.db.engine import Database
-from service.db.held_papers import HeldPaperStore, PaperKey
+from service.db.held_papers import HeldPaperStore
+from service.db.paper_search import PaperSearch
+from service.db.search_store import SearchKey
 from service.domain.errors import InvalidRequest, NotFound
 from service.domain.identifiers import ArxivId
-from service.domain.papers import PaperFilter
 
 EXPORT_CHUNK = 100  # papers read at once; some 3 kB each
+_Page = tuple[Sequence[Mapping[str, Any]], SearchKey | None]
+_Pages = Callable[[int, SearchKey | None], Awaitable[_Page]]
 _FRESH = {"Cache-Control": "no-store", "Vary": "Accept"}
 
 
@@ -44,15 +50,17 @@ _FRESH = {"Cache-Control": "no-store", "Vary": "Accept"}
     tag=PAPERS_TAG,
     summary="List papers",
     description=(
-        "Papers that match all that is given, last submitted first: in pages, or with"
-        f" `Accept: {NDJSON}` all at once, a JSON object on each line (then without `limit`)."
+        "Papers that match all that is given, last submitted first or, with `sort=relevance`,"
+        f" best match first: in pages, or with `Accept: {NDJSON}` all at once, a JSON object on"
+        " each line (then without `limit`). A page of a search may be short, and still have a"
+        " next one. Of a search by relevance only the best of a bounded number is to be had."
     ),
     query=PaperQuerySchema,
     answers={
         200: Answer(
             description="A page, or all of them.",
             content={
-                JSON: Content(PaperSchema, [PAPER_EXAMPLE], many=True),
+                JSON: Content(ListedPaperSchema, [PAPER_EXAMPLE], many=True),
                 NDJSON: Content(TEXT_SCHEMA, '{"arxiv_id":"2301.00001","version":1, …}\n'),
             },
             headers=("Link", "Vary"),
@@ -63,43 +71,52 @@ _FRESH = {"Cache-Control": "no-store", "Vary": "Accept"}
 async def list_papers(request: web.Request) -> web.StreamResponse:
     """GET /papers → 200 with a page of the papers that match, or with all of them as NDJSON."""
     query = load_query(PaperQuerySchema(), request.query)
-    wanted, after = filter_of(query), query.get("cursor")
+    pages = _pages(request.app[DATABASE], query)
     if preferred(request, (JSON, NDJSON)) == NDJSON:
-        return await _export(request, wanted, after)
-    limit = query["limit"]
-    async with request.app[DATABASE].transaction() as conn:
-        rows = await HeldPaperStore(conn).list_newest(wanted, limit=limit + 1, after=after)
-    page = Listed.of(rows, limit=limit)
+        return await _export(request, pages, query.get("cursor"))
+    documents, after = await pages(query["limit"], query.get("cursor"))
     headers = dict(_FRESH)
-    if page.has_more:
-        headers |= next_link(request, CURSORS.write(*_key(page.rows[-1])))
-    return json_response([paper_document(row) for row in page.rows], headers=headers)
+    if after is not None:
+        headers |= next_link(request, CURSORS.write(*after))
+    return json_response(documents, headers=headers)
+
+
+def _pages(database: Database, query: Mapping[str, Any]) -> _Pages:
+    """How pages are read: (limit, key) → documents, and the key behind which there are more."""
+    wanted, search = filter_of(query), search_of(query)
+
+    async def listed(limit: int, after: Any) -> _Page:  # noqa: ANN401 - a key
+        async with database.transaction() as conn:
+            rows = await HeldPaperStore(conn).list_newest(wanted, limit=limit + 1, after=after)
+        page = Listed.of(rows, limit=limit)
+        more = (page.rows[-1].published_at, page.rows[-1].arxiv_id) if page.has_more else None
+        return [paper_document(row) for row in page.rows], more
+
+    async def searched(limit: int, after: Any) -> _Page:  # noqa: ANN401 - a key
+        assert search is not None
+        page = await PaperSearch(database).page(search, limit=limit, after=after)
+        return [found_document(one) for one in page.papers], page.after
+
+    return listed if search is None else searched
 
 
 async def _export(
-    request: web.Request, wanted: PaperFilter, after: PaperKey | None
+    request: web.Request, pages: _Pages, after: SearchKey | None
 ) -> web.StreamResponse:
     if "limit" in request.query:
         raise InvalidRequest({"limit": ["Must not be given with NDJSON, which has no pages."]})
     headers = {"Content-Type": NDJSON, "X-Content-Type-Options": "nosniff", **_FRESH}
     response = web.StreamResponse(headers=headers)
-    return await send(request, response, _lines(request.app[DATABASE], wanted, after))
+    return await send(request, response, _lines(pages, after))
 
 
-async def _lines(
-    database: Database, wanted: PaperFilter, after: PaperKey | None
-) -> AsyncGenerator[bytes]:
+async def _lines(pages: _Pages, after: SearchKey | None) -> AsyncGenerator[bytes]:
     """All papers that match, a line for each; no connection is held between two pieces."""
     while True:
-        async with database.transaction() as conn:
-            store = HeldPaperStore(conn)
-            rows = await store.list_newest(wanted, limit=EXPORT_CHUNK, after=after)
-        yield b"".join(
-            orjson.dumps(paper_document(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows
-        )
-        if len(rows) < EXPORT_CHUNK:
+        documents, after = await pages(EXPORT_CHUNK, after)
+        yield b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in documents)
+        if after is None:
             return
-        after = _key(rows[-1])
 
 
 @describe(
@@ -122,7 +139,3 @@ def arxiv_id_of(request: web.Request) -> ArxivId:
     with suppress(ValueError):
         return ArxivId.parse(request.match_info["arxiv_id"])
     raise NotFound("Paper not found", code="paper_not_found")
-
-
-def _key(row: Any) -> PaperKey:  # noqa: ANN401 - a row of HeldPaperStore
-    return row.published_at, row.arxiv_id

@@ -1,9 +1,11 @@
 """Schemas of papers: query parameters and responses."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any, ClassVar
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 from sqlalchemy import Row
 
 from service.api.job_status import to_iso8601
@@ -20,8 +22,11 @@ from service.api.schemas.fields import (
 )
 from service.api.schemas.ingestion_request import MAX_QUERY_LENGTH, MAX_TERM_LENGTH
 from service.db.paper_rows import SHOWN
+from service.db.paper_search import Found
+from service.db.search_store import Search
 from service.domain.identifiers import ArxivId
-from service.domain.papers import PaperFilter, PdfState, TextState
+from service.domain.papers import PaperFilter, PaperSort, PdfState, SearchedIn, TextState
+from service.domain.snippets import MAX_LENGTH
 
 # as the service has answered it: the example in the API description
 PAPER_EXAMPLE: dict[str, Any] = {
@@ -49,13 +54,24 @@ PAPER_EXAMPLE: dict[str, Any] = {
 
 
 MAX_IDS = 100
+MAX_RANK = 1000
 
 
 def _paper_id(text: str) -> str:
     return ArxivId.parse(text).paper
 
 
-CURSORS = Cursors(of="papers", parts=(exact_moment, _paper_id))
+def _place(text: str) -> datetime | float:
+    """Where a list by date, or one by relevance, goes on."""
+    with suppress(ValueError):
+        return exact_moment(text)
+    rank = float(text)
+    if not 0 <= rank < MAX_RANK:
+        raise ValueError("no rank")
+    return rank
+
+
+CURSORS = Cursors(of="papers", parts=(_place, _paper_id))
 
 
 class PaperIds(fields.Field[tuple[str, ...]]):
@@ -83,12 +99,30 @@ class PaperIds(fields.Field[tuple[str, ...]]):
 class PaperQuerySchema(PageQuerySchema):
     """Query parameters of GET /api/v1/papers; all that is given must match."""
 
+    class Meta:
+        """`in` is a word of Python's."""
+
+        include: ClassVar = {
+            "in": fields.Enum(
+                SearchedIn,
+                by_value=True,
+                load_default=SearchedIn.METADATA,
+                metadata=said("Where `q` is searched: title and abstract, or the text, too."),
+            )
+        }
+
     q = SingleLineString(
         MAX_QUERY_LENGTH,
         metadata=said(
-            'Words in title or abstract, stemmed in English: `deep "neural network"'
-            " or transformer -vision`."
+            'Words as on the web, stemmed in English: `deep "neural network" or transformer'
+            " -vision`; accents and TeX are ignored."
         ),
+    )
+    sort = fields.Enum(
+        PaperSort,
+        by_value=True,
+        load_default=PaperSort.NEWEST,
+        metadata=said("Last submitted first, or best match first: `relevance` needs `q`."),
     )
     category = Category(
         metadata=said("One of the paper's categories, like `cs.AI`, or an archive: all of it.")
@@ -118,6 +152,17 @@ class PaperQuerySchema(PageQuerySchema):
         first, last = data.get("from_date"), data.get("to_date")
         if first and last and first > last:
             raise ValidationError("Must not be after to_date.", "from_date")
+
+    @validates_schema
+    def check_search(self, data: Mapping[str, Any], **_: object) -> None:
+        """Where and how to search needs a search; a cursor is of the order it was made for."""
+        by_relevance = data.get("sort") == PaperSort.RELEVANCE
+        in_texts = data.get("in") == SearchedIn.ALL
+        for name, is_given in (("in", in_texts), ("sort", by_relevance)):
+            if is_given and "q" not in data:
+                raise ValidationError("Needs q.", name)
+        if "cursor" in data and isinstance(data["cursor"][0], float) != by_relevance:
+            raise ValidationError("Not a cursor of this order.", "cursor")
 
 
 def filter_of(query: Mapping[str, Any]) -> PaperFilter:
@@ -173,12 +218,38 @@ class PaperSchema(Schema):
     )
 
 
+class ListedPaperSchema(PaperSchema):
+    """A paper in a list; a search adds how well it matches, and where."""
+
+    rank = fields.Float(
+        metadata=said("With `q` only: how well it matches; comparable within one search.")
+    )
+    snippet = fields.String(
+        validate=validate.Length(max=MAX_LENGTH),
+        metadata=said(
+            "With `q` only: a place that matches, plain text, each hit between U+E000 and U+E001."
+        ),
+    )
+
+
 def paper_document(row: Row[Any]) -> dict[str, Any]:
     """What `PaperSchema` describes, of a row of `HeldPaperStore`.
 
     By hand: an export dumps papers by the hundred thousand.
     """
-    document = dict(zip(SHOWN, row, strict=True))
+    document = dict(zip(SHOWN, row, strict=False))  # one that was searched has a rank behind
     document["published_at"] = to_iso8601(row.published_at)
     document["updated_at"] = to_iso8601(row.updated_at)
     return document
+
+
+def found_document(found: Found) -> dict[str, Any]:
+    """What `ListedPaperSchema` describes, of a paper that a search found."""
+    return paper_document(found.row) | {"rank": found.rank, "snippet": found.snippet}
+
+
+def search_of(query: Mapping[str, Any]) -> Search | None:
+    """The search among loaded query parameters, if there is one."""
+    if "q" not in query:
+        return None
+    return Search(wanted=filter_of(query), scope=query["in"], by=query["sort"])

@@ -1,6 +1,7 @@
 """Maintenance: removes partial files of crashed workers and old jobs, requeues lost tasks.
 
-Beside that, rows and files are compared, a few with each round.
+Beside that, rows and files are compared, a few with each round, and old rows get their
+words for the search.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from service.domain.jobs import Job
 from service.files.store import PdfStore
 from service.jobs.maintenance.file_check import FileCheck
 from service.jobs.maintenance.retention import remove_old_jobs
+from service.jobs.maintenance.search_backfill import backfill_search
 from service.jobs.tasks import harvest_task, pdf_task
 from service.jobs.webhooks.delivery import queue_overdue
 from service.worker.engine import enqueue, purge_log
@@ -60,6 +62,7 @@ async def run_maintenance(
             if any(counts.values()):
                 _log.info("maintenance finished", **counts)
         await _reconcile(reconciler)
+        await _backfill(database)
         await asyncio.sleep(lease.total_seconds())
 
 
@@ -74,6 +77,16 @@ async def _reconcile(reconciler: FileCheck) -> None:
     else:
         if any(counts.values()):
             _log.info("files compared", **counts)
+
+
+async def _backfill(database: Database) -> None:
+    try:
+        rows = await backfill_search(database)
+    except DatabaseUnavailable as err:
+        _log.debug("search backfill failed", code=err.code)
+    else:
+        if rows:
+            _log.info("search backfill continued", **rows)
 
 
 async def _remove_old_jobs(database: Database, kept: timedelta | None) -> int:
