@@ -13,7 +13,13 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
-from service.db import html_tables, job_event_tables, search_tables, webhook_tables  # noqa: F401 - metadata
+from service.db import (  # noqa: F401 - add to the metadata
+    change_tables,
+    html_tables,
+    job_event_tables,
+    search_tables,
+    webhook_tables,
+)
 from service.db.engine import create_engine
 from service.db.tables import metadata
 

@@ -27,6 +27,7 @@ TRUNCATE = (
     "TRUNCATE jobs, papers, paper_texts, paper_search, documents, html_pages, paper_versions,"
     " coverage, job_papers, job_errors, callers, schedules, workers, fleet_counters, webhooks,"
     " webhook_deliveries, job_events, job_intervals,"
+    " paper_changes, paper_change_batches, paper_change_feed,"
     " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules;"
 )
 RESET_PACE = (

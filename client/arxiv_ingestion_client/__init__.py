@@ -19,6 +19,7 @@ from arxiv_ingestion_client.errors import (
 )
 from arxiv_ingestion_client.ingestion import IngestionClient
 from arxiv_ingestion_client.reports import (
+    ChangeDocument,
     DeliveryDocument,
     EstimateDocument,
     FoundPaperDocument,
@@ -36,6 +37,7 @@ from arxiv_ingestion_client.webhooks import verify_webhook
 __all__ = [
     "MAX_WAIT",
     "BrokenOff",
+    "ChangeDocument",
     "ClientError",
     "DamagedFile",
     "DeliveryDocument",

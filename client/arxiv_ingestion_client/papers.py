@@ -4,15 +4,17 @@ from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from arxiv_ingestion_client.answers import checked, parse
 from arxiv_ingestion_client.calls import Calls, with_query
 from arxiv_ingestion_client.download import download
-from arxiv_ingestion_client.reports import FoundPaperDocument, PaperDocument
+from arxiv_ingestion_client.errors import NOT_OURS, ServiceUnreachable
+from arxiv_ingestion_client.reports import ChangeDocument, FoundPaperDocument, PaperDocument
 from arxiv_ingestion_client.transport import Ask
 
 MAX_PDF_BYTES = 1 << 30
+FOLLOWED_SECONDS = 30  # how long one request waits for the next change
 
 
 class PaperCalls(Calls):
@@ -61,6 +63,36 @@ class PaperCalls(Calls):
             await self._ask("GET", with_query("coverage", **filters))
         ).document()
         return found
+
+    async def changes(
+        self, after: str | None = None, *, kind: str | None = None, follow: bool = False
+    ) -> AsyncGenerator[ChangeDocument, None]:
+        """What changed behind the token `after` (None: from the beginning), in its order.
+
+        `kind`: one or more, separated by commas. Ends where the feed ends; with `follow`
+        never, but waits for the next change. Keep the token of the last one that you have
+        dealt with. Raises ProblemError with status 410 when `after` is older than what is
+        kept: take `latest_change`, then read all papers.
+        """
+        wait = FOLLOWED_SECONDS if follow else None
+        path = with_query("papers/changes", after=after, kind=kind, wait=wait, limit=1000)
+        timeout = timedelta(seconds=2 * FOLLOWED_SECONDS)
+        while True:
+            answer = await self._transport.answer(Ask(method="GET", path=path, timeout=timeout))
+            for one in answer.documents():
+                yield one
+            following = f"papers/changes?{answer.next_query}"
+            if following == path and not follow:
+                return
+            path = following
+
+    async def latest_change(self) -> str:
+        """The token of the feed's end: `changes` behind it are those that are still to come."""
+        answer = await self._ask("GET", "papers/changes?after=latest")
+        tokens = parse_qs(answer.next_query).get("after")
+        if not tokens:
+            raise ServiceUnreachable(NOT_OURS)
+        return tokens[0]
 
     async def text(self, arxiv_id: str) -> str:
         """The text of a paper's PDF; ProblemError with status 404 says why there is none."""

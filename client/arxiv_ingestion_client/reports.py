@@ -97,6 +97,17 @@ class FoundPaperDocument(PaperDocument):
     snippet: str
 
 
+class ChangeDocument(TypedDict):
+    """One change of one paper; `token` is its place in the feed."""
+
+    token: str
+    at: str
+    arxiv_id: str
+    version: int
+    kind: str
+    job_id: str | None
+
+
 class JobPaperDocument(TypedDict):
     """A paper of a job, with its state in that job."""
 

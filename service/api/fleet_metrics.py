@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from service.api.process_metrics import PREFIX
 from service.db.engine import Database
 from service.db.fleet import FleetStore
+from service.db.paper_changes import ChangeStore
 from service.db.statistics import StatsStore
 from service.db.workers import WorkerStore
 from service.domain.errors import DatabaseUnavailable
@@ -38,7 +39,8 @@ class FleetMetrics(Collector):
             try:
                 async with self._database.transaction() as conn:
                     found = await _fleet(FleetStore(conn), StatsStore(conn), WorkerStore(conn))
-                self._families = [_up(1), *found]
+                    held_up = await ChangeStore(conn).held_up_seconds()
+                self._families = [_up(1), *found, _held_up(held_up)]
             except DatabaseUnavailable:
                 self._families = [_up(0)]
             self._read_at = monotonic()
@@ -83,6 +85,11 @@ async def _fleet(store: FleetStore, stats: StatsStore, workers: WorkerStore) -> 
 
 def _up(value: int) -> Metric:
     return _gauge("database_up", "1 when the database answered, else 0.", (), [((), value)])
+
+
+def _held_up(seconds: float) -> Metric:
+    name, text = "change_feed_held_up_seconds", "How long an open transaction holds changes back."
+    return _gauge(name, text, (), [((), seconds)])
 
 
 def _gauge(

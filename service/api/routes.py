@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from service.api.handlers import (
+    changes,
     coverage,
     docs,
     documents,
@@ -70,6 +71,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
     app.router.add_get(f"{INGESTION}/stats", stats.get_stats)
     app.router.add_get(PAPERS, papers.list_papers)
+    app.router.add_get(f"{PAPERS}/changes", changes.list_changes)  # before those of any id
     # an old-style id has a slash of its own, so these come before the one that ends in the id
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/pdf", paper_files.get_pdf)
     app.router.add_get(f"{PAPERS}/{{arxiv_id:.+}}/text", paper_files.get_text)

@@ -20,6 +20,7 @@ COMMANDS = {
     "ingest": "ingest",
     "snapshot": "snapshot",
     "coverage": "coverage",
+    "changes": "changes",
     "job": "job",
     "schedule": "schedule",
     "webhook": "webhook",

@@ -111,6 +111,7 @@ class Settings:
     drain_seconds: Annotated[float, number(30.0, 0, 3600)]
     drain_delay_seconds: Annotated[float, number(5.0, 0, 600)]
     job_retention_days: Annotated[int, integer(0, 0, 36_500)]
+    change_retention_days: Annotated[int, integer(0, 0, 36_500)]
     webhook_secret: Annotated[str | None, secret(rule=webhook_rules.secrets)]
     webhook_allowed_hosts: Annotated[str | None, text(rule=webhook_rules.hosts)]
     webhook_retry_seconds: Annotated[str, text(webhook_rules.RETRY, rule=webhook_rules.retries)]

@@ -6,6 +6,7 @@ ServiceError
 │   ├── MalformedRequest    not readable at all    → 400
 │   ├── NotFound                                   → 404
 │   ├── Conflict            the state forbids it   → 409
+│   ├── TokenExpired        retention took it      → 410
 │   ├── KeyReused           other body, same key   → 422
 │   ├── QueryRefused        arXiv refuses it       → 422
 │   ├── WrongMediaType                             → 415
@@ -97,6 +98,12 @@ class Conflict(RequestError):
     """The thing exists, but its state forbids what was asked."""
 
     code = "conflict"
+
+
+class TokenExpired(RequestError):
+    """The place in the change feed that a token stands for has been removed."""
+
+    code = "token_expired"
 
 
 class KeyReused(RequestError):

@@ -22,6 +22,7 @@ from service.db.documents import DocumentStore
 from service.db.engine import Database
 from service.db.job_papers import JobPaperStore, Move
 from service.db.jobs import JobStore
+from service.db.paper_changes import ChangeStore
 from service.db.papers import PaperStore
 from service.db.retry import with_retry
 from service.domain.errors import DatabaseUnavailable
@@ -156,6 +157,8 @@ async def _record(conn: AsyncConnection, results: Sequence[Result]) -> _Recorded
     jobs = JobStore(conn)
     running = await jobs.lock(sorted({result.job_id for result in results}))
     left = await _save_files(conn, results)
+    stored = [result for result in results if result.pdf is not None or result.text is not None]
+    await ChangeStore(conn).name_jobs({one.arxiv_id.paper: one.job_id for one in stored})
     counters: dict[UUID, Counter[str]] = {}
     failed: list[Result] = []
     for state in _COUNTER_OF:

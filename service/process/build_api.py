@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from service.api.callbacks import WEBHOOKS
+from service.api.change_watch import CHANGE_WATCH, ChangeWatch
 from service.api.fast_path import FastPath
 from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
@@ -154,7 +155,9 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     app.on_cleanup.append(lambda app: app[READINESS].close())
     app[SHUTDOWN_DELAY] = ShutdownDelay()
     _look_at(app, database, store)
-    _serve_waiters(app, JobWatch(database, is_active=callers.is_active, limits=wait_limits))
+    app[JOB_WATCH] = JobWatch(database, is_active=callers.is_active, limits=wait_limits)
+    app[CHANGE_WATCH] = ChangeWatch(database, is_active=callers.is_active, limits=wait_limits)
+    app.on_shutdown.append(_let_waiters_go)
     response_headers = ResponseHeaders(
         lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY]
     )
@@ -164,6 +167,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
         lag.watch,
         partial(app[QUOTAS].watch, database),
         app[JOB_WATCH].run,
+        app[CHANGE_WATCH].run,
     ]
     if metrics_folder is not None:
         watches.append(metrics.keep_published)
@@ -196,12 +200,9 @@ def _look_at(app: web.Application, database: Database, store: PdfStore) -> None:
     app.on_cleanup.append(lambda app: app[JOB_STATUS_READER].close())
 
 
-def _serve_waiters(app: web.Application, waiting: JobWatch) -> None:
-    async def let_go(_: web.Application) -> None:
-        waiting.close()
-
-    app[JOB_WATCH] = waiting
-    app.on_shutdown.append(let_go)
+async def _let_waiters_go(app: web.Application) -> None:
+    app[JOB_WATCH].close()
+    app[CHANGE_WATCH].close()
 
 
 def _watching(watches: Sequence[Watch], *, first: Watch) -> Any:  # noqa: ANN401 - aiohttp's

@@ -166,12 +166,16 @@ def _admission(settings: Settings) -> Quotas:
 
 
 def _upkeep(settings: Settings, database: Database, store: PdfStore) -> Coroutine[None, None, None]:
-    days = settings.job_retention_days
+    kept = [
+        timedelta(days=days) if days else None
+        for days in (settings.job_retention_days, settings.change_retention_days)
+    ]
     return run_maintenance(
         database,
         store,
         lease=timedelta(seconds=settings.lease_seconds),
-        jobs_kept=timedelta(days=days) if days else None,
+        jobs_kept=kept[0],
+        changes_kept=kept[1],
     )
 
 

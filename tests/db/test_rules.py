@@ -131,6 +131,11 @@ BROKEN = [
     ("webhook_deliveries_status_known", DELIVERY.format(DONE, 1, "lost", "now()", "NULL")),
     ("webhook_deliveries_ended_iff_final", DELIVERY.format(DONE, 1, "failed", "NULL", "NULL")),
     ("webhook_deliveries_due_iff_pending", DELIVERY.format(DONE, 1, "pending", "NULL", "NULL")),
+    (
+        "paper_changes_kind_known",
+        "INSERT INTO paper_changes (batch_id, arxiv_id, version, kind) VALUES (1, 'x', 1, 'lost')",
+    ),
+    ("paper_change_feed_one_row", "INSERT INTO paper_change_feed (is_only) VALUES (false)"),
     ("upstream_pace_lane_known", "INSERT INTO upstream_pace (lane) VALUES ('third')"),
     (
         "upstream_pace_held_by_someone",

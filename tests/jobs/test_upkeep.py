@@ -75,7 +75,9 @@ async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
     with capture_logs() as logs:
         lease = timedelta(milliseconds=10)
         tidying = asyncio.create_task(
-            run_maintenance(rig.database, store, lease=lease, jobs_kept=timedelta(days=1))
+            run_maintenance(
+                rig.database, store, lease=lease, jobs_kept=timedelta(days=1), changes_kept=None
+            )
         )
         await asyncio.wait_for(looked_again.wait(), 20)
         tidying.cancel()
@@ -149,7 +151,9 @@ async def test_partial_files_are_swept_when_two_leases_old_and_not_sooner(rig):
             return 0
 
     store = Swept(rig.folder / "files", max_bytes=1000)
-    tidying = asyncio.create_task(run_maintenance(rig.database, store, lease=lease, jobs_kept=None))
+    tidying = asyncio.create_task(
+        run_maintenance(rig.database, store, lease=lease, jobs_kept=None, changes_kept=None)
+    )
     async with asyncio.timeout(30):
         older_than = await asked
     tidying.cancel()

@@ -17,6 +17,7 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.domain.jobs import Job
 from service.files.store import PdfStore
+from service.jobs.maintenance.change_feed import tend_changes
 from service.jobs.maintenance.file_check import FileCheck
 from service.jobs.maintenance.retention import remove_old_jobs
 from service.jobs.maintenance.search_backfill import backfill_search
@@ -33,11 +34,16 @@ _log = structlog.get_logger(__name__)
 
 
 async def run_maintenance(
-    database: Database, store: PdfStore, *, lease: timedelta, jobs_kept: timedelta | None
+    database: Database,
+    store: PdfStore,
+    *,
+    lease: timedelta,
+    jobs_kept: timedelta | None,
+    changes_kept: timedelta | None,
 ) -> None:
     """Run maintenance once in a lease, until cancelled.
 
-    Finished jobs are kept for `jobs_kept` (None: for ever).
+    Finished jobs are kept for `jobs_kept`, changes of papers for `changes_kept` (None: for ever).
 
     A partial file that nobody has touched for two leases has no owner: a crashed
     one would have been taken over by then.
@@ -52,13 +58,14 @@ async def run_maintenance(
             queued = await queue_orphaned(database)
             queued += await queue_overdue(database, age=2 * lease, limit=STRANDED_AT_ONCE)
             old = await _remove_old_jobs(database, jobs_kept)
+            trimmed = await tend_changes(database, older_than=changes_kept)
         except DatabaseUnavailable as err:
             _log.debug("maintenance failed", code=err.code)
         except StorageUnavailable as err:
             _log.warning("maintenance failed", code=err.code)
         else:
             counts = {"partial_files": removed, "queue_log_rows": purged, "tasks": queued}
-            counts |= {"old_jobs": old}
+            counts |= {"old_jobs": old, "old_changes": trimmed}
             if any(counts.values()):
                 _log.info("maintenance finished", **counts)
         await _reconcile(reconciler)
