@@ -87,6 +87,8 @@ def add_routes(app: web.Application) -> None:
     schedule.add_route("HEAD", schedules.get_schedule)
     schedule.add_route("PATCH", schedules.change)
     schedule.add_route("DELETE", schedules.remove)
+    app.router.add_post(f"{SCHEDULES}/{{schedule_id:[^/]+}}/run", schedules.run)
+    app.router.add_get(f"{SCHEDULES}/{{schedule_id:[^/]+}}/jobs", schedules.list_jobs)
     app.router.add_post(SCHEDULES, schedules.add)
     app.router.add_get(SCHEDULES, schedules.list_schedules)
     _add_webhooks(app)

@@ -52,10 +52,16 @@ def list_jobs(
 ) -> None:
     """List the active jobs, or those of a status, newest first."""
     jobs = connection.run(client_for(url, token), lambda client: client.jobs(statuses, limit=limit))
+    nothing = f"No job is {' or '.join(statuses or ACTIVE_STATUSES)}."
+    print_jobs(jobs, as_json=as_json, nothing=nothing)
+
+
+def print_jobs(jobs: Sequence[JobReport], *, as_json: bool, nothing: str) -> None:
+    """Jobs as a table or as JSON; `nothing` is said where there are none."""
     if as_json:
         print_json([one.document for one in jobs])
     elif not jobs:
-        click.echo(f"No job is {' or '.join(statuses or ACTIVE_STATUSES)}.")
+        click.echo(nothing)
     else:
         columns = ("Job", "Status", "Papers", "PDFs", "Text", "Errors", "Created")
         print_table(columns, [_row(one) for one in jobs])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -10,17 +11,22 @@ import click
 from service.cli import connection
 from service.cli.connection import client_for, connected
 from service.cli.ingest import build_request, explain, read_request, request_options
-from service.cli.output import print_facts, print_json, print_message, print_table
+from service.cli.job import print_jobs, watch_to_end
+from service.cli.output import print_facts, print_json, print_message, print_table, safe
 
 if TYPE_CHECKING:
-    from arxiv_ingestion_client import IngestionClient
+    from arxiv_ingestion_client import IngestionClient, JobReport
 
-_SHOWN = ("schedule_id", "name", "cron", "paused", "next_run_at", "last_run_at", "last_job_id")
+DEFAULT_LIMIT = 50
+_SHOWN = (
+    *("schedule_id", "name", "cron", "timezone", "paused"),
+    *("next_run_at", "last_run_at", "last_job_id"),
+)
 
 
 @click.group()
 def schedule() -> None:
-    """Create, list, show, pause, resume and delete recurring ingestion jobs."""
+    """Create, list, show, run, pause, resume and delete recurring ingestion jobs."""
 
 
 @schedule.command()
@@ -28,6 +34,7 @@ def schedule() -> None:
 @click.argument("cron")
 @request_options
 @connected
+@click.option("--timezone", metavar="ZONE", help="IANA time zone of CRON [default: UTC].")
 @click.option("--paused", is_flag=True, help="Do not run it until it is resumed.")
 @click.option("--json", "as_json", is_flag=True, help="The schedule as a JSON object.")
 def add(
@@ -36,14 +43,16 @@ def add(
     cron: str,
     url: str | None,
     token: str | None,
+    timezone: str | None,
     paused: bool,
     as_json: bool,
     file: IO[str] | None,
     **options: Any,  # noqa: ANN401 - click's border
 ) -> None:
-    """Create a recurring ingestion job: NAME of the schedule, CRON expression ('0 3 * * *', UTC).
+    """Create a recurring ingestion job: NAME of the schedule, CRON expression ('0 3 * * *').
 
-    The request is given as for `ingest`.
+    The request is given as for `ingest`; --from-date may also be last_success, yesterday or
+    today-7d, --to-date yesterday, today or today-7d.
     """
     from arxiv_ingestion_client import ProblemError
 
@@ -51,7 +60,10 @@ def add(
     client = client_for(url, token)
     try:
         made = connection.run(
-            client, lambda opened: opened.add_schedule(name, cron, request, paused=paused)
+            client,
+            lambda opened: opened.add_schedule(
+                name, cron, request, timezone=timezone or "UTC", paused=paused
+            ),
         )
     except ProblemError as err:
         if err.status != 422:
@@ -74,7 +86,7 @@ def list_schedules(*, url: str | None, token: str | None, as_json: bool) -> None
     elif not found:
         click.echo("There is no schedule.")
     else:
-        columns = ("Schedule", "Name", "Cron", "Paused", "Next run", "Last run", "Last job")
+        columns = ("Schedule", "Name", "Cron", "Zone", "Paused", "Next run", "Last run", "Last job")
         print_table(columns, [list(_facts(one).values()) for one in found])
 
 
@@ -104,6 +116,59 @@ def pause(*, schedule_id: str, url: str | None, token: str | None, as_json: bool
 def resume(*, schedule_id: str, url: str | None, token: str | None, as_json: bool) -> None:
     """Run SCHEDULE_ID again, from its next run on."""
     _pause(client_for(url, token), schedule_id, paused=False, as_json=as_json)
+
+
+@schedule.command()
+@click.argument("schedule_id")
+@connected
+@click.option("--idempotency-key", metavar="KEY", help="Same key, same run [default: a new one].")
+@click.option("--watch", is_flag=True, help="Show the job until it is finished.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+def run(
+    *,
+    schedule_id: str,
+    url: str | None,
+    token: str | None,
+    idempotency_key: str | None,
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Run SCHEDULE_ID now, and print the id of its job; its next run stays as it is."""
+    job_id = connection.run(
+        client_for(url, token),
+        lambda opened: opened.run_schedule(schedule_id, idempotency_key=idempotency_key),
+    )
+    if watch:
+        watch_to_end(url, token, job_id, as_json=as_json)
+    elif as_json:
+        print_json({"job_id": job_id})
+    else:
+        click.echo(safe(job_id))
+
+
+@schedule.command()
+@click.argument("schedule_id")
+@connected
+@click.option(
+    "--limit", type=click.IntRange(1), default=DEFAULT_LIMIT, show_default=True, metavar="N"
+)
+@click.option("--json", "as_json", is_flag=True, help="An array of status objects.")
+def jobs(
+    *, schedule_id: str, url: str | None, token: str | None, limit: int, as_json: bool
+) -> None:
+    """List the jobs that SCHEDULE_ID has created, newest first."""
+    found = connection.run(client_for(url, token), lambda opened: _jobs(opened, schedule_id, limit))
+    print_jobs(found, as_json=as_json, nothing="It has created no job.")
+
+
+async def _jobs(client: IngestionClient, schedule_id: str, limit: int) -> list[JobReport]:
+    found: list[JobReport] = []
+    async with aclosing(client.schedule_jobs(schedule_id)) as coming:
+        async for one in coming:
+            found.append(one)
+            if len(found) == limit:
+                break
+    return found
 
 
 @schedule.command()

@@ -91,8 +91,8 @@ def _conditions(wanted: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield jobs.c.request["labels"].op("@>")(literal(dict(wanted.labels), JSONB))
     if wanted.source is not None:
         yield func.coalesce(jobs.c.request["source"].astext, "search") == wanted.source
-    if wanted.schedule_id is not None:  # see jobs.schedules
-        yield jobs.c.idempotency_key.startswith(f"schedule:{wanted.schedule_id}:")
+    if wanted.schedule_id is not None:
+        yield jobs.c.schedule_id == wanted.schedule_id
     if wanted.created_after is not None:
         yield jobs.c.created_at >= wanted.created_after
     if wanted.created_before is not None:

@@ -64,9 +64,17 @@ class JobStore:
         self._conn = conn
 
     async def add(
-        self, request: IngestionRequest, *, caller: str, key: str | None = None
+        self,
+        request: IngestionRequest,
+        *,
+        caller: str,
+        key: str | None = None,
+        schedule_id: UUID | None = None,
     ) -> Job | None:
-        """Record a pending job; None when `caller` has one under this idempotency key already."""
+        """Record a pending job; None when `caller` has one under this idempotency key already.
+
+        `schedule_id`: the schedule that it is a run of.
+        """
         statement = (
             pg_insert(jobs)
             .values(
@@ -74,6 +82,7 @@ class JobStore:
                 priority=request.priority,
                 requested_by=caller,
                 idempotency_key=key,
+                schedule_id=schedule_id,
             )
             .on_conflict_do_nothing()
             .returning(jobs.c.id)

@@ -129,6 +129,11 @@ jobs = Table(
         "idempotency_key", Text, comment="The caller's Idempotency-Key: same key, same job, for it."
     ),
     Column(
+        "schedule_id",
+        Uuid,
+        comment="The schedule that it is a run of, though that may be gone; null for others.",
+    ),
+    Column(
         "retry_of",
         Uuid,
         ForeignKey("jobs.id", ondelete="SET NULL"),
@@ -234,6 +239,14 @@ jobs = Table(
         "idempotency_key",
         unique=True,
         postgresql_where=text("idempotency_key IS NOT NULL"),
+    ),
+    # JobListStore.list_page of a schedule, ScheduleStore.last_success
+    Index(
+        "jobs_of_schedule",
+        "schedule_id",
+        text("created_at DESC"),
+        text("id DESC"),
+        postgresql_where=text("schedule_id IS NOT NULL"),
     ),
     # JobStore.list_active: newest first among the few that are not final
     Index(
@@ -663,7 +676,14 @@ schedules = Table(
         "id", Uuid, primary_key=True, server_default=text("new_job_id()"), comment="Schedule id."
     ),
     Column("name", Text, nullable=False, unique=True, comment="What people call it."),
-    Column("cron", Text, nullable=False, comment="Cron expression of five fields, UTC."),
+    Column("cron", Text, nullable=False, comment="Cron expression of five fields, in timezone."),
+    Column(
+        "timezone",
+        Text,
+        nullable=False,
+        server_default="UTC",
+        comment="IANA time zone that cron counts in.",
+    ),
     Column("request", JSONB, nullable=False, comment="The request of each job it submits."),
     Column(
         "is_paused",
@@ -677,6 +697,10 @@ schedules = Table(
     ),
     _moment("created_at", "When it was made.", now=True),
     _moment("next_run_at", "When it is due next; null while paused, or for a worker to compute."),
+    _moment(
+        "missed_at",
+        "First moment that was left out because its last job was unfinished: made up when it ends.",
+    ),
     _moment("last_run_at", "When it last submitted a job."),
     Column(
         "last_job_id",
@@ -691,6 +715,8 @@ schedules = Table(
         text("COALESCE(next_run_at, '-infinity'::timestamptz)"),
         postgresql_where=text("NOT is_paused"),
     ),
+    # ScheduleStore.take_missed
+    Index("schedules_missed", "missed_at", postgresql_where=text("missed_at IS NOT NULL")),
     # the foreign key, when a job is deleted
     Index("schedules_last_job", "last_job_id", postgresql_where=text("last_job_id IS NOT NULL")),
     comment="Recurring harvests.",

@@ -1,6 +1,7 @@
 """Creates jobs, at most one for each caller and idempotency key."""
 
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -58,14 +59,21 @@ async def submit(
 
 
 async def record(
-    conn: AsyncConnection, request: IngestionRequest, *, caller: str, key: str | None, position: int
+    conn: AsyncConnection,
+    request: IngestionRequest,
+    *,
+    caller: str,
+    key: str | None,
+    position: int,
+    schedule_id: UUID | None = None,
 ) -> Job | None:
     """Create a job and queue its harvest in the transaction of `conn`.
 
     None, and nothing is written, where `key` names a job of `caller` already.
-    `position`: jobs of the caller that are not finished yet.
+    `position`: jobs of the caller that are not finished yet. `schedule_id`: the schedule
+    that the job is a run of.
     """
-    job = await JobStore(conn).add(request, caller=caller, key=key)
+    job = await JobStore(conn).add(request, caller=caller, key=key, schedule_id=schedule_id)
     if job is not None:
         await enqueue(conn, [harvest_task(job.id, request.priority, 0, position=position)])
     return job

@@ -15,23 +15,23 @@ SCHEDULE = "01a204d1-0f2b-7c51-9a3e-3d5f1f0a9c42"
 async def several(sql):
     """Five jobs, one a day from 2023-01-01 on: name → id."""
     found = {}
-    for day, (name, status, by, request, key) in enumerate(
+    for day, (name, status, by, request, schedule) in enumerate(
         [
             ("first", "completed", "alice", {"labels": {"team": "a", "run": "1"}}, None),
             ("second", "running", "alice", {"labels": {"team": "a", "run": "2"}}, None),
             ("third", "pending", "bob", {"search_query": {"author": "Noether, E"}}, None),
             ("fourth", "failed", "bob", {"source": "oai", "labels": {"x": "50%_\\"}}, None),
-            ("fifth", "running", "carol", {"source": "search"}, f"schedule:{SCHEDULE}:x"),
+            ("fifth", "running", "carol", {"source": "search"}, SCHEDULE),
         ]
     ):
         rows = await sql(
-            "INSERT INTO jobs (status, requested_by, request, idempotency_key, created_at)"
-            " VALUES (:status, :by, CAST(:request AS jsonb), :key,"
+            "INSERT INTO jobs (status, requested_by, request, schedule_id, created_at)"
+            " VALUES (:status, :by, CAST(:request AS jsonb), CAST(:schedule AS uuid),"
             " '2023-01-01Z'::timestamptz + :day * interval '1 day') RETURNING id",
             status=status,
             by=by,
             request=json.dumps(request),
-            key=key,
+            schedule=schedule,
             day=day,
         )
         found[name] = str(rows[0].id)

@@ -9,11 +9,16 @@ import orjson
 import pytest
 from yarl import URL
 
+from service.api.middlewares.rate_limit import Bounds
 from tests.api.conftest import RULES
 
 URL_ = "/api/v1/schedules"
 REQUEST = {"search_query": {"category": "cs.AI"}, "max_papers": 10}
 GOOD = {"name": "nightly", "cron": "0 3 * * *", "request": REQUEST}
+END = (
+    "UPDATE jobs SET status = 'completed', started_at = now(), completed_at = now()"
+    " WHERE status = 'pending'"
+)
 KEYS = (
     "schedule_id name cron timezone paused request created_by created_at next_run_at last_run_at"
     " last_job_id"
@@ -133,6 +138,13 @@ async def test_the_list_comes_by_name_in_pages(api, make):
     assert (await (await api.get(URL_)).json())[0]["name"] == found[0][0]
 
 
+def moving(source, **dates):
+    """A request of the source with these dates."""
+    if source == "search_query":
+        return {"request": {source: {"category": "cs.AI", **dates}}}
+    return {"request": {"source": source, source: dates}}
+
+
 BAD = [
     ({"cron": "0 3 * *"}, "cron"),
     ({"cron": "0 0 30 2 *"}, "cron"),
@@ -146,7 +158,8 @@ BAD = [
     ({"name": "a\nb"}, "name"),
     ({"name": None}, "name"),
     ({"name": ["x"]}, "name"),
-    ({"timezone": "Europe/Berlin"}, "timezone"),
+    ({"timezone": "Europe/Atlantis"}, "timezone"),
+    ({"timezone": "../UTC"}, "timezone"),
     ({"timezone": 0}, "timezone"),
     ({"paused": 1}, "paused"),
     ({"paused": "true"}, "paused"),
@@ -164,6 +177,23 @@ BAD = [
     ({"request": {"search_query": {"category": "cs.AI\x00"}}}, "request.search_query.category"),
     ({"request": {"search_query": {"from_date": "20240230"}}}, "request.search_query.from_date"),
     ({"request": {"search_query": {"ids": ["../x"]}}}, "request.search_query.ids.0"),
+    (moving("search_query", to_date="last_success"), "request.search_query.to_date"),
+    (moving("search_query", from_date="today-7"), "request.search_query.from_date"),
+    (moving("search_query", from_date="today+1d"), "request.search_query.from_date"),
+    (
+        moving("search_query", from_date="yesterday", to_date="today-7d"),
+        "request.search_query.from_date",
+    ),
+    (
+        moving("search_query", from_date="last_success", to_date="today-7d"),
+        "request.search_query.from_date",
+    ),
+    (
+        {"request": {"search_query": {"from_date": "last_success"}}},
+        "request.search_query.from_date",
+    ),
+    (moving("oai", from_date="tomorrow"), "request.oai.from_date"),
+    (moving("audit", from_date="Yesterday"), "request.audit.from_date"),
 ]
 
 
@@ -222,9 +252,11 @@ async def test_an_unknown_schedule_is_not_found(api, schedule_id):
         await api.get(url),
         await api.patch(url, json={"paused": True}),
         await api.delete(url),
+        await api.post(url / "run"),
+        await api.get(url / "jobs"),
     ]
 
-    assert [await refusal(answer) for answer in answers] == [(404, "Schedule not found")] * 3
+    assert [await refusal(answer) for answer in answers] == [(404, "Schedule not found")] * 5
 
 
 async def test_with_a_scope_for_operators_only_its_maker_may_change_or_remove_it(serve, make, sql):
@@ -232,9 +264,13 @@ async def test_with_a_scope_for_operators_only_its_maker_may_change_or_remove_it
     bob = await serve(replace(RULES, operator_scope="operate"), sub="bob")
     url = f"{URL_}/{made['schedule_id']}"
 
-    answers = [await bob.patch(url, json={"paused": True}), await bob.delete(url)]
+    answers = [
+        await bob.patch(url, json={"paused": True}),
+        await bob.delete(url),
+        await bob.post(f"{url}/run"),
+    ]
 
-    assert [answer.status for answer in answers] == [403, 403]
+    assert [answer.status for answer in answers] == [403, 403, 403]
     assert (await bob.get(url)).status == 200
     assert await sql("SELECT is_paused FROM schedules") == [(False,)]
 
@@ -259,3 +295,116 @@ async def test_methods(api, make):
         for method in {"PUT", "POST", "PATCH", "DELETE", "OPTIONS"} - set(allowed.split(",")):
             refused = await api.request(method, url)
             assert (refused.status, refused.headers["Allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        moving("search_query", from_date="last_success", to_date="yesterday"),
+        moving("search_query", from_date="today-7d", to_date="today"),
+        moving("oai", from_date="last_success"),
+        moving("audit", from_date="today-30d", to_date="yesterday"),
+    ],
+)
+async def test_dates_may_be_words_which_it_keeps(api, make, request_):
+    made = await make(**request_)
+
+    source = made["request"]["source"]
+    own = "search_query" if source == "search" else source
+    wanted = {n: v for n, v in request_["request"][own].items() if n.endswith("date")}
+    assert {n: v for n, v in made["request"][own].items() if n.endswith("date")} == wanted
+
+
+async def test_its_next_run_is_by_the_clocks_of_its_zone(api, make):
+    made = await make(cron="30 4 * * *", timezone="Asia/Kolkata")
+    url = f"{URL_}/{made['schedule_id']}"
+
+    changed = await (await api.patch(url, json={"timezone": "Asia/Kathmandu"})).json()
+
+    assert (made["timezone"], changed["timezone"]) == ("Asia/Kolkata", "Asia/Kathmandu")
+    assert made["next_run_at"].endswith("T23:00:00Z")
+    assert changed["next_run_at"].endswith("T22:45:00Z")
+
+
+async def test_it_runs_now_once_for_each_key(api, make, sql):
+    made = await make(paused=True, **moving("search_query", from_date="today-7d"))
+    url = f"{URL_}/{made['schedule_id']}"
+    key = {"Idempotency-Key": "once"}
+
+    first, *others = await asyncio.gather(
+        *(api.post(f"{url}/run", headers=key, json={}) for _ in range(4))
+    )
+    document = await first.json()
+    bodies = [await other.json() for other in others]
+    job = await (await api.get(first.headers["Location"])).json()
+    shown = await (await api.get(url)).json()
+
+    assert {answer.status for answer in (first, *others)} == {202}
+    assert list(document) == ["job_id"]
+    assert bodies == [document] * 3
+    replays = [answer.headers.get("Idempotent-Replayed") for answer in (first, *others)]
+    assert sorted(map(str, replays)) == ["None", "true", "true", "true"]
+    assert job["job_id"] == document["job_id"] == shown["last_job_id"]
+    assert (shown["next_run_at"], shown["last_run_at"] is None) == (None, False)
+    ((request, caller),) = await sql("SELECT request, requested_by FROM jobs")
+    assert request["search_query"]["from_date"].isdigit()
+    assert caller == "alice"
+
+
+async def test_it_does_not_run_while_its_last_job_is_unfinished(api, make, sql):
+    made = await make()
+    run = f"{URL_}/{made['schedule_id']}/run"
+    first = await api.post(run)
+
+    refused = await refusal(await api.post(run))
+    await sql(END)
+    second = await api.post(run)
+
+    assert (first.status, second.status) == (202, 202)
+    assert refused == (409, "The last job of the schedule is pending")
+
+
+async def test_a_key_that_named_something_else_is_refused(api, make):
+    one, other = await make(name="one"), await make(name="other")
+    key = {"Idempotency-Key": "k"}
+    await api.post(f"{URL_}/{one['schedule_id']}/run", headers=key)
+
+    answers = [
+        await api.post(f"{URL_}/{other['schedule_id']}/run", headers=key),
+        await api.post("/api/v1/ingestion/arxiv", headers=key, json={**REQUEST, "max_papers": 1}),
+    ]
+
+    told = (422, "this Idempotency-Key was used with another request")
+    assert [await refusal(answer) for answer in answers] == [told, told]
+
+
+async def test_a_run_counts_against_the_quota_of_who_asks(serve, make, sql):
+    made = await make()
+    await sql("INSERT INTO jobs (requested_by) VALUES ('bob')")
+    bob = await serve(sub="bob", bounds=Bounds(jobs_per_caller=1))
+
+    answer = await bob.post(f"{URL_}/{made['schedule_id']}/run")
+
+    assert (answer.status, (await answer.json())["code"]) == (429, "quota_exceeded")
+
+
+async def test_its_jobs_are_listed_newest_first_in_pages(api, make, sql):
+    made = await make()
+    url = f"{URL_}/{made['schedule_id']}"
+    ran = []
+    for _ in range(3):
+        ran.append((await (await api.post(f"{url}/run")).json())["job_id"])
+        await sql(END)
+    await api.post("/api/v1/ingestion/arxiv", json=REQUEST)
+
+    found, page = [], f"{url}/jobs?limit=2"
+    while page is not None:
+        response = await api.get(page)
+        found.append([one["job_id"] for one in await response.json()])
+        link = response.links.get("next")
+        page = None if link is None else URL(str(link["url"])).relative()
+    filtered = await api.get(f"/api/v1/ingestion/jobs?schedule_id={made['schedule_id']}&status=all")
+
+    assert found == [ran[:0:-1], ran[:1]]
+    assert [one["job_id"] for one in await filtered.json()] == ran[::-1]
+    assert list((await refusal(await api.get(f"{url}/jobs?cursor=x")))[1]) == ["cursor"]

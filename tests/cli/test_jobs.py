@@ -49,17 +49,13 @@ def test_a_request_on_standard_input_can_be_changed_by_options(service):
 
 
 def test_a_dry_run_tells_what_would_be_fetched_and_creates_nothing(service):
-    before = service.run("job", "list", "--status", "completed", "--json").stdout
-
     told = service.run("ingest", *SMALL, "--dry-run")
-    found = json.loads(service.run("ingest", *SMALL, "--dry-run", "--json").stdout)
     refused = service.run("ingest", "--source", "oai", "--dry-run")
 
     assert told.returncode == 0, told.stderr
     assert re.search(r"^to ingest +3$", told.stdout, re.MULTILINE)
-    assert (found["estimated_papers"], found["requests"]) == (3, 1)
+    assert re.search(r"^requests +1$", told.stdout, re.MULTILINE)
     assert (refused.returncode, "dry_run" in refused.stderr) == (2, True)
-    assert service.run("job", "list", "--status", "completed", "--json").stdout == before
     assert service.run("job", "list", "--json").stdout.strip() == "[]"
 
 

@@ -43,6 +43,24 @@ def test_a_schedule_is_paused_resumed_and_removed(service, schedule):
     assert (again.returncode, again.stderr) == (1, "error: Schedule not found\n")
 
 
+def test_a_schedule_runs_now_by_the_clocks_of_its_zone_and_lists_its_jobs(service):
+    moving = ("--from-date", "last_success", "--to-date", "yesterday", "--timezone", "Asia/Tokyo")
+    added = service.run("schedule", "add", "moving", NEVER, *GIVEN, *moving, "--json")
+    made = json.loads(added.stdout)
+    schedule_id = made["schedule_id"]
+
+    ran = service.run("schedule", "run", schedule_id, "--watch")
+    listed = json.loads(service.run("schedule", "jobs", schedule_id, "--json").stdout)
+    service.run("schedule", "remove", schedule_id)
+
+    assert made["next_run_at"].endswith("-28T15:00:00Z")
+    assert made["request"]["search_query"]["from_date"] == "last_success"
+    assert ran.returncode == 0, ran.stderr
+    assert [one["status"] for one in listed] == ["completed"]
+    assert "from_date" not in listed[0]["stats"]["request"]["search_query"]
+    assert listed[0]["stats"]["request"]["search_query"]["to_date"].isdigit()
+
+
 def test_a_wrong_expression_or_request_is_a_usage_error(service):
     cron = service.run("schedule", "add", "x", "0 0 30 2 *", *GIVEN)
     request = service.run("schedule", "add", "x", NEVER, "--category", "cs.AI", "--start", "-1")

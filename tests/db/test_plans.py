@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, event
@@ -114,6 +115,8 @@ def queries(job_id):
         "begin": lambda c: JobPaperStore(c).begin(job_id, ids[0]),
         "move": lambda c: JobPaperStore(c).move(moves),
         "take_due": lambda c: ScheduleStore(c).take_due(),
+        "take_missed": lambda c: ScheduleStore(c).take_missed(),
+        "last_success": lambda c: ScheduleStore(c).last_success(UUID(int=7)),
         "find_many": lambda c: PaperStore(c).find_many(ids),
         "newest": lambda c: HeldPaperStore(c).list_newest(PaperFilter(), limit=50),
         "next page": lambda c: HeldPaperStore(c).list_newest(PaperFilter(), limit=50, after=key),

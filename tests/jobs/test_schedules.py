@@ -1,16 +1,22 @@
 """Schedules run: once for each moment, on however many workers, whatever dies."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from service.db.schedules import ScheduleStore
 from service.domain.errors import Conflict
-from service.domain.jobs import JobStatus
+from service.domain.jobs import AuditCriteria, Criteria, JobStatus, OaiCriteria
+from service.domain.moving_dates import ScheduledRequest
 from service.jobs.quotas import Quotas
-from service.jobs.schedules import add_schedule, run_due
+from service.jobs.schedules import add_schedule, change_schedule, run_due
 from tests.conftest import make_request
+from tests.jobs.conftest import kill
 
 EVERY_MINUTE = "* * * * *"
+COMPLETE = "UPDATE jobs SET status = 'completed', started_at = now(), completed_at = now()"
+STATE = "SELECT missed_at IS NULL AS is_up_to_date, next_run_at > now() AS is_ahead FROM schedules"
 
 
 @pytest.fixture
@@ -18,10 +24,13 @@ def add(database):
     """A schedule of that name, whose first run is due when a test says so; its id."""
 
     async def add(name="nightly", **changes):
-        wanted = {"name": name, "cron": EVERY_MINUTE, "is_paused": False, **changes}
-        wanted.setdefault("request", make_request(process_pdfs=False))
+        wanted = {"name": name, "cron": EVERY_MINUTE, "timezone": "UTC", "is_paused": False}
+        moving = changes.pop("moving", {})
+        request = changes.pop("request", None) or make_request(process_pdfs=False)
+        scheduled = ScheduledRequest(request, moving)
         async with database.transaction() as conn:
-            return (await add_schedule(conn, wanted, caller="alice")).id
+            made = await add_schedule(conn, scheduled, {**wanted, **changes}, caller="alice")
+        return made.id
 
     return add
 
@@ -119,6 +128,7 @@ async def test_a_moment_that_comes_again_submits_nothing_twice(database, sql, ad
     turn_back = "UPDATE schedules SET next_run_at = '2026-01-01T00:00:00Z'"
     await sql(turn_back)
     first = await run_due(database)
+    await sql(COMPLETE)
     await sql(turn_back)
 
     again = await run_due(database)
@@ -204,3 +214,165 @@ async def test_a_caller_may_have_so_many_schedules_and_no_more(database, sql, ad
 
     with pytest.raises(Conflict, match="100 schedules"):
         await add("one more")
+
+
+async def test_while_the_last_job_is_unfinished_moments_are_left_out_and_made_up_once(
+    database, sql, add, due, capsys
+):
+    schedule_id = await add()
+    await due(schedule_id)
+    first = await run_due(database)
+    for _ in range(2):
+        await due(schedule_id)
+        assert await run_due(database) == []
+    skipped = capsys.readouterr().out.count("schedule run skipped")
+    assert await sql(STATE) == [(False, True)]
+
+    await sql(COMPLETE)
+    submitted = [await run_due(database) for _ in range(3)]
+
+    assert len(first) == 1
+    assert skipped == 2
+    assert [len(jobs) for jobs in submitted] == [1, 0, 0]
+    assert await sql(STATE) == [(True, True)]
+
+
+async def test_many_workers_make_up_for_what_was_missed_once(database, sql, add, due):
+    schedule_id = await add()
+    await due(schedule_id)
+    await run_due(database)
+    await due(schedule_id)
+    await run_due(database)
+    await sql(COMPLETE)
+
+    submitted = await asyncio.gather(*(run_due(database) for _ in range(6)))
+
+    assert sum(len(jobs) for jobs in submitted) == 1
+
+
+async def test_what_was_missed_while_it_is_paused_is_not_made_up_for(database, sql, add, due):
+    schedule_id = await add()
+    await due(schedule_id)
+    await run_due(database)
+    await due(schedule_id)
+    await run_due(database)
+    async with database.transaction() as conn:
+        before = await ScheduleStore(conn).get(schedule_id, lock=True)
+        paused = await change_schedule(conn, before, {"is_paused": True})
+        await change_schedule(conn, paused, {"is_paused": False})
+    await sql(COMPLETE)
+
+    assert await run_due(database) == []
+    assert await sql(STATE) == [(True, True)]
+
+
+@pytest.mark.slow_faults
+async def test_a_run_that_is_missed_outlives_workers_that_are_killed(rig, sql, add, due):
+    """Two replicas; the one that harvests dies, and so does the other while a moment is missed."""
+    schedule_id = await add(request=make_request(process_pdfs=False, max_papers=3))
+    rig.replica.script([{"kind": "hold", "lane": "api", "number": 1, "seconds": 60}])
+    async with rig.process() as one, rig.process() as other:
+        await due(schedule_id)
+        await rig.replica.wait_until_held(timeout=60)
+        await due(schedule_id)  # the first job is still at work
+        await until(sql, "SELECT 1 FROM schedules WHERE missed_at IS NOT NULL")
+        await kill(one)
+        await kill(other)
+    rig.replica.release()
+
+    async with rig.process(), rig.process():
+        await until(
+            sql,
+            "SELECT 1 FROM schedules JOIN jobs ON jobs.id = last_job_id WHERE missed_at IS NULL"
+            " AND status = 'completed' AND (SELECT count(*) FROM jobs) > 1",
+        )
+
+    assert await sql("SELECT status, count(*)::int FROM jobs GROUP BY 1") == [("completed", 2)]
+
+
+async def until(sql, statement):
+    """Return when the statement gives a row; the workers are other processes."""
+    async with asyncio.timeout(90):
+        while not await sql(statement):
+            await sql("SELECT pg_sleep(0.05)")
+
+
+DAYS = "SELECT request -> 'search_query' FROM jobs ORDER BY created_at DESC, id DESC LIMIT 1"
+TODAY = datetime.now(UTC).date
+
+
+async def test_words_become_utc_days_in_the_request_of_the_job(database, sql, add, due):
+    words = {"from_date": "today-7d", "to_date": "yesterday"}
+    schedule_id = await add(timezone="Pacific/Kiritimati", moving=words)
+    await due(schedule_id)
+    today = TODAY()
+
+    await run_due(database)
+
+    ((query,),) = await sql(DAYS)
+    ((kept,),) = await sql("SELECT request -> 'search_query' FROM schedules")
+    assert query["from_date"] == f"{today - timedelta(days=7):%Y%m%d}"
+    assert query["to_date"] == f"{today - timedelta(days=1):%Y%m%d}"
+    assert {name: kept[name] for name in words} == words
+
+
+async def test_last_success_is_the_day_before_the_last_completed_job(database, sql, add, due):
+    schedule_id = await add(
+        request=make_request(
+            source="oai",
+            oai=OaiCriteria(set="cs"),
+            criteria=Criteria(),
+            process_pdfs=False,
+            max_papers=None,
+        ),
+        moving={"from_date": "last_success"},
+    )
+    asked = []
+    for end in (
+        "status = 'completed', created_at = '2026-03-05T23:59:59Z'",
+        "status = 'failed', created_at = '2026-03-07T12:00:00Z'",
+        "status = 'completed', created_at = '2026-03-08T00:00:00Z',"
+        """ facts = '{"unproven_from": "2026-03-04"}'""",
+        "status = 'completed'",
+    ):
+        await due(schedule_id)
+        (job_id,) = await run_due(database)
+        ((window,),) = await sql("SELECT request -> 'oai' FROM jobs WHERE id = :id", id=job_id)
+        asked.append(window.get("from_date"))
+        await sql(
+            f"UPDATE jobs SET {end}, started_at = now(), completed_at = now() WHERE id = :id",
+            id=job_id,
+        )
+
+    assert asked == [None, "2026-03-04", "2026-03-04", "2026-03-04"]
+
+
+async def test_a_run_for_which_no_day_is_left_is_skipped(database, sql, add, due):
+    request = make_request(
+        source="audit",
+        audit=AuditCriteria(from_date=TODAY(), to_date=TODAY()),
+        criteria=Criteria(),
+        max_papers=None,
+    )
+    schedule_id = await add(request=request, moving={"to_date": "yesterday"})
+    await due(schedule_id)
+
+    assert await run_due(database) == []
+    assert await sql(STATE) == [(True, True)]
+
+
+async def test_a_schedule_of_an_unknown_zone_is_paused(database, sql, add, due):
+    await due(await add())
+    await sql("UPDATE schedules SET timezone = 'Mars/Olympus'")
+
+    assert await run_due(database) == []
+    assert await sql("SELECT is_paused FROM schedules") == [(True,)]
+
+
+async def test_the_next_run_is_by_the_clocks_of_its_zone(database, sql, add, due):
+    await due(await add(cron="30 4 * * *", timezone="Asia/Kolkata"))
+
+    await run_due(database)
+
+    ((at,),) = await sql("SELECT next_run_at FROM schedules")
+    assert (at.astimezone(UTC).hour, at.minute) == (23, 0)

@@ -65,9 +65,13 @@ async def list_jobs(request: web.Request) -> web.Response:
         more = {} if request.query else {"limit": str(MAX_LIMIT)}
         moment = getattr(last, query["sort"].column)
         headers = next_link(request, JOBS.write(query["sort"], moment, last.id), **more)
-    is_large = sum(map(len, page.rows)) > LARGE_BODY_BYTES
-    body = await asyncio.to_thread(_array, page.rows) if is_large else _array(page.rows)
-    return json_response(body, headers=headers)
+    return json_response(await job_array(page.rows), headers=headers)
+
+
+async def job_array(states: Sequence[JobState]) -> bytes:
+    """The status objects of jobs as a JSON array; a large one does not hold up the loop."""
+    is_large = sum(map(len, states)) > LARGE_BODY_BYTES
+    return await asyncio.to_thread(_array, states) if is_large else _array(states)
 
 
 async def _find(request: web.Request, query: dict[str, Any], *, limit: int) -> list[JobState]:

@@ -110,7 +110,7 @@ async def create_job(request: web.Request) -> web.Response:
     """
     if load_query(SubmissionQuerySchema(), request.query)["dry_run"]:
         return await _try(request)
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     if key is None:  # else the job may be there already
         request.app[QUOTAS].require_room()  # before anything that costs more than saying no
     wanted = await _wanted(request)
@@ -166,7 +166,7 @@ async def _wanted(request: web.Request) -> IngestionRequest:
 async def retry_job(request: web.Request) -> web.Response:
     """POST /job/{job_id}/retry → 202 with a new job that retries the failed papers."""
     await read_no_body(request)
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     job_id = job_id_of(request)
     recorded = await retry(
         request.app[DATABASE],
@@ -317,7 +317,8 @@ def json_response(
     )
 
 
-def _idempotency_key(request: web.Request) -> str | None:
+def idempotency_key(request: web.Request) -> str | None:
+    """The Idempotency-Key of the request, if it has one; raises MalformedRequest."""
     values = request.headers.getall("Idempotency-Key", [])
     if not values:
         return None

@@ -17,6 +17,7 @@ from service.domain.categories import UnknownCategory, canonical
 from service.domain.identifiers import MAX_LENGTH, MAX_PASTED_LENGTH, ArxivId
 from service.domain.jobs import DAY_FORMAT
 from service.domain.papers import clean_text
+from service.jobs.cron import zone_of
 
 Keywords = Mapping[str, Any]
 
@@ -26,6 +27,7 @@ _ID = (
     r"([0-9]{2}(0[1-9]|1[0-2])\.[0-9]{4,5}"
     r"|[a-z]+(-[a-z]+)?(\.[A-Z]{2})?/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3})(v[1-9][0-9]{0,3})?"
 )
+MAX_ZONE_LENGTH = 64
 _DAY = r"([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})"
 _A_DAY = re.compile(_DAY, re.ASCII)
 
@@ -198,7 +200,9 @@ class ShortList(fields.List[Any]):
 class BasicDate(fields.Field[date]):
     """A day as `YYYYMMDD` or `YYYY-MM-DD`, GMT."""
 
-    keywords: ClassVar[Keywords] = {"type": "string", "format": "day", "pattern": f"^{_DAY}$"}
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(**kwargs)
+        self.keywords: Keywords = {"type": "string", "format": "day", "pattern": f"^{_DAY}$"}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:  # noqa: ANN401
         try:
@@ -207,6 +211,40 @@ class BasicDate(fields.Field[date]):
             return datetime.strptime(value.replace("-", ""), DAY_FORMAT).date()
         except ValueError:
             raise ValidationError("Not a day of the form YYYYMMDD or YYYY-MM-DD.") from None
+
+
+class MovingDate(BasicDate):
+    """A day, or in a schedule a word that becomes one; words are replaced before it is read.
+
+    `words`: a regular expression of those that it may be.
+    """
+
+    def __init__(self, words: str, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(**kwargs)
+        self.keywords = {"type": "string", "format": "moving-day", "pattern": f"^({_DAY}|{words})$"}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:  # noqa: ANN401
+        try:
+            return super()._deserialize(value, *args, **kwargs)
+        except ValidationError:
+            raise ValidationError(
+                "Not a day of the form YYYYMMDD or YYYY-MM-DD, nor a word that is allowed here"
+                " (today, yesterday, today-7d; last_success in from_date)."
+            ) from None
+
+
+class TimeZone(fields.String):
+    """An IANA time zone: `Europe/Berlin`."""
+
+    keywords: ClassVar[Keywords] = {"format": "iana-time-zone", "maxLength": MAX_ZONE_LENGTH}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
+        text: str = super()._deserialize(value, *args, **kwargs)
+        try:
+            zone_of(text)
+        except ValueError:
+            raise ValidationError("Not an IANA time zone such as Europe/Berlin.") from None
+        return text
 
 
 class Id(fields.Field[ArxivId]):

@@ -3,48 +3,59 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from service.api.pagination import CursorField, Cursors, PageQuerySchema
+from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
 from service.api.schemas.fields import (
+    JOB_ID_EXAMPLE,
     SCHEDULE_ID_EXAMPLE,
     Keywords,
     SingleLineString,
     StrictBoolean,
+    TimeZone,
     said,
 )
-from service.api.schemas.ingestion_request import REQUEST_EXAMPLE, IngestionRequestSchema
+from service.api.schemas.ingestion_request import CRITERIA_EXAMPLE, REQUEST_EXAMPLE
 from service.api.schemas.loading import StrictSchema
-from service.jobs.cron import MAX_LENGTH, next_run
+from service.api.schemas.scheduled_request import ScheduledRequestField
+from service.jobs.cron import MAX_LENGTH, UTC_ZONE, next_run
 
 MAX_NAME_LENGTH = 100
-ZONES = ("UTC",)
 UNIQUE = "There is one schedule of a name."
-FIVE_FIELDS = "Minute, hour, day of month, month, day of week; in UTC."
+FIVE_FIELDS = "Minute, hour, day of month, month, day of week; by the clocks of `timezone`."
+ZONE = "IANA time zone that `cron` counts in."
+REQUEST = "What each of its jobs asks for; dates may be words, as in `last_success`."
 NEVER_RUNS = "A paused schedule does not run, and does not catch up later."
 
 SCHEDULES = Cursors("schedules", (str,))
+RUNS = Cursors("schedule runs", (exact_moment, UUID))
 
 # as the service has answered it: the example in the API description
 NEW_SCHEDULE_EXAMPLE: dict[str, Any] = {
     "name": "AI every night",
     "cron": "0 3 * * *",
-    "request": {"search_query": {"category": "cs.AI"}},
+    "timezone": "Europe/Berlin",
+    "request": {"search_query": {"category": "cs.AI", "from_date": "last_success"}},
 }
 SCHEDULE_EXAMPLE: dict[str, Any] = {
     "schedule_id": SCHEDULE_ID_EXAMPLE,
     "name": "AI every night",
     "cron": "0 3 * * *",
-    "timezone": "UTC",
+    "timezone": "Europe/Berlin",
     "paused": False,
-    "request": REQUEST_EXAMPLE,
+    "request": {
+        **REQUEST_EXAMPLE,
+        "search_query": {**CRITERIA_EXAMPLE, "from_date": "last_success"},
+    },
     "created_by": "me",
     "created_at": "2026-11-22T19:48:42.884717Z",
-    "next_run_at": "2026-11-23T03:00:00Z",
+    "next_run_at": "2026-11-23T02:00:00Z",
     "last_run_at": None,
     "last_job_id": None,
 }
+RUN_EXAMPLE = {"job_id": JOB_ID_EXAMPLE}
 REMOVED_EXAMPLE = {"message": f"Schedule {SCHEDULE_ID_EXAMPLE} removed successfully"}
 
 
@@ -76,8 +87,8 @@ class ScheduleChangeSchema(StrictSchema):
 
     name = SingleLineString(MAX_NAME_LENGTH, metadata=said(UNIQUE))
     cron = Cron(metadata=said(FIVE_FIELDS))
-    timezone = fields.String(validate=validate.OneOf(ZONES, error="Must be UTC."))
-    request = fields.Nested(IngestionRequestSchema)
+    timezone = TimeZone(metadata=said(ZONE))
+    request = ScheduledRequestField(metadata=said(REQUEST))
     paused = StrictBoolean(attribute="is_paused", metadata=said(NEVER_RUNS))
 
     @validates_schema
@@ -92,10 +103,8 @@ class NewScheduleSchema(StrictSchema):
 
     name = SingleLineString(MAX_NAME_LENGTH, required=True, metadata=said(UNIQUE))
     cron = Cron(required=True, metadata=said(FIVE_FIELDS))
-    timezone = fields.String(
-        load_default="UTC", validate=validate.OneOf(ZONES, error="Must be UTC.")
-    )
-    request = fields.Nested(IngestionRequestSchema, required=True)
+    timezone = TimeZone(load_default=UTC_ZONE, metadata=said(ZONE))
+    request = ScheduledRequestField(required=True, metadata=said(REQUEST))
     paused = StrictBoolean(load_default=False, attribute="is_paused", metadata=said(NEVER_RUNS))
 
 
@@ -105,13 +114,25 @@ class SchedulesQuerySchema(PageQuerySchema):
     cursor = CursorField(SCHEDULES)
 
 
+class RunsQuerySchema(PageQuerySchema):
+    """Query parameters of GET /api/v1/schedules/{schedule_id}/jobs."""
+
+    cursor = CursorField(RUNS)
+
+
+class RunSchema(Schema):
+    """The answer to a request that ran a schedule."""
+
+    job_id = fields.UUID(required=True)
+
+
 class ScheduleSchema(Schema):
     """A schedule as it is shown; moments as in the status of a job."""
 
     schedule_id = fields.UUID(required=True)
     name = fields.String(required=True)
     cron = fields.String(required=True)
-    timezone = fields.String(required=True, validate=validate.OneOf(ZONES))
+    timezone = fields.String(required=True, metadata=said(ZONE))
     paused = fields.Boolean(required=True)
     request = fields.Dict(
         required=True, metadata=said("What each of its jobs asks for, defaults filled in.")
