@@ -92,9 +92,9 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 
 async def _check(engine: AsyncEngine) -> None:
-    from service.db import migrate
+    from service.db import migrate, revision
 
-    if not await migrate.is_current(engine):
+    if not await revision.is_current(engine):
         raise click.ClickException("The schema is not at the newest revision; run `db upgrade`.")
     await migrate.check(engine)
 

@@ -1,5 +1,9 @@
 """`serve` and `worker`: the long-running processes."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from service.cli.settings import load_settings
@@ -10,13 +14,14 @@ from service.cli.settings import load_settings
 @click.option("--sibling", default=0, hidden=True, help="Share the port, as number N of several.")
 def serve(*, with_worker: bool, sibling: int) -> None:
     """Serve the API, and run tasks in the same process."""
-    import structlog
+    with _uncollected():
+        import structlog
 
-    from service.cli.database import database_url
-    from service.config.settings import SettingsError
-    from service.devtools.development_secret import signing_keys
-    from service.process import lifecycle
-    from service.process.data_dir import under_data_dir
+        from service.cli.database import database_url
+        from service.config.settings import SettingsError
+        from service.devtools.development_secret import signing_keys
+        from service.process import lifecycle
+        from service.process.data_dir import under_data_dir
 
     settings = load_settings(logged=True)
     if settings.api_processes > 1 and settings.port == 0:
@@ -33,9 +38,25 @@ def serve(*, with_worker: bool, sibling: int) -> None:
 @click.command()
 def worker() -> None:
     """Run tasks, without an API."""
-    from service.cli.database import database_url
-    from service.process import lifecycle
+    with _uncollected():
+        from service.cli.database import database_url
+        from service.process import lifecycle
 
     settings = load_settings(logged=True)
     role = lifecycle.Role(api=False, worker=True)
     lifecycle.run(settings, role, database=database_url(settings))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Collect no garbage while modules are imported, and never look at what they made again.
+
+    Imports make hardly any garbage and hundreds of thousands of objects, which the
+    collector would look through dozens of times: an eighth of a start.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

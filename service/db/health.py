@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.migrate import current_revision, head_revision
 from service.db.rate_limits import RateLimitStore
+from service.db.revision import current_revision, head_revision
 from service.db.workers import WorkerStore
 from service.domain.channels import ChannelState
 
@@ -39,7 +39,7 @@ async def health_of(conn: AsyncConnection) -> Health:
 
     It may be older than the end of that state, which only new sessions see.
     """
-    if await conn.run_sync(current_revision) != head_revision():
+    if await current_revision(conn) != head_revision():
         return Health(is_current=False)
     workers = WorkerStore(conn)
     found = Health(

@@ -1,19 +1,14 @@
 """Schema migration: upgrade, downgrade, check."""
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from alembic import command, op
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-_INSTALLED = Path(__file__).parents[1] / "_migrations"  # where a wheel puts them
-SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "migrations"
+from service.db.revision import SCRIPTS
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -23,17 +18,6 @@ def alembic_config(connection: Connection | None = None) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
-
-
-@cache
-def head_revision() -> str | None:
-    """The revision that this code is written for; found out once, by importing all migrations."""
-    return ScriptDirectory(str(SCRIPTS)).get_current_head()
-
-
-def current_revision(connection: Connection) -> str | None:
-    """The revision that the database has; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
@@ -66,9 +50,3 @@ def run_script(name: str) -> None:
 async def _run(engine: AsyncEngine, action: Callable[[Config], object]) -> None:
     async with engine.connect() as connection:
         await connection.run_sync(lambda sync: action(alembic_config(sync)))
-
-
-async def is_current(engine: AsyncEngine) -> bool:
-    """True when the database has the revision that this code is written for."""
-    async with engine.connect() as connection:
-        return await connection.run_sync(current_revision) == head_revision()

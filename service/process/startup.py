@@ -9,9 +9,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.config.settings import Settings, SettingsError
-from service.db import migrate
 from service.db.engine import create_engine
 from service.db.failures import FAILURES, is_transient, reason_of, state_of
+from service.db.revision import is_current
 from service.domain.errors import StorageUnavailable
 from service.domain.outages import OutageLog, Reason
 from service.process.resources import pdf_store
@@ -50,7 +50,7 @@ async def _attempt(
     settings: Settings, engine: AsyncEngine, outages: OutageLog, storage: OutageLog
 ) -> bool:
     try:
-        await migrate.upgrade(engine)
+        await _migrate(engine)
         outages.worked()
         await pdf_store(settings).prepare()
     except StorageUnavailable as err:
@@ -65,6 +65,15 @@ async def _attempt(
         storage.over()
         return True
     return False
+
+
+async def _migrate(engine: AsyncEngine) -> None:
+    """Bring the schema to this code's revision; Alembic is not even imported where it is there."""
+    if await is_current(engine):
+        return
+    from service.db import migrate  # noqa: PLC0415 - takes long
+
+    await migrate.upgrade(engine)
 
 
 async def _unless(stopping: asyncio.Event, attempt: Coroutine[Any, Any, bool]) -> bool:

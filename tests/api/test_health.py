@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.api.handlers.health import READINESS
 from service.auth.blocklist import Blocklist
-from service.db import migrate
+from service.db import revision
 from service.db.addresses import asyncpg_url
 from service.db.engine import Database, create_engine
 from service.db.workers import WorkerStore
@@ -171,7 +171,7 @@ async def test_a_stop_shows_at_once_even_to_those_who_ask_already(api, monkeypat
 
 async def test_the_migrations_are_read_once(api, monkeypatch):
     await readiness(api)
-    monkeypatch.setattr(migrate, "SCRIPTS", "nowhere")
+    monkeypatch.setattr(revision, "SCRIPTS", "nowhere")
     api.app[READINESS].kept = timedelta()
 
     assert await readiness(api) == (200, "")

@@ -246,7 +246,7 @@ def test_what_the_image_copies_exists_and_is_not_ignored(dockerfile, root):
 
 
 def test_the_image_holds_what_the_service_looks_for_at_run_time(dockerfile, root):
-    from service.db.migrate import SCRIPTS
+    from service.db.revision import SCRIPTS
 
     copied = {(root / line[1]).resolve() for line in dockerfile if line[0] == "COPY"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from service.db import migrate
+from service.db import migrate, revision
 from tests.faults.processes import until_ready
 from tests.jobs.conftest import kill
 from tests.migrations.conftest import rows
@@ -49,7 +49,7 @@ def release(tmp_path) -> Path:
     for part in ("service", "migrations"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     script = folder / "migrations" / "versions" / "next.py"
-    script.write_text(MIGRATION.format(head=migrate.head_revision()))
+    script.write_text(MIGRATION.format(head=revision.head_revision()))
     return folder
 
 
@@ -100,5 +100,5 @@ async def test_case_74_a_migration_of_an_old_schema_that_is_killed_is_finished_b
     async with serving(rig, release, empty_url, port), aiohttp.ClientSession() as client:
         await until_ready(client, f"http://127.0.0.1:{port}")
 
-    assert between == ([migrate.head_revision()], [])
+    assert between == ([revision.head_revision()], [])
     assert await rows(old, REVISION) == ["next"]

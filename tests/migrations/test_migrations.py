@@ -6,6 +6,7 @@ import pytest
 from alembic.script import Script, ScriptDirectory
 
 from service.db import migrate
+from service.db.revision import SCRIPTS, head_revision, is_current
 from service.db.tables import metadata
 from tests.migrations.conftest import rows
 
@@ -22,7 +23,7 @@ THINGS = (
 
 def revisions() -> list[Script]:
     """All revisions, the first one first."""
-    return list(ScriptDirectory(str(migrate.SCRIPTS)).walk_revisions())[::-1]
+    return list(ScriptDirectory(str(SCRIPTS)).walk_revisions())[::-1]
 
 
 @pytest.mark.parametrize("revision", revisions(), ids=lambda script: script.revision)
@@ -83,11 +84,26 @@ async def test_upgrading_twice_changes_nothing(empty):
     await migrate.upgrade(empty)
 
     assert await rows(empty, THINGS) == first
-    assert await migrate.is_current(empty)
+    assert await is_current(empty)
+
+
+def test_the_newest_revision_is_the_one_that_alembic_finds():
+    assert head_revision() == ScriptDirectory(str(SCRIPTS)).get_current_head()
+
+
+@pytest.mark.parametrize("texts", [[], ["revision = '1'", "revision: str = '2'"]])
+def test_migrations_without_one_newest_are_refused(tmp_path, monkeypatch, texts):
+    (tmp_path / "versions").mkdir()
+    for number, text in enumerate(texts):
+        (tmp_path / "versions" / f"{number}.py").write_text(text)
+    monkeypatch.setattr("service.db.revision.SCRIPTS", tmp_path)
+
+    with pytest.raises(RuntimeError, match=f"{len(texts)} of the migrations"):
+        head_revision.__wrapped__()
 
 
 async def test_an_empty_database_is_not_current(empty):
-    assert not await migrate.is_current(empty)
+    assert not await is_current(empty)
 
 
 async def test_data_of_the_lanes_is_there_from_the_start(empty):
