@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from benchmarks import claims, growth, overload, queue, start, status, waiters, workers
+from benchmarks import claims, growth, overload, queue, search, start, status, waiters, workers
 
 BENCHES: Mapping[str, Callable[[], None]] = {
     "status": status.run,
@@ -13,6 +13,7 @@ BENCHES: Mapping[str, Callable[[], None]] = {
     "queue": queue.run,
     "claims": claims.run,
     "growth": growth.run,
+    "search": search.run,
     "start": start.run,
 }
 

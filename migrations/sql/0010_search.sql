@@ -18,7 +18,7 @@ COMMENT ON TABLE paper_search IS
     'Words of the texts for in=all, apart so that reading and writing texts stays quick.';
 COMMENT ON COLUMN paper_search.arxiv_id IS 'The paper.';
 COMMENT ON COLUMN paper_search.part IS
-    'Which 60,000 characters of its text have their places here, from 0.';
+    'Which 80,000 characters of its text have their places here, from 0.';
 COMMENT ON COLUMN paper_search.published_at IS 'When version 1 was submitted, as it was then.';
 COMMENT ON COLUMN paper_search.words IS
     'Words of title, abstract and text; kept by the trigger of paper_texts.';
@@ -45,7 +45,7 @@ INSERT INTO search_backfill (of_table, after_id, rows_done, finished_at) VALUES
     ('paper_texts', '', 0, CASE WHEN EXISTS (SELECT FROM paper_texts) THEN NULL ELSE now() END);
 
 -- Greek letters become their English names, so that `\alpha`, "α" and "alpha" are one word. By
--- replace(), which passes over 60,000 characters in a few microseconds where there is nothing.
+-- replace(), which passes over 80,000 characters in a few microseconds where there is nothing.
 CREATE FUNCTION search_letters(input text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
@@ -124,12 +124,12 @@ RETURN setweight(search_words(search_tex(left(title, 10000))), 'A')
     || setweight(search_words(search_tex(left(abstract, 50000))), 'B');
 
 -- A tsvector keeps positions up to 16,383 only, so that a phrase further on would not be found: a
--- long text has a vector for each 60,000 characters, with the places of its own words and the
+-- long text has a vector for each 80,000 characters, with the places of its own words and the
 -- other words of the paper (title and abstract, too) without places.
 CREATE FUNCTION search_parts(input text, metadata tsvector) RETURNS TABLE (part integer, words tsvector)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-    size CONSTANT integer := 60000;
+    size CONSTANT integer := 80000;
     overlap CONSTANT integer := 300;
     parts tsvector[] := '{}';
     everything tsvector := strip(metadata);
@@ -159,7 +159,7 @@ BEGIN
     EXCEPTION WHEN program_limit_exceeded THEN  -- over 1 MiB of different words: no prose
         INSERT INTO paper_search (arxiv_id, part, published_at, words)
         SELECT paper, parts.part, held.published_at, parts.words
-        FROM search_parts(left(content, 60000), held.words) AS parts;
+        FROM search_parts(left(content, 80000), held.words) AS parts;
     END;
 END $$;
 COMMENT ON FUNCTION index_paper_text(text, text) IS 'Makes the rows of paper_search for a paper''s text.';

@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
 from service.db.failures import state_of
-from service.db.search_store import Search, SearchKey, SearchQuery, SearchStore
+from service.db.search_store import Search, SearchKey, SearchQuery, SearchStore, prepare, understand
 from service.domain.errors import Overloaded
 from service.domain.snippets import Passage, Word, best_passage, pattern_of, possible_hits
 
@@ -54,9 +55,10 @@ class PaperSearch:
         Raises InvalidRequest when `q` has unwanted words only, and
         Overloaded when a statement takes too long.
         """
-        async with self._store(search) as store:
-            query = await store.query()
-            found = await store.rows(query, limit=limit, after=after)
+        async with self._connected() as conn:
+            query = await understand(conn, search)
+            store = SearchStore(conn, search, query)
+            found = await store.rows(limit=limit, after=after)
             ids = [row.arxiv_id for row in found.rows]
             ranks = found.ranks or (await store.ranks(ids) if ids else {})
         if not ids:
@@ -69,12 +71,11 @@ class PaperSearch:
         return FoundPage(papers, found.after)
 
     @asynccontextmanager
-    async def _store(self, search: Search) -> "AsyncIterator[SearchStore]":
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
         async with self._database.transaction(within=SEARCH_SECONDS) as conn:
-            store = SearchStore(conn, search)
             try:
-                await store.prepare()
-                yield store
+                await prepare(conn)
+                yield conn
             except DBAPIError as err:
                 if state_of(err) != _CANCELED:
                     raise
@@ -87,13 +88,13 @@ class PaperSearch:
         """One for each row: of the abstract if that shows as much as the text, else of that."""
         sources = {row.arxiv_id: [row.abstract, row.title] for row in rows}
         if search.in_texts:
-            async with self._store(search) as store:
-                for row in await store.texts(list(sources)):
+            async with self._connected() as conn:
+                for row in await SearchStore(conn, search, query).texts(list(sources)):
                     sources[row.arxiv_id].insert(1, row.content)
         possible = await asyncio.to_thread(_possible_hits, query.lexemes, list(sources.values()))
         words = sorted({hit.word for hits in possible for one in hits for hit in one})
-        async with self._store(search) as store:
-            terms = await store.terms_of(words)
+        async with self._connected() as conn:
+            terms = await SearchStore(conn, search, query).terms_of(words)
         return await asyncio.to_thread(_best_snippets, list(sources.values()), possible, terms)
 
 

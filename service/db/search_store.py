@@ -9,6 +9,7 @@ until a page is full or enough were read (the page then is short, and the next b
 where it ended). Every statement has a deadline.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,6 +54,8 @@ COLLECTED = 20_000  # matches that are collected and sorted; of phrases a quarte
 WALKED_AT_ONCE, WALKED = 500, 10_000  # papers read in the order of dates for one page
 SNIPPET_SOURCE = 300_000  # characters of a text that are looked through for a snippet
 
+_FOLLOWED_BY = re.compile(r"<(?:-|[0-9]+)>")  # of a phrase, in the text form of a tsquery
+
 SearchKey = tuple[datetime | float, str]  # published_at or rank, arxiv_id
 
 
@@ -72,12 +75,30 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """A query as PostgreSQL understands it."""
+    """A query as PostgreSQL understands it, in the text form of a `tsquery`.
 
-    is_empty: bool
-    has_phrase: bool
-    has_negation: bool
+    As text, so that every statement has it as a constant: the functions of the schema
+    would be called anew for each row where the planner cannot see through them.
+    """
+
+    asked: str  # empty, where there are only words like "the"
+    terms: str  # any of its words: what a rank counts
     lexemes: Sequence[str]
+
+    @property
+    def has_negation(self) -> bool:
+        """True when something is not wanted."""
+        return "!" in self.asked
+
+    @property
+    def loose(self) -> str:
+        """What the index alone can answer: the words of phrases, wherever they stand."""
+        return self.asked if self.has_negation else _FOLLOWED_BY.sub("&", self.asked)
+
+    @property
+    def has_phrase(self) -> bool:
+        """True when the index alone cannot answer."""
+        return _FOLLOWED_BY.search(self.asked) is not None
 
 
 @dataclass(slots=True)
@@ -89,64 +110,64 @@ class FoundRows:
     ranks: dict[str, float] = field(default_factory=dict)
 
 
+async def prepare(conn: AsyncConnection) -> None:
+    """Bound what follows in time; let it be planned for these words, not for any."""
+    settings = {
+        "statement_timeout": f"{STATEMENT_SECONDS}s",
+        "plan_cache_mode": "force_custom_plan",
+    }
+    calls = (func.set_config(name, value, True) for name, value in settings.items())
+    await conn.execute(select(*calls))
+
+
+async def understand(conn: AsyncConnection, search: Search) -> SearchQuery:
+    """What PostgreSQL makes of the words.
+
+    Raises InvalidRequest where nearly every paper would have to be read.
+    """
+    words = literal(search.wanted.words or "")
+    asked = func.search_query(words)
+    lexemes = func.tsvector_to_array(func.search_words(func.search_tex(words)), type_=ARRAY(Text))
+    statement = select(
+        cast(asked, Text).label("asked"),
+        func.coalesce(cast(func.search_terms(words), Text), "").label("terms"),
+        func.querytree(asked).label("tree"),
+        lexemes.label("lexemes"),
+    )
+    row = (await conn.execute(statement)).one()
+    is_bounded = not search.in_texts and search.by is PaperSort.NEWEST
+    if row.tree == "T" and not is_bounded:
+        raise InvalidRequest({"q": ["Must have a word that is wanted, not only unwanted ones."]})
+    return SearchQuery(row.asked, row.terms, row.lexemes or ())
+
+
 class SearchStore:
     """The statements of one search, on a connection whose transaction is the caller's."""
 
-    def __init__(self, conn: AsyncConnection, search: Search) -> None:
+    def __init__(self, conn: AsyncConnection, search: Search, query: SearchQuery) -> None:
         self._conn = conn
         self._search = search
-        self._words = search.wanted.words or ""
-        self._asked = func.search_query(literal(self._words), type_=TSQUERY)
-        self._terms = func.search_terms(literal(self._words), type_=TSQUERY)
+        self._query = query
+        self._asked = _constant(query.asked)
+        self._terms = _constant(query.terms)
         self._filter = list(conditions(search.wanted, with_words=False))
         self._in_metadata = papers.c.words.bool_op("@@")(self._asked)
 
-    async def prepare(self) -> None:
-        """Bound what follows in time; let it be planned for these words, not for any."""
-        settings = {"statement_timeout": f"{STATEMENT_SECONDS}s"}
-        settings["plan_cache_mode"] = "force_custom_plan"
-        calls = (func.set_config(name, value, True) for name, value in settings.items())
-        await self._conn.execute(select(*calls))
-
-    async def query(self) -> SearchQuery:
-        """What PostgreSQL understands: nothing, where there are only words like "the".
-
-        Raises InvalidRequest where nearly every paper would have to be read.
-        """
-        form = cast(self._asked, Text)
-        lexemes = func.tsvector_to_array(
-            func.search_words(func.search_tex(literal(self._words))), type_=ARRAY(Text)
-        )
-        statement = select(
-            (func.numnode(self._asked) == 0).label("is_empty"),
-            func.querytree(self._asked).label("tree"),
-            (form.op("~")("<(-|[0-9]+)>")).label("has_phrase"),
-            (func.strpos(form, "!") > 0).label("has_negation"),
-            lexemes.label("lexemes"),
-        )
-        row = (await self._conn.execute(statement)).one()
-        is_bounded = not self._search.in_texts and self._search.by is PaperSort.NEWEST
-        if row.tree == "T" and not is_bounded:
-            raise InvalidRequest(
-                {"q": ["Must have a word that is wanted, not only unwanted ones."]}
-            )
-        return SearchQuery(row.is_empty, row.has_phrase, row.has_negation, row.lexemes or ())
-
-    async def rows(self, query: SearchQuery, *, limit: int, after: SearchKey | None) -> FoundRows:
+    async def rows(self, *, limit: int, after: SearchKey | None) -> FoundRows:
         """The next `limit` that match, in the order of the search."""
-        if query.is_empty:
+        if not self._query.asked:
             return FoundRows((), None)
         if self._search.by is PaperSort.RELEVANCE:
-            return await self._most_relevant(query, limit=limit, after=after)
+            return await self._most_relevant(limit=limit, after=after)
         if not self._search.in_texts:
             statement: Select[Any] = select(*SHOWN_COLUMNS).where(self._in_metadata, *self._filter)
             return self._cut(await self._newest(statement, limit + 1, after), limit)
-        if await self._are_few(query):
-            ids = self._matching(query)
+        if await self._are_few():
+            ids = self._matching()
             statement = select(*SHOWN_COLUMNS)
             statement = statement.where(papers.c.arxiv_id.in_(ids), *self._filter)
             return self._cut(await self._newest(statement, limit + 1, after), limit)
-        return await self._walk(query, limit=limit, after=after)
+        return await self._walk(limit=limit, after=after)
 
     async def ranks(self, arxiv_ids: Sequence[str]) -> dict[str, float]:
         """ArXiv id → rank."""
@@ -174,10 +195,10 @@ class SearchStore:
         ).where(stems.bool_op("@@")(self._terms))
         return {row.word: row.stems for row in await self._conn.execute(statement)}
 
-    async def _are_few(self, query: SearchQuery) -> bool:
+    async def _are_few(self) -> bool:
         """True when all papers that have the words can be collected."""
-        most = COLLECTED // 4 if query.has_phrase else COLLECTED
-        words = paper_search.c.words.bool_op("@@")(self._loose(query))
+        most = COLLECTED // 4 if self._query.has_phrase else COLLECTED
+        words = paper_search.c.words.bool_op("@@")(_constant(self._query.loose))
         in_texts = select(literal_column("1")).where(words).limit(most).subquery()
         in_papers: Select[Any] = (
             select(literal_column("1")).select_from(papers).where(self._in_metadata)
@@ -189,24 +210,17 @@ class SearchStore:
         has_many = select(*counts)
         return sum((await self._conn.execute(has_many)).one()) < most
 
-    def _loose(self, query: SearchQuery) -> ColumnElement[Any]:
-        """What the index alone can answer: the words of phrases, wherever they stand."""
-        if not query.has_phrase or query.has_negation:
-            return self._asked
-        form = func.regexp_replace(cast(self._asked, Text), "<(-|[0-9]+)>", "&", "g")
-        return cast(form, TSQUERY)
-
-    def _matching(self, query: SearchQuery) -> Select[Any]:
+    def _matching(self) -> Select[Any]:
         """The ids of all that match."""
         of_texts = select(paper_search.c.arxiv_id).where(
             paper_search.c.words.bool_op("@@")(self._asked)
         )
-        of_papers = select(papers.c.arxiv_id).where(self._in_metadata, self._not_spoiled(query))
+        of_papers = select(papers.c.arxiv_id).where(self._in_metadata, self._not_spoiled())
         return select(union(of_texts, of_papers).subquery().c.arxiv_id)
 
-    def _not_spoiled(self, query: SearchQuery) -> ColumnElement[bool]:
+    def _not_spoiled(self) -> ColumnElement[bool]:
         """For a match of title or abstract: no unwanted word is in the text either."""
-        if not query.has_negation:
+        if not self._query.has_negation:
             return literal(value=True)
         words = paper_search.c.words.bool_op("@@")(self._asked)
         return not_(exists().where(self._is_its_first_part(), not_(words)))
@@ -230,13 +244,13 @@ class SearchStore:
         shown = rows[:limit]
         return FoundRows(shown, _date_key(shown[-1]) if len(rows) > limit else None)
 
-    async def _walk(self, query: SearchQuery, *, limit: int, after: SearchKey | None) -> FoundRows:
+    async def _walk(self, *, limit: int, after: SearchKey | None) -> FoundRows:
         """Papers in the order of dates, those that match, until the page is full or enough read."""
         in_text = exists().where(
             paper_search.c.arxiv_id == papers.c.arxiv_id,
             paper_search.c.words.bool_op("@@")(self._asked),
         )
-        in_metadata = and_(self._in_metadata, self._not_spoiled(query))
+        in_metadata = and_(self._in_metadata, self._not_spoiled())
         matches = case((in_metadata, True), else_=in_text)  # in this order: the cheap one first
         found: list[Row[Any]] = []
         ends_at = monotonic() + WALK_SECONDS
@@ -262,10 +276,8 @@ class SearchStore:
         statement = select(*SHOWN_COLUMNS).where(of_these)
         return FoundRows(await self._newest(statement, len(ids), None), after)
 
-    async def _most_relevant(
-        self, query: SearchQuery, *, limit: int, after: SearchKey | None
-    ) -> FoundRows:
-        ids = self._candidates(query)
+    async def _most_relevant(self, *, limit: int, after: SearchKey | None) -> FoundRows:
+        ids = self._candidates()
         ranked = self._ranked(papers.c.arxiv_id.in_(ids))
         statement: Select[Any] = (
             select(*SHOWN_COLUMNS, ranked.c.rank)
@@ -281,7 +293,7 @@ class SearchStore:
         last = (shown[-1].rank, shown[-1].arxiv_id) if len(rows) > limit else None
         return FoundRows(shown, last, {row.arxiv_id: row.rank for row in shown})
 
-    def _candidates(self, query: SearchQuery) -> Select[Any]:
+    def _candidates(self) -> Select[Any]:
         """The ids of those that are ranked."""
         of_papers = (
             select(papers.c.arxiv_id)
@@ -291,21 +303,21 @@ class SearchStore:
         )
         if not self._search.in_texts:
             return of_papers
-        of_papers = of_papers.where(self._not_spoiled(query))
-        near = self._near(query)
+        of_papers = of_papers.where(self._not_spoiled())
+        near = self._near()
         of_texts = select(near.c.arxiv_id).limit(CANDIDATES)
         return select(union(of_texts.subquery().select(), of_papers.subquery().select()).subquery())
 
-    def _near(self, query: SearchQuery) -> Any:  # noqa: ANN401 - a FROM clause
+    def _near(self) -> Any:  # noqa: ANN401 - a FROM clause
         """Rows of `paper_search` that match, the last submitted first."""
         statement = select(paper_search.c.arxiv_id, paper_search.c.part).where(
-            paper_search.c.words.bool_op("@@")(self._loose(query))
+            paper_search.c.words.bool_op("@@")(_constant(self._query.loose))
         )
         if self._filter:
             wanted = select(papers.c.arxiv_id).where(*self._filter)
             statement = statement.where(paper_search.c.arxiv_id.in_(wanted))
         newest = (paper_search.c.published_at.desc(), paper_search.c.arxiv_id.desc())
-        is_loose = query.has_phrase and not query.has_negation
+        is_loose = self._query.has_phrase and not self._query.has_negation
         most = PHRASE_CANDIDATES if is_loose else CANDIDATES
         near = statement.order_by(*newest).limit(most).cte("near")
         if not is_loose:
@@ -328,6 +340,10 @@ class SearchStore:
         rounded = cast(func.round(cast(rank, Numeric), 6), Float)
         ranked = select(papers.c.arxiv_id, rounded.label("rank")).select_from(source)
         return ranked.where(condition).subquery("ranked")
+
+
+def _constant(query: str) -> ColumnElement[Any]:
+    return cast(literal(query, Text), TSQUERY)
 
 
 def _date_key(row: Row[Any]) -> SearchKey:

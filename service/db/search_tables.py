@@ -24,7 +24,7 @@ paper_search = Table(
         Integer,
         primary_key=True,
         autoincrement=False,
-        comment="Which 60,000 characters of its text have their places here, from 0.",
+        comment="Which 80,000 characters of its text have their places here, from 0.",
     ),
     Column(
         "published_at",
