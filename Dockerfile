@@ -5,9 +5,10 @@ FROM python:3.11-slim-bookworm AS environment
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 RUN python -m venv /venv
-# requirements-standalone.lock brings the stand-in arXiv's PDF library and a PostgreSQL besides
+# requirements-standalone.lock brings the stand-in arXiv's PDF library and a PostgreSQL besides,
+# requirements-extras.lock what Parquet and traces need
 ARG LOCK=requirements.lock
-COPY requirements.lock requirements-standalone.lock tools/install_locked.py ./
+COPY requirements.lock requirements-standalone.lock requirements-extras.lock tools/install_locked.py ./
 RUN /venv/bin/python install_locked.py $LOCK
 
 FROM python:3.11-slim-bookworm

@@ -107,6 +107,7 @@ migrations: $(VENV)/.dev ## models and migrations agree, on a database of its ow
 audit: $(VENV)/.dev ## known advisories against what is pinned; asks pypi.org
 	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements-standalone.lock
+	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements-extras.lock
 	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r requirements-dev.lock
 
 LOCK := uv pip compile -q --upgrade --universal --generate-hashes --no-header --python-version 3.11
@@ -115,6 +116,7 @@ lock: $(VENV)/.dev ## refresh the pinned versions
 	@$(BIN)/python -m $(LOCK) setup.cfg -o requirements.lock
 	@$(BIN)/python -m $(LOCK) $(WITH_ALL) -c requirements.lock setup.cfg -o requirements-standalone.lock
 	@$(BIN)/python -m $(LOCK) $(WITH_ALL) --extra dev -c requirements-standalone.lock setup.cfg -o requirements-dev.lock
+	@$(BIN)/python -m $(LOCK) --extra parquet --extra otel -c requirements-dev.lock setup.cfg -o requirements-extras.lock
 
 clean: ## remove .venv, caches and local data
 	rm -rf $(VENV) $(VENV)-bench $(VENV)-docs $(VENV)-load $(VENV)-s3 site load-report.html .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var

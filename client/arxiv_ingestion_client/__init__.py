@@ -21,6 +21,7 @@ from arxiv_ingestion_client.ingestion import IngestionClient
 from arxiv_ingestion_client.reports import (
     ChangeDocument,
     DeliveryDocument,
+    ErrorGroupDocument,
     EstimateDocument,
     FoundPaperDocument,
     JobEventDocument,
@@ -41,6 +42,7 @@ __all__ = [
     "ClientError",
     "DamagedFile",
     "DeliveryDocument",
+    "ErrorGroupDocument",
     "EstimateDocument",
     "FoundPaperDocument",
     "IngestionClient",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -42,7 +42,8 @@ class Answer:
 
     def job(self) -> JobReport:
         """The status object in the body."""
-        return report_of(self.json(), etag=self.headers.get(hdrs.ETAG))
+        report = report_of(self.json(), etag=self.headers.get(hdrs.ETAG))
+        return replace(report, is_replayed=self.headers.get("Idempotent-Replayed") == "true")
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON

@@ -1,6 +1,6 @@
 """Base class of the API calls: transport and pagination."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -10,6 +10,8 @@ from arxiv_ingestion_client.errors import NOT_OURS, ServiceUnreachable
 from arxiv_ingestion_client.transport import Ask, OnTrouble, Token, Transport
 
 MAX_WAIT = timedelta(seconds=30)
+
+Filter = str | int | Sequence[str]  # a query parameter; several values: repeated
 
 
 class Calls:
@@ -72,7 +74,8 @@ class Calls:
             path = following
 
 
-def with_query(path: str, **parameters: str | int | None) -> str:
-    """`path` with those `parameters` that are not None."""
-    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+def with_query(path: str, **parameters: Filter | None) -> str:
+    """`path` with those `parameters` that are not None; a sequence is given item by item."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    query = urlencode(given, doseq=True)
     return f"{path}?{query}" if query else path

@@ -11,12 +11,13 @@ from uuid import UUID
 from aiohttp import hdrs
 
 from arxiv_ingestion_client.answers import Answer, report_of
-from arxiv_ingestion_client.calls import with_query
+from arxiv_ingestion_client.calls import Filter, with_query
 from arxiv_ingestion_client.errors import ProblemError
 from arxiv_ingestion_client.events import follow
 from arxiv_ingestion_client.fleet import FleetCalls
 from arxiv_ingestion_client.papers import PaperCalls
 from arxiv_ingestion_client.reports import (
+    ErrorGroupDocument,
     EstimateDocument,
     JobEventDocument,
     JobPaperDocument,
@@ -32,6 +33,7 @@ DRY_RUN_DEADLINE = timedelta(seconds=10)  # the service's own
 FIRST_INTERVAL = timedelta(milliseconds=200)
 LONGEST_INTERVAL = timedelta(seconds=2)
 INTERVAL_GROWTH = 1.4
+MAX_IDS = 100  # in one request
 
 
 class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls, WebhookCalls):
@@ -69,18 +71,29 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls, WebhookCalls):
         return (await self._ask("GET", _job_path(job_id))).job()
 
     async def jobs(
-        self, statuses: Sequence[str] = (), *, limit: int | None = None
+        self, statuses: Sequence[str] = (), *, limit: int | None = None, **filters: Filter
     ) -> list[JobReport]:
-        """The active jobs, newest first; with `statuses` those jobs, at most `limit` (≤ 200)."""
-        path = with_query("ingestion/jobs", status=",".join(statuses) or None, limit=limit)
+        """The active jobs, newest first; with `statuses` those jobs, at most `limit` (≤ 200).
+
+        `filters` are those of the route: `requested_by`, `label` (`key:value`; several: all
+        must hold), `source`, `schedule_id`, `created_after`, `created_before`, `q`, `id`, `sort`.
+        """
+        path = _jobs_path(statuses, limit=limit, **filters)
         found = (await self._ask("GET", path)).documents()
         return [report_of(one, etag=None) for one in found]
 
-    async def iterate_jobs(self, statuses: Sequence[str]) -> AsyncGenerator[JobReport, None]:
-        """All jobs of these statuses, newest first, page by page."""
-        path = with_query("ingestion/jobs", status=",".join(statuses), limit=200)
-        async for one in self._pages(path):
+    async def iterate_jobs(
+        self, statuses: Sequence[str], **filters: Filter
+    ) -> AsyncGenerator[JobReport, None]:
+        """All jobs of these statuses (`all`: of any) that match, newest first, page by page."""
+        async for one in self._pages(_jobs_path(statuses, limit=200, **filters)):
             yield report_of(one, etag=None)
+
+    async def jobs_by_id(self, job_ids: Sequence[UUID | str]) -> list[JobReport]:
+        """Up to 100 jobs at once, in any state; unknown ones are left out."""
+        if not job_ids:
+            return []
+        return await self.jobs(id=[str(one) for one in job_ids], limit=MAX_IDS)
 
     async def cancel(self, job_id: UUID | str) -> str:
         """Cancel the job; what the service said. ProblemError: 404, or 409 if it is finished."""
@@ -139,6 +152,17 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls, WebhookCalls):
         async for one in self._pages(with_query(path, state=",".join(states) or None, limit=200)):
             yield one
 
+    async def job_errors(self, job_id: UUID | str) -> AsyncGenerator[Mapping[str, Any], None]:
+        """All errors of a job in the order of storing, page by page."""
+        async for one in self._pages(with_query(f"{_job_path(job_id)}/errors", limit=200)):
+            yield one
+
+    async def job_error_groups(self, job_id: UUID | str) -> list[ErrorGroupDocument]:
+        """How many errors of each stage and code a job has, most frequent first."""
+        path = with_query(f"{_job_path(job_id)}/errors", group="code")
+        found: list[ErrorGroupDocument] = (await self._ask("GET", path)).documents()
+        return found
+
     async def job_timeline(self, job_id: UUID | str) -> AsyncGenerator[JobEventDocument, None]:
         """What happened to a job, in order, page by page."""
         async for one in self._pages(with_query(f"{_job_path(job_id)}/timeline", limit=200)):
@@ -171,6 +195,10 @@ class IngestionClient(PaperCalls, ScheduleCalls, FleetCalls, WebhookCalls):
         return await self._transport.answer(
             Ask(method="GET", path=path, headers=headers, timeout=timeout)
         )
+
+
+def _jobs_path(statuses: Sequence[str], **filters: Filter | None) -> str:
+    return with_query("ingestion/jobs", status=",".join(statuses) or None, **filters)
 
 
 def _job_path(job_id: UUID | str) -> str:

@@ -10,6 +10,7 @@ from arxiv_ingestion_client.answers import checked, parse
 from arxiv_ingestion_client.calls import Calls, with_query
 from arxiv_ingestion_client.download import download
 from arxiv_ingestion_client.errors import NOT_OURS, ServiceUnreachable
+from arxiv_ingestion_client.exports import FORMATS, export_file
 from arxiv_ingestion_client.reports import ChangeDocument, FoundPaperDocument, PaperDocument
 from arxiv_ingestion_client.transport import Ask
 
@@ -51,6 +52,31 @@ class PaperCalls(Calls):
         async with self._transport.opened(ask) as flow:
             while line := await flow.line():
                 yield checked(parse(line), dict)
+
+    async def export_papers(
+        self,
+        path: Path,
+        format: str,  # noqa: A002 - the word that callers look for
+        *,
+        timeout: timedelta = timedelta(hours=6),
+        **filters: str,
+    ) -> int:
+        """Write the same papers to `path`: `bibtex`, `csv`, `ndjson` or `parquet`; its bytes.
+
+        The file is whole, or `path` is as it was. Raises BrokenOff, TimeoutError, and
+        ProblemError (406: the service has no Parquet); ValueError for another format.
+        """
+        if format not in FORMATS:
+            raise ValueError(f"format is none of {', '.join(FORMATS)}")
+        headers = {"Accept": FORMATS[format]}
+        path_and_query = with_query("papers", **filters)
+        ask = Ask(method="GET", path=path_and_query, headers=headers, timeout=None)
+        return await export_file(self._transport, ask, path, timeout=timeout)
+
+    async def bibtex(self, arxiv_id: str) -> str:
+        """The BibTeX entry of a paper; its key is `arxiv:` and the id."""
+        headers = {"Accept": FORMATS["bibtex"]}
+        return (await self._ask("GET", _paper_path(arxiv_id), headers=headers)).body.decode()
 
     async def paper(self, arxiv_id: str) -> PaperDocument:
         """Metadata of a paper; ProblemError with status 404 if it is not held."""

@@ -14,6 +14,7 @@ class JobReport:
 
     document: Mapping[str, Any]
     etag: str | None = None
+    is_replayed: bool = False  # recorded by an earlier request with the same idempotency key
 
     @property
     def job_id(self) -> str:
@@ -119,6 +120,16 @@ class JobPaperDocument(TypedDict):
     failures: int
     reason: str | None
     updated_at: str
+
+
+class ErrorGroupDocument(TypedDict):
+    """The errors of a job of one stage and code, counted."""
+
+    stage: str
+    code: str | None
+    count: int
+    papers: int
+    example: str
 
 
 class JobEventDocument(TypedDict):

@@ -1,16 +1,17 @@
-"""`job`: list, show, watch, cancel and retry jobs of a running service; their timelines."""
+"""`job`: list, show, watch, cancel and retry jobs of a running service; errors, timelines."""
 
 from __future__ import annotations
 
 import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from service.cli import connection
 from service.cli.connection import client_for, connected
+from service.cli.labels import labels_option
 from service.cli.output import (
     facts_of,
     out_of,
@@ -33,7 +34,7 @@ SHOWN_ERRORS = 10
 
 @click.group()
 def job() -> None:
-    """List, show, watch, cancel and retry jobs, and see their timelines."""
+    """List, show, watch, cancel and retry jobs; see their errors and timelines."""
 
 
 @job.command("list")
@@ -41,19 +42,45 @@ def job() -> None:
 @click.option(
     "--status",
     "statuses",
-    type=click.Choice([str(one) for one in JobStatus]),
+    type=click.Choice(["all", *map(str, JobStatus)]),
     multiple=True,
     help="Jobs of this status; may be repeated [default: pending and running].",
+)
+@click.option("--requested-by", metavar="SUBJECT", help="Jobs that this caller submitted.")
+@labels_option
+@click.option("--source", help="Jobs of this source, such as search.")
+@click.option("--schedule", "schedule_id", metavar="ID", help="Jobs that this schedule submitted.")
+@click.option("--created-after", metavar="MOMENT", help="Created then or later (RFC 3339).")
+@click.option("--created-before", metavar="MOMENT", help="Created before then (RFC 3339).")
+@click.option("--words", "q", help="Jobs whose request has all these words; any case.")
+@click.option("--id", "id", multiple=True, metavar="JOB_ID", help="This job; may be repeated.")
+@click.option(
+    "--sort",
+    type=click.Choice(["created_at", "-created_at", "updated_at", "-updated_at"]),
+    help="By which moment; with - the newest first [default: -created_at].",
 )
 @click.option("--limit", type=click.IntRange(1, 200), help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="An array of status objects.")
 def list_jobs(
-    *, url: str | None, token: str | None, statuses: Sequence[str], limit: int | None, as_json: bool
+    *,
+    url: str | None,
+    token: str | None,
+    statuses: Sequence[str],
+    labels: Mapping[str, str],
+    limit: int | None,
+    as_json: bool,
+    **filters: str | Sequence[str] | None,
 ) -> None:
-    """List the active jobs, or those of a status, newest first."""
-    jobs = connection.run(client_for(url, token), lambda client: client.jobs(statuses, limit=limit))
-    nothing = f"No job is {' or '.join(statuses or ACTIVE_STATUSES)}."
-    print_jobs(jobs, as_json=as_json, nothing=nothing)
+    """List the active jobs, or those that match, newest first."""
+    wanted = {name: value for name, value in filters.items() if value}
+    if labels:
+        wanted["label"] = [f"{key}:{value}" for key, value in labels.items()]
+    jobs = connection.run(
+        client_for(url, token),
+        lambda client: client.jobs(statuses, limit=limit, **wanted),
+    )
+    told = f"No job is {' or '.join(statuses or ACTIVE_STATUSES)}."
+    print_jobs(jobs, as_json=as_json, nothing="No job matches." if wanted else told)
 
 
 def print_jobs(jobs: Sequence[JobReport], *, as_json: bool, nothing: str) -> None:
@@ -177,6 +204,31 @@ def retry(
         print_json(new.document)
     else:
         click.echo(safe(new.job_id))
+
+
+@job.command()
+@click.argument("job_id")
+@connected
+@click.option("--group", is_flag=True, help="Count them by stage and code, with an example.")
+@click.option("--json", "as_json", is_flag=True, help="An array.")
+def errors(*, job_id: str, url: str | None, token: str | None, group: bool, as_json: bool) -> None:
+    """List all errors of JOB_ID."""
+    client = client_for(url, token)
+    if group:
+        names: tuple[str, ...] = ("count", "papers", "stage", "code", "example")
+        found: Sequence[Mapping[str, Any]] = connection.run(
+            client, lambda opened: opened.job_error_groups(job_id)
+        )
+    else:
+        names = ("timestamp", "stage", "code", "arxiv_id", "error")
+        found = connection.run(client, lambda opened: _all(opened.job_errors(job_id)))
+    if as_json:
+        print_json(found)
+    elif found:
+        columns = tuple(name.replace("_", " ").capitalize() for name in names)
+        print_table(columns, [tuple(one.get(name) for name in names) for one in found])
+    else:
+        click.echo("There is no error.")
 
 
 @job.command()

@@ -22,6 +22,7 @@ COMMANDS = {
     "coverage": "coverage",
     "changes": "changes",
     "job": "job",
+    "paper": "paper",
     "schedule": "schedule",
     "webhook": "webhook",
     "caller": "caller",

@@ -115,9 +115,10 @@ def conditions(wanted: PaperFilter, *, with_words: bool = True) -> Iterator[Colu
     if wanted.ids:
         yield papers.c.arxiv_id.in_(wanted.ids)
     if wanted.job_id is not None:
-        yield papers.c.arxiv_id.in_(
-            select(job_papers.c.arxiv_id).where(job_papers.c.job_id == wanted.job_id)
-        )
+        touched = select(job_papers.c.arxiv_id).where(job_papers.c.job_id == wanted.job_id)
+        # of a bulk job only papers whose file was wanted have a row there
+        stored = select(papers.c.arxiv_id).where(papers.c.job_id == wanted.job_id)
+        yield papers.c.arxiv_id.in_(touched.union_all(stored))
     if wanted.license is not None:
         yield papers.c.license == wanted.license
     if wanted.stored_after is not None:

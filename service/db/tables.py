@@ -385,6 +385,8 @@ papers = Table(
     # StatsStore.count_papers, and its throughput
     Index("papers_by_pdf_state", "pdf_state"),
     Index("papers_by_storing", "stored_at"),
+    # HeldPaperStore: ?job_id= of a bulk job, whose papers have no rows in job_papers
+    Index("papers_by_job", "job_id"),
     # HeldPaperStore.list_newest: the order of its pages, and its filters
     Index("papers_by_date", "published_at", "arxiv_id"),
     Index("papers_by_word", "words", postgresql_using="gin"),

@@ -10,6 +10,7 @@ ServiceError
 │   ├── KeyReused           other body, same key   → 422
 │   ├── QueryRefused        arXiv refuses it       → 422
 │   ├── WrongMediaType                             → 415
+│   ├── ExtraMissing        a library is not there → 406
 │   ├── BodyTooSlow         it drips               → 408
 │   ├── TooMany             come again later       → 429
 │   │   ├── RateExceeded    requests in a minute
@@ -148,6 +149,15 @@ class QuotaExceeded(TooMany):
     def __init__(self, message: str, *, quota: int, retry_after: int) -> None:
         super().__init__(message, retry_after=retry_after)
         self.quota = quota
+
+
+class ExtraMissing(RequestError):
+    """What is asked for needs the extra `name`, which is not installed."""
+
+    code = "extra_missing"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The extra {name} is not installed")
 
 
 class WrongMediaType(RequestError):

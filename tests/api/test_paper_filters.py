@@ -54,3 +54,15 @@ async def test_a_wrong_one_is_named(api, query):
 
     assert response.status == 422
     assert list((await response.json())["errors"]) == [query.partition("=")[0]]
+
+
+async def test_a_bulk_job_finds_the_papers_that_it_stored(api, database, sql):
+    ((job_id,),) = await sql("INSERT INTO jobs DEFAULT VALUES RETURNING id")
+    async with database.transaction() as conn:
+        store = PaperStore(conn)
+        await store.merge([make_paper("2301.00001v1")], job_id=job_id)
+        await store.merge([make_paper("2301.00002v1")], job_id=None)
+
+    found = await (await api.get(f"/api/v1/papers?job_id={job_id}")).json()
+
+    assert [paper["arxiv_id"] for paper in found] == ["2301.00001"]

@@ -232,3 +232,24 @@ def test_a_timeline_tells_what_happened_and_how_fast(service):
     assert "page=1 papers_fetched=3" in shown.stdout
     assert [one["event"] for one in events] == ["created", "started", "page", "finished"]
     assert sum(point["papers"] for point in series["points"]) == 3
+
+
+def test_jobs_are_listed_by_filters_and_papers_exported(service, tmp_path):
+    done = service.run("ingest", *SMALL, "--no-pdfs", "--label", "team=x", "--json")
+    job_id = json.loads(done.stdout)["job_id"]
+
+    listed = service.run(
+        "job", "list", "--status", "all", "--label", "team=x", "--words", "cs.ai", "--json"
+    )
+    none = service.run("job", "list", "--requested-by", "nobody")
+    errors = service.run("job", "errors", job_id, "--group")
+    entries = service.run("paper", "export", "--format", "bibtex", "--job", job_id)
+    file = tmp_path / "papers.csv"
+    written = service.run("paper", "export", "--format", "csv", "--output", str(file))
+
+    assert job_id in [one["job_id"] for one in json.loads(listed.stdout)], listed.stderr
+    assert none.stdout == "No job matches.\n"
+    assert errors.stdout == "There is no error.\n"
+    assert entries.stdout.count("@misc{arxiv:") == 3
+    assert written.returncode == 0, written.stderr
+    assert file.read_text().startswith("arxiv_id,")

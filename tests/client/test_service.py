@@ -175,3 +175,49 @@ async def test_the_timeline_of_a_job_and_its_throughput(client, sql):
 
     assert [one["event"] for one in events] == ["created", "started", "page", "finished"]
     assert sum(point["papers"] for point in series["points"]) == 7
+
+
+async def test_papers_are_exported_to_a_file_that_is_whole(client, sql, tmp_path):
+    await sql(
+        "INSERT INTO papers (arxiv_id, version, title, abstract, authors, categories,"
+        " primary_category, published_at, updated_at) SELECT '2301.' || lpad(n::text, 5, '0'), 1,"
+        " 'T', 'A', '{Ada}', '{cs.AI}', 'cs.AI', now() - n * interval '1 s', now()"
+        " FROM generate_series(1, 150) AS n"
+    )
+    path = tmp_path / "papers.csv"
+
+    size = await client.export_papers(path, "csv", category="cs.AI")
+    entry = await client.bibtex("2301.00001")
+    with pytest.raises(ProblemError):
+        await client.export_papers(tmp_path / "none.csv", "csv", category="cs.ai")
+    with pytest.raises(ValueError, match="bibtex, csv"):
+        await client.export_papers(path, "docx")
+
+    assert path.stat().st_size == size
+    assert path.read_text().count("\n") == 151
+    assert entry.startswith("@misc{arxiv:2301.00001,\n")
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["papers.csv"]
+
+
+async def test_jobs_are_found_by_filters_and_ids_and_their_errors_counted(client, sql):
+    first = await client.submit({**GOOD_BODY, "labels": {"team": "a"}}, idempotency_key="once")
+    again = await client.submit({**GOOD_BODY, "labels": {"team": "a"}}, idempotency_key="once")
+    second = await client.submit(GOOD_BODY)
+    await sql(
+        "INSERT INTO job_errors (job_id, stage, error, code) SELECT :job, 'store', 'bad', 'b'"
+        " FROM generate_series(1, 3)",
+        job=UUID(first.job_id),
+    )
+
+    labelled = await client.jobs(label=["team:a"])
+    several = await client.jobs_by_id([first.job_id, second.job_id])
+    every = [one.job_id async for one in client.iterate_jobs(["all"], sort="created_at")]
+    errors = await _all(client.job_errors(first.job_id))
+    groups = await client.job_error_groups(first.job_id)
+
+    assert (first.is_replayed, again.is_replayed) == (False, True)
+    assert [one.job_id for one in labelled] == [first.job_id]
+    assert {one.job_id for one in several} == {first.job_id, second.job_id}
+    assert every == [first.job_id, second.job_id]
+    assert [one["error"] for one in errors] == ["bad"] * 3
+    assert [(one["code"], one["count"]) for one in groups] == [("b", 3)]

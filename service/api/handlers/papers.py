@@ -1,22 +1,21 @@
-"""Handlers of papers: filtered lists, NDJSON export, one paper by its id."""
+"""Handlers of papers: filtered lists, exports, one paper by its id."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import orjson
 from aiohttp import web
 
+from service.api.exports.formats import BIBTEX, CSV, PARQUET, Form, wanted_form
+from service.api.exports.formats import CONTENT as FORMS_CONTENT
 from service.api.handlers.jobs import DATABASE, json_response
-from service.api.negotiation import JSON, NDJSON, preferred
+from service.api.negotiation import JSON, NDJSON
 from service.api.openapi.operation import (
     NO_PAPER,
     PAPERS_TAG,
-    TEXT_SCHEMA,
     Answer,
     Content,
     describe,
-    json_answer,
 )
 from service.api.pagination import Listed, next_link
 from service.api.schemas.loading import load_query
@@ -51,8 +50,9 @@ _FRESH = {"Cache-Control": "no-store", "Vary": "Accept"}
     summary="List papers",
     description=(
         "Papers that match all that is given, last submitted first or, with `sort=relevance`,"
-        f" best match first: in pages, or with `Accept: {NDJSON}` all at once, a JSON object on"
-        " each line (then without `limit`). A page of a search may be short, and still have a"
+        " best match first: in pages, or all at once (then without `limit`) with"
+        f" `Accept: {NDJSON}`, a JSON object on each line, `{BIBTEX}`, `{CSV}` or `{PARQUET}`"
+        " (needs the extra `parquet`). A page of a search may be short, and still have a"
         " next one. Of a search by relevance only the best of a bounded number is to be had."
     ),
     query=PaperQuerySchema,
@@ -61,7 +61,7 @@ _FRESH = {"Cache-Control": "no-store", "Vary": "Accept"}
             description="A page, or all of them.",
             content={
                 JSON: Content(ListedPaperSchema, [PAPER_EXAMPLE], many=True),
-                NDJSON: Content(TEXT_SCHEMA, '{"arxiv_id":"2301.00001","version":1, …}\n'),
+                **FORMS_CONTENT,
             },
             headers=("Link", "Vary"),
         )
@@ -69,11 +69,11 @@ _FRESH = {"Cache-Control": "no-store", "Vary": "Accept"}
     problems={406: "None of the media types in Accept is available at this path"},
 )
 async def list_papers(request: web.Request) -> web.StreamResponse:
-    """GET /papers → 200 with a page of the papers that match, or with all of them as NDJSON."""
+    """GET /papers → 200 with a page of the papers that match, or with all of them as a file."""
     query = load_query(PaperQuerySchema(), request.query)
     pages = _pages(request.app[DATABASE], query)
-    if preferred(request, (JSON, NDJSON)) == NDJSON:
-        return await _export(request, pages, query.get("cursor"))
+    if (form := wanted_form(request)) is not None:
+        return await _export(request, form, pages, query.get("cursor"))
     documents, after = await pages(query["limit"], query.get("cursor"))
     headers = dict(_FRESH)
     if after is not None:
@@ -101,20 +101,22 @@ def _pages(database: Database, query: Mapping[str, Any]) -> _Pages:
 
 
 async def _export(
-    request: web.Request, pages: _Pages, after: SearchKey | None
+    request: web.Request, form: Form, pages: _Pages, after: SearchKey | None
 ) -> web.StreamResponse:
     if "limit" in request.query:
-        raise InvalidRequest({"limit": ["Must not be given with NDJSON, which has no pages."]})
-    headers = {"Content-Type": NDJSON, "X-Content-Type-Options": "nosniff", **_FRESH}
-    response = web.StreamResponse(headers=headers)
-    return await send(request, response, _lines(pages, after))
+        message = f"Must not be given with {form.media_type}, which has no pages."
+        raise InvalidRequest({"limit": [message]})
+    response = web.StreamResponse(headers={**form.headers("papers"), **_FRESH})
+    return await send(request, response, form.write(_batches(pages, after)))
 
 
-async def _lines(pages: _Pages, after: SearchKey | None) -> AsyncGenerator[bytes]:
-    """All papers that match, a line for each; no connection is held between two pieces."""
+async def _batches(
+    pages: _Pages, after: SearchKey | None
+) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
+    """All papers that match; no connection is held between two batches."""
     while True:
         documents, after = await pages(EXPORT_CHUNK, after)
-        yield b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in documents)
+        yield documents
         if after is None:
             return
 
@@ -123,15 +125,36 @@ async def _lines(pages: _Pages, after: SearchKey | None) -> AsyncGenerator[bytes
     name="getPaper",
     tag=PAPERS_TAG,
     summary="Get a paper",
-    description="Metadata of the newest version seen, and what is held of its PDF.",
-    answers={200: json_answer("The paper.", PaperSchema, PAPER_EXAMPLE)},
-    problems={404: NO_PAPER},
+    description=(
+        "Metadata of the newest version seen, and what is held of its PDF; in the forms of the"
+        " list, too."
+    ),
+    answers={
+        200: Answer(
+            description="The paper.",
+            content={JSON: Content(PaperSchema, PAPER_EXAMPLE), **FORMS_CONTENT},
+            headers=("Vary",),
+        )
+    },
+    problems={
+        404: NO_PAPER,
+        406: "None of the media types in Accept is available at this path",
+    },
 )
-async def get_paper(request: web.Request) -> web.Response:
+async def get_paper(request: web.Request) -> web.StreamResponse:
     """GET /papers/{arxiv_id} → 200 with the metadata of the version held."""
+    form, arxiv_id = wanted_form(request), arxiv_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
-        row = await HeldPaperStore(conn).get(arxiv_id_of(request))
-    return json_response(paper_document(row))
+        document = paper_document(await HeldPaperStore(conn).get(arxiv_id))
+    if form is None:
+        return json_response(document, headers=_FRESH)
+    name = str(arxiv_id).replace("/", "_")
+    response = web.StreamResponse(headers={**form.headers(name), **_FRESH})
+    return await send(request, response, form.write(_one(document)))
+
+
+async def _one(document: Mapping[str, Any]) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
+    yield [document]
 
 
 def arxiv_id_of(request: web.Request) -> ArxivId:

@@ -1,0 +1,1 @@
+DROP INDEX papers_by_job;

@@ -1,0 +1,1 @@
+CREATE INDEX papers_by_job ON papers (job_id);
