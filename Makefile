@@ -31,8 +31,8 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 run: $(VENV)/.run ## serve on :8000, bring one ingestion to its end, stay up
 	@$(BIN)/python -m service demo --stay
 
-demo: $(VENV)/.run ## the same, and exit when the ingestion has completed
-	@$(BIN)/python -m service demo
+demo: $(VENV)/.run ## the same, and exit when it has completed; SOURCE=search|ids|oai|snapshot
+	@$(BIN)/python -m service demo $(if $(SOURCE),--source $(SOURCE))
 
 $(VENV)-s3/.done: tests/files/s3_server/requirements.lock $(LOCKED) | $(VENV)/.python
 	@echo "Installing the S3 server that the tests use into $(VENV)-s3 ..."

@@ -28,22 +28,24 @@ SHOWN_VARIABLES = ("DATA_DIR", "HOST", "PORT")  # no secret among them
 ROWS = """\
 SELECT status, percent, papers_fetched, pdfs_processed, pdfs_pending, errors_total,
        pdfs_per_second, age FROM job_overview WHERE id = '{job_id}'"""
-PAPERS = """\
-SELECT arxiv_id, left(title, 48) AS title, page_count AS pages, pdf_bytes, pdf_path
-FROM job_papers JOIN papers USING (arxiv_id) WHERE job_id = '{job_id}' ORDER BY 1 LIMIT 3"""
 
 
-async def explain(job: JobReport, settings: Settings, *, say: Console, token: str) -> None:
-    """Tell what the job has done, with its rows, and the request that shows its status."""
+async def explain(
+    job: JobReport, settings: Settings, *, rows: Sequence[str], say: Console, token: str
+) -> None:
+    """Tell what the job has done, with its rows, and the request that shows its status.
+
+    `rows`: statements whose rows are shown besides that of the job.
+    """
     _heading(say, "What just happened")
-    if job.count("papers_updated"):
+    if job.count("papers_updated") and job.count("pdfs_processed"):
         _line(
             say,
             "Papers of an earlier run were held already; the demo asked for them once more"
             " (skip_duplicates: false), so metadata and PDFs were fetched again.",
         )
     print_facts(_facts(job, settings), to=say)
-    await _show_rows([text.format(job_id=job.job_id) for text in (ROWS, PAPERS)], say)
+    await _show_rows([text.format(job_id=job.job_id) for text in (ROWS, *rows)], say)
     _heading(say, "Its status, as any caller sees it")
     url = f"{base_url(settings)}{STATUS}/{job.job_id}"
     _line(say, f"curl -s {shlex.quote(url)} -H {shlex.quote(f'Authorization: Bearer {token}')}")
@@ -68,15 +70,31 @@ def how_to_go_on(settings: Settings, *, say: Console, token: str) -> None:
 
 
 def _facts(job: JobReport, settings: Settings) -> dict[str, object]:
-    lost = f"{job.count('pdfs_failed')} failed, {job.count('pdfs_unavailable')} not at arXiv"
+    """Figures of the job; of files only where it had to do with any."""
+    skipped = job.count("papers_skipped")
+    papers = (
+        f"{job.count('papers_fetched')} papers ({job.count('papers_created')} new,"
+        f" {job.count('papers_updated')} fetched again"
+    )
+    metadata = f"{papers}{f', {skipped} unchanged' if skipped else ''}), in the table papers"
+    listed = job.find("listed")
+    facts: dict[str, object] = {"metadata": metadata}
+    if listed is not None:
+        facts["listed"] = f"{listed} papers by arXiv, day by day in the table coverage"
+    if job.count("pdfs_downloaded") or (listed is None and not skipped):
+        facts |= _files(job, settings)
     return {
-        "metadata": f"{job.count('papers_fetched')} papers"
-        f" ({job.count('papers_created')} new, {job.count('papers_updated')} fetched again),"
-        " in the table papers",
-        "PDFs": f"{job.count('pdfs_downloaded')} downloaded, {lost}, in {_storage(settings)}",
-        "text": f"{job.count('pdfs_processed')} extracted, in the table paper_texts",
+        **facts,
         "errors": f"{job.count('errors_total')}, in the table job_errors",
         "time": duration(job.stats.get("elapsed_seconds")),
+    }
+
+
+def _files(job: JobReport, settings: Settings) -> dict[str, object]:
+    lost = f"{job.count('pdfs_failed')} failed, {job.count('pdfs_unavailable')} not at arXiv"
+    return {
+        "PDFs": f"{job.count('pdfs_downloaded')} downloaded, {lost}, in {_storage(settings)}",
+        "text": f"{job.count('pdfs_processed')} extracted, in the table paper_texts",
     }
 
 
@@ -103,9 +121,7 @@ async def _show_rows(statements: Sequence[str], say: Console) -> None:
             process.kill()
             await process.wait()
     if process.returncode == 0:
-        _heading(
-            say, f"In the database: the job's row, and three papers ({_command('db', 'psql')})"
-        )
+        _heading(say, f"In the database: the job's row, and papers ({_command('db', 'psql')})")
         _line(say, "\n".join(map(safe, rows.decode(errors="replace").rstrip().split("\n"))))
 
 

@@ -1,4 +1,4 @@
-"""Run of the demo: services, one ingestion, its progress and its end.
+"""Run of the demo: services, the ingestion of a scenario, its progress and its end.
 
 Everything runs as an operator would run it: `serve` as a process, arXiv or the
 stand-in beside it, the client over HTTP. Behind `make demo` and `make run`.
@@ -19,23 +19,16 @@ from rich.console import Console
 from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_fixed
 
 from service.cli.connection import base_url, make_token
+from service.cli.demo_scenarios import Chapter, scenario_of
 from service.cli.explain import explain, how_to_go_on
-from service.cli.output import print_json, safe
+from service.cli.output import print_json
 from service.cli.watching import display_for, watch
 from service.config.settings import Settings
 from service.devtools import upstream
 from service.devtools.children import Child, ChildFailed, running
 from service.devtools.development_secret import signing_keys
-from service.domain.jobs import JobStatus
 
 FAILURE = 1
-PAPERS = 25
-REQUEST = {
-    "search_query": {"category": "cs.AI", "max_results": PAPERS},
-    "max_papers": PAPERS,
-    "process_pdfs": True,
-    "skip_duplicates": False,  # so that every run has something to do
-}
 READY_WITHIN = timedelta(seconds=90)
 READY_LOOK = timedelta(milliseconds=100)
 DONE_WITHIN = timedelta(minutes=10)
@@ -52,22 +45,27 @@ class Demo:
     stand_in: bool
     stay: bool
     as_json: bool
+    source: str | None = None  # None: a search, of arXiv itself where that can be reached
     has_ended_well: bool = False
 
     async def run(self) -> None:
-        """Start everything, run the job, explain it; raises ChildFailed."""
+        """Start everything, run the jobs, explain them; raises ChildFailed."""
         settings, logs = self.settings, self.settings.data_dir / "logs"
+        scenario = scenario_of(self.source or "search")
+        await asyncio.to_thread(scenario.prepare, settings.data_dir)
+        only = None if self.source is None else f"as --source {self.source} wants"
         async with (
-            upstream.chosen(stand_in=self.stand_in, logs=logs) as arxiv,
-            self._serving(arxiv.environ) as serve,
+            upstream.chosen(stand_in=self.stand_in, logs=logs, only=only) as arxiv,
+            self._serving({**arxiv.environ, **scenario.environ(settings.data_dir)}) as serve,
         ):
             self._introduce(serve, arxiv.told)
             token, url = make_token(settings, "demo"), base_url(settings)
             async with IngestionClient(url, token, patience=MAX_WAIT) as client:
-                job = await serve.beside(self._job(client, serve))
+                for chapter in scenario.chapters:
+                    job = await serve.beside(self._job(client, serve, chapter))
                 seen = await client.job(job.job_id)
             self.has_ended_well = True
-            await explain(seen, settings, say=self.say, token=token)
+            await explain(seen, settings, rows=scenario.rows, say=self.say, token=token)
             if self.as_json:
                 print_json(seen.document)
             if self.stay:
@@ -105,33 +103,19 @@ class Demo:
         if secret_file is not None:
             say.print(f"JWT_SECRET is not set: tokens are signed with {secret_file}.")
 
-    async def _job(self, client: IngestionClient, serve: Child) -> JobReport:
+    async def _job(self, client: IngestionClient, serve: Child, chapter: Chapter) -> JobReport:
         """Submit the request and show it to its end; ChildFailed unless that is a good one."""
-        submitted = await client.submit(REQUEST)
-        self.say.print(
-            f"Submitted job {submitted.job_id}: {PAPERS} papers of cs.AI with their PDFs.\n",
-            soft_wrap=True,
-        )
+        submitted = await client.submit(chapter.request)
+        told = f"Submitted job {submitted.job_id}: {chapter.told}.\n"
+        self.say.print(told, soft_wrap=True)
         display = display_for(quiet=False, to=self.say)
         try:
             job = await watch(client, submitted.job_id, display=display, timeout=DONE_WITHIN)
         except TimeoutError:
             raise ChildFailed(f"the job is not done after {DONE_WITHIN}", serve.log) from None
-        if problem := what_is_wrong(job):
+        if problem := chapter.problem(job):
             raise ChildFailed(problem, serve.log)
         return job
-
-
-def what_is_wrong(job: JobReport) -> str | None:
-    """Why this finished job is not what the demo promised; None when it is."""
-    if job.status != JobStatus.COMPLETED:
-        last = safe(job.errors[-1].get("error")) if job.errors else "no error is recorded"
-        return f"the job is {safe(job.status)}: {last}"
-    fetched, total = job.count("papers_fetched"), job.find("papers_total")
-    expected = PAPERS if total is None else max(1, min(PAPERS, total))
-    if fetched < expected:
-        return f"the job brought {fetched} papers instead of {expected}"
-    return None if job.count("pdfs_processed") else "no PDF could be downloaded and read"
 
 
 async def ready(url: str, serve: Child) -> None:

@@ -33,8 +33,16 @@ class Upstream:
 
 
 @asynccontextmanager
-async def chosen(*, stand_in: bool, logs: Path) -> AsyncIterator[Upstream]:
-    """The upstream to use until the end of the block. A variable that is set stays as it is."""
+async def chosen(*, stand_in: bool, logs: Path, only: str | None = None) -> AsyncIterator[Upstream]:
+    """The upstream to use until the end of the block. A variable that is set stays as it is.
+
+    `only`: why it is the stand-in whatever is set.
+    """
+    if only is not None:
+        require(PDF_WRITER)
+        async with _stand_in(only, logs) as upstream:
+            yield upstream
+        return
     if configured := [name for name in URL_VARIABLES if os.environ.get(name)]:
         yield Upstream(f"It asks what {' and '.join(configured)} name, as configured.")
         return

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import psutil
 import pytest
 
+from service.cli.demo import SOURCES
+from service.cli.demo_scenarios import SCENARIOS
 from service.cli.story import ready
 from service.devtools.children import ChildFailed, running
 
@@ -51,6 +53,29 @@ def test_demo_ends_with_a_completed_job_and_leaves_nothing_running(tools, enviro
     assert "curl -s http://127.0.0.1:" in second.stdout
     assert CONTROL.search(second.stdout + second.stderr) is None
     assert processes_of(tmp_path / "var") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("oai", {"listed": 200}),
+        pytest.param("ids", {"pdfs_processed": 4}, marks=pytest.mark.slow_faults),
+        pytest.param("snapshot", {"papers_skipped": 200}, marks=pytest.mark.slow_faults),
+    ],
+)
+def test_demo_shows_each_source(tools, environ, source, told):
+    done = tools.run_command("demo", "--source", source, "--json", environ=environ)
+
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    figures = {**document["progress"], **document["stats"]}
+    assert {name: figures[name] for name in told} == told
+    assert figures["request"]["source"] in ("search", "audit", "snapshot")
+    assert f"as --source {source} wants" in done.stderr
+
+
+def test_the_sources_of_the_demo_are_those_that_it_offers():
+    assert tuple(SCENARIOS) == SOURCES
 
 
 def test_a_port_in_use_is_said_before_anything_starts(tools, environ, tmp_path):
