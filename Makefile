@@ -40,7 +40,7 @@ $(VENV)-s3/.done: tests/files/s3_server/requirements.lock $(LOCKED) | $(VENV)/.p
 	@$(VENV)-s3/bin/python $(LOCKED) $< -r $(<:.lock=.in)
 	@touch $@
 
-TESTS := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not slow_faults"
+TESTS := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not slow_faults"
 test: $(VENV)/.dev $(VENV)-s3/.done ## the whole test suite
 	@$(TESTS)
 

@@ -1,11 +1,13 @@
 """What every test may use: a real PostgreSQL, a clean database, requests to submit."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -23,6 +25,8 @@ from service.domain.jobs import Criteria, IngestionRequest
 from service.domain.papers import Paper
 from tests.pooler import PGBOUNCER, pgbouncer
 
+TESTS = Path(__file__).parent
+START_PROCESSES = ("faults", "jobs", "cli", "process", "devtools", "files")  # the longest first
 TRUNCATE = (
     "TRUNCATE jobs, papers, paper_texts, paper_search, documents, html_pages, paper_versions,"
     " coverage, job_papers, job_errors, callers, schedules, workers, fleet_counters, webhooks,"
@@ -64,12 +68,34 @@ def begin_with_default_signals() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what a pooler makes impossible, naming its reason."""
+    """Order the tests; skip what a pooler makes impossible, naming its reason."""
+    first_what_takes_long(items)
     if not config.getoption("--through-pgbouncer"):
         return
     for item in items:
         if marker := item.get_closest_marker("needs_session"):
             item.add_marker(pytest.mark.skip(reason=f"needs a session: {marker.args[0]}"))
+
+
+def first_what_takes_long(items: list[pytest.Item]) -> None:
+    """Put modules with a slow test first, then the folders whose tests start processes.
+
+    A long module that begins last would keep one process of the run busy and the others idle.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    rank = {folder: place for place, folder in enumerate(START_PROCESSES)}
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return -1 if item.path in slow else rank.get(folder, len(rank))
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over the modules and tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """GET /openapi.json: the OpenAPI description of the API."""
 
+import asyncio
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from aiohttp import web
@@ -18,12 +20,37 @@ from service.api.openapi.operation import (
 from service.api.root_path import ROOT_PATH, public_path
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The document as it is sent, and its tag."""
+
+    body: bytes
+    tag: str
+
+
 class Description:
-    """The document as it is sent: built once in a process, before the first request."""
+    """The document of an application: built when it is first asked for, then kept.
+
+    Building takes a tenth of a second of the processor, so it is done in a thread; most
+    processes are never asked. Who asks meanwhile waits for the same one.
+    """
 
     def __init__(self, app: web.Application) -> None:
-        self.body = description(tuple(operations_of(app)), root_path=app.get(ROOT_PATH, ""))
-        self.tag = blake2b(self.body, digest_size=12).hexdigest()
+        self._app = app
+        self._building = asyncio.Lock()
+        self._rendered: Rendered | None = None
+
+    async def get(self) -> Rendered:
+        """The document; the same object from the first time on."""
+        async with self._building:
+            if self._rendered is None:
+                self._rendered = await asyncio.to_thread(self._build)
+            return self._rendered
+
+    def _build(self) -> Rendered:
+        operations = tuple(operations_of(self._app))
+        body = description(operations, root_path=self._app.get(ROOT_PATH, ""))
+        return Rendered(body, blake2b(body, digest_size=12).hexdigest())
 
 
 THE_DESCRIPTION: web.AppKey[Description] = web.AppKey("description", Description)
@@ -52,7 +79,7 @@ THE_DESCRIPTION: web.AppKey[Description] = web.AppKey("description", Description
 )
 async def show_description(request: web.Request) -> web.Response:
     """GET /openapi.json → 200, or 304."""
-    known = request.app[THE_DESCRIPTION]
+    known = await request.app[THE_DESCRIPTION].get()
     headers = {"ETag": f'"{known.tag}"', "Cache-Control": "no-cache"}
     if is_seen(request, known.tag):
         return web.Response(status=304, headers=headers)
