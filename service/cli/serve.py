@@ -20,7 +20,6 @@ def serve(*, with_worker: bool, sibling: int) -> None:
         from service.cli.database import database_url
         from service.config.settings import SettingsError
         from service.devtools.development_secret import signing_keys
-        from service.process import lifecycle
         from service.process.data_dir import under_data_dir
 
     settings = load_settings(logged=True)
@@ -31,6 +30,8 @@ def serve(*, with_worker: bool, sibling: int) -> None:
     if generated is not None:
         _log = structlog.get_logger(__name__)
         _log.warning("development secret in use", path=str(generated))
+    with _uncollected():  # what takes long, once the settings are known to be right
+        from service.process import lifecycle
     role = lifecycle.Role(api=True, worker=with_worker, number=sibling)
     lifecycle.run(settings, role, database=database_url(settings), keys=keys)
 
@@ -38,11 +39,11 @@ def serve(*, with_worker: bool, sibling: int) -> None:
 @click.command()
 def worker() -> None:
     """Run tasks, without an API."""
-    with _uncollected():
-        from service.cli.database import database_url
-        from service.process import lifecycle
+    from service.cli.database import database_url
 
     settings = load_settings(logged=True)
+    with _uncollected():
+        from service.process import lifecycle
     role = lifecycle.Role(api=False, worker=True)
     lifecycle.run(settings, role, database=database_url(settings))
 
