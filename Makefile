@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 2
 LOCKED := tools/install_locked.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test coverage check audit lint types imports migrations faults pooled soak fuzz text-report bench docs load lock clean
+.PHONY: help run demo test coverage check audit lint types imports migrations faults pooled soak fuzz screenshots text-report bench docs load lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -58,6 +58,9 @@ soak: $(VENV)/.dev ## disturb a fleet for half an hour; options in SOAK, as in S
 
 fuzz: $(VENV)/.dev ## try the API at length with schemathesis; options in FUZZ, as in FUZZ="--examples 500 --seed 2"
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
+
+screenshots: $(VENV)/.dev ## write the pictures of the operators' page into docs/images
+	@$(BIN)/python -m pytest -q tests/web/test_ops_page.py -k axe --screenshots
 
 text-report: $(VENV)/.dev ## how true the text of sample PDFs is; options in TEXT, as in TEXT="--folder pdfs"
 	@$(BIN)/python -m tests.text_report $(TEXT)

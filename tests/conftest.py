@@ -49,6 +49,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="reach the database through PgBouncer in transaction mode",
     )
+    parser.addoption(
+        "--screenshots",
+        action="store_true",
+        help="write the screenshots of the operators' page into docs/images",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,7 +24,7 @@ from service.api.handlers import (
     versions,
     webhooks,
 )
-from service.api.handlers.static_files import STATIC_FILES, static_routes
+from service.api.handlers.static_files import STATIC_FILES, show_ops_file, static_routes
 
 INGESTION = "/api/v1/ingestion"
 PAPERS = "/api/v1/papers"
@@ -34,7 +34,7 @@ ARXIV = "/api/v1/arxiv"
 WEBHOOKS = "/api/v1/webhooks"
 
 # No token is asked for here; compared exactly, never by pattern.
-PROBLEMS = "/problems/"
+PROBLEMS, OPS_FILES = "/problems/", "/ops/"
 PUBLIC_PATHS = frozenset(
     {
         *("/healthz", "/readyz", "/metrics"),
@@ -46,7 +46,7 @@ PUBLIC_PATHS = frozenset(
 
 def is_public(path: str) -> bool:
     """Whether `path` is answered without a token."""
-    return path in PUBLIC_PATHS or path.startswith(PROBLEMS)
+    return path in PUBLIC_PATHS or path.startswith((PROBLEMS, OPS_FILES))
 
 
 def status_route(app: web.Application) -> web.AbstractRoute:
@@ -99,6 +99,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(f"{ARXIV}/resume", fleet.resume)
     app.router.add_get("/openapi.json", docs.show_description)
     app.router.add_get(f"{PROBLEMS}{{code:[^/]+}}", problem_pages.show_problem)
+    app.router.add_get(f"{OPS_FILES}{{file:[^/]+}}", show_ops_file)
     app.router.add_get("/", docs.lead_to_docs)
     for path, handler in static_routes():
         app.router.add_get(path, handler)

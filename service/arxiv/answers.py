@@ -15,6 +15,7 @@ from service.arxiv.pace import Channel, ChannelClosed, RateLimiter
 from service.arxiv.retry_after import retry_after
 from service.domain.errors import ServerError, UpstreamUnreachable
 
+FORBIDDEN = 403
 _COOLDOWNS = frozenset({406, 429})
 _OUTAGES = frozenset({502, 503, 504})
 
@@ -43,14 +44,14 @@ class Judge:
         """What follows from a request that had no answer."""
         return await self.pace.failed(self.channel, str(error))
 
-    async def cooldown(self, headers: Headers) -> ChannelClosed:
+    async def cooldown(self, status: int, headers: Headers) -> ChannelClosed:
         """What follows from an answer that asks to wait, for as long as it says."""
         wish = retry_after(headers.get("Retry-After"), now=answered_at(headers))
-        return await self.pace.cooldown(self.channel, wish)
+        return await self.pace.cooldown(self.channel, wish, status=status)
 
     async def block(self) -> ChannelClosed:
         """What follows from an answer that forbids us the channel."""
-        return await self.pace.cooldown(self.channel, None, is_block=True)
+        return await self.pace.cooldown(self.channel, None, is_block=True, status=FORBIDDEN)
 
     async def check(self, status: int, headers: Headers) -> None:
         """Return if the answer is to the request; raise what is to be done where it is not.
@@ -59,12 +60,12 @@ class Judge:
         caller), and ServerError for a fault of arXiv's that only this request meets.
         """
         if asks_for_cooldown(status, headers):
-            raise await self.cooldown(headers)
+            raise await self.cooldown(status, headers)
         if status in _OUTAGES:
             raise await self.pace.failed(self.channel, f"arXiv answered with HTTP {status}")
         if status >= 500:
             await self._check_server_error(status)
-        if status != 403:
+        if status != FORBIDDEN:
             await self.pace.answered(self.channel)
 
     async def _check_server_error(self, status: int) -> None:
@@ -77,7 +78,7 @@ class Judge:
 
     async def check_forbidden(self) -> None:
         """Return if only this request is forbidden (403); raise ChannelClosed if the channel is."""
-        if await self._plain_status() == 403:
+        if await self._plain_status() == FORBIDDEN:
             raise await self.block()
 
     async def _plain_status(self) -> int:

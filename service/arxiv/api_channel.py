@@ -48,7 +48,7 @@ class ApiChannel:
         if answer.status == 403:  # we are blocked; going on would be taken for an attack
             raise await self._judge.block()
         if _is_rate_exceeded(answer):
-            raise await self._judge.cooldown(answer.headers)
+            raise await self._judge.cooldown(answer.status, answer.headers)
         await self._judge.check(answer.status, answer.headers)
         return answer
 

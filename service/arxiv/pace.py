@@ -74,9 +74,17 @@ class RateLimiter(Protocol):
         ...
 
     async def cooldown(
-        self, channel: Channel, wish: timedelta | None, *, is_block: bool = False
+        self,
+        channel: Channel,
+        wish: timedelta | None,
+        *,
+        is_block: bool = False,
+        status: int | None = None,
     ) -> ChannelClosed:
-        """Close the channel for the fleet for as long as arXiv wishes (None: a growing time)."""
+        """Close the channel for the fleet for as long as arXiv wishes (None: a growing time).
+
+        `status`: of the answer that says so, which is counted.
+        """
         ...
 
     async def failed(self, channel: Channel, reason: str) -> ChannelClosed:

@@ -151,7 +151,12 @@ class FleetRateLimiter:
         return now + booked.delay.total_seconds()
 
     async def cooldown(
-        self, channel: Channel, wish: timedelta | None, *, is_block: bool = False
+        self,
+        channel: Channel,
+        wish: timedelta | None,
+        *,
+        is_block: bool = False,
+        status: int | None = None,
     ) -> ChannelClosed:
         """Let nobody of the fleet ask for `wish` (None: longer each time in a row)."""
         waits = self.waits
@@ -164,6 +169,8 @@ class FleetRateLimiter:
                 channel, wish, first=first, longest=longest, is_block=is_block
             )
             closed = await store.closed(channel, self._interval(channel))
+            if status is not None:
+                await store.count_refusal(channel, status)
         seconds = round(left.total_seconds(), 1)
         _log.warning("arxiv cooldown", channel=channel, seconds=seconds, is_block=is_block)
         delay = left if closed is None else closed.delay

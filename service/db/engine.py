@@ -8,6 +8,7 @@ server is unavailable, overloaded or too slow leaves here as `DatabaseUnavailabl
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
@@ -129,6 +130,15 @@ def _reason_of(error: BaseException, deadline: float) -> Reason:
 Fetch = Callable[..., Awaitable[Sequence[Any]]]  # a statement and its parameters → rows
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """Connections of a pool: how many there may be, are in use, and are waited for."""
+
+    size: int
+    in_use: int
+    waiting: int
+
+
 class Database:
     """A pool of connections with one deadline for each transaction.
 
@@ -154,6 +164,14 @@ class Database:
         self._opened: WeakSet[Any] = WeakSet()  # asyncpg's connections, idle and in use
         event.listen(engine.sync_engine, "connect", self._note_opened)
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def pool(self) -> PoolUse:
+        """How the pool is used now."""
+        pool: Any = self.engine.sync_engine.pool
+        in_use = pool.checkedout()
+        waiting = max(0, len(self._limits) - in_use)
+        return PoolUse(size=pool.size(), in_use=in_use, waiting=waiting)
 
     @property
     def dsn(self) -> str:

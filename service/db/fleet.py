@@ -3,13 +3,16 @@
 Reads only, each by an index or over a table that stays small; totals are in `statistics.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Float, Row, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.tables import upstream_pace
+from service.db.rate_limits import REFUSALS
+from service.db.tables import coverage, fleet_counters, upstream_pace
 
 _TASKS = text(
     "SELECT entrypoint AS kind, status::text AS status, count(*) AS tasks,"
@@ -50,6 +53,35 @@ _FAILING = text(
     "SELECT job_id::text AS job_id, arxiv_id, title, reason, attempts, error, failed_at"
     " FROM failing_papers LIMIT :limit"
 )
+_LARGEST = text(
+    "SELECT s.relname AS name, pg_total_relation_size(s.relid) AS bytes, s.n_live_tup AS rows,"
+    " s.n_dead_tup AS dead_rows, greatest(s.last_vacuum, s.last_autovacuum) AS vacuumed_at"
+    " FROM pg_stat_user_tables s WHERE s.schemaname = current_schema()"
+    " ORDER BY bytes DESC, name LIMIT :limit"
+)
+_LATELY = 1_000  # papers that were stored last: no index knows the newest datestamp
+_FRESHNESS = text(
+    "SELECT max(stored_at) AS stored_at, max(datestamp) AS datestamp FROM"
+    " (SELECT stored_at, datestamp FROM papers ORDER BY stored_at DESC LIMIT :most) AS latest"
+)
+_AUDITED_SETS = select(coverage.c.set).distinct().order_by(coverage.c.set)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """When a paper was last stored, and the newest of the datestamps that came lately."""
+
+    stored_at: datetime | None
+    datestamp: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Slots given out on one channel to arXiv, ever, and refusals by HTTP status."""
+
+    channel: str
+    requests: int
+    by_status: Mapping[str, int]
 
 
 class FleetStore:
@@ -81,3 +113,40 @@ class FleetStore:
     async def list_failing(self, *, limit: int) -> Sequence[Row[Any]]:
         """The latest failed papers, from `failing_papers`."""
         return (await self._conn.execute(_FAILING, {"limit": limit})).all()
+
+    async def list_requests(self) -> list[Requests]:
+        """Per channel to arXiv, by name."""
+        counters = select(fleet_counters).where(fleet_counters.c.name.startswith(REFUSALS))
+        counts = {row.name: row.value for row in await self._conn.execute(counters)}
+        channels = select(upstream_pace.c.channel, upstream_pace.c.turns)
+        rows = await self._conn.execute(channels.order_by(upstream_pace.c.channel))
+        return [
+            Requests(channel, turns, _of_channel(counts, f"{REFUSALS}{channel}."))
+            for channel, turns in rows
+        ]
+
+    async def list_largest(self, *, limit: int) -> Sequence[Row[Any]]:
+        """Tables by size: name, bytes with indexes, rows and dead_rows (estimates), vacuumed_at."""
+        return (await self._conn.execute(_LARGEST, {"limit": limit})).all()
+
+    async def size(self) -> int:
+        """Bytes that the database takes on its server's disk."""
+        statement = select(func.pg_database_size(func.current_database()))
+        return int((await self._conn.execute(statement)).scalar_one())
+
+    async def freshness(self) -> Freshness:
+        """How new what is held is."""
+        row = (await self._conn.execute(_FRESHNESS, {"most": _LATELY})).one()
+        return Freshness(row.stored_at, row.datestamp)
+
+    async def list_audited_sets(self) -> Sequence[str]:
+        """Sets of arXiv that were ever audited; `''` is all of it."""
+        return (await self._conn.execute(_AUDITED_SETS)).scalars().all()
+
+
+def _of_channel(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
+    return {
+        name.removeprefix(prefix): count
+        for name, count in sorted(counts.items())
+        if name.startswith(prefix)
+    }

@@ -8,6 +8,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.tables import job_errors
+from service.domain.jobs import Stage
 
 
 class JobErrorStore:
@@ -16,14 +17,29 @@ class JobErrorStore:
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def list_page(self, job_id: UUID, *, limit: int, after: int = 0) -> Sequence[Row[Any]]:
-        """Errors of a job in the order of storing, behind the number `after`."""
+    async def list_page(
+        self,
+        job_id: UUID,
+        *,
+        limit: int,
+        after: int = 0,
+        stage: Stage | None = None,
+        code: str | None = None,
+    ) -> Sequence[Row[Any]]:
+        """Errors of a job in the order of storing, behind the number `after`.
+
+        Only those of `stage` and `code`, if given; `''` is for those without a code.
+        """
         statement = (
             select(job_errors)
             .where(job_errors.c.job_id == job_id, job_errors.c.id > after)
             .order_by(job_errors.c.id)
             .limit(limit)
         )
+        if stage is not None:
+            statement = statement.where(job_errors.c.stage == stage)
+        if code is not None:
+            statement = statement.where(func.coalesce(job_errors.c.code, "") == code)
         found: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
         return found
 

@@ -25,13 +25,15 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.tables import upstream_pace
+from service.db.tables import fleet_counters, upstream_pace
 from service.domain.channels import Availability, Channel, ChannelState, WaitReason
 
 OUTAGE_FAILURES = 3  # unanswered requests in a row, after which all wait
 PAUSE_CHECK = timedelta(seconds=5)  # until tasks look whether a pause is over
+REFUSALS = "refusals."  # in names of counters: refusals.<channel>.<HTTP status>
 WAITER_GONE = timedelta(seconds=3)  # without asking again
 
 _NOW: ColumnElement[Any] = func.clock_timestamp()
@@ -277,6 +279,16 @@ class RateLimitStore:
         )
         left: timedelta = (await self._conn.execute(statement)).scalar_one()
         return left
+
+    async def count_refusal(self, channel: Channel, status: int) -> None:
+        """One more answer with this HTTP status that asked to wait, or refused us."""
+        one = insert(fleet_counters).values(name=f"{REFUSALS}{channel}.{status:d}", value=1)
+        await self._conn.execute(
+            one.on_conflict_do_update(
+                index_elements=[fleet_counters.c.name],
+                set_={"value": fleet_counters.c.value + 1},
+            )
+        )
 
     async def fail(
         self, channel: Channel, reason: str, *, third: timedelta, probe: timedelta

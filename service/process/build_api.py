@@ -16,6 +16,7 @@ from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
 from service.api.handlers.jobs import DATABASE, DRY_RUNS, QUOTAS, REQUEST_RULES
 from service.api.handlers.metrics import METRICS, Metrics
+from service.api.handlers.ops import ARXIV_LIMITS, ArxivLimits
 from service.api.handlers.paper_files import STORE
 from service.api.handlers.stats import STATS, Stats
 from service.api.job_status import JOB_STATUS_READER, JobStatusReader
@@ -54,6 +55,7 @@ WATCHES: web.AppKey[list[asyncio.Task[None]]] = web.AppKey("watches", list)
 
 Watch = Callable[[], Coroutine[None, None, None]]
 
+MIN_INTERVAL_SECONDS = 0.001  # an interval of 0 permits any rate
 API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
 
 
@@ -79,6 +81,14 @@ def request_rules(settings: Settings) -> RequestRules:
     return RequestRules(
         search_window=settings.arxiv_search_window,
         has_snapshots=settings.snapshot_dir is not None,
+    )
+
+
+def arxiv_limits(settings: Settings) -> ArxivLimits:
+    """The rate limits towards arXiv, by the minute."""
+    return ArxivLimits(
+        api_requests_per_minute=60 / max(settings.arxiv_min_interval_seconds, MIN_INTERVAL_SECONDS),
+        pdfs_per_minute=60 * settings.arxiv_pdf_per_second,
     )
 
 
@@ -112,6 +122,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     webhooks: WebhookSettings | None = None,
     request_rules: RequestRules | None = None,
     metrics_folder: Path | None = None,
+    arxiv_limits: ArxivLimits | None = None,
 ) -> web.Application:
     """The HTTP application; its background work starts and ends with it.
 
@@ -119,7 +130,8 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     the path prefix that a proxy puts in front, without a slash at its end. `request_rules`:
     what may be asked for here, if not what may be by default. `metrics_folder`: where the
     processes that share the port keep their metrics, if this is one of several. `webhooks`:
-    how callers are called back; without it they are not. Dry runs are for `give_dry_runs`.
+    how callers are called back; without it they are not. `arxiv_limits`: what arXiv permits,
+    for operators to compare with. Dry runs are for `give_dry_runs`.
     """
     bounds = bounds or Bounds()
     callers, lag = Blocklist(database), LoopLag()
@@ -150,6 +162,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     app[LAG], app[METRICS], app[WATCHES] = lag, metrics, []
     app[BODY_SECONDS] = bounds.body_seconds
     app[REQUEST_RULES] = request_rules or RequestRules()
+    app[ARXIV_LIMITS] = arxiv_limits or ArxivLimits()
     app[QUOTAS] = Quotas(per_caller=bounds.jobs_per_caller, in_all=bounds.jobs)
     app[READINESS] = Readiness(database, store, callers, published)
     app.on_cleanup.append(lambda app: app[READINESS].close())

@@ -37,6 +37,7 @@ from service.process.arxiv import arxiv_client
 from service.process.build_api import (
     API_DEADLINE_SECONDS,
     WATCHES,
+    arxiv_limits,
     bounds,
     build_api,
     give_dry_runs,
@@ -218,6 +219,7 @@ async def _listening(
         root_path=settings.root_path,
         webhooks=settings.webhooks,
         request_rules=request_rules(settings),
+        arxiv_limits=arxiv_limits(settings),
         metrics_folder=api.metrics_folder,
     )
     app.on_cleanup.insert(0, partial(_abort, database))

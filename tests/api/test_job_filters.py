@@ -1,6 +1,7 @@
 """Lists of jobs by filter and order, errors of a job, and repetitions that say so."""
 
 import json
+from datetime import datetime
 
 import pytest
 
@@ -162,6 +163,31 @@ async def test_wrong_labels_are_refused(api, sql, labels):
     assert list((await response.json())["errors"]) == ["labels"]
 
 
+async def test_details_are_there_while_a_job_is_pending_and_only_where_asked_for(api, several):
+    plain = await (await api.get(f"{JOBS}?id={several['third']}")).json()
+    (found,) = await (await api.get(f"{JOBS}?id={several['third']}&details=true")).json()
+
+    assert "details" not in plain[0]
+    assert found["stats"] == {}
+    assert list(found) == [*plain[0], "details"]
+    updated_at = found["details"].pop("updated_at")
+    assert datetime.fromisoformat(updated_at).tzinfo is not None
+    assert found["details"] == {
+        "request": {"search_query": {"author": "Noether, E"}},
+        "requested_by": "bob",
+        "labels": {},
+        "retry_of": None,
+        "errors_total": 0,
+    }
+
+
+async def test_pages_with_details_follow_each_other(api, several):
+    found = await pages(api, f"{JOBS}?status=all&limit=2&details=true")
+
+    assert [len(page) for page in found] == [2, 2, 1]
+    assert all("details" in one for page in found for one in page)
+
+
 async def test_a_repetition_says_that_it_is_one(api):
     headers = {"Idempotency-Key": "k"}
 
@@ -218,6 +244,22 @@ async def test_all_errors_come_in_pages_in_order(api, errors):
     assert [one["error"] for one in found[:150]] == [f"error {n}" for n in range(1, 151)]
     assert set(found[0]) == {"timestamp", "error", "stage", "arxiv_id", "code", "attempt"}
     assert set(found[-1]) == {"timestamp", "error", "stage"}
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("stage=pdf_download&code=corrupt", 150),
+        ("stage=pdf_download", 150),
+        ("code=", 1),
+        ("stage=general&code=corrupt", 0),
+        ("stage=general", 1),
+    ],
+)
+async def test_errors_of_one_stage_and_code_come_in_pages_too(api, errors, query, count):
+    found = [one for page in await pages(api, f"{STATUS}/errors?limit=70&{query}") for one in page]
+
+    assert len(found) == count
 
 
 async def test_errors_are_counted_by_stage_and_code(api, errors):

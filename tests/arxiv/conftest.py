@@ -176,6 +176,7 @@ class MemoryPace:
         self.turns = []
         self.cooldowns = []
         self.blocks = []
+        self.refusals = []
         self.clearings = []
         self.failures = []
         self.is_known_to_answer = False
@@ -204,8 +205,9 @@ class MemoryPace:
     async def pdf_slot(self, *, is_plain=False):
         self.turns.append("pdf")
 
-    async def cooldown(self, channel, wish, *, is_block=False):
+    async def cooldown(self, channel, wish, *, is_block=False, status=None):
         (self.blocks if is_block else self.cooldowns).append((channel, wish))
+        self.refusals.append(status)
         delay = self.own_backoff if wish is None else wish
         return ChannelClosed(WaitReason.ARXIV_COOLDOWN, delay, is_block=is_block)
 

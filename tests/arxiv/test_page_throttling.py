@@ -33,6 +33,7 @@ async def test_throttling_cools_the_fleet_down_and_is_not_tried_again(
     assert caught.value.reason is WaitReason.ARXIV_COOLDOWN
     assert caught.value.delay == (wish or pace.own_backoff)
     assert pace.cooldowns == [(Channel.API, wish)]
+    assert pace.refusals == [status]
     assert (len(upstream.asked), pace.clearings) == (1, [])
 
 
@@ -44,7 +45,7 @@ async def test_a_block_is_a_cooldown_of_another_kind(client, upstream, pace, htt
 
     assert caught.value.is_block
     assert (len(upstream.asked), pace.blocks) == (1, [(Channel.API, None)])
-    assert (pace.cooldowns, pace.clearings) == ([], [])
+    assert (pace.cooldowns, pace.clearings, pace.refusals) == ([], [], [403])
 
 
 async def test_a_date_to_come_back_at_is_meant_by_the_clock_of_the_sender(

@@ -12,6 +12,7 @@ from service.arxiv.limits import Waits
 from service.arxiv.pace import Channel
 from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN, SPREAD, FleetRateLimiter
 from service.db.engine import Database
+from service.db.fleet import FleetStore
 from service.db.rate_limits import RateLimitStore, Wait
 from service.domain.channels import Availability, WaitReason
 from service.domain.errors import ChannelClosed, SlotMissed
@@ -226,6 +227,19 @@ async def test_an_answer_to_a_request_from_before_does_not_end_a_cooldown(databa
     await fleet.answered(Channel.PDF)
 
     assert (await channel(database, Channel.PDF)).state is Availability.COOLDOWN
+
+
+async def test_refusals_are_counted_by_channel_and_status(database):
+    fleet = pace(database)
+    for name, status in ((Channel.API, 429), (Channel.API, 429), (Channel.PDF, 403)):
+        await fleet.cooldown(name, None, status=status)
+    await fleet.cooldown(Channel.API, None)
+
+    async with database.transaction() as conn:
+        found = await FleetStore(conn).list_requests()
+
+    refused = {one.channel: dict(one.by_status) for one in found if one.by_status}
+    assert refused == {"api": {"429": 2}, "pdf": {"403": 1}}
 
 
 async def test_channels_are_independent(database):

@@ -22,8 +22,9 @@ from service.domain.jobs import JobError, Stage
     tag=JOBS_TAG,
     summary="List the errors of a job",
     description=(
-        "All of them in the order of storing, in pages; with `group=code` how many of each stage"
-        " and code there are, on how many papers, with an example, most frequent first."
+        "All of them, or those of a `stage` and `code`, in the order of storing, in pages; with"
+        " `group=code` how many of each stage and code there are, on how many papers, with an"
+        " example, most frequent first."
     ),
     query=JobErrorsQuerySchema,
     answers={200: page_answer(JobErrorOrGroupSchema, JOB_ERROR_EXAMPLE)},
@@ -40,7 +41,13 @@ async def list_errors(request: web.Request) -> web.Response:
         if "group" in wanted:
             groups = await store.group(job_id, limit=MAX_LIMIT)
             return json_response([_group_document(row) for row in groups])
-        found = await store.list_page(job_id, limit=limit + 1, after=after)
+        found = await store.list_page(
+            job_id,
+            limit=limit + 1,
+            after=after,
+            stage=wanted.get("stage"),
+            code=wanted.get("code"),
+        )
     page = Listed.of(found, limit=limit)
     headers = next_link(request, JOB_ERRORS.write(page.rows[-1].id)) if page.has_more else {}
     return json_response([error_document(_error(row)) for row in page.rows], headers=headers)

@@ -1,7 +1,7 @@
 """Handlers of lists: jobs by status, and the papers of one job."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -21,7 +21,7 @@ from service.api.schemas.job_list_query import (
     job_filter_of,
     statuses_of,
 )
-from service.api.schemas.job_status import STATUS_EXAMPLE, StatusSchema
+from service.api.schemas.job_status import STATUS_EXAMPLE, ListedStatusSchema
 from service.api.schemas.jobs import (
     JOB_PAPER_EXAMPLE,
     JOB_PAPERS,
@@ -34,7 +34,7 @@ from service.db.job_papers import JobPaperStore
 from service.db.job_rows import JobState, to_job
 from service.db.jobs import JobStore
 from service.domain.errors import InvalidRequest
-from service.domain.jobs import JobStatus
+from service.domain.jobs import Job, JobStatus
 
 MAX_ACTIVE = 1000  # in the answer to a request without parameters
 
@@ -48,7 +48,7 @@ MAX_ACTIVE = 1000  # in the answer to a request without parameters
         " Without any parameter all active jobs come at once, up to 1,000."
     ),
     query=JobsQuerySchema,
-    answers={200: page_answer(StatusSchema, STATUS_EXAMPLE)},
+    answers={200: page_answer(ListedStatusSchema, STATUS_EXAMPLE)},
 )
 async def list_jobs(request: web.Request) -> web.Response:
     """GET /jobs → 200 with jobs, newest first: the active ones, or those that match.
@@ -65,13 +65,16 @@ async def list_jobs(request: web.Request) -> web.Response:
         more = {} if request.query else {"limit": str(MAX_LIMIT)}
         moment = getattr(last, query["sort"].column)
         headers = next_link(request, JOBS.write(query["sort"], moment, last.id), **more)
-    return json_response(await job_array(page.rows), headers=headers)
+    shown = _detailed if query["details"] else status_document
+    return json_response(await job_array(page.rows, shown), headers=headers)
 
 
-async def job_array(states: Sequence[JobState]) -> bytes:
-    """The status objects of jobs as a JSON array; a large one does not hold up the loop."""
+async def job_array(
+    states: Sequence[JobState], shown: Callable[[Job], dict[str, Any]] = status_document
+) -> bytes:
+    """What is `shown` of jobs as a JSON array; a large one does not hold up the loop."""
     is_large = sum(map(len, states)) > LARGE_BODY_BYTES
-    return await asyncio.to_thread(_array, states) if is_large else _array(states)
+    return await asyncio.to_thread(_array, states, shown) if is_large else _array(states, shown)
 
 
 async def _find(request: web.Request, query: dict[str, Any], *, limit: int) -> list[JobState]:
@@ -82,7 +85,7 @@ async def _find(request: web.Request, query: dict[str, Any], *, limit: int) -> l
         raise InvalidRequest({err.field_name: [str(err.messages[0])]}) from None
     if wanted is None:
         return []
-    is_plain = not query.keys() - {"status", "limit", "cursor", "sort"}
+    is_plain = not query.keys() - {"status", "limit", "cursor", "sort", "details"}
     async with request.app[DATABASE].transaction() as conn:
         if is_plain and query["sort"] is JobSort.NEWEST:
             statuses = statuses_of(query) or tuple(JobStatus)
@@ -90,12 +93,25 @@ async def _find(request: web.Request, query: dict[str, Any], *, limit: int) -> l
         return await JobListStore(conn).list_page(wanted, query["sort"], limit=limit, behind=behind)
 
 
-def _array(states: Sequence[JobState]) -> bytes:
-    """The status objects of jobs as a JSON array.
+def _array(states: Sequence[JobState], shown: Callable[[Job], dict[str, Any]]) -> bytes:
+    """What is `shown` of each job as a JSON array.
 
     They are dumped one by one: in one go, no other thread would get its turn meanwhile.
     """
-    return b"[" + b",".join(orjson.dumps(status_document(to_job(one))) for one in states) + b"]"
+    return b"[" + b",".join(orjson.dumps(shown(to_job(one))) for one in states) + b"]"
+
+
+def _detailed(job: Job) -> dict[str, Any]:
+    """The status object, and what is known of a job before a worker has taken it up."""
+    details = {
+        "request": job.request,
+        "requested_by": job.requested_by,
+        "labels": job.request.get("labels", {}),
+        "retry_of": None if job.retry_of is None else str(job.retry_of),
+        "errors_total": job.errors_total,
+        "updated_at": to_iso8601(job.updated_at),
+    }
+    return {**status_document(job), "details": details}
 
 
 @describe(

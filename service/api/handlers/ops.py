@@ -1,6 +1,7 @@
 """GET /overview: the state of the fleet, as the operators' page shows it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +11,10 @@ from sqlalchemy import Row
 from service.api.handlers.fleet import channel_rows, worker_rows
 from service.api.handlers.jobs import DATABASE, json_response
 from service.api.job_status import to_iso8601
+from service.api.middlewares.auth import MAY_OPERATE, MAY_WRITE, PRINCIPAL
 from service.api.openapi.operation import OPERATIONS_TAG, describe, json_answer
 from service.api.schemas.ops import OVERVIEW_EXAMPLE, OverviewSchema
-from service.db.fleet import FleetStore
+from service.db.fleet import FleetStore, Freshness
 from service.db.rate_limits import RateLimitStore
 from service.db.statistics import StatsStore
 from service.db.workers import WorkerStore
@@ -20,6 +22,18 @@ from service.db.workers import WorkerStore
 ACTIVE_SHOWN = 50
 LATEST_SHOWN = 10
 FAILING_SHOWN = 25
+TABLES_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArxivLimits:
+    """What arXiv permits the fleet, as configured."""
+
+    api_requests_per_minute: float = 20.0
+    pdfs_per_minute: float = 240.0
+
+
+ARXIV_LIMITS: web.AppKey[ArxivLimits] = web.AppKey("arxiv_limits", ArxivLimits)
 
 
 @describe(
@@ -44,8 +58,34 @@ async def overview(request: web.Request) -> web.Response:
             "stalls": await workers.stalls(),
             "processes": _rows(await fleet.list_processes()),
             "failing": _rows(await fleet.list_failing(limit=FAILING_SHOWN)),
+            "caller": _caller(request),
+            "limits": asdict(request.app[ARXIV_LIMITS]),
+            "requests": [asdict(one) for one in await fleet.list_requests()],
+            "database": {
+                "bytes": await fleet.size(),
+                "pool": asdict(request.app[DATABASE].pool),
+                "tables": _rows(await fleet.list_largest(limit=TABLES_SHOWN)),
+            },
+            "freshness": _freshness(await fleet.freshness()),
+            "audited_sets": list(await fleet.list_audited_sets()),
         }
     return json_response(document)
+
+
+def _caller(request: web.Request) -> dict[str, Any]:
+    """Who asks, and what they may do."""
+    return {
+        "subject": request[PRINCIPAL].caller,
+        "may_write": request[MAY_WRITE],
+        "may_operate": request[MAY_OPERATE],
+    }
+
+
+def _freshness(found: Freshness) -> dict[str, str | None]:
+    return {
+        "stored_at": to_iso8601(found.stored_at),
+        "datestamp": None if found.datestamp is None else found.datestamp.isoformat(),
+    }
 
 
 def _rows(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ load is from elsewhere.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,10 +18,14 @@ from service.api.openapi.operation import (
     DESCRIPTION_TAG,
     NOT_MODIFIED,
     OPERATIONS_TAG,
+    TEXT_SCHEMA,
+    Answer,
+    Content,
     describe,
     file_answer,
 )
 from service.api.response_headers import PAGE_HEADERS
+from service.domain.errors import NotFound
 
 STATIC = Path(__file__).parents[1] / "static"
 _OF_PACKAGE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "public, max-age=86400"}
@@ -84,26 +89,8 @@ STATIC_FILES = (
         tag=OPERATIONS_TAG,
         kind="text/html",
         summary="The operators' page",
-        description="HTML without data; its script reads the overview with a token.",
+        description="HTML without data; its script reads the API with a token.",
         example="<!doctype html>…",
-    ),
-    StaticFile(
-        path="/ops/ops.css",
-        name="showOpsStyle",
-        tag=OPERATIONS_TAG,
-        kind="text/css",
-        summary="Style sheet of the operators' page",
-        description="The style of the operators' page.",
-        example="body { … }",
-    ),
-    StaticFile(
-        path="/ops/ops.js",
-        name="showOpsScript",
-        tag=OPERATIONS_TAG,
-        kind="text/javascript",
-        summary="Script of the operators' page",
-        description="The script of the operators' page.",
-        example='"use strict";',
     ),
     StaticFile(
         path="/docs",
@@ -154,6 +141,43 @@ STATIC_FILES = (
         is_of_package=True,
     ),
 )
+
+
+OPS_FILES = STATIC / "ops"
+_KINDS = {".css": "text/css", ".js": "text/javascript"}
+
+
+@describe(
+    name="showOpsFile",
+    tag=OPERATIONS_TAG,
+    summary="A file of the operators' page",
+    description="Its style sheet, or one of the modules of its script.",
+    is_public=True,
+    headers=("If-None-Match",),
+    answers={
+        200: Answer(
+            description="The file.",
+            content={kind: Content(TEXT_SCHEMA, "…") for kind in _KINDS.values()},
+            headers=("ETag",),
+        ),
+        304: NOT_MODIFIED,
+    },
+    problems={404: "Route not found"},
+)
+async def show_ops_file(request: web.Request) -> web.StreamResponse:
+    """GET /ops/{file} → 200, or 304 if the client has it."""
+    name = request.match_info["file"]
+    if name not in _ops_files():
+        raise NotFound("Route not found", code="route_not_found")
+    file = OPS_FILES / name
+    headers = {**PAGE_HEADERS, "Cache-Control": "no-cache"}
+    headers["Content-Type"] = f"{_KINDS[file.suffix]}; charset=utf-8"
+    return web.FileResponse(file, headers=headers)
+
+
+@cache
+def _ops_files() -> frozenset[str]:
+    return frozenset(file.name for file in OPS_FILES.iterdir() if file.suffix in _KINDS)
 
 
 def static_routes() -> Iterator[tuple[str, Handler]]:

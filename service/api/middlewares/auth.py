@@ -18,6 +18,7 @@ from service.domain.errors import NotAllowed, Unauthenticated
 MAX_TOKEN_LENGTH = 8192
 OUT_OF_SCOPE = "The token lacks the required scope"
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("grant", Principal)
+MAY_WRITE: web.RequestKey[bool] = web.RequestKey("may_write", bool)
 MAY_OPERATE: web.RequestKey[bool] = web.RequestKey("may_operate", bool)
 # RFC 6750 §2.1 and RFC 7515 §3.1: one blank, three base64url parts
 _HEADER = re.compile(r"(?i:bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII)
@@ -50,9 +51,10 @@ def authentication(
         grant = tokens.cached(header) or await tokens.verify(header, _token(header))
         require_active(grant.caller)
         request[PRINCIPAL] = grant
-        if request.method not in READING:
-            _demand(rules.write_scope, grant)
-            request[MAY_OPERATE] = rules.operator_scope in (None, *grant.scopes)
+        request[MAY_WRITE] = rules.write_scope in (None, *grant.scopes)
+        request[MAY_OPERATE] = rules.operator_scope in (None, *grant.scopes)
+        if request.method not in READING and not request[MAY_WRITE]:
+            raise NotAllowed(OUT_OF_SCOPE)
         admit(request, grant.caller)
         require_known_expectation(request)
         return await handler(request)
@@ -73,11 +75,6 @@ def _token(header: str) -> str:
     if match is None or len(match[1]) > MAX_TOKEN_LENGTH:
         raise Unauthenticated("malformed")
     return match[1]
-
-
-def _demand(scope: str | None, grant: Principal) -> None:
-    if scope is not None and scope not in grant.scopes:
-        raise NotAllowed(OUT_OF_SCOPE)
 
 
 def require_operator(request: web.Request) -> None:

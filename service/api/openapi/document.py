@@ -40,6 +40,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "webhook_id": ("The id of a subscription.", _UUID_FORM, WEBHOOK_ID_EXAMPLE),
     "delivery_id": ("The id of an attempt to deliver.", _UUID_FORM, DELIVERY_ID_EXAMPLE),
     "code": ("The code of a problem.", _TEXT, "job_not_found"),
+    "file": ("The name of a file of the operators' page.", _TEXT, "ops.js"),
     "arxiv_id": (
         "An arXiv id of either style; with a version only if that one is held.",
         PLAIN_ID,

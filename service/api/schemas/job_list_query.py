@@ -8,7 +8,14 @@ from uuid import UUID
 from marshmallow import ValidationError, fields, validate
 
 from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
-from service.api.schemas.fields import Choices, Moment, Repeated, SingleLineString, said
+from service.api.schemas.fields import (
+    Choices,
+    Moment,
+    QueryBoolean,
+    Repeated,
+    SingleLineString,
+    said,
+)
 from service.api.schemas.labels import KEY_PATTERN, MAX_LABELS, MAX_VALUE_LENGTH, require_label
 from service.db.job_lists import JobFilter, JobSort
 from service.domain.jobs import ACTIVE_STATUSES, JobStatus
@@ -80,6 +87,10 @@ class JobsQuerySchema(PageQuerySchema):
         by_value=True,
         load_default=JobSort.NEWEST,
         metadata=said("By which moment; with `-` the newest first."),
+    )
+    details = QueryBoolean(
+        load_default=False,
+        metadata=said("Whether each job comes with `details`: its request, even while pending."),
     )
     cursor = CursorField(JOBS)
 

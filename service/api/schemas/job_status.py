@@ -123,6 +123,23 @@ class StatusSchema(Schema):
     stats = fields.Nested(JobStatsSchema, required=True)
 
 
+class JobDetailsSchema(Schema):
+    """What is known of a job from its creation on."""
+
+    request = fields.Dict(required=True, metadata=said("What was asked for, defaults filled in."))
+    requested_by = fields.String(required=True, allow_none=True)
+    labels = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    retry_of = fields.UUID(required=True, allow_none=True)
+    errors_total = fields.Integer(required=True)
+    updated_at = fields.DateTime(required=True, metadata=said("Last activity."))
+
+
+class ListedStatusSchema(StatusSchema):
+    """The status of a job in a list."""
+
+    details = fields.Nested(JobDetailsSchema, metadata=said("With `details=true` only."))
+
+
 class ProblemSchema(Schema):
     """A problem (RFC 9457)."""
 

@@ -86,6 +86,11 @@ class JobErrorsQuerySchema(PageQuerySchema):
         validate=validate.OneOf(("code",)),
         metadata=said("`code`: counts by stage and code, most frequent first, in place of errors."),
     )
+    stage = fields.Enum(Stage, by_value=True, metadata=said("Those of this stage."))
+    code = fields.String(
+        validate=validate.Length(max=100),
+        metadata=said("Those of this code; empty: those without one."),
+    )
     cursor = CursorField(JOB_ERRORS)
 
 

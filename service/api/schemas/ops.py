@@ -62,6 +62,24 @@ OVERVIEW_EXAMPLE: dict[str, Any] = {
             "failed_at": "2026-11-22T19:48:43.106475Z",
         }
     ],
+    "caller": {"subject": "me", "may_write": True, "may_operate": True},
+    "limits": {"api_requests_per_minute": 20.0, "pdfs_per_minute": 240.0},
+    "requests": [{"channel": "api", "requests": 4711, "by_status": {"429": 2}}],
+    "database": {
+        "bytes": 104857600,
+        "pool": {"size": 10, "in_use": 1, "waiting": 0},
+        "tables": [
+            {
+                "name": "papers",
+                "bytes": 41943040,
+                "rows": 25000,
+                "dead_rows": 120,
+                "vacuumed_at": "2026-11-22T19:40:00.106475Z",
+            }
+        ],
+    },
+    "freshness": {"stored_at": "2026-11-22T19:48:43.106475Z", "datestamp": "2026-11-21"},
+    "audited_sets": ["", "cs:cs:AI"],
 }
 
 
@@ -115,6 +133,62 @@ class OverviewFailureSchema(Schema):
     failed_at = fields.DateTime(required=True)
 
 
+class OverviewCallerSchema(Schema):
+    """Who asks, and what the scopes of the token permit."""
+
+    subject = fields.String(required=True)
+    may_write = fields.Boolean(required=True)
+    may_operate = fields.Boolean(required=True)
+
+
+class OverviewLimitsSchema(Schema):
+    """What arXiv permits the fleet, as configured."""
+
+    api_requests_per_minute = fields.Float(required=True)
+    pdfs_per_minute = fields.Float(required=True)
+
+
+class OverviewRequestsSchema(Schema):
+    """Requests on one channel to arXiv, ever; `by_status` those that were refused."""
+
+    channel = fields.String(required=True)
+    requests = fields.Integer(required=True)
+    by_status = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
+class OverviewPoolSchema(Schema):
+    """Database connections of the process that answers; `waiting` transactions have none."""
+
+    size = fields.Integer(required=True)
+    in_use = fields.Integer(required=True)
+    waiting = fields.Integer(required=True)
+
+
+class OverviewTableSchema(Schema):
+    """A table with its indexes; rows are estimates."""
+
+    name = fields.String(required=True)
+    bytes = fields.Integer(required=True)
+    rows = fields.Integer(required=True)
+    dead_rows = fields.Integer(required=True)
+    vacuumed_at = fields.DateTime(required=True, allow_none=True)
+
+
+class OverviewDatabaseSchema(Schema):
+    """Size, pool and largest tables."""
+
+    bytes = fields.Integer(required=True)
+    pool = fields.Nested(OverviewPoolSchema, required=True)
+    tables = fields.List(fields.Nested(OverviewTableSchema), required=True)
+
+
+class OverviewFreshnessSchema(Schema):
+    """When a paper was last stored; the newest datestamp of the papers stored lately."""
+
+    stored_at = fields.DateTime(required=True, allow_none=True)
+    datestamp = fields.Date(required=True, allow_none=True)
+
+
 class OverviewSchema(Schema):
     """The state of the fleet at one point in time."""
 
@@ -128,3 +202,9 @@ class OverviewSchema(Schema):
     stalls = fields.Integer(required=True)
     processes = fields.List(fields.Nested(OverviewProcessSchema), required=True)
     failing = fields.List(fields.Nested(OverviewFailureSchema), required=True)
+    caller = fields.Nested(OverviewCallerSchema, required=True)
+    limits = fields.Nested(OverviewLimitsSchema, required=True)
+    requests = fields.List(fields.Nested(OverviewRequestsSchema), required=True)
+    database = fields.Nested(OverviewDatabaseSchema, required=True)
+    freshness = fields.Nested(OverviewFreshnessSchema, required=True)
+    audited_sets = fields.List(fields.String(), required=True)
