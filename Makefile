@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 2
 LOCKED := tools/install_locked.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test coverage check audit lint types imports migrations faults pooled soak fuzz screenshots text-report bench docs load lock clean
+.PHONY: help run demo test coverage check audit lint types imports migrations faults test-live pooled soak fuzz screenshots text-report bench docs load lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -49,6 +49,9 @@ coverage: $(VENV)/.dev $(VENV)-s3/.done ## the same, and which lines and branche
 
 faults: $(VENV)/.dev $(VENV)-s3/.done ## every case of the fault list, the slow ones too
 	@$(BIN)/python -m pytest tests/faults
+
+test-live: $(VENV)/.dev ## what differs between arXiv today and docs/arxiv.md: asks arXiv itself, slowly; never in CI
+	@$(BIN)/python -m tests.live $(LIVE)
 
 pooled: $(VENV)/.dev $(VENV)-s3/.done ## the tests of the database, with PgBouncer in between
 	@$(BIN)/python -m pytest --through-pgbouncer -m "not slow_faults" tests/db tests/jobs tests/api
