@@ -62,6 +62,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "updated_at": _moment,
     "waiting_for": {str(reason): reason for reason in WaitReason}.__getitem__,
     "waiting_since": _moment,
+    "schedule_id": UUID,
 }
 _READ_AT = [(Job._fields.index(name), read) for name, read in _READ.items()]
 

@@ -302,4 +302,5 @@ class Job(NamedTuple):
     waiting_for: WaitReason | None = None
     waiting_since: datetime | None = None
     facts: Mapping[str, Any] = MappingProxyType({})
+    schedule_id: UUID | None = None
     errors: tuple[JobError, ...] = ()

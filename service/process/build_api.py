@@ -86,9 +86,14 @@ def request_rules(settings: Settings) -> RequestRules:
 
 def arxiv_limits(settings: Settings) -> ArxivLimits:
     """The rate limits towards arXiv, by the minute."""
+
+    def per_minute(interval: float) -> float:
+        return 60 / max(interval, MIN_INTERVAL_SECONDS)
+
     return ArxivLimits(
-        api_requests_per_minute=60 / max(settings.arxiv_min_interval_seconds, MIN_INTERVAL_SECONDS),
+        api_requests_per_minute=per_minute(settings.arxiv_min_interval_seconds),
         pdfs_per_minute=60 * settings.arxiv_pdf_per_second,
+        html_requests_per_minute=per_minute(settings.arxiv_html_min_interval_seconds),
     )
 
 

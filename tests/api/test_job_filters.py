@@ -177,6 +177,7 @@ async def test_details_are_there_while_a_job_is_pending_and_only_where_asked_for
         "requested_by": "bob",
         "labels": {},
         "retry_of": None,
+        "schedule_id": None,
         "errors_total": 0,
     }
 

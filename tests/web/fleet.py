@@ -238,7 +238,7 @@ async def _around(conn: AsyncConnection) -> None:
                 "cron": cron,
                 "request": json.dumps(search(200, category="cs.AI")),
                 "wait": timedelta(minutes=-185) if is_due else timedelta(hours=5),
-                "job": RUNNING,
+                "job": RUNNING if is_due else FAILED,
             },
         )
     await conn.execute(

@@ -294,6 +294,22 @@ async def test_a_schedule_is_paused_where_the_token_may_change_it(tab, service):
     assert row.is_paused
 
 
+async def test_a_schedule_runs_now_unless_its_last_job_is_unfinished(tab, service):
+    page = tab.page
+    await tab.open("#/fleet")
+    await tab.sign_in()
+    await page.get_by_role("button", name="Run hourly now").click()
+    await page.locator("#said.bad").wait_for()
+    refused = tab.complaints.pop()
+    await page.get_by_role("button", name="Run nightly now").click()
+    await page.get_by_role("button", name="Cancel job").wait_for()
+    await page.get_by_role("link", name="a schedule").wait_for()
+    rows = await service.sql("SELECT id FROM jobs WHERE schedule_id IS NOT NULL")
+
+    assert "409" in refused
+    assert f"id={rows[0].id}" in page.url
+
+
 async def test_without_the_scopes_there_is_a_look_and_nothing_to_press(tab):
     page = tab.page
     await tab.open("#/fleet")

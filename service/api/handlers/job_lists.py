@@ -108,6 +108,7 @@ def _detailed(job: Job) -> dict[str, Any]:
         "requested_by": job.requested_by,
         "labels": job.request.get("labels", {}),
         "retry_of": None if job.retry_of is None else str(job.retry_of),
+        "schedule_id": None if job.schedule_id is None else str(job.schedule_id),
         "errors_total": job.errors_total,
         "updated_at": to_iso8601(job.updated_at),
     }

@@ -31,6 +31,7 @@ class ArxivLimits:
 
     api_requests_per_minute: float = 20.0
     pdfs_per_minute: float = 240.0
+    html_requests_per_minute: float = 4.0
 
 
 ARXIV_LIMITS: web.AppKey[ArxivLimits] = web.AppKey("arxiv_limits", ArxivLimits)

@@ -130,6 +130,7 @@ class JobDetailsSchema(Schema):
     requested_by = fields.String(required=True, allow_none=True)
     labels = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     retry_of = fields.UUID(required=True, allow_none=True)
+    schedule_id = fields.UUID(required=True, allow_none=True)
     errors_total = fields.Integer(required=True)
     updated_at = fields.DateTime(required=True, metadata=said("Last activity."))
 

@@ -63,7 +63,11 @@ OVERVIEW_EXAMPLE: dict[str, Any] = {
         }
     ],
     "caller": {"subject": "me", "may_write": True, "may_operate": True},
-    "limits": {"api_requests_per_minute": 20.0, "pdfs_per_minute": 240.0},
+    "limits": {
+        "api_requests_per_minute": 20.0,
+        "pdfs_per_minute": 240.0,
+        "html_requests_per_minute": 4.0,
+    },
     "requests": [{"channel": "api", "requests": 4711, "by_status": {"429": 2}}],
     "database": {
         "bytes": 104857600,
@@ -146,6 +150,7 @@ class OverviewLimitsSchema(Schema):
 
     api_requests_per_minute = fields.Float(required=True)
     pdfs_per_minute = fields.Float(required=True)
+    html_requests_per_minute = fields.Float(required=True)
 
 
 class OverviewRequestsSchema(Schema):

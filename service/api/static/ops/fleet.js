@@ -50,7 +50,8 @@ export function draw(data, params, tools) {
 function totals({ jobs_by_status: jobs, papers_by_pdf_state: papers, workers, stalls }) {
   const kinds = { running: "now", pending: "warn", completed: "good", failed: "bad", cancelled: "none" };
   return tiles(
-    ...Object.entries(kinds).map(([status, kind]) => [`Jobs ${status}`, jobs[status] ?? 0, jobs[status] ? kind : "none"]),
+    ...Object.entries(kinds).map(([status, kind]) =>
+      [`Jobs ${status}`, h("a", { href: link("jobs", { status }), class: jobs[status] ? kind : "none" }, number(jobs[status] ?? 0))]),
     ["Papers", Object.values(papers).reduce((sum, count) => sum + count, 0)],
     ["Papers with text", papers.processed ?? 0],
     ["Workers", workers.length, workers.length ? "" : "bad"],
@@ -105,8 +106,7 @@ function requestRates(overview) {
   const counts = new Map(overview.requests.map((one) => [one.channel, one.requests]));
   looks = [...looks.filter((one) => at - one.at < REQUESTS_KEPT_MS && one.at < at), { at, counts }];
   const [first] = looks;
-  if (first.at === at) return () => null;
-  return (channel) => ((counts.get(channel) - (first.counts.get(channel) ?? 0)) * 60000) / (at - first.at);
+  return (channel) => (first.at === at || !counts.has(channel) ? null : ((counts.get(channel) - (first.counts.get(channel) ?? 0)) * 60000) / (at - first.at));
 }
 
 function throughput({ throughput: { last_minute: minute, last_hour: hour } }, { limits }, perMinute) {
@@ -118,6 +118,7 @@ function throughput({ throughput: { last_minute: minute, last_hour: hour } }, { 
     ["Papers stored", minute.papers, hour.papers, null],
     ["PDF requests", rounded(perMinute("pdf")), null, limits.pdfs_per_minute],
     ["PDFs to text", minute.pdfs, hour.pdfs, null],
+    ["HTML requests", rounded(perMinute("html")), null, limits.html_requests_per_minute],
   ];
   return table("Throughput by stage", rows, [
     ["Stage", (row) => row[0]],

@@ -138,10 +138,25 @@ async function preview(form, source, tools) {
   });
 }
 
+// One key for one request: sent again after a lost answer, it finds the job of the first time.
+const sent = { body: "", key: "" };
+
+function keyOf(body) {
+  const text = JSON.stringify(body);
+  if (sent.body !== text) {
+    const random = crypto.getRandomValues(new Uint32Array(4)); // randomUUID wants https
+    Object.assign(sent, { body: text, key: `ops-${[...random].map((one) => one.toString(16)).join("-")}` });
+  }
+  return sent.key;
+}
+
 async function create(form, source, tools) {
   await asked(form, tools, async () => {
-    const response = await send("api/v1/ingestion/arxiv", { method: "POST", body: bodyOf(form, source) });
+    const body = bodyOf(form, source);
+    const headers = { "Idempotency-Key": keyOf(body) };
+    const response = await send("api/v1/ingestion/arxiv", { method: "POST", body, headers });
     const { job_id: id } = await response.json();
+    sent.body = ""; // the next one is meant
     tools.say("Job created");
     go("job", { id });
     return ["Job created"];
