@@ -89,25 +89,8 @@ def _mended(line: Line, following: Line, vocabulary: Vocabulary) -> tuple[Line, 
     pieces = _cut_end(line.pieces, 1)
     pieces = (*pieces[:-1], pieces[-1] + hyphen + tail)
     cut = _cut_start(following.pieces, len(after) - len(rest))
-    return _with_text(line, before + hyphen + tail, pieces), _with_text(following, rest, cut)
-
-
-def _with_text(line: Line, text: str, pieces: tuple[str, ...]) -> Line:
-    """The line with another text; made directly, which takes a tenth of `replace`."""
-    return Line(
-        text,
-        line.x0,
-        line.y0,
-        line.x1,
-        line.y1,
-        line.baseline,
-        line.size,
-        line.font,
-        line.is_upright,
-        line.spans,
-        pieces,
-        line.furniture,
-    )
+    whole = line._replace(text=before + hyphen + tail, cuts=pieces)
+    return whole, following._replace(text=rest, cuts=cut)
 
 
 def _cut_end(pieces: Sequence[str], count: int) -> tuple[str, ...]:

@@ -63,16 +63,16 @@ class Run(NamedTuple):
     baseline: float
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a page.
+class Line(NamedTuple):
+    """One line of a page; a tuple, for a paper has thousands and they are made several times.
 
     `text` has no line feed and no blanks around, and is never empty. `size`,
     `font`, `is_bold` and `baseline` are those of its longest span. Box:
     x0 < x1, y0 < y1, the font's ascent and descent included, not the ink alone.
     `is_upright` is false for text that is not written from left to right
-    (arXiv's stamp, axis labels); its box is then only a hint. `pieces` are the
-    texts of `spans`, one each, together `text`. `furniture` says what the line
+    (arXiv's stamp, axis labels); its box is then only a hint. `cuts` are the
+    texts of its spans, together `text`, or None where nothing was repaired: then their
+    starts cut it, and `pieces` does so when asked. `furniture` says what the line
     is when it does not belong to the paper's text.
     """
 
@@ -86,8 +86,17 @@ class Line:
     font: Font
     is_upright: bool
     spans: Sequence[Span]
-    pieces: tuple[str, ...]
+    cuts: tuple[str, ...] | None
     furniture: Furniture | None = None
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The texts of `spans`, one each, together `text`."""
+        if self.cuts is not None:
+            return self.cuts
+        first = self.spans[0].start
+        starts = [span.start - first for span in self.spans]
+        return tuple(map(self.text.__getitem__, map(slice, starts, [*starts[1:], None])))
 
     @property
     def is_bold(self) -> bool:

@@ -37,8 +37,8 @@ def resolve_ligatures(pages: Sequence[PageLayout]) -> list[PageLayout]:
 
 
 def _pieces(line: Line) -> list[tuple[str, str]]:
-    if not _PRIVATE.search(line.text):
-        return []
+    if line.text.isprintable() or not _PRIVATE.search(line.text):
+        return []  # no private character is printable
     return [(span.font.name, piece) for span, piece in zip(line.spans, line.pieces, strict=True)]
 
 
@@ -54,8 +54,10 @@ def _best(private: str, words: set[str]) -> str | None:
 
 
 def _resolved(page: PageLayout, meant: Mapping[_Key, str]) -> PageLayout:
-    lines, resolved = [], 0
-    for line in page.lines:
+    lines, resolved = list(page.lines), 0
+    for at, line in enumerate(page.lines):
+        if line.text.isprintable():
+            continue
         pieces = tuple(
             "".join(meant.get((font, character), character) for character in piece)
             for font, piece in _pieces(line)
@@ -63,7 +65,6 @@ def _resolved(page: PageLayout, meant: Mapping[_Key, str]) -> PageLayout:
         if pieces and pieces != line.pieces:
             text = "".join(pieces)
             resolved += len(_PRIVATE.findall(line.text)) - len(_PRIVATE.findall(text))
-            line = replace(line, text=text, pieces=pieces)  # noqa: PLW2901
-        lines.append(line)
+            lines[at] = line._replace(text=text, cuts=pieces)
     unknown = page.unknown_characters - resolved
     return replace(page, lines=tuple(lines), unknown_characters=unknown)

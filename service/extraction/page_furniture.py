@@ -69,7 +69,7 @@ def mark_furniture(pages: Sequence[PageLayout]) -> list[PageLayout]:
 
 def _marked(page: PageLayout, kinds: Mapping[int, Furniture]) -> PageLayout:
     lines = tuple(
-        replace(line, furniture=kinds[place]) if place in kinds else line
+        line._replace(furniture=kinds[place]) if place in kinds else line
         for place, line in enumerate(page.lines)
     )
     return replace(page, lines=lines)

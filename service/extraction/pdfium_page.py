@@ -44,6 +44,7 @@ _WORDS = re.compile(rf"[^\s{BROKEN_WORD}]+")
 _LINES = re.compile(
     rf"[^\s{BROKEN_WORD}](?:[^\r\n{BROKEN_WORD}]*[^\s{BROKEN_WORD}])?{BROKEN_WORD}?"
 )
+_BROKEN_WORD = re.compile(BROKEN_WORD)
 _PAIRS = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SUBSET = re.compile(r"^(?:[A-Z]{6}\+|[A-Z]{6}[^\x00-\x7f]{1,3})+")  # also as cairo cuts it
 _BOLD_NAME = re.compile(
@@ -104,6 +105,23 @@ class LineSpans(NamedTuple):
     spans: list[Span]
 
 
+class Chars(list[str]):
+    """Characters that repairs change; `changed` has the indexes where they did."""
+
+    __slots__ = ("changed",)
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        super().__init__(characters)
+        self.changed: list[int] = []
+
+    def __setitem__(self, at: Any, value: Any) -> None:  # noqa: ANN401 - as list has it
+        super().__setitem__(at, value)
+        if isinstance(at, slice):
+            self.changed += range(*at.indices(len(self)))
+        else:
+            self.changed.append(at)
+
+
 @dataclass(slots=True)
 class Characters:
     """The characters of an open page, and where they stand.
@@ -116,7 +134,7 @@ class Characters:
     owner: pypdfium2.PdfTextPage  # what `handle` belongs to, kept open
     handle: ctypes.c_void_p
     text: str
-    chars: list[str]
+    chars: Chars
     lines: list[LineSpans]
     alphabet: frozenset[str]  # of `text`: which repairs have something to do
     unknown: int = 0  # characters that no rule explains
@@ -148,11 +166,16 @@ def read_characters(text_page: pypdfium2.PdfTextPage) -> Characters:
     text = _text_of(text_page.raw, handle)
     bounds = [line.span() for line in _LINES.finditer(text)]
     starts = _object_starts(handle, text, bounds)
-    chars = list(text.replace(BROKEN_WORD, "-"))
-    for pair in _PAIRS.finditer(text):
-        chars[pair.start() : pair.end()] = [_united(pair[0]), ""]
+    chars = Chars(text)
+    alphabet = frozenset(text)
+    if BROKEN_WORD in alphabet:
+        for broken in _BROKEN_WORD.finditer(text):
+            chars[broken.start()] = "-"
+    if not text.isascii():
+        for pair in _PAIRS.finditer(text):
+            chars[pair.start() : pair.end()] = [_united(pair[0]), ""]
     lines = _lines(handle, bounds, starts)
-    return Characters(text_page, handle, text, chars, lines, frozenset(text))
+    return Characters(text_page, handle, text, chars, lines, alphabet)
 
 
 def _united(pair: str) -> str:
@@ -266,13 +289,15 @@ def _spans(handle: ctypes.c_void_p, objects: Mapping[int, int | None]) -> list[S
     starts = list(objects)
     sizes = map(_font_size, repeat(handle), starts)
     m = _floats(_matrix, handle, starts, 6)
-    uprights = [
-        b == 0 and a > 0 and d > 0 for a, b, d in zip(m[::6], m[1::6], m[3::6], strict=True)
-    ]
-    scales = [abs(c) + abs(d) for c, d in zip(m[2::6], m[3::6], strict=True)]
+    a, b, c, d = m[::6], m[1::6], m[2::6], m[3::6]
+    uprights: Iterable[bool] = repeat(True)
+    scales: Iterable[float] = d
+    if any(b) or any(c) or not (starts and min(a) > 0 and min(d) > 0):
+        uprights = [y == 0 and x > 0 and z > 0 for x, y, z in zip(a, b, d, strict=True)]
+        scales = [abs(x) + abs(y) for x, y in zip(c, d, strict=True)]
     scaled = map(mul, sizes, scales)
     columns = (starts, _fonts(objects.values()), scaled, m[4::6], m[5::6], uprights)
-    return list(map(_new_span, zip(*columns, strict=True)))
+    return list(map(_new_span, zip(*columns, strict=False)))
 
 
 def _loose_boxes(handle: ctypes.c_void_p, places: Sequence[int]) -> list[Box]:
@@ -283,9 +308,9 @@ def _loose_boxes(handle: ctypes.c_void_p, places: Sequence[int]) -> list[Box]:
 
 def _fonts(objects: Iterable[int | None]) -> list[Font]:
     """The font of each text object."""
-    handles = [_font(there) if there else None for there in objects]
+    handles = list(map(_font, objects))  # None has none
     known = {handle: _read_font(handle) for handle in set(handles)}
-    return [known[handle] for handle in handles]
+    return list(map(known.__getitem__, handles))
 
 
 def _read_font(handle: int | None) -> Font:

@@ -91,9 +91,12 @@ def _read_pages(document: pypdfium2.PdfDocument, count: int, limits: Mapping[str
     room = limits["max_characters"]
     read = _Read()
     known_words: set[str] = set()
+    wants_links = bool(limits.get("structuring_seconds", 0))  # nothing else needs them
     most = min(count, limits["max_pages"])
     while len(read.pages) < most and room > 0 and time.monotonic() < deadline:
-        page = _read_page(document, len(read.pages), known_words, read.links)
+        page = _read_page(
+            document, len(read.pages), known_words, read.links, wants_links=wants_links
+        )
         if page is None:
             read.unreadable += 1
             page = PageLayout(len(read.pages) + 1, (0, 0, 0, 0), ())
@@ -103,14 +106,19 @@ def _read_pages(document: pypdfium2.PdfDocument, count: int, limits: Mapping[str
 
 
 def _read_page(
-    document: pypdfium2.PdfDocument, index: int, known_words: set[str], links: list[Link]
+    document: pypdfium2.PdfDocument,
+    index: int,
+    known_words: set[str],
+    links: list[Link],
+    *,
+    wants_links: bool,
 ) -> PageLayout | None:
     """One page, whose links are added to `links`; None when it cannot be read."""
     try:
         page = document[index]
         try:
             layout = read_page(page, index + 1, known_words)
-            if len(links) < MAX_LINKS:
+            if wants_links and len(links) < MAX_LINKS:
                 links += read_links(document.raw, page.raw, index + 1)
             return layout
         finally:

@@ -8,6 +8,7 @@ breaks the line at one; what goes on at the same height is one line again.
 import re
 from collections.abc import Sequence
 from functools import cache
+from math import inf
 
 from service.extraction.layout import Span
 from service.extraction.pdfium_page import Box, Characters, LineSpans
@@ -23,6 +24,7 @@ _JOIN_GAP = 0.12  # of the size: less is no blank
 _WORD_GAP = 0.6  # of the size: the widest blank between words of one line
 _BLANK_GAP = 1.0  # of the size: more is another column
 _OVERLAP = 0.4  # of the size: a slanted base reaches under its script
+_NO_GAP, _WIDE_GAP = -100.0, 250.0  # points; beyond them no size makes one line of two
 _RAISED_BY_FORM = re.compile(r"[\s′″‴‵'’\"”“‘°´`¨ˆ˜¯.,;:_-]*")
 _LARGE = re.compile("cmex|lmmathext|lmex|[tp]xb?ex", re.IGNORECASE)
 
@@ -36,23 +38,28 @@ def _is_large(font_name: str) -> bool:
 def join_lines(page: Characters) -> None:
     """Join the lines that PDFium broke at a raised or lowered script."""
     joined: list[LineSpans] = []
-    base: Span | None = None  # at whose height the line goes on behind its scripts
+    right = inf  # where the line before ends
     for line in page.lines:
-        if base is not None and _goes_on(base, joined[-1], line):
+        if not _NO_GAP < line.box[0] - right < _WIDE_GAP:  # as most: another line begins
+            joined.append(line)
+            right = line.box[2]
+            continue
+        base = _base_of(joined[-1])  # at whose height the line goes on behind its scripts
+        if _goes_on(base, joined[-1], line):
             is_apart = line.box.x0 - joined[-1].box.x1 > _JOIN_GAP * base.size
             between = range(joined[-1].end, line.start)  # the line end
             for at in between:
                 page.chars[at] = " " if is_apart and at == between[0] else ""
             joined[-1] = _one_line(joined[-1], line)
-            base = _base_of(line, base)
         else:
             joined.append(line)
-            base = _base_of(line, line.spans[0])
+        right = joined[-1].box[2]
     page.lines = joined
 
 
-def _base_of(line: LineSpans, base: Span) -> Span:
+def _base_of(line: LineSpans) -> Span:
     """The last span of the line that is no script."""
+    base = line.spans[0]
     for span in line.spans:
         if span.size > MAX_SIZE * base.size and not _is_large(span.font.name):
             base = span
@@ -88,27 +95,34 @@ def _one_line(a: LineSpans, b: LineSpans) -> LineSpans:
 def mark_superscripts(page: Characters) -> None:
     """Write `^` before superscripts, with braces around several characters."""
     for line in page.lines:
-        if len(line.spans) > 1:
-            sizes = [span.size for span in line.spans]
+        spans = line.spans
+        if len(spans) > 1:
+            sizes = [span[2] for span in spans]
             if min(sizes) < MAX_SIZE * max(sizes):
-                _mark(page, line.spans, line.end)
+                _mark(page, spans, line.end)
 
 
 def _mark(page: Characters, spans: Sequence[Span], end: int) -> None:
     """Mark the superscripts among these spans, and those in them."""
     base, at, count = _first_base(spans), 0, len(spans)
     while at < count:
+        span = spans[at]
+        if span.size >= MAX_SIZE * base.size:  # as most are: no script
+            if not _is_large(span.font.name):
+                base = span
+            at += 1
+            continue
         stop = at
         rise = MAX_RISE_OF_LARGE if at and _is_large(spans[at - 1].font.name) else MAX_RISE
         while stop < count and _is_raised(spans[stop], base, rise):
             stop += 1
         if stop == at:
-            if _is_base(spans[at], base):
-                base = spans[at]
+            if _is_base(span, base):
+                base = span
             at += 1
             continue
         stops_at = spans[stop].start if stop < count else end
-        if not _is_fraction(spans, at, stop, base) and _is_close(page, spans[at], base):
+        if not _is_fraction(spans, at, stop, base) and _is_close(page, span, base):
             _mark(page, spans[at:stop], stops_at)
             _write(page, spans[at].start, stops_at)
         at = stop

@@ -111,12 +111,21 @@ def _family(font_name: str) -> _Family | None:
     return _families()[found.lastgroup] if found and found.lastgroup else None
 
 
+class _FamilyOfFont(dict[str, _Family | None]):
+    """Name of a font → its family, looked up once: a page has hundreds of spans in few fonts."""
+
+    def __missing__(self, name: str) -> _Family | None:
+        family = self[name] = _family(name)
+        return family
+
+
 def repair_symbols(page: Characters) -> None:
     """Replace what TeX's fonts left as codes, and give each character its one form."""
     combining: list[int] = []
+    family_of = _FamilyOfFont()
     for line in page.lines:
         spans = line.spans
-        families = [_family(span.font.name) for span in spans]
+        families = [family_of[span[1].name] for span in spans]
         for at in compress(count(), families):
             end = spans[at + 1].start if at + 1 < len(spans) else line.end
             family = families[at]

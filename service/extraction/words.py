@@ -28,13 +28,15 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 
 def split_glued(page: Characters, known: set[str]) -> None:
     """Put blanks into words that were glued; `known` holds the words found whole before."""
-    new = set(_SUSPECTS.findall(page.text)) - known
+    tokens = set(page.text.split()) - known  # most were on earlier pages
+    new = set(_SUSPECTS.findall(" ".join(tokens))) - known
     suspects = new - english_words()
     places = list(_places(page, suspects))
     if _have_gaps(page, places) and any(_parting(page, *place) for place in places):
         _split_page(page)
     else:
         known |= new
+        known |= tokens
 
 
 def _have_gaps(page: Characters, places: Sequence[tuple[LineSpans, int, int]]) -> bool:

@@ -7,7 +7,7 @@ upright are left out.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median_low
 
 from service.extraction.layout import Line, PageLayout
@@ -83,7 +83,7 @@ def _sane(line: Line) -> Line:
     low, high = line.x0 + line.y0, line.x1 + line.y1  # no number and infinity pass into sums
     if -_FAR < low < _FAR and -_FAR < high < _FAR and -_FAR < line.baseline + line.size < _FAR:
         return line
-    return replace(line, x0=0.0, y0=0.0, x1=1.0, y1=1.0, baseline=0.0, size=0.0)
+    return line._replace(x0=0.0, y0=0.0, x1=1.0, y1=1.0, baseline=0.0, size=0.0)
 
 
 def _is_same_row(left: Line, right: Line) -> bool:

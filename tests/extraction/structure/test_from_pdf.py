@@ -232,7 +232,7 @@ def test_sizes_and_places_that_cannot_be_do_no_harm(lie, what):
     pages = paper("1 Introduction", "2 Results", "3 Conclusion")
     first = pages[0].lines[2]
     spans = tuple(span._replace(size=lie, x0=lie, baseline=lie) for span in first.spans)
-    lines = [replace(line, **{what: lie}, spans=spans) for line in pages[0].lines[:4]]
+    lines = [line._replace(**{what: lie}, spans=spans) for line in pages[0].lines[:4]]
     pages[0] = replace(pages[0], lines=(*lines, *pages[0].lines))
 
     assert [s.title for s in document_of(pages, NOTHING).sections if s.title] == [

@@ -1,7 +1,6 @@
 """A list of references is split into the items that are printed."""
 
 import math
-from dataclasses import replace
 
 import pytest
 
@@ -131,7 +130,7 @@ def test_a_row_whose_place_is_no_number_is_a_row_all_the_same():
     page = begun()
     for name in NAMES:
         page.put(FIRST.format(name=name)).put(SECOND, indent=12)
-    page.lines[-1] = replace(page.lines[-1], x0=math.nan, x1=math.nan)
+    page.lines[-1] = page.lines[-1]._replace(x0=math.nan, x1=math.nan)
 
     assert len(references(page).items) == 10
 
