@@ -11,7 +11,12 @@ from arxiv_ingestion_client.calls import Calls, with_query
 from arxiv_ingestion_client.download import download
 from arxiv_ingestion_client.errors import NOT_OURS, ServiceUnreachable
 from arxiv_ingestion_client.exports import FORMATS, export_file
-from arxiv_ingestion_client.reports import ChangeDocument, FoundPaperDocument, PaperDocument
+from arxiv_ingestion_client.reports import (
+    ChangeDocument,
+    FoundPaperDocument,
+    PaperDocument,
+    ReferenceDocument,
+)
 from arxiv_ingestion_client.transport import Ask
 
 MAX_PDF_BYTES = 1 << 30
@@ -126,6 +131,28 @@ class PaperCalls(Calls):
             "GET", f"{_paper_path(arxiv_id)}/text", headers={"Accept": "text/plain"}
         )
         return answer.body.decode(errors="replace")
+
+    async def document(self, arxiv_id: str, *, section: str | None = None) -> Mapping[str, Any]:
+        """The structured document of a paper, or one section by its number or id.
+
+        ProblemError with status 404 where there is none.
+        """
+        path = with_query(f"{_paper_path(arxiv_id)}/document", section=section)
+        found: Mapping[str, Any] = (await self._ask("GET", path)).document()
+        return found
+
+    async def markdown(self, arxiv_id: str, *, section: str | None = None) -> str:
+        """The same as Markdown."""
+        path = with_query(f"{_paper_path(arxiv_id)}/document", section=section)
+        answer = await self._ask("GET", path, headers={"Accept": "text/markdown"})
+        return answer.body.decode(errors="replace")
+
+    async def references(self, arxiv_id: str) -> list[ReferenceDocument]:
+        """The references of a paper; `link` is the path of those that are held."""
+        found: list[ReferenceDocument] = (
+            await self._ask("GET", f"{_paper_path(arxiv_id)}/references")
+        ).documents()
+        return found
 
     async def download_pdf(
         self,

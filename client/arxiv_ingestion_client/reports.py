@@ -120,6 +120,18 @@ class JobPaperDocument(TypedDict):
     failures: int
     reason: str | None
     updated_at: str
+    html_state: NotRequired[str]
+    html_reason: NotRequired[str | None]
+
+
+class ReferenceDocument(TypedDict):
+    """A reference of a paper; `link` is the path of the paper it names, where that is held."""
+
+    key: str | None
+    raw: str
+    doi: str | None
+    arxiv_id: str | None
+    link: str | None
 
 
 class ErrorGroupDocument(TypedDict):

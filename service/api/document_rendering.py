@@ -26,7 +26,7 @@ def whole_of(row: Stored) -> bytes:
             "source": row.source,
             "converter": row.converter,
             "input_sha256": row.input_sha256,
-            "quality": row.quality,
+            "quality": quality_of(row),
         }
     )
     content: bytes = row.content.encode()
@@ -54,6 +54,13 @@ def markdown_of(row: Stored, section: str | None) -> bytes | None:
     return None if document is None else to_markdown(document).encode()
 
 
+def quality_of(row: Stored) -> dict[str, Any]:
+    """The figures of the document; `html` has those of a page that was refused for it."""
+    if row.html_refused is None:
+        return dict(row.quality)
+    return {**row.quality, "html": {"refused": row.html_refused, **row.html_quality}}
+
+
 class References:
     """The references of a document, from their JSON."""
 
@@ -76,5 +83,5 @@ class References:
 
 def _document(row: Stored) -> Document:
     content = orjson.loads(row.content)
-    about = {"source": row.source, "converter": row.converter, "quality": row.quality}
+    about = {"source": row.source, "converter": row.converter, "quality": quality_of(row)}
     return Document.from_json({**content, **about})

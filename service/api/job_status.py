@@ -24,6 +24,7 @@ STATUS_HEADERS = {
     hdrs.CACHE_CONTROL: "no-cache",
     "X-Content-Type-Options": "nosniff",
 }
+HTML_SECONDS = 15.0  # between two pages of HTML: arxiv.org/robots.txt
 REMEMBERED = 4096  # renderings, in at most 20 MB
 MAX_LENGTH = 2048  # of a state that is remembered: few are longer, by their errors
 MAX_BYTES = 4500  # of a state and its rendering; beside them, 400 of our own
@@ -150,6 +151,8 @@ def _stats(job: Job) -> dict[str, Any]:
         "pdfs_pending": job.pdfs_pending,
         "pdfs_failed": job.pdfs_failed,
         "pdfs_unavailable": job.pdfs_unavailable,
+        "html_pending": job.html_pending,
+        "documents": {"html": job.documents_html, "pdf": job.documents_pdf},
         "errors_total": job.errors_total,
         "resumed": job.resumed,
         "elapsed_seconds": elapsed,
@@ -173,12 +176,20 @@ def _elapsed_seconds(job: Job) -> float:
 
 
 def _eta_seconds(job: Job, elapsed: float) -> float | None:
-    """What is left at the speed so far; None when that cannot be said."""
+    """What is left at the speed so far, with 15 s for each page of HTML at the least.
+
+    None when that cannot be said.
+    """
     if job.status is not JobStatus.RUNNING or job.papers_total is None:
         return None
+    to_come = max(job.papers_total - job.papers_fetched, 0)
+    pages = job.html_pending + (to_come if job.request.get("process_html") is True else 0)
+    for_html = round(pages * HTML_SECONDS, 1)
     finished = job.papers_fetched - job.pdfs_pending
     left = job.papers_total - finished
-    return round(elapsed * left / finished, 1) if finished > 0 and left >= 0 else None
+    if finished <= 0 or left < 0:
+        return for_html or None
+    return max(round(elapsed * left / finished, 1), for_html)
 
 
 JOB_STATUS_READER: web.AppKey[JobStatusReader] = web.AppKey("job_status", JobStatusReader)

@@ -41,12 +41,13 @@ SEARCH_FIELDS = {
     "sort_order": "sort_order",
 }
 JOB_FIELDS = ("max_papers", "batch_size", "priority", "labels", "callback_url")
-SOURCES = ("oai", "snapshot", "audit")
+SOURCES = ("oai", "snapshot", "audit", "documents")
 WINDOW_FIELDS = {"from_date": "from_date", "to_date": "to_date", "set_spec": "set"}
 SOURCE_FIELDS = {  # source → option → where its value goes in the object of the source
     "oai": {**WINDOW_FIELDS, "metadata_format": "metadata_format"},
     "snapshot": {"snapshot_file": "file"},
     "audit": {**WINDOW_FIELDS, "heal": "heal"},
+    "documents": {"ids": "ids"},
 }
 OPTION_OF = {"ids": "--id", "file": "--file"}  # the others are named as their field
 
@@ -86,7 +87,8 @@ _OPTIONS = (
     click.option("--sort-order", type=click.Choice(["descending", "ascending"])),
     labels_option,
     click.option("--callback-url", metavar="URL", help="Who is told when the job ends."),
-    click.option("--no-pdfs", is_flag=True, help="Metadata only."),
+    click.option("--no-pdfs", is_flag=True, help="No PDFs: metadata only, or with --html."),
+    click.option("--html", "with_html", is_flag=True, help="arXiv's HTML, too: a page in 15 s."),
     click.option("--rewrite-duplicates", is_flag=True, help="Fetch again what is held already."),
     click.option(
         "--request", "file", type=click.File(), help="Take the JSON request from here (- is stdin)."
@@ -158,6 +160,8 @@ def build_request(base: Mapping[str, Any], options: Mapping[str, Any]) -> dict[s
     request |= {name: given[name] for name in JOB_FIELDS if name in given}
     if "no_pdfs" in given:
         request["process_pdfs"] = False
+    if "with_html" in given:
+        request["process_html"] = True
     if "rewrite_duplicates" in given:
         request["skip_duplicates"] = False
     return request

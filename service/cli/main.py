@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": "serve",
     "ingest": "ingest",
     "snapshot": "snapshot",
+    "documents": "documents",
     "coverage": "coverage",
     "changes": "changes",
     "job": "job",

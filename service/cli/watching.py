@@ -90,6 +90,8 @@ def describe(job: JobReport) -> str:
         f"PDFs {out_of(job.count('pdfs_downloaded'), pdfs_total(job))}",
         f"text {out_of(job.count('pdfs_processed'), pdfs_total(job))}",
     ]
+    if pages := html_total(job):
+        parts.append(f"HTML {out_of(pages - job.count('html_pending'), pages)}")
     return f"{safe(job.status)}: {', '.join([*parts, *_remarks(job)])}"
 
 
@@ -137,8 +139,18 @@ def pdfs_total(job: JobReport) -> int:
     return sum(job.count(name) for name in names)
 
 
+def html_total(job: JobReport) -> int:
+    """How many pages of HTML the job wants, as far as it has harvested; 0 if none are wanted.
+
+    (Of papers whose page was held already it wants none; those count as done.)
+    """
+    request = job.stats.get("request")
+    wants_html = isinstance(request, dict) and request.get("process_html") is True
+    return job.count("papers_fetched") if wants_html else 0
+
+
 class Bars:
-    """Four bars that move: pages, papers, PDFs, text; above them status, rate and ETA."""
+    """Bars that move: pages, papers, PDFs, text, HTML if wanted; above them status and ETA."""
 
     def __init__(self, to: Console) -> None:
         self._progress = Progress(
@@ -179,6 +191,10 @@ class Bars:
         self._move("papers", job.count("papers_fetched"), job.find("papers_total"))
         self._move("PDFs", job.count("pdfs_downloaded"), max(wanted - lost, 0))
         self._move("text", job.count("pdfs_processed"), max(wanted - lost, 0))
+        if pages := html_total(job):
+            if "HTML" not in self._bars:
+                self._bars["HTML"] = self._progress.add_task("HTML", total=None, done="0")
+            self._move("HTML", pages - job.count("html_pending"), pages)
         if job.is_final:
             self._live.refresh()
 

@@ -8,10 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.held_papers import required
+from service.db.html_tables import html_pages
 from service.db.tables import documents, papers
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
-from service.domain.papers import StructuredDocument
+from service.domain.papers import DocumentSource, StructuredDocument
 
 _ORIGIN = (documents.c.source, documents.c.converter, documents.c.input_sha256)
 
@@ -25,7 +26,7 @@ class DocumentStore:
     async def save(
         self, arxiv_id: ArxivId, document: StructuredDocument, *, input_sha256: str
     ) -> None:
-        """Store the document of this version; those of older versions go.
+        """Store the document of this version and source; those of older versions go.
 
         The paper must be held, and locked.
         """
@@ -33,33 +34,46 @@ class DocumentStore:
         older = documents.c.version < arxiv_id.version
         await self._conn.execute(delete(documents).where(of_paper, older))
         values = {
-            "source": document.source,
             "converter": document.converter,
             "input_sha256": input_sha256,
             "quality": dict(document.quality),
             "content": cast(literal(document.content, Text), JSON),  # it is JSON already
         }
         statement = insert(documents).values(
-            arxiv_id=arxiv_id.paper, version=arxiv_id.version, **values
+            arxiv_id=arxiv_id.paper, version=arxiv_id.version, source=document.source, **values
         )
         changes = {name: statement.excluded[name] for name in values}
         await self._conn.execute(
             statement.on_conflict_do_update(
-                index_elements=[documents.c.arxiv_id, documents.c.version],
+                index_elements=list(documents.primary_key.columns),
                 set_={**changes, "made_at": func.now()},
             )
         )
 
-    async def get(self, arxiv_id: ArxivId, *, part: str | None = None) -> Row[Any]:
-        """The document of the version held, or that of `arxiv_id`.
+    async def remove(self, arxiv_id: ArxivId, source: DocumentSource) -> None:
+        """Remove the document of this version and source, if there is one."""
+        await self._conn.execute(
+            delete(documents).where(
+                documents.c.arxiv_id == arxiv_id.paper,
+                documents.c.version == arxiv_id.version,
+                documents.c.source == source,
+            )
+        )
 
-        Returns arxiv_id, version, source, converter, input_sha256, made_at, quality and
-        content: JSON in text; of `content` only the member `part`, if one is named. Raises
-        NotFound.
+    async def get(self, arxiv_id: ArxivId, *, part: str | None = None) -> Row[Any]:
+        """The document of the version held, or that of `arxiv_id`: of two the one of HTML.
+
+        Returns arxiv_id, version, source, converter, input_sha256, made_at, quality,
+        html_refused (why a page of HTML that is held is not used) with html_quality and
+        html_tag (of these), and content: JSON in text; of `content` only the member `part`,
+        if one is named. Raises NotFound.
         """
         content = documents.c.content if part is None else documents.c.content[part]
         of_this_version = and_(
             documents.c.arxiv_id == papers.c.arxiv_id, documents.c.version == papers.c.version
+        )
+        page = and_(
+            html_pages.c.arxiv_id == papers.c.arxiv_id, html_pages.c.version == papers.c.version
         )
         statement: Select[Any] = (
             select(
@@ -68,10 +82,15 @@ class DocumentStore:
                 *_ORIGIN,
                 documents.c.made_at,
                 documents.c.quality,
+                html_pages.c.refused.label("html_refused"),
+                html_pages.c.quality.label("html_quality"),
+                func.left(func.md5(cast(html_pages.c.quality, Text)), 8).label("html_tag"),
                 cast(content, Text).label("content"),
             )
-            .select_from(papers.outerjoin(documents, of_this_version))
+            .select_from(papers.outerjoin(documents, of_this_version).outerjoin(html_pages, page))
             .where(papers.c.arxiv_id == arxiv_id.paper)
+            .order_by(documents.c.source)  # html before pdf
+            .limit(1)
         )
         row = required((await self._conn.execute(statement)).one_or_none(), arxiv_id)
         if row.source is None:

@@ -6,6 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from service.db.engine import Database
+from service.db.outdated import OutdatedStore
 from service.db.papers import PaperStore
 from service.db.retries import RetryStore
 
@@ -30,6 +31,14 @@ class DatabaseHeldReader:
             return {}
         async with self.database.transaction() as conn:
             return await PaperStore(conn).datestamps(arxiv_ids)
+
+    async def outdated(
+        self, *, after: str, limit: int, pdf: str, html: str
+    ) -> tuple[Sequence[str], str | None]:
+        """Of the next `limit` papers behind `after`: whose documents are outdated; and the last."""
+        async with self.database.transaction() as conn:
+            store = OutdatedStore(conn)
+            return await store.list_outdated(after=after, limit=limit, pdf=pdf, html=html)
 
     async def unfinished(self, job_id: UUID, *, after: str, limit: int) -> Sequence[str]:
         """Papers that the job which `job_id` retries did not finish, by id, behind `after`."""

@@ -27,11 +27,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.db.jobs import waited_for_arxiv
 from service.db.tables import job_papers, jobs, papers
 from service.domain.jobs import JobStatus
-from service.domain.papers import PaperState
+from service.domain.papers import HtmlState, PaperState
 
 OPEN_STATES = (PaperState.PENDING, PaperState.DOWNLOADED)
 
-_SHOWN = ("arxiv_id", "version", "state", "attempts", "failures", "reason", "updated_at")
+_SHOWN = (
+    *("arxiv_id", "version", "state", "attempts", "failures", "reason", "updated_at"),
+    *("html_state", "html_reason"),
+)
 
 # which states a paper may come from; every other change is somebody's late news
 _BEFORE = {
@@ -56,6 +59,8 @@ class NewJobPaper:
     version: int | None
     state: PaperState
     reason: str | None = None
+    html_state: HtmlState | None = None
+    html_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +102,9 @@ class JobPaperStore:
     ) -> Sequence[Row[Any]]:
         """Papers of a job in these states, by id, behind the id `after`; at most `limit`.
 
-        Returns arxiv_id, version, state, attempts, failures, reason, updated_at and
-        title (None where arXiv does not know the paper). Each state is read from
-        its own range of the index.
+        Returns arxiv_id, version, state, attempts, failures, reason, updated_at,
+        html_state, html_reason and title (None where arXiv does not know the paper). Each
+        state is read from its own range of the index.
         """
         ranges = [
             select(job_papers)
@@ -137,6 +142,8 @@ class JobPaperStore:
                     "version": paper.version,
                     "state": paper.state,
                     "reason": paper.reason,
+                    "html_state": paper.html_state,
+                    "html_reason": paper.html_reason,
                 }
                 for paper in batch
             ],

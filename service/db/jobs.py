@@ -166,8 +166,8 @@ class JobStore:
         return set(job_ids) - set((await self._conn.execute(active)).scalars())
 
     async def list_orphaned(self, *, limit: int) -> Sequence[Row[Any]]:
-        """Work of running jobs that no task will do: job_id, arxiv_id (None: the harvest)."""
-        statement = text("SELECT job_id, arxiv_id FROM stranded_work LIMIT :limit")
+        """Work of running jobs that no task will do: job_id, arxiv_id (None: the harvest), kind."""
+        statement = text("SELECT job_id, arxiv_id, kind FROM stranded_work LIMIT :limit")
         return (await self._conn.execute(statement, {"limit": limit})).all()
 
     async def claim_page(
@@ -322,6 +322,7 @@ class JobStore:
                 jobs.c.status == JobStatus.RUNNING,
                 jobs.c.is_harvested,
                 jobs.c.pdfs_pending == 0,
+                jobs.c.html_pending == 0,
             )
             .values(status=JobStatus.COMPLETED, completed_at=func.clock_timestamp())
             .returning(*_ended())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, func, select, union_all
+from sqlalchemy import Row, Select, bindparam, func, or_, select, union
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,9 +16,10 @@ from service.db.tables import job_papers, jobs
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
 from service.domain.jobs import ACTIVE_STATUSES
-from service.domain.papers import PaperState
+from service.domain.papers import HtmlState, PaperState
 
 UNFINISHED = (PaperState.FAILED, *OPEN_STATES)
+HTML_UNFINISHED = (HtmlState.FAILED, HtmlState.PENDING)
 
 
 class RetryStore:
@@ -33,9 +34,12 @@ class RetryStore:
         Returns status, request, priority, checkpoint, is_harvested, papers_total,
         papers_fetched and unfinished (papers that failed, or were open at its end).
         """
+        is_unfinished = or_(
+            job_papers.c.state.in_(UNFINISHED), job_papers.c.html_state.in_(HTML_UNFINISHED)
+        )
         unfinished = (
             select(func.count())
-            .where(job_papers.c.job_id == jobs.c.id, job_papers.c.state.in_(UNFINISHED))
+            .where(job_papers.c.job_id == jobs.c.id, is_unfinished)
             .scalar_subquery()
         )
         statement: Select[Any] = select(
@@ -101,14 +105,17 @@ class RetryStore:
             select(job_papers.c.arxiv_id)
             .where(
                 job_papers.c.job_id == retried.scalar_subquery(),
-                job_papers.c.state == state,
+                is_in,
                 job_papers.c.arxiv_id > bindparam("after", after),
             )
             .order_by(job_papers.c.arxiv_id)
             .limit(limit)
             .subquery()
-            for state in UNFINISHED
+            for is_in in (
+                *(job_papers.c.state == state for state in UNFINISHED),
+                *(job_papers.c.html_state == state for state in HTML_UNFINISHED),
+            )
         ]
-        found = union_all(*(select(one.c.arxiv_id) for one in ranges)).subquery()
+        found = union(*(select(one.c.arxiv_id) for one in ranges)).subquery()
         statement = select(found.c.arxiv_id).order_by(found.c.arxiv_id).limit(limit)
         return (await self._conn.execute(statement)).scalars().all()

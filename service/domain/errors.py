@@ -23,7 +23,10 @@ ServiceError
 │   ├── UpstreamFaulty      an answer was broken or missing
 │   ├── CorruptPdf          the PDF came cut or broken
 │   ├── NotPdf              a page came in place of the PDF
-│   ├── ExtractorCrashed    the process that read the PDF died
+│   ├── ExtractorCrashed    the process that read the file died
+│   ├── CorruptHtml         the HTML came cut or broken
+│   ├── NotHtml             another page came in its place
+│   ├── JudgedOtherwise     HTML or PDF changed while the one was compared with the other
 │   ├── DatabaseUnavailable PostgreSQL cannot be asked now
 │   │   └── TransactionConflict  a deadlock or serialization failure
 │   ├── Overloaded          we have enough to do   → 503, says when to come again
@@ -36,6 +39,7 @@ ServiceError
     ├── UpstreamUnavailable arXiv was unavailable for a day
     ├── ForbiddenPdf        arXiv does not give this PDF to anybody
     ├── Unavailable         withdrawn or missing at arXiv
+    ├── BadHtml             HTML that is no page of a paper, too large, over a limit
     ├── BadPdf              not a PDF, corrupt, encrypted, too large, over a limit
     └── Quarantined         killed its worker too often
 
@@ -254,6 +258,26 @@ class ExtractorCrashed(TransientError):
     limit = 3
 
 
+class CorruptHtml(TransientError):
+    """The HTML came cut short, or arXiv's answer was broken otherwise."""
+
+    code = "html_corrupt"
+    limit = 3
+
+
+class NotHtml(TransientError):
+    """Something else came with status 200, a captcha page for one."""
+
+    code = "html_no_document"
+    limit = 3
+
+
+class JudgedOtherwise(TransientError):
+    """Another task stored HTML or PDF of this version while ours were being compared."""
+
+    code = "html_judged_otherwise"
+
+
 class Suspected(TransientError):
     """The PDF may be what killed its workers; it is read when that can be told for certain."""
 
@@ -367,6 +391,12 @@ class BadPdf(PermanentError):
     """
 
     code = "corrupt"
+
+
+class BadHtml(PermanentError):
+    """The HTML came, or lies here, and is of no use; `code` says why, as in docs/documents.md."""
+
+    code = "html_unreadable"
 
 
 class Quarantined(PermanentError):

@@ -115,6 +115,13 @@ class AuditCriteria:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentsCriteria:
+    """Whose documents to make anew from the files that are held; None: all that are outdated."""
+
+    ids: tuple[ArxivId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestionRequest:
     """A validated request for a job.
 
@@ -128,10 +135,12 @@ class IngestionRequest:
     oai: OaiCriteria | None = None
     snapshot: SnapshotCriteria | None = None
     audit: AuditCriteria | None = None
+    documents: DocumentsCriteria | None = None
     source: str = "search"
     batch_size: int = 50
     max_papers: int | None = DEFAULT_PAPERS
     process_pdfs: bool = True
+    process_html: bool = False
     skip_duplicates: bool = True
     priority: Priority = Priority.NORMAL
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -172,6 +181,7 @@ class IngestionRequest:
             "skip_duplicates": self.skip_duplicates,
             "priority": str(self.priority),
             # left out where there is none, as in requests from before they existed
+            **({"process_html": True} if self.process_html else {}),
             **({"labels": dict(self.labels)} if self.labels else {}),
             **({"callback_url": self.callback_url} if self.callback_url else {}),
         }
@@ -185,6 +195,7 @@ class IngestionRequest:
         return cls(
             **_criteria(source, criteria),
             priority=Priority(document["priority"]),
+            process_html=bool(document.get("process_html", False)),
             labels=dict(document.get("labels", {})),
             callback_url=document.get("callback_url"),
             **settings,
@@ -198,13 +209,22 @@ BULK: Mapping[str, type[OaiCriteria | SnapshotCriteria | AuditCriteria]] = {
     "audit": AuditCriteria,
 }
 OF_SEARCH = "search_query"
-CRITERIA_OF: Mapping[str, str] = {SEARCH: OF_SEARCH, **{name: name for name in BULK}}
+DOCUMENTS = "documents"
+CRITERIA_OF: Mapping[str, str] = {
+    SEARCH: OF_SEARCH,
+    **{name: name for name in BULK},
+    DOCUMENTS: DOCUMENTS,
+}
 DAY_FORMAT = "%Y%m%d"
 _PLAIN_SETTINGS = ("source", "batch_size", "max_papers", "process_pdfs", "skip_duplicates")
 
 
 def _criteria(source: str, document: dict[str, Any]) -> dict[str, Any]:
     """The field of a request that `document` stands for, by its name."""
+    if source == DOCUMENTS:
+        ids = document.get("ids")
+        chosen = None if ids is None else tuple(ArxivId.parse(text) for text in ids)
+        return {source: DocumentsCriteria(ids=chosen)}
     if source in BULK:
         for name in _DAYS.intersection(document):
             document[name] = date.fromisoformat(document[name])
@@ -220,6 +240,9 @@ _DAYS = frozenset({"from_date", "to_date"})
 
 
 def _criteria_document(request: IngestionRequest) -> dict[str, Any]:
+    if request.source == DOCUMENTS:
+        ids = None if request.documents is None else request.documents.ids
+        return {"ids": None if ids is None else [str(one) for one in ids]}
     if request.source in BULK:
         document = asdict(getattr(request, request.source))
         return {
@@ -301,6 +324,9 @@ class Job(NamedTuple):
     version: int
     waiting_for: WaitReason | None = None
     waiting_since: datetime | None = None
+    html_pending: int = 0
+    documents_html: int = 0
+    documents_pdf: int = 0
     facts: Mapping[str, Any] = MappingProxyType({})
     schedule_id: UUID | None = None
     errors: tuple[JobError, ...] = ()

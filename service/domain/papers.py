@@ -277,6 +277,23 @@ class ExtractedText:
     document: StructuredDocument | None = None
 
 
+# Refused pages in whose place arXiv may have a better one by now: as good as none.
+NO_PAPER = ("html_stub", "html_fatal_error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HtmlPage:
+    """A page of HTML in its place, and how it was judged last.
+
+    `pdf_sha256` is of the PDF it was compared with, `refused` why no document is made of it.
+    """
+
+    file: StoredPdf
+    etag: str | None = None
+    pdf_sha256: str | None = None
+    refused: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlVerdict:
     """What was made of a page of HTML: its document, or the stable word why it is refused.

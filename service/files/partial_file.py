@@ -24,7 +24,15 @@ from aiofiles.threadpool import wrap
 from service.domain.errors import BadPdf, StorageUnavailable
 from service.files.blocking import in_thread, to_its_end
 from service.files.folder import FILE_MODE, Root, open_file, storage_errors
-from service.files.paths import PARTS, etag_of, is_part_of, is_temporary, new_part, part_with
+from service.files.paths import (
+    PARTS,
+    Ending,
+    etag_of,
+    is_part_of,
+    is_temporary,
+    new_part,
+    part_with,
+)
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -70,10 +78,11 @@ class Part:
     `etag` names, left by a process that died; `size` says where to go on.
     """
 
-    def __init__(self, root: Root, stem: str, max_bytes: int) -> None:
+    def __init__(self, root: Root, stem: str, max_bytes: int, ending: Ending = Ending.PDF) -> None:
         self.etag: str | None = None
+        self.ending = ending
         self._root = root
-        self._stem = stem
+        self._stem = stem if ending is Ending.PDF else f"{stem}.{ending}"
         self._max_bytes = max_bytes
         self._folder = -1
         self._name: str | None = None  # None: not there yet, or no longer
@@ -111,7 +120,7 @@ class Part:
         """
         if size > self._max_bytes:
             await self.discard()
-            message = f"The PDF is larger than {self._max_bytes} bytes"
+            message = f"The {self.ending.upper()} is larger than {self._max_bytes} bytes"
             raise BadPdf(message, code="too_large")
 
     async def record_etag(self, etag: str | None) -> None:

@@ -1,6 +1,6 @@
-"""Names of files: the path of a paper's PDF below the storage root, and partial files.
+"""Names of files: the path of a paper's PDF or HTML below the storage root, and partial files.
 
-Of the PDF the id and the content decide. So other bytes of the same version get a place of
+Of it the id and the content decide. So other bytes of the same version get a place of
 their own, a file that a row names is never written over by anything else, and
 the same bytes, fetched again after a crash, come to the same place. Only what
 `ArxivId` accepts becomes a name: digits, letters, `-`, `.` and the `_` that
@@ -16,30 +16,39 @@ import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from enum import StrEnum
 
 from service.domain.identifiers import ArxivId
+
+
+class Ending(StrEnum):
+    """What a file is, by the end of its name."""
+
+    PDF = "pdf"
+    HTML = "html"
+
 
 DIGEST_LETTERS = 16  # of the SHA-256 in hex: 64 bits tell the files of one version apart
 PARTS = ".partial"  # the folder of partial files
 MAX_ETAG_BYTES = 120  # 160 in base64: with the longest id a name stays below 255 bytes
 
 # The digest is missing from names that were given before names had one.
-_NAME = re.compile(r"(?P<stem>[\w.-]+v[0-9]+)(-[0-9a-f]{16})?\.pdf", re.ASCII)
+_NAME = re.compile(r"(?P<stem>[\w.-]+v[0-9]+)(-[0-9a-f]{16})?\.(pdf|html)", re.ASCII)
 _PART = re.compile(r"(?P<stem>[\w.-]+)~[0-9a-f]{16}~(?P<etag>[\w=-]*)\.part", re.ASCII)
 _PROBE = re.compile(r"~[0-9a-f]{16}\.probe", re.ASCII)
 
 
-def path_for(arxiv_id: ArxivId, sha256: str) -> str:
+def path_for(arxiv_id: ArxivId, sha256: str, ending: Ending = Ending.PDF) -> str:
     """`2301/2301.00001v3-<digest>.pdf`; `hep-th/9901/hep-th_9901001v1-<digest>.pdf`.
 
     Raises ValueError for an id without a version and for an `ArxivId` that was
     not made by parsing.
     """
-    return f"{_folder_of(arxiv_id)}/{stem_of(arxiv_id)}-{sha256[:DIGEST_LETTERS]}.pdf"
+    return f"{_folder_of(arxiv_id)}/{stem_of(arxiv_id)}-{sha256[:DIGEST_LETTERS]}.{ending}"
 
 
 def id_of(path: str) -> ArxivId | None:
-    """The version whose PDF a file of that path is; None when the path is none of ours."""
+    """The version whose PDF or HTML a file of that path is; None when the path is none of ours."""
     folder, _, name = path.rpartition("/")
     found = _NAME.fullmatch(name)
     if found is None:
@@ -54,7 +63,7 @@ def id_of(path: str) -> ArxivId | None:
 def stem_of(arxiv_id: ArxivId) -> str:
     """The id with its version as one file name without an ending (≤ 40 ASCII characters)."""
     if arxiv_id.version is None:
-        raise ValueError("a stored PDF belongs to one version of a paper")
+        raise ValueError("a stored file belongs to one version of a paper")
     if ArxivId.parse(str(arxiv_id)) != arxiv_id:
         raise ValueError("not an arXiv id")
     return str(arxiv_id).replace("/", "_")

@@ -61,6 +61,7 @@ TRANSFER_DEADLINE = timedelta(minutes=10)  # for the largest PDF, on a slow line
 PROBE_DEADLINE = timedelta(seconds=2)  # a readiness probe waits no longer than 2.5 s
 PROBE_EVERY = timedelta(seconds=10)
 PROBE = ".probe"
+_TYPES = {"pdf": "application/pdf", "html": "text/html"}
 
 
 def bucket_of(name: str, *, prefix: str, endpoint: str | None, checksum: str = "sha256") -> Bucket:
@@ -181,7 +182,7 @@ class S3Store(PdfStore):
     ) -> None:
         put = partial(
             obstore.put,
-            attributes={"Content-Type": "application/pdf"},
+            attributes={"Content-Type": _TYPES.get(key.rpartition(".")[2], _TYPES["pdf"])},
             chunk_size=PART_BYTES,
             max_concurrency=PARTS_AT_ONCE,
         )

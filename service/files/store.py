@@ -22,7 +22,7 @@ from service.domain.papers import StoredPdf
 from service.files.blocking import in_thread
 from service.files.folder import FILE_MODE, Root, storage_errors
 from service.files.partial_file import Part, remove_abandoned
-from service.files.paths import PARTS, new_probe, path_for, stem_of
+from service.files.paths import PARTS, Ending, new_probe, path_for, stem_of
 
 ROOM_BYTES = 1 << 20  # with less left than this a download is not worth beginning
 PROBE_BYTES = 4096  # one block: an empty file would still fit on a full disk
@@ -38,7 +38,7 @@ class KeptFile:
 
 
 class PdfStore(ABC):
-    """Stored PDFs; those in progress lie below the folder `root`, and none grows over `max_bytes`.
+    """Stored PDFs and HTML; those in progress lie below the folder `root`, none over `max_bytes`.
 
     Each method raises `StorageUnavailable` when the storage cannot do it now.
     """
@@ -55,14 +55,19 @@ class PdfStore(ABC):
             await in_thread(self._root.create)
 
     @asynccontextmanager
-    async def partial(self, arxiv_id: ArxivId) -> AsyncIterator[Part]:
+    async def partial(
+        self, arxiv_id: ArxivId, ending: Ending = Ending.PDF, *, max_bytes: int | None = None
+    ) -> AsyncIterator[Part]:
         """A part of this version: one that a dead process left behind, or a new, empty one.
+
+        It grows to `max_bytes` at most, if that is less than what is usual.
 
         It is ours alone until the block ends: two downloads of one version at once get a
         part each. When the block ends without a commit, a part with an ETag is kept to be
         resumed; after a permanent error, or when the storage failed, nothing is kept.
         """
-        part = Part(self._root, stem_of(arxiv_id), self._max_bytes)
+        most = min(self._max_bytes, max_bytes or self._max_bytes)
+        part = Part(self._root, stem_of(arxiv_id), most, ending)
         try:
             await in_thread(part.open)
             yield part
@@ -77,8 +82,8 @@ class PdfStore(ABC):
     async def commit(self, part: Part, arxiv_id: ArxivId) -> StoredPdf:
         """Keep the part for good; raises BadPdf (`corrupt`) for an empty one."""
         if not part.size:
-            raise BadPdf("The PDF is empty", code="corrupt")
-        path = path_for(arxiv_id, part.sha256)
+            raise BadPdf(f"The {part.ending.upper()} is empty", code="corrupt")
+        path = path_for(arxiv_id, part.sha256, part.ending)
         pdf = StoredPdf(path=path, sha256=part.sha256, size_bytes=part.size)
         await self._keep(part, pdf)
         self._needed_bytes = 0  # what an earlier one lacked is there

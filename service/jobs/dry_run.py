@@ -45,6 +45,7 @@ class Intervals:
 
     api: timedelta
     pdf: timedelta
+    html: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Estimate:
 
     `total`: papers that match at arXiv, `papers` of them that the job would ingest at most.
     `requests` counts pages only. `duration` is a lower bound, with all papers new, PDFs
-    included and no other job at work.
+    and HTML included and no other job at work.
     """
 
     total: int
@@ -131,7 +132,7 @@ class DryRuns:
 def estimate_of(request: IngestionRequest, total: int, intervals: Intervals) -> Estimate:
     """What a search would take that has `total` matches.
 
-    Pages come one after the other, PDFs meanwhile: the slower of the two decides. A list
+    Pages come one after the other, PDFs and HTML meanwhile: the slowest decides. A list
     of ids is asked for whole, whatever arXiv has of it.
     """
     criteria = request.criteria
@@ -145,6 +146,8 @@ def estimate_of(request: IngestionRequest, total: int, intervals: Intervals) -> 
     duration = requests * intervals.api
     if request.process_pdfs:
         duration = max(duration, intervals.api + papers * intervals.pdf)
+    if request.process_html:
+        duration = max(duration, intervals.api + papers * intervals.html)
     return Estimate(total=total, papers=papers, requests=requests, duration=duration)
 
 

@@ -60,6 +60,17 @@ def log_pdf_failed(job_id: UUID, error: JobError, *, upstream_status: int | None
     _log.warning("pdf failed", job_id=str(job_id), **facts)
 
 
+def log_html_failed(job_id: UUID, error: JobError, *, upstream_status: int | None = None) -> None:
+    """The HTML of a paper of a job failed for good; the paper goes on with its PDF."""
+    facts = {"arxiv_id": error.arxiv_id, **_reason(error, upstream_status)}
+    _log.warning("html failed", job_id=str(job_id), **facts)
+
+
+def log_html_refused(job_id: UUID, arxiv_id: str, code: str | None) -> None:
+    """The HTML of a paper holds no paper, or too little of it: the PDF's document stands."""
+    _log.info("html refused", job_id=str(job_id), arxiv_id=arxiv_id, code=code)
+
+
 def _facts(ended: EndedJob) -> dict[str, Any]:
     return {
         "job_id": str(ended.job_id),

@@ -8,7 +8,7 @@ its text.
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -17,12 +17,14 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from service.db.engine import Database
+from service.db.html_pages import HtmlPageStore
 from service.db.job_papers import JobPaperStore
 from service.db.jobs import JobStore
 from service.domain.errors import (
     BadPdf,
     CorruptPdf,
     ExtractorCrashed,
+    JudgedOtherwise,
     NotFound,
     NotPdf,
     StorageUnavailable,
@@ -34,15 +36,18 @@ from service.domain.errors import (
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError, Stage
 from service.domain.outcomes import Fail, Outcome, Retry, Snooze, Succeed
-from service.domain.papers import ExtractedText, PaperState, StoredPdf
+from service.domain.papers import ExtractedText, HtmlVerdict, PaperState, StoredPdf
+from service.extraction.html_question import HtmlQuestion
 from service.extraction.pool import ChildDied
 from service.extraction.quarantine import Readers
 from service.files.partial_file import Part
 from service.files.store import PdfStore
 from service.jobs.events import log_failed
+from service.jobs.html_judge import Judged, judge_again, refusal
 from service.jobs.patience import patience
 from service.jobs.results import Result, ResultWriter
 
+MOST_JUDGEMENTS = 5  # of the HTML beside a PDF, while others come and go
 ENCRYPTED = "encrypted"  # a good file whose text we cannot have
 
 
@@ -70,7 +75,7 @@ class PdfSource(Protocol):
 
 
 class TextSource(Protocol):
-    """What reads PDFs."""
+    """What reads PDFs, and the HTML beside them."""
 
     async def prepare(self) -> None:
         """Be ready to read at once."""
@@ -82,6 +87,10 @@ class TextSource(Protocol):
 
     async def text_of(self, path: Path) -> ExtractedText:
         """The text of a PDF."""
+        ...
+
+    async def judge_html(self, path: Path, question: HtmlQuestion) -> HtmlVerdict:
+        """The document of a page of HTML, or why it is refused."""
         ...
 
 
@@ -127,13 +136,15 @@ class PdfAttempt:
 class FetchPdf:
     """The work of a pdf task: one paper of one job.
 
-    With `again` the file is fetched although another job has stored it.
+    With `again` the file is fetched although another job has stored it; with `is_local`
+    never.
     """
 
     job_id: UUID
     paper: str
     again: bool
     tools: PdfTools
+    is_local: bool = False
     max_attempts: int = 5
     _stage: Stage = Stage.PDF_DOWNLOAD
     _has_read: bool = False
@@ -161,8 +172,37 @@ class FetchPdf:
                 measurements.text_extracted(monotonic() - began)
         except NotFound as err:  # another job's bytes have just taken its place, or it was lost
             raise StorageUnavailable("The stored PDF is missing") from err
-        await self._record(attempt, PaperState.PROCESSED, text=text, sha256=pdf.sha256)
+        await self._record_text(attempt, pdf, text)
         measurements.pdf_processed(monotonic() - started)
+
+    async def _record_text(self, attempt: PdfAttempt, pdf: StoredPdf, text: ExtractedText) -> None:
+        """Record the text, and what the page of HTML that is held is worth beside it."""
+        for _ in range(MOST_JUDGEMENTS):
+            html = await self._judged(attempt, pdf, text)
+            try:
+                await self._record(
+                    attempt, PaperState.PROCESSED, text=text, sha256=pdf.sha256, html=html
+                )
+            except JudgedOtherwise:  # another page has come meanwhile
+                continue
+            return
+        raise JudgedOtherwise("the HTML of the paper changes all the time")
+
+    async def _judged(
+        self, attempt: PdfAttempt, pdf: StoredPdf, text: ExtractedText
+    ) -> Judged | None:
+        """The page of HTML of this version, compared with `text`; None if none is held."""
+        async with self.tools.database.transaction() as conn:
+            page = await HtmlPageStore(conn).find(attempt.arxiv_id)
+        if page is None:
+            return None
+        try:
+            async with self.tools.store.local_copy(page.file) as path, self._reading(attempt):
+                extractor = self.tools.extractor
+                verdict = await judge_again(extractor, path, attempt.arxiv_id, text)
+        except NotFound:
+            verdict = refusal(code="html_missing")
+        return Judged(replace(page, pdf_sha256=pdf.sha256), verdict)
 
     async def conclude(
         self, attempt: PdfAttempt, outcome: Outcome, error: Exception | None
@@ -221,11 +261,13 @@ class FetchPdf:
     async def _usable(self, attempt: PdfAttempt) -> StoredPdf | None:
         """The file that we hold, if it is whole and this job may use it."""
         held = attempt.held
-        is_ours = attempt.row.state == PaperState.DOWNLOADED
-        if held is None or (self.again and not is_ours):
-            return None
-        sound = await self.tools.store.verify(held.path, held.sha256, held.size_bytes)
-        return held if sound else None
+        may_use = not self.again or attempt.row.state == PaperState.DOWNLOADED
+        verify = self.tools.store.verify
+        if held and may_use and await verify(held.path, held.sha256, held.size_bytes):
+            return held
+        if self.is_local:
+            raise BadPdf("the PDF is not in storage any more", code="file_missing")
+        return None
 
     async def _fetched(self, attempt: PdfAttempt) -> StoredPdf:
         """Download the PDF, going on where an earlier try was cut off, and store it."""

@@ -20,16 +20,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.documents import DocumentStore
 from service.db.engine import Database
+from service.db.html_pages import HtmlPageStore
+from service.db.job_html import JobHtmlStore
 from service.db.job_papers import JobPaperStore, Move
 from service.db.jobs import JobStore
 from service.db.paper_changes import ChangeStore
 from service.db.papers import PaperStore
 from service.db.retry import with_retry
-from service.domain.errors import DatabaseUnavailable
+from service.domain.errors import DatabaseUnavailable, JudgedOtherwise
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import EndedJob, JobError
-from service.domain.papers import ExtractedText, PaperState, PdfState, StoredPdf, TextState
+from service.domain.papers import (
+    DocumentSource,
+    ExtractedText,
+    PaperState,
+    PdfState,
+    StoredPdf,
+    TextState,
+)
 from service.jobs.events import log_completed, log_pdf_failed
+from service.jobs.html_judge import Judged
+from service.jobs.html_results import save_page
 
 MAX_BATCH = 100
 GATHERING = timedelta(milliseconds=50)  # how long a result waits for others
@@ -51,7 +62,8 @@ class Result:
 
     `pdf` comes with `downloaded`, `text` with `processed` (None: another job
     stored it already) and `sha256`, that of the file which it is from (None: no document
-    is stored); `error` and `reason` with `failed` and `unavailable`.
+    is stored); `html` is the page of HTML that was compared with that text (None: none is
+    held); `error` and `reason` with `failed` and `unavailable`.
     With `attempts` it counts only if no other attempt at the paper has begun since:
     a failure of a worker that was thought dead is not the paper's.
     """
@@ -62,6 +74,7 @@ class Result:
     pdf: StoredPdf | None = None
     text: ExtractedText | None = None
     sha256: str | None = None
+    html: Judged | None = None
     reason: str | None = None
     error: JobError | None = None
     attempts: int | None = None
@@ -88,7 +101,9 @@ class ResultWriter:
     async def record(self, result: Result) -> str | None:
         """Return when `result` is committed: the path of the file that its `pdf` took the place of.
 
-        No row names that file any more. Raises DatabaseUnavailable when it took too long.
+        No row names that file any more. Raises DatabaseUnavailable when it took too long, and
+        JudgedOtherwise when another page of HTML is held than the one that its text was
+        compared with; nothing is recorded then.
         """
         done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((result, done))
@@ -110,12 +125,13 @@ class ResultWriter:
             recorded = await with_retry(partial(self._commit, [result for result, _ in batch]))
         except DatabaseUnavailable as err:
             _refuse(batch, err)
-        except SQLAlchemyError as err:
+        except (SQLAlchemyError, JudgedOtherwise) as err:
             if len(batch) == 1:
                 _refuse(batch, err)
                 return
             # one of them is wrong: each for itself
-            _log.exception("batch failed, writing results one by one")
+            if isinstance(err, SQLAlchemyError):
+                _log.exception("batch failed, writing results one by one")
             for entry in batch:
                 await self._write([entry])
         else:
@@ -161,6 +177,7 @@ async def _record(conn: AsyncConnection, results: Sequence[Result]) -> _Recorded
     await ChangeStore(conn).name_jobs({one.arxiv_id.paper: one.job_id for one in stored})
     counters: dict[UUID, Counter[str]] = {}
     failed: list[Result] = []
+    ended: list[tuple[UUID, str]] = []
     for state in _COUNTER_OF:
         of_state = [r for r in results if r.state is state and r.job_id in running]
         by_paper = {(r.job_id, r.arxiv_id.paper): r for r in of_state}  # each once
@@ -170,10 +187,15 @@ async def _record(conn: AsyncConnection, results: Sequence[Result]) -> _Recorded
         changed = [result for key, result in by_paper.items() if key in moved]
         for result in changed:
             counters.setdefault(result.job_id, Counter()).update(_steps(result))
+        if state is not PaperState.DOWNLOADED:
+            ended += moved
         for result in changed:
             if result.error is not None:
                 await jobs.add_errors(result.job_id, [result.error])
                 failed.append(result)
+    made = await JobHtmlStore(conn).count_documents(ended)
+    for job_id, steps in made.items():
+        counters[job_id].update(steps)
     for job_id, steps in sorted(counters.items()):
         await jobs.move_counters(job_id, steps)
     return _Recorded(left, failed, await jobs.complete_finished(list(counters)))
@@ -196,7 +218,7 @@ async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> Seque
         if result.pdf is not None:
             left[-1] = await papers.save_file(result.arxiv_id, result.pdf)
         elif result.text is not None:
-            await _save_text(conn, result.arxiv_id, result.text, result.sha256)
+            await _save_text(conn, result, result.text)
         elif result.state in _NO_FILE:
             await papers.save_no_file(result.arxiv_id, _NO_FILE[result.state])
             if result.reason == TextState.ENCRYPTED:
@@ -204,10 +226,18 @@ async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> Seque
     return left
 
 
-async def _save_text(
-    conn: AsyncConnection, arxiv_id: ArxivId, text: ExtractedText, sha256: str | None
-) -> None:
-    """The text, and the document that was made with it."""
-    is_stored = await PaperStore(conn).save_text(arxiv_id, text)
-    if is_stored and text.document is not None and sha256 is not None:
+async def _save_text(conn: AsyncConnection, result: Result, text: ExtractedText) -> None:
+    """The text, the document that was made with it, and that of the HTML beside it."""
+    arxiv_id, sha256 = result.arxiv_id, result.sha256
+    if not await PaperStore(conn).save_text(arxiv_id, text) or sha256 is None:
+        return
+    if text.document is None:
+        await DocumentStore(conn).remove(arxiv_id, DocumentSource.PDF)
+    else:
         await DocumentStore(conn).save(arxiv_id, text.document, input_sha256=sha256)
+    page = await HtmlPageStore(conn).find(arxiv_id)
+    held = None if page is None else page.file
+    if held != (None if result.html is None else result.html.page.file):
+        raise JudgedOtherwise("the HTML has changed while it was compared with the PDF")
+    if result.html is not None:
+        await save_page(conn, arxiv_id, result.html)

@@ -8,13 +8,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.coverage import CoverageStore
-from service.db.job_papers import JobPaperStore, NewJobPaper
+from service.db.html_pages import HtmlPageStore
+from service.db.job_papers import OPEN_STATES, JobPaperStore, NewJobPaper
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
 from service.domain.checkpoint import Checkpoint
-from service.domain.jobs import IngestionRequest, JobError, Stage
-from service.domain.papers import EntryError, Paper, PaperState, PdfState
-from service.jobs.tasks import harvest_task, pdf_task
+from service.domain.jobs import DOCUMENTS, IngestionRequest, JobError, Stage
+from service.domain.papers import EntryError, HtmlState, Paper, PaperState, PdfState
+from service.jobs.tasks import harvest_task, html_task, pdf_task
 from service.sources.base import NO_DELAY, Batch, Step
 from service.worker.engine import enqueue
 
@@ -77,15 +78,15 @@ class BatchStorer:
         await self._heal(ids, batch)
         counted = ids - batch.again - merged.met
         created, updated = len(merged.created & counted), len(merged.updated & counted)
-        pending = 0
-        if self.request.process_pdfs:
+        pending: Mapping[str, int] = {}
+        if self.request.process_pdfs or self.request.process_html:
             pending = await self._want_files(sorted(ids), merged.created | merged.updated)
         return {
             "papers_fetched": len(counted),
             "papers_created": created,
             "papers_updated": updated,
             "papers_skipped": len(counted) - created - updated,
-            "pdfs_pending": pending,
+            **pending,
         }
 
     async def _heal(self, ids: Collection[str], batch: Batch) -> None:
@@ -94,14 +95,13 @@ class BatchStorer:
         if healed and self.request.audit is not None:
             await CoverageStore(self.conn).heal(self.request.audit.set or "", Counter(healed))
 
-    async def _want_files(self, ids: Sequence[str], written: Collection[str]) -> int:
-        """Begin those of the papers whose file is not held already; returns how many."""
+    async def _want_files(self, ids: Sequence[str], written: Collection[str]) -> Mapping[str, int]:
+        """Begin those of the papers of which a file is wanted; returns how many files of each."""
         known = await JobPaperStore(self.conn).known(self.job_id, ids)
         rows = await self._rows([one for one in ids if one not in known], written)
-        wanted = [row for row in rows if row.state is PaperState.PENDING]
+        wanted = [row for row in rows if _is_open(row) or row.html_state is HtmlState.PENDING]
         await JobPaperStore(self.conn).add(self.job_id, wanted)
-        await self._queue_pdfs([row.arxiv_id for row in wanted])
-        return len(wanted)
+        return await self._queue_files(wanted)
 
     async def store_rest(self, batch: Batch) -> dict[str, int]:
         """Store what a batch holds besides records; returns what that adds to the counters.
@@ -120,47 +120,58 @@ class BatchStorer:
         """Begin papers that the job has not met, `written` of them just now."""
         rows = await self._rows(arxiv_ids, written)
         await JobPaperStore(self.conn).add(self.job_id, rows)
-        wanted = [row.arxiv_id for row in rows if row.state is PaperState.PENDING]
-        await self._queue_pdfs(wanted)
         return {
             "papers_fetched": len(rows),
             "papers_skipped": len(rows) - len(written),
-            "pdfs_pending": len(wanted),
+            **await self._queue_files(rows),
         }
 
     async def _rows(self, arxiv_ids: Sequence[str], written: Collection[str]) -> list[NewJobPaper]:
         """The papers as rows of this job; those that are not in `papers` are left out."""
         request = self.request
         held = await PaperStore(self.conn).find_many(arxiv_ids)
+        ids = [one for one in arxiv_ids if one in held]
+        pages: set[tuple[str, int]] = set()
+        if request.process_html or request.source == DOCUMENTS:
+            versions = [(one, held[one].version) for one in ids]
+            pages = await HtmlPageStore(self.conn).held(versions)
         rows = []
-        for arxiv_id in (one for one in arxiv_ids if one in held):
-            row = held[arxiv_id]
-            is_held = row.pdf_state == PdfState.PROCESSED and request.skip_duplicates
-            state, reason = PaperState.PENDING, None
-            if not request.process_pdfs:
-                state, reason = PaperState.SKIPPED, "pdf_not_wanted"
-            elif is_held and arxiv_id not in written:
-                state, reason = PaperState.SKIPPED, "already_held"
-            rows.append(
-                NewJobPaper(arxiv_id=arxiv_id, version=row.version, state=state, reason=reason)
+        for one in ids:
+            paper = HeldFiles(
+                arxiv_id=one,
+                version=held[one].version,
+                pdf_state=held[one].pdf_state,
+                has_page=(one, held[one].version) in pages,
+                is_new=one in written,
             )
+            rows.append(paper.wanted_by(request))
         return rows
 
-    async def _queue_pdfs(self, wanted: Sequence[str]) -> None:
+    async def _queue_files(self, rows: Sequence[NewJobPaper]) -> Mapping[str, int]:
+        """Queue the tasks of these papers; returns what that adds to the job's counters."""
         request = self.request
-        await enqueue(
-            self.conn,
-            [
-                pdf_task(
-                    self.job_id,
-                    request.priority,
-                    arxiv_id,
-                    position=self.position + number,
-                    again=not request.skip_duplicates,
-                )
-                for number, arxiv_id in enumerate(wanted)
-            ],
-        )
+        pdfs = [row for row in rows if _wants_pdf(row, request)]
+        pages = [row for row in rows if row.html_state is HtmlState.PENDING]
+        makers = [(pdf_task, row) for row in pdfs] + [(html_task, row) for row in pages]
+        place = {row.arxiv_id: self.position + number for number, row in enumerate(rows)}
+        tasks = [
+            make(
+                self.job_id,
+                request.priority,
+                row.arxiv_id,
+                position=place[row.arxiv_id],
+                again=not request.skip_duplicates,
+                is_local=request.source == DOCUMENTS,
+            )
+            for make, row in makers
+        ]
+        await enqueue(self.conn, tasks)
+        downloaded = sum(row.state is PaperState.DOWNLOADED for row in pdfs)
+        return {
+            "pdfs_pending": len(pdfs),
+            "pdfs_downloaded": downloaded,
+            "html_pending": len(pages),
+        }
 
     async def _record_errors(self, errors: Sequence[EntryError]) -> int:
         """Record what could not be read and what arXiv does not have; returns how many rows.
@@ -179,6 +190,74 @@ class BatchStorer:
         await JobPaperStore(self.conn).add(self.job_id, rows)
         await JobStore(self.conn).add_errors(self.job_id, [_job_error(one) for one in errors])
         return len(rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldFiles:
+    """What is held of a version of a paper; `is_new`: its metadata was written just now."""
+
+    arxiv_id: str
+    version: int
+    pdf_state: str
+    has_page: bool = False
+    is_new: bool = False
+
+    def wanted_by(self, request: IngestionRequest) -> NewJobPaper:
+        """The paper's row of a job: what is to be done for it."""
+        return self._anew() if request.source == DOCUMENTS else self._fetched(request)
+
+    def _fetched(self, request: IngestionRequest) -> NewJobPaper:
+        may_skip = request.skip_duplicates and not self.is_new
+        html_state, html_reason = None, None
+        if request.process_html:
+            html_state = HtmlState.PENDING
+            if may_skip and self.has_page:
+                html_state, html_reason = HtmlState.SKIPPED, "already_held"
+        state, reason = PaperState.PENDING, None
+        if not request.process_pdfs and html_state is not HtmlState.PENDING:
+            state, reason = PaperState.SKIPPED, "pdf_not_wanted"
+        elif request.process_pdfs and may_skip and self.pdf_state == PdfState.PROCESSED:
+            state, reason = PaperState.SKIPPED, "already_held"
+        return self._row(state, reason=reason, html_state=html_state, html_reason=html_reason)
+
+    def _anew(self) -> NewJobPaper:
+        """For documents that are made anew: from the PDF, and beside it the HTML; else from that.
+
+        A file in storage is what `downloaded` means, so that is where it begins.
+        """
+        if self.pdf_state in (PdfState.PROCESSED, PdfState.DOWNLOADED):
+            return self._row(PaperState.DOWNLOADED)
+        if self.has_page:
+            return self._row(PaperState.PENDING, html_state=HtmlState.PENDING)
+        return self._row(PaperState.SKIPPED, reason="no_file")
+
+    def _row(
+        self,
+        state: PaperState,
+        *,
+        reason: str | None = None,
+        html_state: HtmlState | None = None,
+        html_reason: str | None = None,
+    ) -> NewJobPaper:
+        return NewJobPaper(
+            arxiv_id=self.arxiv_id,
+            version=self.version,
+            state=state,
+            reason=reason,
+            html_state=html_state,
+            html_reason=html_reason,
+        )
+
+
+def _is_open(row: NewJobPaper) -> bool:
+    return row.state in OPEN_STATES
+
+
+def _wants_pdf(row: NewJobPaper, request: IngestionRequest) -> bool:
+    """Whether a paper is open for the sake of its PDF, and not only of its HTML."""
+    return row.state is PaperState.DOWNLOADED or (
+        row.state is PaperState.PENDING and request.process_pdfs
+    )
 
 
 def _job_error(error: EntryError) -> JobError:

@@ -6,6 +6,7 @@ large one does not hold up a small one.
 """
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from service.domain.jobs import Priority
@@ -13,6 +14,7 @@ from service.worker.task import PRIORITY_LEVEL, PUT_OFF, Task
 
 HARVEST = "harvest"
 PDF = "pdf"
+HTML = "html"
 WEBHOOK = "webhook"
 
 HARVEST_VERSION = 2
@@ -51,16 +53,51 @@ def harvest_task(
 
 
 def pdf_task(
-    job_id: UUID, priority: Priority, arxiv_id: str, *, position: int, again: bool
+    job_id: UUID,
+    priority: Priority,
+    arxiv_id: str,
+    *,
+    position: int,
+    again: bool,
+    is_local: bool = False,
 ) -> Task:
-    """The PDF of the paper that is number `position` of its job; `again`: even if we hold it."""
+    """The PDF of the paper that is number `position` of its job.
+
+    `again`: even if we hold it; `is_local`: only if we do.
+    """
     return Task(
         kind=PDF,
         job_id=job_id,
         key=arxiv_id,
-        payload={"paper": arxiv_id, "again": again},
+        payload=_of_file(arxiv_id, again=again, is_local=is_local),
         priority=ranked(priority, position),
     )
+
+
+def html_task(
+    job_id: UUID,
+    priority: Priority,
+    arxiv_id: str,
+    *,
+    position: int,
+    again: bool,
+    is_local: bool = False,
+) -> Task:
+    """The HTML of that paper, likewise; its rank among those that wait for arXiv goes along."""
+    rank = ranked(priority, position)
+    return Task(
+        kind=HTML,
+        job_id=job_id,
+        key=arxiv_id,
+        payload={**_of_file(arxiv_id, again=again, is_local=is_local), "rank": rank},
+        priority=rank,
+    )
+
+
+def _of_file(arxiv_id: str, *, again: bool, is_local: bool) -> dict[str, Any]:
+    """The payload of a task for a file; as before there were local ones where it is none."""
+    local = {"local": True} if is_local else {}
+    return {"paper": arxiv_id, "again": again, **local}
 
 
 def webhook_task(delivery_id: UUID, *, delay: timedelta | None = None) -> Task:

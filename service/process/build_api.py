@@ -112,6 +112,7 @@ def give_dry_runs(app: web.Application, settings: Settings, arxiv: PageSource) -
     intervals = Intervals(
         api=timedelta(seconds=settings.arxiv_min_interval_seconds) + API_MARGIN,
         pdf=timedelta(seconds=1 / settings.arxiv_pdf_per_second) * PDF_MARGIN,
+        html=timedelta(seconds=settings.arxiv_html_min_interval_seconds) + API_MARGIN,
     )
     app[DRY_RUNS] = DryRuns(arxiv, intervals)
 

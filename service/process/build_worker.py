@@ -26,17 +26,19 @@ from service.extraction.quarantine import Readers
 from service.files.store import PdfStore
 from service.jobs.fulltext import FetchPdf, PdfTools
 from service.jobs.harvest import HarvestStep
+from service.jobs.html_page import FetchHtml, HtmlTools
 from service.jobs.maintenance.maintenance import run_maintenance
 from service.jobs.quotas import Quotas
 from service.jobs.results import ResultWriter
 from service.jobs.schedules import keep_schedules
-from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, PDF, WEBHOOK
+from service.jobs.tasks import HARVEST, HARVEST_VERSIONS, HTML, PDF, WEBHOOK
 from service.jobs.webhooks.delivery import WebhookDelivery
 from service.jobs.webhooks.sender import webhook_sender
 from service.process.arxiv import arxiv_client
 from service.process.background import beside
 from service.process.resources import database_of, pdf_store
 from service.sources.audit import AuditSource
+from service.sources.documents import DocumentsSource
 from service.sources.id_list import IdListSource
 from service.sources.oai import OaiSource
 from service.sources.paging import USUAL_REPEATS, Repeats
@@ -140,10 +142,17 @@ async def running_worker(
             recorder=recorder,
             readers=Readers(settings.extract_processes, calm=CALM),
         )
+        html_tools = HtmlTools(
+            database=database,
+            arxiv=arxiv,
+            store=store,
+            extractor=extractor,
+            readers=tools.readers,
+        )
         queue = await stack.enter_async_context(
             pool(name="queue", deadline_seconds=QUEUE_DEADLINE_SECONDS, pool_size=4)
         )
-        kinds = _kinds(settings, tools, _sources(settings, arxiv, timing))
+        kinds = _kinds(settings, tools, html_tools, _sources(settings, arxiv, timing))
         if (webhooks := settings.webhooks) is not None:
             kinds.append(await stack.enter_async_context(_webhooks(settings, webhooks, database)))
         engine = _engine(settings, queue, kinds, listen_url=url)
@@ -190,11 +199,14 @@ def _sources(settings: Settings, arxiv: ArxivClient, timing: Timing) -> Sources:
             OaiSource(oai),
             AuditSource(oai),
             SnapshotSource(settings.snapshot_dir),
+            DocumentsSource(),
         ]
     )
 
 
-def _kinds(settings: Settings, tools: PdfTools, sources: Sources) -> list[Kind]:
+def _kinds(
+    settings: Settings, tools: PdfTools, html_tools: HtmlTools, sources: Sources
+) -> list[Kind]:
     measurements = tools.database.measurements
 
     async def harvest(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
@@ -202,8 +214,20 @@ def _kinds(settings: Settings, tools: PdfTools, sources: Sources) -> list[Kind]:
         return await measured(HARVEST, run_work(work, jitter=random.random), measurements)
 
     async def pdf(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
-        work = FetchPdf(job_id, payload["paper"], payload["again"], tools)
+        is_local = payload.get("local", False)
+        work = FetchPdf(job_id, payload["paper"], payload["again"], tools, is_local=is_local)
         return await measured(PDF, run_work(work, jitter=random.random), measurements)
+
+    async def html(job_id: UUID, payload: Mapping[str, Any]) -> Outcome:
+        work = FetchHtml(
+            job_id,
+            payload["paper"],
+            payload["again"],
+            payload.get("local", False),
+            html_tools,
+            rank=payload["rank"],
+        )
+        return await measured(HTML, run_work(work, jitter=random.random), measurements)
 
     return [
         Kind(
@@ -217,6 +241,12 @@ def _kinds(settings: Settings, tools: PdfTools, sources: Sources) -> list[Kind]:
             handler=pdf,
             concurrency=settings.pdf_concurrency,
             fleet_concurrency=settings.pdf_fleet_concurrency or 0,
+        ),
+        Kind(
+            name=HTML,
+            handler=html,
+            concurrency=HTML_CONCURRENCY,
+            fleet_concurrency=HTML_CONCURRENCY,
         ),
     ]
 

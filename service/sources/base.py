@@ -35,6 +35,15 @@ class HeldReader(Protocol):
         """The datestamp of each of these papers that is held; None where it is not known."""
         ...
 
+    async def outdated(
+        self, *, after: str, limit: int, pdf: str, html: str
+    ) -> tuple[Sequence[str], str | None]:
+        """Of the next `limit` papers held behind the id `after`: whose documents are outdated.
+
+        And the last of those papers; None at the end. `pdf` and `html`: today's converters.
+        """
+        ...
+
     async def unfinished(self, job_id: UUID, *, after: str, limit: int) -> Sequence[str]:
         """Papers that the job which `job_id` retries did not finish, by id, behind `after`."""
         ...

@@ -20,7 +20,9 @@ from tests.conftest import make_request
 
 DRY_RUN = f"{PREFIX}/arxiv?dry_run=true"
 SEARCH = {"search_query": {"category": "cs.AI", "max_results": 5}, "max_papers": 12}
-INTERVALS = Intervals(api=timedelta(seconds=3), pdf=timedelta(seconds=0.25))
+INTERVALS = Intervals(
+    api=timedelta(seconds=3), pdf=timedelta(seconds=0.25), html=timedelta(seconds=15)
+)
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ async def test_one_result_that_cannot_be_stored_does_not_stop_the_others(databas
     job_id = await add_job(3)
     bad = result(job_id, 0, "downloaded", pdf=StoredPdf(path="x", sha256="no", size_bytes=0))
 
-    async with recording(database) as recorder, asyncio.timeout(10):
+    async with recording(database) as recorder, asyncio.timeout(60):
         answers = await asyncio.gather(
             recorder.record(bad),
             recorder.record(result(job_id, 1, "downloaded")),

@@ -31,6 +31,10 @@ class Held:
     async def datestamps(self, arxiv_ids: Sequence[str]) -> Mapping[str, Any]:
         return {one: self.days[one] for one in arxiv_ids if one in self.days}
 
+    async def outdated(self, *, after: str, limit: int, pdf: str, html: str):
+        ids = [one for one in sorted(self.held) if one > after][:limit]
+        return [one for one in ids if one in self.open], ids[-1] if len(ids) == limit else None
+
     async def unfinished(self, job_id: UUID, *, after: str, limit: int) -> Sequence[str]:
         assert job_id == JOB
         return [one for one in sorted(self.open) if one > after][:limit]

@@ -1,11 +1,12 @@
 """Judges documents made from arXiv's HTML, on the samples beside the checkout.
 
-Alone: `python -m tests.text_report.html`. The counts to compare with come from the
-pages themselves by other means than the product's: trees pruned by XPath, rows and
+A part of the report; alone: `python -m tests.text_report.html`. The counts to compare with
+come from the pages themselves by other means than the product's: trees pruned by XPath, rows and
 items counted there, a brute search of letters in the PDF's pages. Exit status 1 when
 a bar is missed.
 """
 
+import json
 import re
 import sys
 import time
@@ -18,11 +19,18 @@ import pypdfium2
 from lxml import etree
 from markdown_it import MarkdownIt
 
+from service.domain.identifiers import ArxivId
+from service.domain.papers import ExtractedText
+from service.extraction.answer import extracted_text
 from service.extraction.document import Document
 from service.extraction.html_document import document_from_html
-from service.extraction.html_gate import PdfEvidence, Refusal
+from service.extraction.html_gate import Refusal
+from service.extraction.html_judging import judged
+from service.extraction.html_question import HtmlQuestion
 from service.extraction.inline_math import without_math
 from service.extraction.markdown import to_markdown
+from service.extraction.reading import read_document
+from tests.text_report.samples import LIMITS
 
 SAMPLES = Path(__file__).parents[2] / ".." / "shared" / "arxiv-samples"
 
@@ -85,7 +93,7 @@ def rows(samples: Path = SAMPLES) -> list[Row]:
         found += judge_page(name, data, document)
     found += [judge_refusal(samples, name) for name in REFUSED]
     found.append(Row("ms a page, p95", "all papers", p95(times), 150, is_upper_bound=True))
-    found.append(judge_pair(samples))
+    found += judge_pair(samples)
     return found
 
 
@@ -103,17 +111,34 @@ def judge_page(name: str, data: bytes, document: Document) -> Iterator[Row]:
     yield Row("problems of Markdown", name, len(problems), 0, is_upper_bound=True)
 
 
-def judge_pair(samples: Path) -> Row:
-    """The share of paragraphs on the right page, on the paper with HTML and PDF."""
+def judge_pair(samples: Path) -> Iterator[Row]:
+    """HTML against PDF on the paper with both: compared as the service does it.
+
+    Pages, outline and references are those that the service makes of the PDF; whether a
+    paragraph is on its page, PDFium's own text tells.
+    """
     html, pdf = PAIR
-    pages = pdf_pages(samples / "pdf" / pdf)
-    data = (samples / "html" / html).read_bytes()
-    document = document_from_html(
-        data, arxiv_id="1706.03762", version=7, pdf=PdfEvidence(pages=pages)
-    )
-    assert isinstance(document, Document), document
-    verdicts = list(page_verdicts(document, pages))
-    return Row("paragraphs on their page", html, sum(verdicts) / len(verdicts), 0.97)
+    arxiv_id, version = PAPERS[html]
+    text = _text_of(samples / "pdf" / pdf)
+    question = HtmlQuestion(ArxivId(arxiv_id, version), text)
+    head = judged((samples / "html" / html).read_bytes(), question.dump())
+    assert "content" in head, head
+    about = {"source": "html", "converter": head["converter"], "quality": head["quality"]}
+    document = Document.from_json({**json.loads(head["content"]), **about})
+    verdicts = list(page_verdicts(document, pdf_pages(samples / "pdf" / pdf)))
+    quality = document.quality
+    yield Row("paragraphs on their page", PAIR[1], sum(verdicts) / len(verdicts), 0.97)
+    yield Row("words of HTML to PDF's", PAIR[1], quality["share_of_words"], 0.8)
+    assert text.document is not None
+    in_pdf = len(json.loads(text.document.content)["references"])
+    yield Row("references of both", PAIR[1], _ratio(len(document.references), in_pdf), 0.98)
+
+
+def _text_of(path: Path) -> ExtractedText:
+    """The text of a PDF as it is stored, with its document."""
+    with pypdfium2.PdfDocument(path) as pdf:
+        head, text = read_document(pdf, {**LIMITS, "structuring_seconds": 600.0})
+    return extracted_text(head, text.encode())
 
 
 def page_verdicts(document: Document, pages: Sequence[tuple[int, str]]) -> Iterator[bool]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.text_report import html
 from tests.text_report.cost import MAX_RATIO, cost
 from tests.text_report.measures import measures
 from tests.text_report.samples import FOLDER, Sample, samples
@@ -28,7 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     papers = list(samples(folder))
     is_kept = _print_measures(console, papers)
     is_cheap = options.skip_cost or _print_cost(console, paths)
-    return 0 if is_cheap and is_kept else 1
+    is_good = _print_html(console, folder.parent)
+    return 0 if is_cheap and is_kept and is_good else 1
 
 
 def _print_measures(console: Console, papers: Sequence[Sample]) -> bool:
@@ -51,6 +53,22 @@ def _print_measures(console: Console, papers: Sequence[Sample]) -> bool:
         table.add_row(measure.name, f"{right:.0f}", f"{of:.0f}", shown, bar, verdict)
     console.print(table)
     return is_kept
+
+
+def _print_html(console: Console, samples: Path) -> bool:
+    """Documents made of HTML, and HTML against PDF; True where there are no pages."""
+    if not (samples / "html").is_dir():
+        return True
+    found = html.rows(samples)
+    table = Table(title="Documents made of HTML, and HTML against PDF")
+    for title in ("", "where", "value", "bar", ""):
+        table.add_column(title, justify="left" if title in ("", "where") else "right")
+    for row in found:
+        bar = f"{'≤' if row.is_upper_bound else '≥'} {row.bar:g}"
+        verdict = "kept" if row.passes else "MISSED"
+        table.add_row(row.what, row.where, f"{row.value:.4f}", bar, verdict)
+    console.print(table)
+    return all(row.passes for row in found)
 
 
 def _print_cost(console: Console, paths: Sequence[Path]) -> bool:

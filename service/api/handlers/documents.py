@@ -120,7 +120,9 @@ async def list_references(request: web.Request) -> web.StreamResponse:
 
 
 def _tag(row: Any, form: str) -> str:  # noqa: ANN401 - a row of DocumentStore
-    return f"{row.version}-{row.made_at.timestamp():.6f}-{form.rpartition('/')[2]}"
+    refused = "" if row.html_refused is None else f"-{row.html_tag}"
+    made_at = f"{row.made_at.timestamp():.6f}"
+    return f"{row.version}-{made_at}{refused}-{form.rpartition('/')[2]}"
 
 
 def _headers(request: web.Request, row: Any, form: str) -> dict[str, str] | None:  # noqa: ANN401

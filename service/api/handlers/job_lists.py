@@ -141,6 +141,13 @@ async def list_papers(request: web.Request) -> web.Response:
     return json_response([_paper_document(row) for row in page.rows], headers=headers)
 
 
+def _html_document(row: Row[Any]) -> dict[str, Any]:
+    """State of the HTML; nothing where it is not wanted, as before there was any."""
+    if row.html_state is None:
+        return {}
+    return {"html_state": row.html_state, "html_reason": row.html_reason}
+
+
 def _paper_document(row: Row[Any]) -> dict[str, Any]:
     return {
         "arxiv_id": row.arxiv_id,
@@ -151,4 +158,5 @@ def _paper_document(row: Row[Any]) -> dict[str, Any]:
         "failures": row.failures,
         "reason": row.reason,
         "updated_at": to_iso8601(row.updated_at),
+        **_html_document(row),
     }

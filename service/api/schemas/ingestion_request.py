@@ -19,10 +19,11 @@ from service.api.schemas.fields import (
 )
 from service.api.schemas.labels import Labels
 from service.api.schemas.loading import StrictSchema, load
-from service.api.schemas.sources import AuditSchema, OaiSchema, SnapshotSchema
+from service.api.schemas.sources import AuditSchema, DocumentsSchema, OaiSchema, SnapshotSchema
 from service.domain.jobs import (
     CRITERIA_OF,
     DEFAULT_PAPERS,
+    DOCUMENTS,
     MAX_PAGE_SIZE,
     SEARCH,
     Criteria,
@@ -142,6 +143,7 @@ class IngestionRequestSchema(StrictSchema):
     oai = fields.Nested(OaiSchema)
     snapshot = fields.Nested(SnapshotSchema)
     audit = fields.Nested(AuditSchema)
+    documents = fields.Nested(DocumentsSchema)
     source = fields.String(
         load_default=SEARCH,
         validate=validate.OneOf(tuple(CRITERIA_OF)),
@@ -163,6 +165,10 @@ class IngestionRequestSchema(StrictSchema):
     )
     process_pdfs = StrictBoolean(
         metadata=said("Whether PDFs and their text are wanted; if not given, of a search only.")
+    )
+    process_html = StrictBoolean(
+        load_default=False,
+        metadata=said("Whether arXiv's HTML is wanted, from which documents are made first."),
     )
     skip_duplicates = StrictBoolean(
         load_default=True,
@@ -195,6 +201,9 @@ class IngestionRequestSchema(StrictSchema):
             wrong["max_papers"] = [f"Must be at most {MAX_SEARCH_PAPERS} with source search."]
         if source == "audit" and "max_papers" in data:
             wrong["max_papers"] = ["Must not be given with source audit."]
+        for name in ("process_pdfs", "process_html"):
+            if source == DOCUMENTS and data.get(name):
+                wrong[name] = ["Must not be true with source documents: nothing is downloaded."]
         if wrong:
             raise ValidationError(wrong)
 

@@ -43,6 +43,8 @@ STATUS_EXAMPLE: dict[str, Any] = {
         "pdfs_pending": 0,
         "pdfs_failed": 0,
         "pdfs_unavailable": 1,
+        "html_pending": 0,
+        "documents": {"html": 0, "pdf": 9},
         "errors_total": 1,
         "resumed": 0,
         "elapsed_seconds": 0.765,
@@ -77,6 +79,13 @@ class ProgressSchema(Schema):
     errors = fields.List(fields.Nested(JobErrorSchema), required=True)
 
 
+class DocumentCountsSchema(Schema):
+    """How many papers of a job have a document, by its source."""
+
+    html = fields.Integer(required=True)
+    pdf = fields.Integer(required=True)
+
+
 class JobStatsSchema(Schema):
     """More figures of a job; none of them until a worker has taken it up."""
 
@@ -88,6 +97,11 @@ class JobStatsSchema(Schema):
     pdfs_pending = fields.Integer()
     pdfs_failed = fields.Integer()
     pdfs_unavailable = fields.Integer()
+    html_pending = fields.Integer(metadata=said("HTML pages still to come."))
+    documents = fields.Nested(
+        DocumentCountsSchema,
+        metadata=said("Papers done with, by what their structured document is made of."),
+    )
     errors_total = fields.Integer(metadata=said("All errors, of which the latest 100 are shown."))
     resumed = fields.Integer(metadata=said("How often an expired lease was reclaimed."))
     elapsed_seconds = fields.Float()

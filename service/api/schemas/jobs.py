@@ -10,7 +10,7 @@ from service.api.schemas.ingestion_request import CRITERIA_EXAMPLE
 from service.api.schemas.loading import StrictSchema
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import Stage
-from service.domain.papers import PaperState
+from service.domain.papers import HtmlState, PaperState
 
 # as the service has answered it: the example in the API description
 RETRY_ID_EXAMPLE = "01a204cf-5b90-73f2-a207-fc1a2b977c8b"
@@ -122,6 +122,13 @@ class JobPaperSchema(Schema):
         required=True, allow_none=True, metadata=said("A code, where there is something to say.")
     )
     updated_at = fields.DateTime(required=True)
+    html_state = fields.String(
+        validate=validate.OneOf(list(HtmlState)),
+        metadata=said("Of arXiv's HTML; only where that is wanted, like the next."),
+    )
+    html_reason = fields.String(
+        allow_none=True, metadata=said("A code, where it failed or was refused.")
+    )
 
 
 class RecordedSchema(Schema):

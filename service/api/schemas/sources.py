@@ -6,13 +6,26 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from service.api.schemas.fields import BasicDate, SingleLineString, StrictBoolean, said
+from service.api.schemas.fields import (
+    BasicDate,
+    Id,
+    ShortList,
+    SingleLineString,
+    StrictBoolean,
+    said,
+)
 from service.api.schemas.loading import StrictSchema
 from service.domain.categories import UnknownCategory, check_set
-from service.domain.jobs import AuditCriteria, OaiCriteria, SnapshotCriteria
+from service.domain.jobs import (
+    AuditCriteria,
+    DocumentsCriteria,
+    OaiCriteria,
+    SnapshotCriteria,
+)
 
 MAX_SET_LENGTH = 60
 MAX_FILE_NAME = 255
+MAX_DOCUMENTS = 2_000  # ids in one request
 OAI_FORMATS = ("arXivRaw", "arXiv")
 
 
@@ -96,3 +109,20 @@ class AuditSchema(WindowSchema):
     def make(self, data: dict[str, Any], **_: object) -> AuditCriteria:
         """Build the value."""
         return AuditCriteria(**data)
+
+
+class DocumentsSchema(StrictSchema):
+    """Whose documents to make anew from the files that are held; nothing is downloaded."""
+
+    ids = ShortList(
+        Id(),
+        most=MAX_DOCUMENTS,
+        allow_none=True,
+        metadata=said("These papers; not given: all whose document is missing or outdated."),
+    )
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> DocumentsCriteria:
+        """Build the value."""
+        ids = data.get("ids")
+        return DocumentsCriteria(ids=None if ids is None else tuple(dict.fromkeys(ids)))

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import Row
 
 from service.db.engine import Database
+from service.db.html_pages import HtmlPageStore
 from service.db.papers import PaperStore
 from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
@@ -71,6 +72,8 @@ class FileCheck:
     safe_age: timedelta = SAFE_AGE
     by_size: Walk = field(default_factory=lambda: Walk(200, timedelta(hours=1)))
     by_content: Walk = field(default_factory=lambda: Walk(1, timedelta(days=1)))
+    pages_by_size: Walk = field(default_factory=lambda: Walk(200, timedelta(hours=1)))
+    pages_by_content: Walk = field(default_factory=lambda: Walk(1, timedelta(days=1)))
     files: Walk = field(default_factory=lambda: Walk(200, timedelta(hours=1)))
 
     async def step(self) -> dict[str, int]:
@@ -82,6 +85,7 @@ class FileCheck:
         try:
             async with asyncio.timeout(STEP_DEADLINE.total_seconds()):
                 forgotten = [await self._forget(row) async for row in self._lost()]
+                forgotten += [await self._forget_page(*one) async for one in self._lost_pages()]
                 return {"forgotten": sum(forgotten), "removed": await self._remove_unnamed()}
         except TimeoutError as err:
             raise StorageUnavailable("The PDF storage does not answer in time") from err
@@ -105,6 +109,35 @@ class FileCheck:
             yield row
         if len(rows) < walk.at_once:
             walk.end()
+
+    async def _lost_pages(self) -> AsyncIterator[tuple[ArxivId, StoredPdf]]:
+        """The next pages of HTML whose file is missing, or is not what their row says."""
+        async for arxiv_id, file in self._pages(self.pages_by_size):
+            if await self.store.size_of(file.path) != file.size_bytes:
+                yield arxiv_id, file
+        async for arxiv_id, file in self._pages(self.pages_by_content):
+            if not await self.store.verify(file.path, file.sha256, file.size_bytes):
+                yield arxiv_id, file
+
+    async def _pages(self, walk: Walk) -> AsyncIterator[tuple[ArxivId, StoredPdf]]:
+        if walk.is_resting:
+            return
+        last = ArxivId.parse(walk.after) if walk.after else None
+        after = ("", 0) if last is None else (last.paper, last.version or 0)
+        async with self.database.transaction() as conn:
+            pages = await HtmlPageStore(conn).list_with_file(after=after, limit=walk.at_once)
+        for arxiv_id, file in pages:
+            walk.after = str(arxiv_id)
+            yield arxiv_id, file
+        if len(pages) < walk.at_once:
+            walk.end()
+
+    async def _forget_page(self, arxiv_id: ArxivId, file: StoredPdf) -> bool:
+        async with self.database.transaction() as conn:
+            is_forgotten = await HtmlPageStore(conn).forget(arxiv_id, file)
+        if is_forgotten:
+            _log.warning("file missing, path cleared", arxiv_id=str(arxiv_id), path=file.path)
+        return is_forgotten
 
     async def _forget(self, row: Row[Any]) -> bool:
         pdf = StoredPdf(path=row.pdf_path, sha256=row.pdf_sha256, size_bytes=row.pdf_bytes)
@@ -133,8 +166,9 @@ class FileCheck:
         ours = {path: arxiv_id.paper for path, arxiv_id in old.items() if arxiv_id is not None}
         async with self.database.transaction() as conn:
             held = await PaperStore(conn).find_many(ours.values())
+            pages = await HtmlPageStore(conn).named(ours)
         removed = 0
         for path, paper in ours.items():
-            if paper in held and held[paper].pdf_path != path:
+            if paper in held and held[paper].pdf_path != path and path not in pages:
                 removed += await self.store.remove(path, older_than=self.safe_age)
         return removed

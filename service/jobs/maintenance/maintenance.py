@@ -15,13 +15,13 @@ from service.db.jobs import JobStore
 from service.db.workers import WorkerStore
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import DatabaseUnavailable, StorageUnavailable
-from service.domain.jobs import Job
+from service.domain.jobs import DOCUMENTS, Job
 from service.files.store import PdfStore
 from service.jobs.maintenance.change_feed import tend_changes
 from service.jobs.maintenance.file_check import FileCheck
 from service.jobs.maintenance.retention import remove_old_jobs
 from service.jobs.maintenance.search_backfill import backfill_search
-from service.jobs.tasks import harvest_task, pdf_task
+from service.jobs.tasks import HTML, harvest_task, html_task, pdf_task
 from service.jobs.webhooks.delivery import queue_overdue
 from service.worker.engine import enqueue, purge_log
 from service.worker.task import Task
@@ -112,17 +112,19 @@ async def queue_orphaned(database: Database) -> int:
         stranded = await JobStore(conn).list_orphaned(limit=STRANDED_AT_ONCE)
         running = await JobStore(conn).lock(sorted({row.job_id for row in stranded}))
         jobs = await JobStore(conn).get_many(sorted(running))
-        lost = [(jobs[row.job_id], row.arxiv_id) for row in stranded if row.job_id in jobs]
-        return await enqueue(conn, [_task(job, arxiv_id) for job, arxiv_id in lost])
+        lost = [(jobs[row.job_id], row) for row in stranded if row.job_id in jobs]
+        return await enqueue(conn, [_task(job, row.arxiv_id, row.kind) for job, row in lost])
 
 
-def _task(job: Job, arxiv_id: str | None) -> Task:
-    """The task for one paper of `job`, or for its next page."""
+def _task(job: Job, arxiv_id: str | None, kind: str) -> Task:
+    """The task of this kind for one paper of `job`, or for its next page."""
     position = job.papers_fetched
     if arxiv_id is None:
         return harvest_task(job.id, job.priority, _next_step(job), position=position)
     again = not job.request.get("skip_duplicates", True)
-    return pdf_task(job.id, job.priority, arxiv_id, position=position, again=again)
+    make = html_task if kind == HTML else pdf_task
+    is_local = job.request.get("source") == DOCUMENTS
+    return make(job.id, job.priority, arxiv_id, position=position, again=again, is_local=is_local)
 
 
 def _next_step(job: Job) -> int | None:
