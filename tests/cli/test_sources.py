@@ -22,7 +22,20 @@ from service.cli.ingest import build_request
             {"snapshot": {"file": "a.json"}, "source": "snapshot"},
         ),
         ({"source": "audit", "heal": True}, {"audit": {"heal": True}, "source": "audit"}),
+        (
+            {"source": "documents", "ids": ("2301.00001",)},
+            {"documents": {"ids": ("2301.00001",)}, "source": "documents"},
+        ),
+        ({"source": "documents"}, {"documents": {}, "source": "documents"}),
         ({"category": "cs.AI"}, {"search_query": {"category": "cs.AI"}}),
+        (
+            {"category": "cs.AI", "with_html": True, "no_pdfs": True},
+            {
+                "search_query": {"category": "cs.AI"},
+                "process_pdfs": False,
+                "process_html": True,
+            },
+        ),
     ],
 )
 def test_options_become_the_object_of_the_source(options, request_):

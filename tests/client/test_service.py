@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +16,22 @@ from tests.api.waiters import begun
 
 SOON = timedelta(seconds=60)
 END = "UPDATE jobs SET status = 'completed', started_at = now(), completed_at = now()"
+
+HELD = (
+    "INSERT INTO papers (arxiv_id, version, title, abstract, authors, categories,"
+    " primary_category, published_at, updated_at)"
+    " VALUES (:id, 1, 't', 'a', '{A}', '{cs.AI}', 'cs.AI', now(), now())"
+)
+DOCUMENT = {
+    "title": "A title",
+    "abstract": None,
+    "sections": [
+        {"id": "S1", "level": 1, "number": "1", "title": "One", "page": None, "paragraphs": []}
+    ],
+    "equations": [],
+    "captions": [],
+    "references": [{"key": "1", "raw": "A", "doi": None, "arxiv_id": "1706.03762"}],
+}
 
 
 async def test_a_job_from_its_submission_to_its_retry(client, sql):
@@ -124,6 +141,26 @@ async def test_a_pdf_and_its_text(client, keep, tmp_path):
     assert digest == hashlib.sha256(CONTENT).hexdigest()
     assert text == "Text, ∀."
     assert list(tmp_path.glob("*.p*")) == [path]
+
+
+async def test_a_document_as_json_as_markdown_and_its_references(client, sql):
+    await sql(HELD, id="2301.00001")
+    await sql(HELD, id="1706.03762")
+    await sql(
+        "INSERT INTO documents (arxiv_id, version, source, converter, input_sha256, quality,"
+        " content) SELECT '2301.00001', 1, source, 'c', repeat('a', 64), '{}', CAST(:c AS json)"
+        " FROM unnest(ARRAY['pdf', 'html']) AS source",
+        c=json.dumps(DOCUMENT),
+    )
+
+    document = await client.document("2301.00001")
+    section = await client.document("2301.00001", section="1")
+    (reference,) = await client.references("2301.00001")
+
+    assert (document["source"], document["title"]) == ("html", "A title")
+    assert (section["title"], section["sections"][0]["title"]) == (None, "One")
+    assert (await client.markdown("2301.00001")).startswith("# A title")
+    assert reference["link"] == "/api/v1/papers/1706.03762"
 
 
 async def test_a_schedule_from_its_making_to_its_end(client):

@@ -195,3 +195,27 @@ async def test_a_worker_killed_at_any_moment_leaves_what_another_one_ends_alike(
         {**await rig.result(job_id), "job": expected[2]["job"]},
     ] == expected
     assert rig.parts() == []
+
+
+DEEP = '<html><article class="ltx_document">' + "<span>" * 50_000
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (DEEP, "html_too_deep"),
+        ("<html>" + "x" * (17 << 20), "html_too_large"),
+        ('<html><article class="ltx_document">' + "<i>" * 1_000_001, "html_too_large"),
+    ],
+    ids=["deep", "long", "many"],
+)
+async def test_hostile_html_costs_one_paper_its_page_and_nothing_else(rig, body, code):
+    step = {"kind": "body", "lane": "html", "body": body, "content_type": "text/html"}
+    job = await rig.ingested(
+        step, criteria=ids(rig, Quality.GOOD, 2), max_papers=2, process_html=True
+    )
+
+    (error,) = job.errors
+    assert (job.status, error.code) == (JobStatus.COMPLETED, code)
+    assert (job.pdfs_processed, job.documents_html, job.documents_pdf) == (2, 1, 1)
+    assert await states(rig, job.id) == {"failed": 1, "stored": 1}
