@@ -246,7 +246,6 @@ def _kinds(
             name=HTML,
             handler=html,
             concurrency=HTML_CONCURRENCY,
-            fleet_concurrency=HTML_CONCURRENCY,
         ),
     ]
 
