@@ -207,7 +207,7 @@ async def open_database() -> AsyncIterator[OpenDatabase]:
 
 async def returned(pool: Any) -> None:
     """Wait until connections of cancelled tasks are back: SQLAlchemy returns them beside them."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while pool.checkedout():  # noqa: ASYNC110 - the pool tells nobody
             await asyncio.sleep(0)
 

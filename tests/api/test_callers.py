@@ -15,7 +15,7 @@ URL = "/api/v1/ingestion/jobs"
 
 async def until(api, sub: str, status: int) -> None:
     """Return when a request of `sub` is answered with `status`."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await api.get(URL, headers=bearer(token(sub=sub)))).status != status:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -50,7 +50,7 @@ def request(api, version="1.1", *more: str) -> bytes:
 
 async def exchanged(api, sent: bytes) -> bytes:
     """All that comes back until the connection ends."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         writer.write(sent)
         received = await reader.read()
@@ -207,7 +207,7 @@ async def test_two_tokens_are_none(api, routed):
 async def test_a_caller_who_was_blocked_is_refused(api, routed, sql):
     await sql("INSERT INTO callers (sub, is_blocked) VALUES ('alice', true)")
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await api.get(URL)).status != 401:  # noqa: ASYNC110 - the list is read anew soon
             await asyncio.sleep(0.05)
 

@@ -116,7 +116,7 @@ async def test_a_missing_storage_is_not_ready_and_heals(api, store, tmp_path):
     shutil.move(tmp_path / "elsewhere", tmp_path / "files")
 
     assert broken == (503, "Not ready: storage")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await readiness(api) != (200, ""):  # noqa: ASYNC110 - a look is kept for a moment
             await asyncio.sleep(0.05)
 
@@ -148,7 +148,7 @@ async def test_many_who_ask_share_one_look_and_one_is_not_repeated_at_once(api, 
 
     monkeypatch.setattr(LocalStore, "check_writable", lambda _: check_slowly())
     api.app[READINESS].kept = timedelta(days=1)
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         asked = [group.create_task(readiness(api)) for _ in range(20)]
         while not looks:  # noqa: ASYNC110 - the requests are on their way
             await asyncio.sleep(0)

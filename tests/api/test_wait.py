@@ -243,7 +243,7 @@ LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'arxiv-in
 
 @pytest.mark.needs_session("it listens")
 async def test_announcements_are_heard_again_after_their_connection_was_lost(api, sql, job):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (before := await sql(LISTENERS)):
             pass
     asked = asyncio.create_task(api.get(STATUS, headers=LONG))
@@ -253,7 +253,7 @@ async def test_announcements_are_heard_again_after_their_connection_was_lost(api
     await sql(MOVE)
 
     assert (await asked).status == 200
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (after := await sql(LISTENERS)) or after == before:
             pass
 

@@ -56,7 +56,7 @@ async def events(response: ClientResponse) -> AsyncIterator[Event]:
 async def begun(api: TestClient, number: int = 1) -> None:
     """Wait until so many wait, and have read the row."""
     waiting = api.app[JOB_WATCH]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while sum(watch._sleep is not None for watch in waiting._watches()) < number:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
 
@@ -64,7 +64,7 @@ async def begun(api: TestClient, number: int = 1) -> None:
 async def emptied(api: TestClient) -> None:
     """Wait until nobody waits any more, and nothing is kept of them."""
     waiting = api.app[JOB_WATCH]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(waiting):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
     assert not waiting._topics

@@ -38,7 +38,7 @@ async def test_who_follows_gets_what_comes(client, sql):
                 return
 
     following = asyncio.create_task(follow())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for number in (1, 2):
             while len(seen) < number:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.005)

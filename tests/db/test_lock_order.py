@@ -23,7 +23,7 @@ WAITING = (
 
 async def until_waiting(conn, number: int) -> None:
     """Return when so many sessions wait for a lock, as `conn` sees it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             await conn.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
             if (await conn.exec_driver_sql(WAITING)).scalar_one() >= number:
@@ -39,7 +39,7 @@ async def both_meet(database, held: str, first, second):
         await until_waiting(conn, 1)
         tasks.append(asyncio.create_task(second()))
         await until_waiting(conn, 2)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return await asyncio.gather(*tasks)
 
 
@@ -121,7 +121,7 @@ async def test_who_records_results_has_the_job_before_its_papers(
         free = "SELECT count(*) FROM (SELECT 1 FROM job_papers FOR UPDATE SKIP LOCKED) free"
         assert (await conn.exec_driver_sql(free)).scalar_one() == 1
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await recording
     writing.cancel()
     await asyncio.wait({writing})
@@ -141,5 +141,5 @@ async def test_who_queues_lost_tasks_waits_for_their_job(database, other_databas
         await until_waiting(conn, 1)
         await JobStore(conn).cancel(job_id)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await queueing == 0

@@ -66,7 +66,7 @@ async def test_api_turns_of_two_replicas_keep_the_interval_and_never_overlap(
             busy -= 1
 
     replicas = [(pace(pool), pool) for pool in (database, other_database)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(ask(*replicas[n % 2]) for n in range(12)))
 
     assert most == 1
@@ -125,7 +125,7 @@ async def test_a_turn_that_was_lost_cancels_its_block(database, sql):
             await sql("UPDATE upstream_pace SET holder = gen_random_uuid() WHERE lane = 'api'")
             await asyncio.Event().wait()
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with pytest.raises(SlotMissed):
             await ask()
 
@@ -144,7 +144,7 @@ async def test_a_cancelled_block_gives_its_turn_back(database, other_database):
     await asyncio.wait({task})
 
     assert task.cancelled()
-    async with asyncio.timeout(30), pace(other_database).api_slot():
+    async with asyncio.timeout(60), pace(other_database).api_slot():
         pass
 
 
@@ -153,7 +153,7 @@ async def test_an_error_in_the_block_is_its_callers(database):
         async with pace(database).api_slot():
             raise ZeroDivisionError
 
-    async with asyncio.timeout(30), pace(database).api_slot():
+    async with asyncio.timeout(60), pace(database).api_slot():
         pass
 
 
@@ -507,7 +507,7 @@ async def test_html_has_a_slot_and_an_interval_of_its_own(database, other_databa
         await slot.begin()
         starts.append(await now(database))
         slot.answered()
-    async with asyncio.timeout(30), fleet(other_database).html_slot():
+    async with asyncio.timeout(60), fleet(other_database).html_slot():
         starts.append(await now(database))
 
     assert gaps(starts)[0] >= INTERVAL

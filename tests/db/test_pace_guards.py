@@ -50,7 +50,7 @@ async def cancelled_twice(task: asyncio.Task, conn) -> None:
     task.cancel()
     await until_waiting(conn, 1)
     task.cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.wait({task})
     assert task.cancelled()
 
@@ -58,7 +58,7 @@ async def cancelled_twice(task: asyncio.Task, conn) -> None:
 async def until_row(sql, condition: str) -> None:
     """Return when the row of the channel is so."""
     statement = f"SELECT {condition} FROM upstream_pace WHERE lane = 'api'"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (await sql(statement))[0][0]:
             await sql("SELECT pg_sleep(0.01)")
 

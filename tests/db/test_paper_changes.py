@@ -303,7 +303,7 @@ async def test_who_orders_waits_for_the_one_who_orders(database, sql):
         await ChangeStore(orders).order()
         await early.commit()
         second = asyncio.create_task(read(database))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             waits = "SELECT pid FROM pg_locks WHERE NOT granted"
             while not second.done() and not await sql(waits):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.005)

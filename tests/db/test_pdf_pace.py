@@ -20,7 +20,7 @@ async def pdf_starts(database, other_database, number: int):
         await pace(pool).pdf_slot()
         starts.append(await now(pool))
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(ask((database, other_database)[n % 2]) for n in range(number)))
     return starts
 
@@ -54,7 +54,7 @@ async def test_pdf_requests_keep_their_rate(database, other_database):
 
 
 async def test_those_who_had_booked_before_a_cooldown_do_not_start_in_it(database):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         waiting = [asyncio.create_task(pace(database).pdf_slot()) for _ in range(12)]
         await booked_until_later(database)
         await pace(database).cooldown(Channel.PDF, timedelta(seconds=30))

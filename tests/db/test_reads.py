@@ -48,7 +48,7 @@ class Watched(Database):
             self.under_way -= 1
 
     async def until_sent(self, count: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(self.sent) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -120,7 +120,7 @@ async def test_a_connection_is_kept_for_who_asks_next_and_then_given_back(watche
 
     await read(reads, ids[0])
     await read(reads, ids[1])
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await watched.given_back.wait()
 
     assert (len(watched.sent), watched.connections_taken) == (2, 1)
@@ -235,7 +235,7 @@ async def test_the_deadline_holds_for_those_under_way_and_those_who_wait(
 ):
     hurried = Watched(watched.engine, deadline_seconds=0.2)
     reads = open_reads(hurried, ONE_AT_A_TIME)
-    async with locked(), asyncio.timeout(30):
+    async with locked(), asyncio.timeout(60):
         under_way = asked(reads, ids[0])
         await hurried.until_sent(1)
         waiting = asked(reads, ids[1], ids[2])

@@ -47,7 +47,7 @@ async def recording(database):
 
 
 async def record(database, *results: Result) -> None:
-    async with recording(database) as recorder, asyncio.timeout(20):
+    async with recording(database) as recorder, asyncio.timeout(60):
         await asyncio.gather(*(recorder.record(one) for one in results))
 
 

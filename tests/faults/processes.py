@@ -33,7 +33,7 @@ async def serving(rig, tools, **changes):
         yield process, url, client
 
 
-async def until_ready(client, url, seconds=60, *, status=200):
+async def until_ready(client, url, seconds=100, *, status=200):
     """Return when the process says so; of an earlier state it may speak for half a second."""
     async with asyncio.timeout(seconds):
         while await answered(client, f"{url}/readyz") != status:  # noqa: ASYNC110 - a process
@@ -41,7 +41,7 @@ async def until_ready(client, url, seconds=60, *, status=200):
 
 
 async def until_not_ready(client, url):
-    await until_ready(client, url, 20, status=503)
+    await until_ready(client, url, 60, status=503)
 
 
 async def answered(client, url):
@@ -59,7 +59,7 @@ async def status_of(request):
         return answer.status
 
 
-async def said(rig, event, command="serve", seconds=20):
+async def said(rig, event, command="serve", seconds=60):
     """Return when a process has logged `event`."""
     log = rig.folder / f"{command}.log"
     async with asyncio.timeout(seconds):
@@ -67,7 +67,7 @@ async def said(rig, event, command="serve", seconds=20):
             await asyncio.sleep(0.02)
 
 
-async def until_logged(rig, event, command="worker", seconds=30):
+async def until_logged(rig, event, command="worker", seconds=90):
     """The first line of a process that is `event`, once it is there."""
     await said(rig, event, command, seconds)
     for line in (rig.folder / f"{command}.log").read_text().splitlines():
@@ -76,13 +76,13 @@ async def until_logged(rig, event, command="worker", seconds=30):
     raise AssertionError(event)
 
 
-async def ended(process, seconds=40):
+async def ended(process, seconds=80):
     """The exit code of a process that was told to stop."""
     async with asyncio.timeout(seconds):
         return await process.wait()
 
 
-async def until(rig, sql, *, seconds=30):
+async def until(rig, sql, *, seconds=90):
     """Return the rows of `sql` once there are some; only the database can tell."""
     async with asyncio.timeout(seconds):
         while not (found := await rig.rows(sql)):
@@ -92,7 +92,7 @@ async def until(rig, sql, *, seconds=30):
 
 async def until_somebody_waits(rig):
     """Return once a session of the database waits for a lock."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await rig.rows("SELECT pg_sleep(0.02) FROM pg_locks WHERE NOT granted LIMIT 1"):
             pass
 
@@ -100,7 +100,7 @@ async def until_somebody_waits(rig):
 @asynccontextmanager
 async def file_without_row(rig):
     """The block runs while a PDF that the stand-in held has its name and its row must wait."""
-    await rig.replica.wait_until_held(timeout=30)
+    await rig.replica.wait_until_held(timeout=90)
     async with rig.database.transaction() as conn:
         await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
         rig.replica.release()

@@ -120,7 +120,7 @@ async def test_case_41_of_two_jobs_that_race_the_newer_version_stays(rig, upstre
     async with rig.worker(**over(upstream)), rig.worker(**over(upstream)):
         async with rig.database.transaction() as conn:
             await conn.exec_driver_sql("LOCK TABLE papers IN SHARE MODE")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(upstream.asked) < 2:
                     await conn.exec_driver_sql("SELECT pg_sleep(0.02)")
         done = [await rig.final(job_id) for job_id in jobs]

@@ -171,7 +171,7 @@ async def test_case_42_three_replicas_keep_one_pace_also_when_one_dies_with_the_
             await stack.enter_async_context(rig.process(ARXIV_MIN_INTERVAL_SECONDS=str(INTERVAL)))
             for _ in range(3)
         ]
-        await rig.replica.wait_until_held(timeout=40)
+        await rig.replica.wait_until_held(timeout=90)
         (holder,) = [process for process in fleet if _is_asking(process, rig.replica.url)]
         await kill(holder)
         rig.replica.release()

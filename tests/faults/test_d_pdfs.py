@@ -183,7 +183,7 @@ async def test_case_60_a_reader_that_never_returns_is_ended_and_the_next_pdf_is_
     job_id = await rig.submit(max_papers=3)
 
     async with rig.process(LEASE_SECONDS="5", PDF_CONCURRENCY="1") as process:
-        await rig.replica.wait_until_held(timeout=40)
+        await rig.replica.wait_until_held(timeout=90)
         await until(rig, "SELECT 1 FROM job_papers WHERE state = 'processed'")
         (reader,) = _readers(process)
         reader.send_signal(signal.SIGSTOP)

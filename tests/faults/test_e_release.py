@@ -89,7 +89,7 @@ async def test_case_74_a_migration_of_an_old_schema_that_is_killed_is_finished_b
     rig, tools, old, empty_url, release
 ):
     port = tools.free_port()
-    async with serving(rig, release, empty_url, port) as process, asyncio.timeout(30):
+    async with serving(rig, release, empty_url, port) as process, asyncio.timeout(60):
         while not await rows(old, MIGRATING):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
         await kill(process)

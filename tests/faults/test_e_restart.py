@@ -98,7 +98,7 @@ async def test_case_69h_killed_before_the_last_status_is_written(rig):
     rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 1, "seconds": 60}])
     job_id = await rig.submit(max_papers=1)
     async with rig.process() as process:
-        await rig.replica.wait_until_held(timeout=30)
+        await rig.replica.wait_until_held(timeout=90)
         async with rig.database.transaction() as conn:
             rig.replica.release()
             await until(rig, "SELECT 1 FROM job_papers WHERE state = 'downloaded'")
@@ -120,7 +120,7 @@ async def test_case_70_all_are_killed_and_one_is_started(rig):
     jobs = [await rig.submit() for _ in range(3)]
     async with AsyncExitStack() as stack:
         fleet = [await stack.enter_async_context(rig.process()) for _ in range(3)]
-        await rig.replica.wait_until_held(3, timeout=40)
+        await rig.replica.wait_until_held(3, timeout=90)
         for process in fleet:
             await kill(process)
     rig.replica._plan.clear()
@@ -144,7 +144,7 @@ async def test_case_72_only_the_clock_of_the_database_counts(rig):
     job_id = await rig.submit(max_papers=1)
 
     async with rig.process(**clock("-1h")) as slow:
-        await rig.replica.wait_until_held(timeout=40)
+        await rig.replica.wait_until_held(timeout=90)
         async with rig.process(**clock("+1h")):
             await rig.rows(f"SELECT pg_sleep({2 * LEASE_SECONDS})")
             while_it_lived = await rig.rows("SELECT attempts FROM job_papers")
@@ -171,8 +171,8 @@ async def test_case_73_what_the_crash_left_is_gone_and_nothing_else(rig):
     rig.replica.script([step])
     await rig.submit(max_papers=1)
     async with rig.process() as process:
-        await rig.replica.wait_until_held(timeout=30)
-        async with asyncio.timeout(30):  # what was sent is written a moment later
+        await rig.replica.wait_until_held(timeout=90)
+        async with asyncio.timeout(60):  # what was sent is written a moment later
             while not (parts := part_files(root)):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
         await kill(process)
@@ -181,7 +181,7 @@ async def test_case_73_what_the_crash_left_is_gone_and_nothing_else(rig):
     foreign.write_text("of an operator")
     await rig.rows("SELECT cancel_job(id) FROM jobs")
 
-    async with rig.worker(LEASE_SECONDS="1"), asyncio.timeout(30):
+    async with rig.worker(LEASE_SECONDS="1"), asyncio.timeout(60):
         while any(path.exists() for path in parts) or await rig.rows("SELECT 1 FROM pgqueuer"):
             await rig.rows("SELECT pg_sleep(0.05)")
 

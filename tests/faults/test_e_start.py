@@ -101,13 +101,13 @@ THERE = (
 
 
 async def _waiting(engine: AsyncEngine) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await rows(engine, JOB_WATCH):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
 async def _gone(engine: AsyncEngine) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await rows(engine, THERE):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

@@ -76,7 +76,7 @@ async def test_case_84_a_commit_whose_outcome_a_worker_does_not_know_counts_once
     job_id = await rig.submit()
 
     async with rig.process(DATABASE_URL=link.url):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await link.was_cut.wait()
         link.mend()
         job = await rig.final(job_id)

@@ -40,7 +40,7 @@ async def test_case_79_a_server_that_crashes_in_mid_job(own, own_server, tools):
     own.replica.script([HELD_PDF])
     async with serving(own, tools) as (_, url, client):
         job_id = await own.submit()
-        await own.replica.wait_until_held(timeout=30)
+        await own.replica.wait_until_held(timeout=90)
 
         await asyncio.to_thread(own_server.stop_immediately)
         own.replica.release()
@@ -84,7 +84,7 @@ async def test_case_81_a_server_that_is_stopped_for_longer_than_a_lease(
     own.replica.script([HELD_PDF])
     async with serving(own, tools, LEASE_SECONDS=lease) as (_, url, client):
         job_id = await own.submit()
-        await own.replica.wait_until_held(timeout=30)
+        await own.replica.wait_until_held(timeout=90)
         stopped_for = asyncio.create_task(asyncio.sleep(seconds))
         with frozen(own_server):
             await refused_in_time(client, url, job_id)
@@ -145,7 +145,7 @@ async def test_a_lock_on_the_jobs_is_told_in_time_and_waited_for(own, tools, sec
     own.replica.script([HELD_PDF])
     async with serving(own, tools) as (_, url, client):
         job_id = await own.submit()
-        await own.replica.wait_until_held(timeout=30)
+        await own.replica.wait_until_held(timeout=90)
         async with own.database.engine.begin() as conn:
             await conn.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             await conn.exec_driver_sql("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
@@ -167,7 +167,7 @@ async def test_a_full_disk_of_the_database_costs_nothing_but_time(own, own_serve
     own.replica.script([HELD_PDF])
     async with disk(own, own_server) as full, serving(own, tools) as (_, url, client):
         job_id = await own.submit()
-        await own.replica.wait_until_held(timeout=30)
+        await own.replica.wait_until_held(timeout=90)
 
         refusals = Refusals(own_server)
         await full.fill()
@@ -195,7 +195,7 @@ async def test_a_password_that_was_changed_is_waited_for(own, own_server, tools)
         serving(own, tools, DATABASE_URL=login) as (_, url, client),
     ):
         job_id = await own.submit()
-        await own.replica.wait_until_held(timeout=30)
+        await own.replica.wait_until_held(timeout=90)
         await command(own, f"ALTER ROLE {ROLE} PASSWORD 'another'", ENDED)
         own.replica.release()
 
@@ -218,7 +218,7 @@ async def until_accepted(client, url):
     await until_posted(client, url, 202)
 
 
-async def until_posted(client, url, wanted, seconds=15):
+async def until_posted(client, url, wanted, seconds=60):
     """Post jobs until one is answered with `wanted`; any other answer is wrong."""
     async with asyncio.timeout(seconds):
         while (found := await post(client, url)) != wanted:

@@ -30,7 +30,7 @@ async def test_case_90_a_second_signal_changes_nothing_and_arxiv_may_hang(rig, t
     rig.replica.script([{"kind": "hold", "lane": "api", "seconds": 60}])
     async with serving(rig, tools, DRAIN_SECONDS="3") as (process, _, _):
         job_id = await rig.submit()
-        await rig.replica.wait_until_held(timeout=30)
+        await rig.replica.wait_until_held(timeout=90)
 
         process.send_signal(signal.SIGTERM)
         await said(rig, "draining")
@@ -50,7 +50,7 @@ async def test_case_90_a_database_that_hangs_does_not_hold_the_stop_up(own, own_
     own.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
     async with serving(own, tools, DRAIN_SECONDS="20") as (process, _, _):
         job_id = await own.submit()
-        await own.replica.wait_until_held(timeout=30)
+        await own.replica.wait_until_held(timeout=90)
         with frozen(own_server):
             begun = time.monotonic()
             process.send_signal(signal.SIGTERM)
@@ -88,7 +88,7 @@ async def test_case_90_what_is_handed_back_is_taken_up_by_another_at_once(rig):
     rig.replica.script([held])
     job_id = await rig.submit(criteria=Criteria(ids=(paper,)), max_papers=1)
     async with rig.process(DRAIN_SECONDS="2") as first:
-        await rig.replica.wait_until_held(timeout=30)
+        await rig.replica.wait_until_held(timeout=90)
         async with rig.process(LEASE_SECONDS="600"):
             async with asyncio.timeout(30):
                 while not await rig.rows(LISTENING):
@@ -96,7 +96,7 @@ async def test_case_90_what_is_handed_back_is_taken_up_by_another_at_once(rig):
             first.send_signal(signal.SIGTERM)
             code = await ended(first)
             ((gone,),) = await rig.rows("SELECT clock_timestamp()")
-            await rig.replica.wait_until_held(timeout=60)
+            await rig.replica.wait_until_held(timeout=90)
             (seconds,) = await rig.rows(HANDED_BACK, gone=gone)
             rig.replica.release()
             job = await rig.final(job_id)

@@ -184,7 +184,7 @@ async def test_case_98_a_dump_taken_in_mid_run_starts_elsewhere_and_completes(ri
     rig.replica.script([{"kind": "hold", "lane": "pdf", "number": 4, "seconds": 60}])
     job_id = await rig.submit()
     async with rig.process():
-        await rig.replica.wait_until_held(timeout=30)
+        await rig.replica.wait_until_held(timeout=90)
         await rig.until(job_id, lambda job: job.pdfs_processed >= 2)
         dump = await asyncio.to_thread(run_postgres, "pg_dump", "-d", libpq_url(rig.direct))
         shutil.copytree(rig.folder / "files", tmp_path / "elsewhere" / "files")

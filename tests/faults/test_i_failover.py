@@ -52,7 +52,7 @@ async def test_all_goes_on_from_a_promoted_standby_and_nothing_is_lost(
             await stack.enter_async_context(rig.process(command, PORT=str(port), LEASE_SECONDS="3"))
         client = await stack.enter_async_context(aiohttp.ClientSession())
         await until_ready(client, url)
-        await rig.replica.wait_until_held(timeout=60)
+        await rig.replica.wait_until_held(timeout=90)
         accepted, stop = [], asyncio.Event()
         posting = asyncio.create_task(post_on(client, url, accepted, stop))
         await until_accepted(accepted, 5)

@@ -131,7 +131,7 @@ async def test_a_worker_shows_its_work_at_its_own_port(rig, tools):
     async with rig.process("worker", WORKER_PORT=str(port)), aiohttp.ClientSession() as client:
         await rig.final(await rig.submit(max_papers=2))
         pdfs = "arxiv_ingestion_tasks_finished_total", "pdf", "succeeded"
-        async with asyncio.timeout(30):  # the last task ends after its job
+        async with asyncio.timeout(60):  # the last task ends after its job
             while (found := await figures(url))[pdfs] < 2:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
         async with client.get(f"{url}/healthz") as alive, client.get(f"{url}/x") as nothing:

@@ -99,7 +99,7 @@ async def full_workers(rig, server, replicas, lease):
             await stack.enter_async_context(rig.process(DATABASE_URL=login, **settings))
             for _ in range(replicas)
         ]
-        await rig.replica.wait_until_held(timeout=60)  # a PDF: the only page that passes was its
+        await rig.replica.wait_until_held(timeout=90)  # a PDF: the only page that passes was its
         jobs += [await rig.submit(process_pdfs=False, max_papers=5) for _ in range(2 * replicas)]
         places = {"pdf": PDF_PLACES * replicas, "harvest": HARVEST_PLACES * replicas}
         await until(rig, TAKEN.format(**places), seconds=60)

@@ -77,7 +77,7 @@ async def test_case_108_a_client_that_leaves_is_no_error(api, job, caplog, momen
             writer.transport.abort()
         async with api.get("/healthz") as answer:  # behind all of them
             assert answer.status == 200
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(api.server.runner.server.connections) > 1:  # noqa: ASYNC110 - until all left
                 await asyncio.sleep(0.01)
 

@@ -43,7 +43,7 @@ async def test_case_114_a_role_that_is_read_only_at_start(own, own_server, tools
 
 async def warnings_of(client, url, wanted):
     """The codes of the warnings, once `wanted` is among them."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with client.get(f"{url}/readyz") as answer:
                 assert answer.status == 200

@@ -19,7 +19,7 @@ async def test_case_106_a_hung_database_does_not_hold_up_a_stop(own, own_server,
     settings = {"PORT": str(tools.free_port()), "DRAIN_SECONDS": str(DRAIN_SECONDS)}
     async with own.process(command, **settings) as process:
         job_id = await own.submit()
-        await own.replica.wait_until_held(timeout=60)
+        await own.replica.wait_until_held(timeout=90)
         with frozen(own_server):
             await said(own, "lease not renewed in time", command)
             took = await seconds_to_stop(process)

@@ -113,7 +113,7 @@ class Rig:
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            await asyncio.wait_for(process.wait(), 10)
+            await asyncio.wait_for(process.wait(), 60)
             log.close()
 
     async def submit(self, **changes: Any) -> UUID:
@@ -141,7 +141,7 @@ class Rig:
             return await JobStore(conn).get(job_id)
 
     async def until(
-        self, job_id: UUID, wanted: Callable[[Job], bool], *, seconds: float = 60
+        self, job_id: UUID, wanted: Callable[[Job], bool], *, seconds: float = 100
     ) -> Job:
         """The job once `wanted` holds, looked at whenever it changes."""
         changed = asyncio.Event()
@@ -156,7 +156,7 @@ class Rig:
         finally:
             await connection.close()
 
-    async def final(self, job_id: UUID, *, seconds: float = 60) -> Job:
+    async def final(self, job_id: UUID, *, seconds: float = 100) -> Job:
         """The job once it is finished."""
         return await self.until(job_id, lambda job: job.status.is_final, seconds=seconds)
 
@@ -249,7 +249,7 @@ class Rig:
 async def kill(process: asyncio.subprocess.Process) -> None:
     """SIGKILL a process of `Rig.process`, and all that it has started."""
     os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.wait_for(process.wait(), 10)
+    await asyncio.wait_for(process.wait(), 60)
 
 
 @pytest.fixture

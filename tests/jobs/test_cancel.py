@@ -9,7 +9,7 @@ async def test_cancelling_a_running_job_stops_its_work_within_seconds(rig):
     job_id = await rig.submit()
 
     async with rig.worker(PDF_CONCURRENCY="2"):
-        await rig.replica.wait_until_held(2, timeout=20)
+        await rig.replica.wait_until_held(2, timeout=90)
         async with rig.database.transaction() as conn:
             assert await JobStore(conn).cancel(job_id) == "cancelled"
         before = await rig.job(job_id)

@@ -58,7 +58,7 @@ async def everything(rig, *, kills, seed):
             await changes.count(chance.randint(1, 6))
             number = chance.randrange(WORKERS)
             os.killpg(workers[number].pid, signal.SIGKILL)
-            await asyncio.wait_for(workers[number].wait(), 10)
+            await asyncio.wait_for(workers[number].wait(), 60)
             workers[number] = await stack.enter_async_context(rig.process())
         jobs = [await rig.final(job_id, seconds=120) for job_id in ids]
         await no_task_left(rig)
@@ -69,7 +69,7 @@ async def everything(rig, *, kills, seed):
 
 async def no_task_left(rig):
     """Return once the queue is empty: tasks of expired leases are taken over within their lease."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await rig.rows("SELECT pg_sleep(0.05) FROM pgqueuer LIMIT 1"):
             pass
 

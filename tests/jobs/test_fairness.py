@@ -20,7 +20,7 @@ async def order_of(rig, *others):
     async with AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(rig.worker(PDF_CONCURRENCY="2"))
-        await rig.replica.wait_until_held(4, timeout=30)
+        await rig.replica.wait_until_held(4, timeout=90)
         for papers, request in others:
             ids = Criteria(ids=tuple(number(n) for n in papers))
             jobs.append(await rig.submit(criteria=ids, max_papers=len(papers), **request))

@@ -98,7 +98,7 @@ async def test_a_cancelled_job_goes_on_with_its_open_papers(rig):
     async with rig.worker(PDF_CONCURRENCY="2"):
         job_id = await rig.submit()
         await rig.until(job_id, lambda job: job.papers_fetched == 10)
-        await rig.replica.wait_until_held(timeout=30)
+        await rig.replica.wait_until_held(timeout=90)
         await rig.rows("SELECT cancel_job(:job)", job=job_id)
         job = await rig.final(job_id)
     rig.replica.release()

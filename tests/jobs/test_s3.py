@@ -31,7 +31,7 @@ async def test_the_rows_are_right_about_the_objects_after_a_crash(rig, place):
     job_id = await rig.submit()
 
     async with rig.process(**variables) as process:
-        await rig.replica.wait_until_held(timeout=30)
+        await rig.replica.wait_until_held(timeout=90)
         await kill(process)
     rig.replica.release()
     async with rig.worker(**variables):

@@ -273,7 +273,7 @@ async def test_a_run_that_is_missed_outlives_workers_that_are_killed(rig, sql, a
     rig.replica.script([{"kind": "hold", "lane": "api", "number": 1, "seconds": 60}])
     async with rig.process() as one, rig.process() as other:
         await due(schedule_id)
-        await rig.replica.wait_until_held(timeout=60)
+        await rig.replica.wait_until_held(timeout=90)
         await due(schedule_id)  # the first job is still at work
         await until(sql, "SELECT 1 FROM schedules WHERE missed_at IS NOT NULL")
         await kill(one)

@@ -102,7 +102,7 @@ async def test_tasks_that_got_lost_are_queued_again(rig):
     rig.replica.script([{"kind": "hold", "lane": "api", "number": 2, "seconds": 60}])
     job_id = await rig.submit()
     async with rig.process() as process:
-        await rig.replica.wait_until_held(timeout=30)
+        await rig.replica.wait_until_held(timeout=90)
         process.kill()
         await process.wait()
     rig.replica.release()
@@ -154,7 +154,7 @@ async def test_partial_files_are_swept_when_two_leases_old_and_not_sooner(rig):
     tidying = asyncio.create_task(
         run_maintenance(rig.database, store, lease=lease, jobs_kept=None, changes_kept=None)
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         older_than = await asked
     tidying.cancel()
     await asyncio.wait([tidying])

@@ -60,7 +60,7 @@ async def test_as_many_pdfs_are_under_way_as_there_may_be(rig):
     job_id = await rig.submit(max_papers=30, criteria=Criteria(ids=ids, page_size=30))
 
     async with rig.worker(PDF_CONCURRENCY="28"):
-        await rig.replica.wait_until_held(20, timeout=20)
+        await rig.replica.wait_until_held(20, timeout=90)
         rig.replica.release()
         job = await rig.final(job_id)
 

@@ -136,7 +136,7 @@ async def running(engine: Engine) -> AsyncIterator[asyncio.Task[None]]:
 async def drained(engine: Engine, task: asyncio.Task[None]) -> None:
     engine.stop_taking()
     engine.release()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.wait({task})
     if not task.cancelled():
         task.result()

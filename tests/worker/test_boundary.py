@@ -160,7 +160,7 @@ async def test_a_run_that_is_cancelled_twice_gives_its_start_back_all_the_same()
     run = asyncio.create_task(outcome_of(errand))
     await errand.at_work.wait()
     run.cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await errand.concluding.wait()
     run.cancel()
     await asyncio.wait({run}, timeout=20)
