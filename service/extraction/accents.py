@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from service.extraction.layout import Span
 from service.extraction.lexicon import is_common
 from service.extraction.pdfium_page import Box, Characters, LineSpans
 
@@ -33,10 +34,28 @@ _COMBINING = {
     "˝": "\u030b",
     "¸": "\u0327",
     "˛": "\u0328",
+    **{mark: mark for mark in "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c"},
+    **{mark: mark for mark in "\u0327\u0328\u20d7"},  # as they come apart: ⃗ is TeX's \\vec
 }
-_BELOW = frozenset("¸˛")
-_ACCENT = re.compile("[" + re.escape("".join(_COMBINING)) + "]")
-_DOTLESS = {"ı": "i", "ȷ": "j"}
+_OF_BITMAPS = {  # TeX's codes of accents, in fonts that have no names: those made of bitmaps
+    "\x12": "\u0300",
+    "\x13": "\u0301",
+    "\x14": "\u030c",
+    "\x15": "\u0306",
+    "\x16": "\u0304",
+    "\x17": "\u030a",
+    "\x18": "\u0327",
+    "_": "\u0307",
+    "}": "\u030b",
+    "\x7f": "\u0308",
+}
+_MARKS = _COMBINING | _OF_BITMAPS
+_BELOW = frozenset("¸˛\u0327\u0328\x18")
+_ACCENT = re.compile("[" + re.escape("".join(_MARKS)) + "]")
+_DOTLESS = {"ı": "i", "ȷ": "j", "\x10": "i", "\x11": "j"}
+_ALONE = {"\u0302": "ˆ", "\u0303": "˜", "\u20d7": "→"}  # lest the letter before gets them
+_STROKED = {"l": "ł", "L": "Ł"}
+_STROKE = re.compile(" (?=[lL])")
 _NEAR = 4  # characters around an accent that are tried before its whole line
 _MAX_GAP = 0.4  # of the size, between the glyphs of accent and letter
 _MAX_OVERLAP = 0.35  # of the size, that an accent reaches into its letter's height
@@ -47,17 +66,32 @@ _MAX_TORN_GAP = 0.3  # of the size; up to that it is none if it leaves no words
 
 def compose_accents(page: Characters) -> None:
     """Put each accent that stands apart on its letter; what fits no letter stays."""
-    if page.alphabet.isdisjoint(_COMBINING):
-        return
+    _stroke_letters(page)
+    places = [at for at in page.chars.changed if page.chars[at] in _COMBINING]  # found by fonts
+    if not page.alphabet.isdisjoint(_MARKS):
+        places += [found.start() for found in _ACCENT.finditer(page.text)]
     starts = [line.start for line in page.lines]
-    for found in _ACCENT.finditer(page.text):
-        at = found.start()
+    for at in places:
         number = bisect_right(starts, at) - 1
-        if page.chars[at] != found[0] or number < 0 or at >= page.lines[number].end:
+        if page.chars[at] not in _MARKS or number < 0 or at >= page.lines[number].end:
+            continue
+        if page.chars[at] in _OF_BITMAPS and _span_at(page.lines[number], at).font.name:
             continue
         letter = _letter_of(page, number, at)
         if letter is not None:
             _compose(page, page.lines[number], at, letter)
+        elif page.chars[at] != page.text[at]:
+            page.chars[at] = _ALONE.get(page.chars[at], page.chars[at])
+
+
+def _stroke_letters(page: Characters) -> None:
+    """ł, which TeX's old fonts draw as a stroke, whose code is that of a blank, and an l."""
+    for found in _STROKE.finditer(page.text):
+        at = found.start()
+        if page.is_unmapped(at):
+            stroke, letter = page.ink_boxes(at, at + 2)
+            if stroke.x0 < letter.x1 and letter.x0 < stroke.x1:
+                page.chars[at], page.chars[at + 1] = "", _STROKED[page.text[at + 1]]
 
 
 def _letter_of(page: Characters, number: int, at: int) -> int | None:
@@ -68,13 +102,18 @@ def _letter_of(page: Characters, number: int, at: int) -> int | None:
     for start, end in _stretches(page, number, at):
         best, nearest = None, 1.0
         for place, box in enumerate(page.ink_boxes(start, end), start):
-            if page.chars[place].isalnum():
-                distance = _distance(accent, box, size, is_below=page.text[at] in _BELOW)
+            if _is_letter(page.chars[place]):
+                distance = _distance(accent, box, size, is_below=page.chars[at] in _BELOW)
                 if distance < nearest:
                     best, nearest = place, distance
         if best is not None:
             return best
     return None
+
+
+def _is_letter(text: str) -> bool:
+    """True for what may carry an accent; some accents are letters by their category."""
+    return (text.isalnum() and text not in _COMBINING) or text in _DOTLESS
 
 
 def _stretches(page: Characters, number: int, at: int) -> Iterator[tuple[int, int]]:
@@ -100,13 +139,17 @@ def _distance(accent: Box, letter: Box, size: float, *, is_below: bool) -> float
     return (shift + 0.2 * abs(gap)) / size
 
 
+def _span_at(line: LineSpans, at: int) -> Span:
+    return line.spans[bisect_right([span.start for span in line.spans], at) - 1]
+
+
 def _size_at(line: LineSpans, at: int) -> float:
-    return line.spans[bisect_right([span.start for span in line.spans], at) - 1].size
+    return _span_at(line, at).size
 
 
 def _compose(page: Characters, line: LineSpans, at: int, letter: int) -> None:
     base = page.chars[letter]
-    mark = _COMBINING[page.text[at]]
+    mark = _MARKS[page.chars[at]]
     page.chars[letter] = unicodedata.normalize("NFC", _DOTLESS.get(base, base) + mark)
     page.chars[at] = ""
     size = _size_at(line, at)

@@ -17,7 +17,7 @@ from service.extraction.structure.navigation import Link, read_links
 from service.extraction.structuring import structured
 from service.extraction.text import finish_pages, read_page
 
-TEXT_VERSION = 1  # to be raised when the same PDF gives another text
+TEXT_VERSION = 2  # to be raised when the same PDF gives another text
 EXTRACTOR = f"pypdfium2 {PYPDFIUM_INFO.api_tag[0]}.{PYPDFIUM_INFO.api_tag[1]}, text {TEXT_VERSION}"
 PAGE_BREAK = "\f"
 MAX_LINKS = 50_000  # to URIs; those of further pages are not read

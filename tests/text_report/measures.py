@@ -77,7 +77,16 @@ def accents(sample: Sample) -> tuple[float, float]:
         for glyph in page
     )
     left = sum(map(sample.text.count, _ACCENTS)) - in_programs
-    return apart - max(0, left), apart
+    furniture = "".join(text for _, _, text in sample.head["furniture"])
+    gained = _marks(sample.text + furniture) - _marks("".join(sample.raw_pages))
+    return max(0, min(gained, apart - max(0, left))), apart
+
+
+def _marks(text: str) -> int:
+    """How many accents stand on letters: none is counted as composed that got lost."""
+    return sum(
+        unicodedata.combining(character) > 0 for character in unicodedata.normalize("NFD", text)
+    )
 
 
 def symbols(sample: Sample) -> tuple[float, float]:
