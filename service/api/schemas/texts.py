@@ -17,7 +17,7 @@ TEXT_EXAMPLE: dict[str, Any] = {
     "furniture": [{"page": 1, "kind": "page_number", "text": "1"}],
     "text_state": "full",
     "text_source": "pdf",
-    "extractor": "pypdfium2 5.9, text 1",
+    "extractor": "pypdfium2 5.9, text 2",
     "quality": {"ms": 12, "unknown_characters": 0, "pages_without_text": []},
     "page_count": 1,
     "truncated": False,
