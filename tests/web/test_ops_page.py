@@ -275,6 +275,10 @@ async def test_the_fleet_is_shown_with_its_numbers(tab):
     text = await page.locator("#view").inner_text()
     plot = await page.get_by_role("img", name="By day").get_attribute("aria-label")
 
+    await page.get_by_role("button", name="Send job.failed to https://hooks.example.org").click()
+    await page.get_by_text("Queued once more").wait_for()
+    await page.get_by_role("cell", name="pending").wait_for()
+
     assert refused == ["2", "1"]
     for words in ("ingest-1", "ingest-2", "pgqueuer", "hourly", "nightly", "3 h", "HTTP 503"):
         assert words in text

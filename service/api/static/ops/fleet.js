@@ -90,7 +90,7 @@ function channels(found, requests) {
     ["Answers", (one) => (one.answers ? "yes" : h("span", { class: "bad" }, "no"))],
     ["Next slot", (one) => until(one.next_slot_at, session.now), "number"],
     ["Cooldown ends", (one) => until(one.cooldown_until, session.now), "number"],
-    ["Requests", (one) => number(counts.get(one.channel)?.requests), "number"],
+    ["Slots", (one) => number(counts.get(one.channel)?.requests), "number"],
     ...REFUSALS.map((status) => [status, (one) => refused(counts.get(one.channel)?.by_status[status] ?? 0), "number"]),
   ], { key: (one) => one.channel });
 }
@@ -98,9 +98,9 @@ function channels(found, requests) {
 const refused = (count) => h("span", { class: count ? "warn" : "none" }, number(count));
 
 const REQUESTS_KEPT_MS = 60000;
-let looks = []; // when the counts of requests were read, and what they were
+let looks = []; // when the counts of slots were read, and what they were
 
-// Requests of a channel in a minute, over the last minute that this page was open.
+// Slots given out on a channel in a minute, over the last minute that this page was open.
 function requestRates(overview) {
   const at = Date.parse(overview.at);
   const counts = new Map(overview.requests.map((one) => [one.channel, one.requests]));
@@ -114,11 +114,11 @@ function throughput({ throughput: { last_minute: minute, last_hour: hour } }, { 
   const share = (count, permitted) =>
     (permitted && count !== null ? bar(Math.min(100, Math.round((100 * count) / permitted)), "", "Share of what arXiv permits") : "–");
   const rows = [
-    ["API requests (pages)", rounded(perMinute("api")), null, limits.api_requests_per_minute],
+    ["API slots (pages)", rounded(perMinute("api")), null, limits.api_requests_per_minute],
     ["Papers stored", minute.papers, hour.papers, null],
-    ["PDF requests", rounded(perMinute("pdf")), null, limits.pdfs_per_minute],
+    ["PDF slots", rounded(perMinute("pdf")), null, limits.pdfs_per_minute],
     ["PDFs to text", minute.pdfs, hour.pdfs, null],
-    ["HTML requests", rounded(perMinute("html")), null, limits.html_requests_per_minute],
+    ["HTML slots", rounded(perMinute("html")), null, limits.html_requests_per_minute],
   ];
   return table("Throughput by stage", rows, [
     ["Stage", (row) => row[0]],

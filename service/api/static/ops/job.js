@@ -41,7 +41,7 @@ export async function load(params, signal) {
 export const every = (data) => (data && isFinished(data.job) ? 15000 : 4000);
 
 // Changes as they come; the rest is read again every few seconds.
-export function live(params, signal, { data, update, lost }) {
+export function live(params, signal, { data, update, refresh, lost }) {
   if (isFinished(data.job)) return;
   follow(data.job.job_id, {
     signal,
@@ -49,6 +49,7 @@ export function live(params, signal, { data, update, lost }) {
     onStatus: (status) => {
       session.now = Math.max(session.now, Date.parse(status.completed_at ?? 0));
       update((known) => ({ ...known, job: { ...status, details: known.job.details } }));
+      if (isFinished(status)) refresh(); // what else has come to its end
     },
   });
 }

@@ -14,7 +14,7 @@ const HIDDEN_MS = 30000; // in a tab that nobody looks at
 const SAID_MS = 8000;
 
 // A view: `title(params, data)`, `load(params, signal)` → data, `draw(data, params, tools)` →
-// nodes, and where changes come by themselves `live(params, signal, { data, update, lost })`;
+// nodes, and where changes come by themselves `live(params, signal, { data, update, refresh, lost })`;
 // `every(data)` is the time between two refreshes in ms, if it is not the usual one.
 const VIEWS = { jobs, job, submit, fleet };
 const NAVIGATION = { jobs: "Jobs", submit: "Submit", fleet: "Fleet" };
@@ -139,6 +139,7 @@ function render(mine) {
 function begin(mine) {
   mine.view.live?.(mine.params, mine.abort.signal, {
     data: mine.data,
+    refresh: () => (mine === shown ? refresh() : null),
     update(change) {
       if (mine !== shown) return;
       mine.data = change(mine.data);

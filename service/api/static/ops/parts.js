@@ -44,8 +44,9 @@ export function bar(percent, status, name) {
   ];
 }
 
+// Each a name, a figure (null: none, and no tile) and the class of the figure.
 export const tiles = (...rows) =>
-  h("dl", { class: "tiles" }, rows.filter(Boolean).map(([name, value, kind]) =>
+  h("dl", { class: "tiles" }, rows.filter((row) => row && row[1] !== null).map(([name, value, kind]) =>
     h("div", { "data-key": name }, h("dt", null, name), h("dd", { class: kind }, typeof value === "number" ? number(value) : value))));
 
 export const button = (label, onclick, properties) => h("button", { type: "button", onclick, ...properties }, label);
