@@ -262,12 +262,14 @@ class FetchPdf:
         """The file that we hold, if it is whole and this job may use it."""
         held = attempt.held
         may_use = not self.again or attempt.row.state == PaperState.DOWNLOADED
-        verify = self.tools.store.verify
-        if held and may_use and await verify(held.path, held.sha256, held.size_bytes):
+        if held and may_use and await self._is_whole(held):
             return held
         if self.is_local:
             raise BadPdf("the PDF is not in storage any more", code="file_missing")
         return None
+
+    async def _is_whole(self, pdf: StoredPdf) -> bool:
+        return await self.tools.store.verify(pdf.path, pdf.sha256, pdf.size_bytes)
 
     async def _fetched(self, attempt: PdfAttempt) -> StoredPdf:
         """Download the PDF, going on where an earlier try was cut off, and store it."""
