@@ -1,16 +1,27 @@
 """Callers in SQL: the blocklist, and how many unfinished jobs each has."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.rows import typed
 from service.db.tables import callers, jobs
 from service.domain.jobs import ACTIVE_STATUSES
 
 _TURNS = 0x4A0B  # class of the advisory locks on callers; the migrations take one of another kind
+
+
+class KnownCaller(NamedTuple):
+    """A caller that was ever blocked."""
+
+    sub: str
+    is_blocked: bool
+    reason: str | None
+    changed_at: datetime
 
 
 class CallerStore:
@@ -34,9 +45,10 @@ class CallerStore:
             )
         )
 
-    async def list_all(self) -> Sequence[Row[Any]]:
-        """Every caller that was ever blocked: sub, is_blocked, reason, changed_at."""
-        return (await self._conn.execute(select(callers).order_by(callers.c.sub))).all()
+    async def list_all(self) -> Sequence[KnownCaller]:
+        """Every caller that was ever blocked."""
+        statement = select(*(callers.c[name] for name in KnownCaller._fields))
+        return typed(KnownCaller, await self._conn.execute(statement.order_by(callers.c.sub)))
 
     async def count_jobs(self, sub: str | None = None, *, most: int) -> int:
         """How many jobs of `sub` (None: of all) are not finished, counted up to `most`."""

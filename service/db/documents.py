@@ -92,7 +92,7 @@ class DocumentStore:
             .order_by(documents.c.source)  # html before pdf
             .limit(1)
         )
-        row = required((await self._conn.execute(statement)).one_or_none(), arxiv_id)
+        row: Row[Any] = required((await self._conn.execute(statement)).one_or_none(), arxiv_id)
         if row.source is None:
             message = "The document of this paper has not been made"
             raise NotFound(message, code="document_not_found")

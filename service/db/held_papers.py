@@ -4,23 +4,78 @@
 short, so that a reader who takes its time holds nothing between two of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.paper_rows import SHOWN
+from service.db.rows import first_of, typed
 from service.db.tables import job_papers, paper_texts, papers
 from service.domain.categories import members
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
-from service.domain.papers import PaperFilter
+from service.domain.papers import PaperFilter, StoredPdf
 
 PaperKey = tuple[datetime, str]  # published_at, arxiv_id: the order of lists
 
 SHOWN_COLUMNS = [papers.c[name] for name in SHOWN]
+
+
+class HeldPaper(NamedTuple):
+    """A paper that is held: the columns `SHOWN`."""
+
+    arxiv_id: str
+    version: int
+    title: str
+    abstract: str
+    authors: Sequence[str]
+    categories: Sequence[str]
+    primary_category: str
+    published_at: datetime
+    updated_at: datetime
+    doi: str | None
+    journal_ref: str | None
+    comments: str | None
+    license: str | None
+    withdrawn: bool
+    pdf_state: str
+    pdf_path: str | None
+    pdf_sha256: str | None
+    pdf_bytes: int | None
+    page_count: int | None
+    text_state: str | None
+
+    @property
+    def file(self) -> StoredPdf | None:
+        """The PDF that the row names."""
+        if self.pdf_path is None or self.pdf_sha256 is None or self.pdf_bytes is None:
+            return None
+        return StoredPdf(path=self.pdf_path, sha256=self.pdf_sha256, size_bytes=self.pdf_bytes)
+
+
+class HeldText(NamedTuple):
+    """The text of the version that is held.
+
+    What is of `paper_texts` is None where there is no text, and the newer columns where it was
+    stored before there were any.
+    """
+
+    arxiv_id: str
+    version: int
+    pdf_state: str
+    page_count: int | None
+    content: str | None
+    truncated: bool | None
+    extracted_at: datetime | None
+    text_state: str | None
+    pages: Sequence[Mapping[str, Any]] | None
+    furniture: Sequence[Mapping[str, Any]] | None
+    extractor: str | None
+    quality: Mapping[str, Any] | None
+    paper_text_state: str | None
 
 
 class HeldPaperStore:
@@ -31,8 +86,8 @@ class HeldPaperStore:
 
     async def list_newest(
         self, wanted: PaperFilter, *, limit: int, after: PaperKey | None = None
-    ) -> Sequence[Row[Any]]:
-        """At most `limit` papers (columns `SHOWN`), last submitted first, from behind `after`."""
+    ) -> Sequence[HeldPaper]:
+        """At most `limit` papers, last submitted first, from behind `after`."""
         statement: Select[Any] = (
             select(*SHOWN_COLUMNS)
             .where(*conditions(wanted))
@@ -42,24 +97,19 @@ class HeldPaperStore:
         if after is not None:
             key = tuple_(papers.c.published_at, papers.c.arxiv_id)
             statement = statement.where(key < tuple_(*map(literal, after)))
-        rows: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
-        return rows
+        return typed(HeldPaper, await self._conn.execute(statement))
 
-    async def get(self, arxiv_id: ArxivId) -> Row[Any]:
-        """The paper, all columns of `SHOWN`; raises NotFound, also for another version."""
-        return await self._get(select(*SHOWN_COLUMNS), arxiv_id)
+    async def get(self, arxiv_id: ArxivId) -> HeldPaper:
+        """The paper; raises NotFound, also for another version."""
+        statement = select(*SHOWN_COLUMNS).where(papers.c.arxiv_id == arxiv_id.paper)
+        return required(first_of(HeldPaper, await self._conn.execute(statement)), arxiv_id)
 
-    async def get_text(self, arxiv_id: ArxivId) -> Row[Any]:
-        """The text of the version held; raises NotFound, also for another version.
-
-        Returns arxiv_id, version, pdf_state, paper_text_state, page_count, and the columns of
-        `paper_texts`, which are None where there is no text (and the newer ones where it
-        was stored before there were any).
-        """
+    async def get_text(self, arxiv_id: ArxivId) -> HeldText:
+        """The text of the version held; raises NotFound, also for another version."""
         of_this_version = and_(
             paper_texts.c.arxiv_id == papers.c.arxiv_id, paper_texts.c.version == papers.c.version
         )
-        statement = select(
+        statement: Select[Any] = select(
             papers.c.arxiv_id,
             papers.c.version,
             papers.c.pdf_state,
@@ -74,16 +124,20 @@ class HeldPaperStore:
             paper_texts.c.quality,
             papers.c.text_state.label("paper_text_state"),
         ).select_from(papers.outerjoin(paper_texts, of_this_version))
-        return await self._get(statement, arxiv_id)
-
-    async def _get(self, statement: Select[Any], arxiv_id: ArxivId) -> Row[Any]:
-        found = await self._conn.execute(statement.where(papers.c.arxiv_id == arxiv_id.paper))
-        row: Row[Any] | None = found.one_or_none()
-        return required(row, arxiv_id)
+        chosen = statement.where(papers.c.arxiv_id == arxiv_id.paper)
+        return required(first_of(HeldText, await self._conn.execute(chosen)), arxiv_id)
 
 
-def required(row: Row[Any] | None, arxiv_id: ArxivId) -> Row[Any]:
-    """The row (arxiv_id, version, …) of the paper, if it is that of `arxiv_id`; else NotFound."""
+class _OfVersion(Protocol):
+    @property
+    def version(self) -> int: ...
+
+
+V = TypeVar("V", bound=_OfVersion)
+
+
+def required(row: V | None, arxiv_id: ArxivId) -> V:
+    """The row of the paper, if it is that of `arxiv_id`; else NotFound."""
     if row is None:
         raise NotFound("Paper not found", code="paper_not_found")
     if arxiv_id.version not in (None, row.version):

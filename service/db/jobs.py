@@ -7,7 +7,7 @@ value that was read. Who comes late changes nothing and is told so.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -40,6 +40,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.committed import note
 from service.db.job_rows import JobState, job_rows, jobs_by_ids, to_job
+from service.db.rows import first_of, typed
 from service.db.tables import job_errors, jobs
 from service.domain.channels import BOUNDED_WAITS, WaitReason
 from service.domain.checkpoint import Checkpoint
@@ -55,6 +56,32 @@ from service.domain.jobs import (
 from service.domain.measurements import Measurements
 
 MOVING: Mapping[str, Any] = {"waiting_for": None, "waiting_since": None}
+
+
+class OrphanedWork(NamedTuple):
+    """Work that no task will do: of a paper, or (None) the harvest; `kind` is that of its task."""
+
+    job_id: UUID
+    arxiv_id: str | None
+    kind: str
+
+
+class HarvestStart(NamedTuple):
+    """A job whose harvest begins or goes on.
+
+    `harvest_starts` includes this one; `is_first`: nobody had taken the job up before;
+    `waited`: see `waited_for_arxiv`.
+    """
+
+    request: Mapping[str, Any]
+    priority: str
+    checkpoint: Mapping[str, Any] | None
+    papers_fetched: int
+    harvest_attempts: int
+    harvest_starts: int
+    requested_by: str | None
+    is_first: bool
+    waited: timedelta
 
 
 class JobStore:
@@ -165,20 +192,17 @@ class JobStore:
         )
         return set(job_ids) - set((await self._conn.execute(active)).scalars())
 
-    async def list_orphaned(self, *, limit: int) -> Sequence[Row[Any]]:
-        """Work of running jobs that no task will do: job_id, arxiv_id (None: the harvest), kind."""
+    async def list_orphaned(self, *, limit: int) -> Sequence[OrphanedWork]:
+        """Work of running jobs that no task will do."""
         statement = text("SELECT job_id, arxiv_id, kind FROM stranded_work LIMIT :limit")
-        return (await self._conn.execute(statement, {"limit": limit})).all()
+        return typed(OrphanedWork, await self._conn.execute(statement, {"limit": limit}))
 
     async def claim_page(
         self, job_id: UUID, page: Mapping[str, Any] | None = None
-    ) -> Row[Any] | None:
+    ) -> HarvestStart | None:
         """Begin (or go on with) the harvest; counts the start before any work is done.
 
-        Returns request, checkpoint, papers_fetched, harvest_attempts, harvest_starts
-        (this one included), requested_by, is_first (nobody had taken the job up before) and
-        waited (see `waited_for_arxiv`); None when nothing is
-        left to harvest, or the checkpoint has moved on from `page`.
+        None when nothing is left to harvest, or the checkpoint has moved on from `page`.
         """
         was_interrupted = case((jobs.c.harvest_starts > 0, 1), else_=0)
         statement = (
@@ -209,7 +233,7 @@ class JobStore:
                 waited_for_arxiv().label("waited"),
             )
         )
-        return await self._first(statement)
+        return first_of(HarvestStart, await self._conn.execute(statement))
 
     async def release(self, job_id: UUID, *, starts: int, failed: bool) -> None:
         """Note that a start on the harvest ended in order; `failed` counts an attempt.

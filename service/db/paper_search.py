@@ -7,14 +7,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
 from service.db.failures import state_of
+from service.db.held_papers import HeldPaper
 from service.db.search_store import Search, SearchKey, SearchQuery, SearchStore, prepare, understand
 from service.domain.errors import Overloaded
 from service.domain.snippets import Passage, Word, best_passage, pattern_of, possible_hits
@@ -26,9 +25,9 @@ _CANCELED = "57014"  # SQLSTATE: a statement took too long
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A paper that matches: `row` has the columns `SHOWN`."""
+    """A paper that matches."""
 
-    row: Row[Any]
+    row: HeldPaper
     rank: float
     snippet: str
 
@@ -83,14 +82,15 @@ class PaperSearch:
                 raise Overloaded(message, retry_after=RETRY_SECONDS) from err
 
     async def _snippets(
-        self, search: Search, query: SearchQuery, rows: Sequence[Row[Any]]
+        self, search: Search, query: SearchQuery, rows: Sequence[HeldPaper]
     ) -> Sequence[str]:
         """One for each row: of the abstract if that shows as much as the text, else of that."""
         sources = {row.arxiv_id: [row.abstract, row.title] for row in rows}
         if search.in_texts:
             async with self._connected() as conn:
-                for row in await SearchStore(conn, search, query).texts(list(sources)):
-                    sources[row.arxiv_id].insert(1, row.content)
+                texts = await SearchStore(conn, search, query).texts(list(sources))
+            for arxiv_id, content in texts.items():
+                sources[arxiv_id].insert(1, content)
         possible = await asyncio.to_thread(_possible_hits, query.lexemes, list(sources.values()))
         words = sorted({hit.word for hits in possible for one in hits for hit in one})
         async with self._connected() as conn:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Select,
     and_,
     bindparam,
@@ -21,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from service.db.paper_metadata import MetadataStore
 from service.db.paper_rows import NO_FILE
+from service.db.rows import typed
 from service.db.tables import documents, paper_texts, papers
 from service.domain.identifiers import ArxivId
 from service.domain.papers import (
@@ -32,11 +32,32 @@ from service.domain.papers import (
 )
 
 
+class HeldVersion(NamedTuple):
+    """The version of a paper that is held, and its file, if there is one."""
+
+    arxiv_id: str
+    version: int
+    pdf_state: str
+    pdf_path: str | None
+    pdf_sha256: str | None
+    pdf_bytes: int | None
+
+
+class NamedFile(NamedTuple):
+    """A file that the row of a paper names."""
+
+    arxiv_id: str
+    version: int
+    pdf_path: str
+    pdf_sha256: str
+    pdf_bytes: int
+
+
 class PaperStore(MetadataStore):
     """All SQL that writes papers, on a connection whose transaction is the caller's."""
 
-    async def find_many(self, arxiv_ids: Iterable[str]) -> dict[str, Row[Any]]:
-        """ArXiv id → version, pdf_state, pdf_path, pdf_sha256, pdf_bytes of those held."""
+    async def find_many(self, arxiv_ids: Iterable[str]) -> dict[str, HeldVersion]:
+        """ArXiv id → what is held of it, of those held."""
         statement: Select[Any] = select(
             papers.c.arxiv_id,
             papers.c.version,
@@ -45,7 +66,8 @@ class PaperStore(MetadataStore):
             papers.c.pdf_sha256,
             papers.c.pdf_bytes,
         ).where(papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))))
-        return {row.arxiv_id: row for row in (await self._conn.execute(statement)).all()}
+        found = typed(HeldVersion, await self._conn.execute(statement))
+        return {paper.arxiv_id: paper for paper in found}
 
     async def datestamps(self, arxiv_ids: Iterable[str]) -> dict[str, date | None]:
         """ArXiv id → datestamp (None: unknown) of those held."""
@@ -63,11 +85,8 @@ class PaperStore(MetadataStore):
             .with_for_update()
         )
 
-    async def list_with_file(self, *, after: str, limit: int) -> Sequence[Row[Any]]:
-        """The papers that claim a file, by id, behind the id `after`.
-
-        Returns arxiv_id, version, pdf_path, pdf_sha256, pdf_bytes.
-        """
+    async def list_with_file(self, *, after: str, limit: int) -> Sequence[NamedFile]:
+        """The papers that claim a file, by id, behind the id `after`."""
         statement: Select[Any] = (
             select(
                 papers.c.arxiv_id,
@@ -80,8 +99,7 @@ class PaperStore(MetadataStore):
             .order_by(papers.c.arxiv_id)
             .limit(limit)
         )
-        rows: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
-        return rows
+        return typed(NamedFile, await self._conn.execute(statement))
 
     async def save_file(self, arxiv_id: ArxivId, pdf: StoredPdf) -> str | None:
         """Record the file of this version; a row that has moved to another version stays.

@@ -4,14 +4,15 @@ The job that is retried stays as it is, for it is finished; so is what is read o
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, func, or_, select, union
+from sqlalchemy import Select, bindparam, func, or_, select, union
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.job_papers import OPEN_STATES
+from service.db.rows import first_of
 from service.db.tables import job_papers, jobs
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import NotFound
@@ -22,18 +23,27 @@ UNFINISHED = (PaperState.FAILED, *OPEN_STATES)
 HTML_UNFINISHED = (HtmlState.FAILED, HtmlState.PENDING)
 
 
+class RetriedJob(NamedTuple):
+    """What a retry must know of the job; `unfinished` papers failed, or were open at its end."""
+
+    status: str
+    request: Mapping[str, Any]
+    priority: str
+    checkpoint: Mapping[str, Any] | None
+    is_harvested: bool
+    papers_total: int | None
+    papers_fetched: int
+    unfinished: int
+
+
 class RetryStore:
     """SQL on jobs that are retried, on a connection whose transaction is the caller's."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def find(self, job_id: UUID) -> Row[Any]:
-        """What a retry must know of the job, which it keeps from being removed; raises NotFound.
-
-        Returns status, request, priority, checkpoint, is_harvested, papers_total,
-        papers_fetched and unfinished (papers that failed, or were open at its end).
-        """
+    async def find(self, job_id: UUID) -> RetriedJob:
+        """The job, which is kept from being removed; raises NotFound."""
         is_unfinished = or_(
             job_papers.c.state.in_(UNFINISHED), job_papers.c.html_state.in_(HTML_UNFINISHED)
         )
@@ -53,7 +63,7 @@ class RetryStore:
             unfinished.label("unfinished"),
         ).where(jobs.c.id == job_id)
         statement = statement.with_for_update(of=jobs, read=True, key_share=True)
-        row: Row[Any] | None = (await self._conn.execute(statement)).first()
+        row = first_of(RetriedJob, await self._conn.execute(statement))
         if row is None:
             raise NotFound("Job not found", code="job_not_found")
         return row

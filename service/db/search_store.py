@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Float,
     Numeric,
-    Row,
     Select,
     Text,
     and_,
@@ -40,7 +39,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.held_papers import SHOWN_COLUMNS, conditions
+from service.db.held_papers import SHOWN_COLUMNS, HeldPaper, conditions
+from service.db.rows import N, typed
 from service.db.search_tables import paper_search
 from service.db.tables import paper_texts, papers
 from service.domain.errors import InvalidRequest
@@ -103,11 +103,19 @@ class SearchQuery:
 
 @dataclass(slots=True)
 class FoundRows:
-    """Rows with the columns `SHOWN`, and behind which key more begin; ranks by id, if known."""
+    """Papers, and behind which key more begin; ranks by id, if known."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[HeldPaper]
     after: SearchKey | None
     ranks: dict[str, float] = field(default_factory=dict)
+
+
+class _Looked(NamedTuple):
+    """A paper that was looked at on the way through all papers."""
+
+    published_at: datetime
+    arxiv_id: str
+    matches: bool
 
 
 async def prepare(conn: AsyncConnection) -> None:
@@ -161,12 +169,12 @@ class SearchStore:
             return await self._most_relevant(limit=limit, after=after)
         if not self._search.in_texts:
             statement: Select[Any] = select(*SHOWN_COLUMNS).where(self._in_metadata, *self._filter)
-            return self._cut(await self._newest(statement, limit + 1, after), limit)
+            return self._cut(await self._newest(HeldPaper, statement, limit + 1, after), limit)
         if await self._are_few():
             ids = self._matching()
             statement = select(*SHOWN_COLUMNS)
             statement = statement.where(papers.c.arxiv_id.in_(ids), *self._filter)
-            return self._cut(await self._newest(statement, limit + 1, after), limit)
+            return self._cut(await self._newest(HeldPaper, statement, limit + 1, after), limit)
         return await self._walk(limit=limit, after=after)
 
     async def ranks(self, arxiv_ids: Sequence[str]) -> dict[str, float]:
@@ -176,14 +184,13 @@ class SearchStore:
         rows = await self._conn.execute(select(ranked.c.arxiv_id, ranked.c.rank))
         return {row.arxiv_id: row.rank for row in rows}
 
-    async def texts(self, arxiv_ids: Sequence[str]) -> Sequence[Row[Any]]:
-        """arxiv_id and the beginning of its text."""
+    async def texts(self, arxiv_ids: Sequence[str]) -> dict[str, str]:
+        """ArXiv id → the beginning of its text."""
         statement: Select[Any] = select(
             paper_texts.c.arxiv_id,
             func.left(paper_texts.c.content, SNIPPET_SOURCE).label("content"),
         ).where(paper_texts.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))))
-        found: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
-        return found
+        return {row.arxiv_id: row.content for row in await self._conn.execute(statement)}
 
     async def terms_of(self, words: Sequence[str]) -> dict[str, Sequence[str]]:
         """Word → its stems that the query has; only words that have some."""
@@ -230,17 +237,16 @@ class SearchStore:
         return and_(paper_search.c.arxiv_id == papers.c.arxiv_id, paper_search.c.part == 0)
 
     async def _newest(
-        self, statement: Select[Any], limit: int, after: SearchKey | None
-    ) -> Sequence[Row[Any]]:
+        self, kind: type[N], statement: Select[Any], limit: int, after: SearchKey | None
+    ) -> Sequence[N]:
         statement = statement.order_by(papers.c.published_at.desc(), papers.c.arxiv_id.desc())
         if after is not None:
             key = tuple_(papers.c.published_at, papers.c.arxiv_id)
             statement = statement.where(key < tuple_(*map(literal, after)))
-        rows: Sequence[Row[Any]] = (await self._conn.execute(statement.limit(limit))).all()
-        return rows
+        return typed(kind, await self._conn.execute(statement.limit(limit)))
 
     @staticmethod
-    def _cut(rows: Sequence[Row[Any]], limit: int) -> FoundRows:
+    def _cut(rows: Sequence[HeldPaper], limit: int) -> FoundRows:
         shown = rows[:limit]
         return FoundRows(shown, _date_key(shown[-1]) if len(rows) > limit else None)
 
@@ -252,13 +258,14 @@ class SearchStore:
         )
         in_metadata = and_(self._in_metadata, self._not_spoiled())
         matches = case((in_metadata, True), else_=in_text)  # in this order: the cheap one first
-        found: list[Row[Any]] = []
+        found: list[_Looked] = []
         ends_at = monotonic() + WALK_SECONDS
         for _ in range(WALKED // WALKED_AT_ONCE):
             statement: Select[Any] = select(
                 papers.c.published_at, papers.c.arxiv_id, matches.label("matches")
             )
-            read = await self._newest(statement.where(*self._filter), WALKED_AT_ONCE, after)
+            statement = statement.where(*self._filter)
+            read = await self._newest(_Looked, statement, WALKED_AT_ONCE, after)
             hits = [row for row in read if row.matches][: limit - len(found)]
             found += hits
             if len(found) == limit:
@@ -270,11 +277,11 @@ class SearchStore:
                 break
         return await self._read(found, after)
 
-    async def _read(self, found: Sequence[Row[Any]], after: SearchKey | None) -> FoundRows:
+    async def _read(self, found: Sequence[_Looked], after: SearchKey | None) -> FoundRows:
         ids = [row.arxiv_id for row in found]
         of_these = papers.c.arxiv_id == func.any(bindparam("ids", ids, type_=ARRAY(Text)))
         statement = select(*SHOWN_COLUMNS).where(of_these)
-        return FoundRows(await self._newest(statement, len(ids), None), after)
+        return FoundRows(await self._newest(HeldPaper, statement, len(ids), None), after)
 
     async def _most_relevant(self, *, limit: int, after: SearchKey | None) -> FoundRows:
         ids = self._candidates()
@@ -288,10 +295,11 @@ class SearchStore:
         if after is not None:
             key = tuple_(ranked.c.rank, ranked.c.arxiv_id)
             statement = statement.where(key < tuple_(literal(after[0], Float), literal(after[1])))
-        rows: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
-        shown = rows[:limit]
-        last = (shown[-1].rank, shown[-1].arxiv_id) if len(rows) > limit else None
-        return FoundRows(shown, last, {row.arxiv_id: row.rank for row in shown})
+        rows = (await self._conn.execute(statement)).all()
+        ranks: dict[str, float] = {row.arxiv_id: row.rank for row in rows[:limit]}
+        shown = [HeldPaper._make(row[:-1]) for row in rows[:limit]]  # the rank stands last
+        last = (rows[limit - 1].rank, shown[-1].arxiv_id) if len(rows) > limit else None
+        return FoundRows(shown, last, ranks)
 
     def _candidates(self) -> Select[Any]:
         """The ids of those that are ranked."""
@@ -346,5 +354,5 @@ def _constant(query: str) -> ColumnElement[Any]:
     return cast(literal(query, Text), TSQUERY)
 
 
-def _date_key(row: Row[Any]) -> SearchKey:
+def _date_key(row: HeldPaper | _Looked) -> SearchKey:
     return row.published_at, row.arxiv_id

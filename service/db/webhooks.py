@@ -1,49 +1,62 @@
 """Webhook subscriptions in SQL."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.rows import first_of, typed
 from service.db.webhook_tables import webhooks
 from service.domain.errors import NotFound
 
-_SHOWN = [column for column in webhooks.c if column.name != "secret"]
+
+class Webhook(NamedTuple):
+    """A subscription, without its secret, which only `add` takes and a delivery reads."""
+
+    id: UUID
+    url: str
+    events: Sequence[str]
+    labels: Mapping[str, str]
+    paused: bool
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    created_by: str | None
+    created_at: datetime
+
+
+_SHOWN = [webhooks.c[name] for name in Webhook._fields]
 
 
 class WebhookStore:
-    """All SQL on `webhooks`, on a connection whose transaction is the caller's.
-
-    Rows are those of the table without the secret, which only `add` takes and a delivery reads.
-    """
+    """All SQL on `webhooks`, on a connection whose transaction is the caller's."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def add(self, values: Mapping[str, Any]) -> Row[Any]:
+    async def add(self, values: Mapping[str, Any]) -> Webhook:
         """Record a subscription."""
         statement = insert(webhooks).values(**values).returning(*_SHOWN)
-        row: Row[Any] = (await self._conn.execute(statement)).one()
+        (row,) = typed(Webhook, await self._conn.execute(statement))
         return row
 
-    async def get(self, webhook_id: UUID, *, lock: bool = False) -> Row[Any]:
+    async def get(self, webhook_id: UUID, *, lock: bool = False) -> Webhook:
         """One subscription, locked if asked for; raises NotFound."""
         statement = select(*_SHOWN).where(webhooks.c.id == webhook_id)
         chosen = statement.with_for_update() if lock else statement
-        row: Row[Any] | None = (await self._conn.execute(chosen)).first()
+        row = first_of(Webhook, await self._conn.execute(chosen))
         if row is None:
             raise NotFound("Webhook not found", code="webhook_not_found")
         return row
 
-    async def list_page(self, *, limit: int, after: UUID | None = None) -> Sequence[Row[Any]]:
+    async def list_page(self, *, limit: int, after: UUID | None = None) -> Sequence[Webhook]:
         """Subscriptions in the order in which they were made, behind `after`, at most `limit`."""
         statement = select(*_SHOWN).order_by(webhooks.c.id).limit(limit)
         if after is not None:
             statement = statement.where(webhooks.c.id > after)
-        found: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
-        return found
+        return typed(Webhook, await self._conn.execute(statement))
 
     async def count_of(self, caller: str) -> int:
         """How many subscriptions `caller` has made that are still there."""
@@ -51,10 +64,10 @@ class WebhookStore:
         count: int = (await self._conn.execute(mine)).scalar_one()
         return count
 
-    async def change(self, webhook_id: UUID, values: Mapping[str, Any]) -> Row[Any]:
+    async def change(self, webhook_id: UUID, values: Mapping[str, Any]) -> Webhook:
         """Change a subscription that this transaction has locked."""
         statement = update(webhooks).where(webhooks.c.id == webhook_id).values(**values)
-        row: Row[Any] = (await self._conn.execute(statement.returning(*_SHOWN))).one()
+        (row,) = typed(Webhook, await self._conn.execute(statement.returning(*_SHOWN)))
         return row
 
     async def remove(self, webhook_id: UUID) -> None:

@@ -9,12 +9,11 @@ it ended early: see `sources.retry`.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
 from service.db.jobs import JobStore
-from service.db.retries import RetryStore
+from service.db.retries import RetriedJob, RetryStore
 from service.domain.checkpoint import Checkpoint
 from service.domain.errors import Conflict, KeyReused
 from service.domain.jobs import IngestionRequest, Job, JobStatus, Priority
@@ -64,7 +63,7 @@ async def retry(
     return Recorded(job, is_replay=False)
 
 
-def _beginning(ended: Row[Any]) -> Checkpoint:
+def _beginning(ended: RetriedJob) -> Checkpoint:
     """Where the retry of a job begins; raises Conflict for one that cannot be retried."""
     if not JobStatus(ended.status).is_final:
         raise Conflict(f"The job is {ended.status}; only a finished job can be retried")
@@ -83,12 +82,13 @@ def _beginning(ended: Row[Any]) -> Checkpoint:
         raise Conflict("The stored request of the job cannot be read") from None
 
 
-def _values(ended: Row[Any], checkpoint: Checkpoint) -> dict[str, Any]:
+def _values(ended: RetriedJob, checkpoint: Checkpoint) -> dict[str, Any]:
     """What the new row has in common with that of the job that ended, and its own total."""
-    total = ended.unfinished
+    total: int | None = ended.unfinished
     if checkpoint.state["has_list"]:
         known = ended.papers_total
-        total = None if known is None else total + max(0, known - ended.papers_fetched)
+        rest = None if known is None else max(0, known - ended.papers_fetched)
+        total = None if rest is None else ended.unfinished + rest
     return {"request": ended.request, "priority": ended.priority, "papers_total": total}
 
 

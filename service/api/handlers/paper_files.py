@@ -1,7 +1,5 @@
 """Handlers of a paper's PDF and text: conditional requests, ranges, streaming."""
 
-from typing import Any
-
 import orjson
 from aiohttp import web
 
@@ -26,7 +24,7 @@ from service.api.openapi.operation import (
 )
 from service.api.schemas.texts import TEXT_EXAMPLE, TextSchema, text_document
 from service.api.streaming import send, whole
-from service.db.held_papers import HeldPaperStore
+from service.db.held_papers import HeldPaper, HeldPaperStore, HeldText
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PdfState, TextState
@@ -79,28 +77,29 @@ async def get_pdf(request: web.Request) -> web.StreamResponse:
     """GET /papers/{arxiv_id}/pdf → 200, or 206 with the range asked for."""
     arxiv_id = arxiv_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
-        row = await HeldPaperStore(conn).get(arxiv_id)
-    if row.pdf_path is None:
-        raise NotFound(_NO_PDF[PdfState(row.pdf_state)], code="pdf_not_found")
-    tag = row.pdf_sha256
+        paper = await HeldPaperStore(conn).get(arxiv_id)
+    file = paper.file
+    if file is None:
+        raise NotFound(_NO_PDF[PdfState(paper.pdf_state)], code="pdf_not_found")
+    tag = file.sha256
     headers = {**_HEADERS, "ETag": f'"{tag}"', "Accept-Ranges": "bytes"}
     require_match(request, tag)
     if is_seen(request, tag):
         return web.Response(status=304, headers=headers)
-    part = wanted_range(request, size=row.pdf_bytes, tag=tag)
-    sent = range(row.pdf_bytes) if part is None else part
+    part = wanted_range(request, size=file.size_bytes, tag=tag)
+    sent = range(file.size_bytes) if part is None else part
     if part is not None:
-        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{row.pdf_bytes}"
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{file.size_bytes}"
     headers["Content-Type"] = "application/pdf"
     headers["Content-Length"] = str(len(sent))
-    headers["Content-Disposition"] = f'attachment; filename="{_file_name(row)}"'
+    headers["Content-Disposition"] = f'attachment; filename="{_file_name(paper)}"'
     response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
-    return await send(request, response, request.app[STORE].read(row.pdf_path, sent))
+    return await send(request, response, request.app[STORE].read(file.path, sent))
 
 
-def _file_name(row: Any) -> str:  # noqa: ANN401 - a row of HeldPaperStore
+def _file_name(paper: HeldPaper) -> str:
     """A name of letters, digits, `-`, `_` and `.` only."""
-    return stem_of(ArxivId(row.arxiv_id, row.version)) + ".pdf"
+    return stem_of(ArxivId(paper.arxiv_id, paper.version)) + ".pdf"
 
 
 @describe(
@@ -137,7 +136,7 @@ async def get_text(request: web.Request) -> web.StreamResponse:
         row = await HeldPaperStore(conn).get_text(arxiv_id)
     if row.paper_text_state == TextState.ENCRYPTED:
         raise NotFound(_ENCRYPTED, code="text_encrypted")
-    if row.content is None:
+    if row.content is None or row.extracted_at is None:
         message = _NO_PDF.get(PdfState(row.pdf_state), _NO_TEXT)
         raise NotFound(message, code="text_not_found")
     tag = f"{row.version}-{row.extracted_at.timestamp():.6f}-{kind.rpartition('/')[2]}"
@@ -148,14 +147,16 @@ async def get_text(request: web.Request) -> web.StreamResponse:
     return await (_plain if kind == PLAIN_TEXT else _json)(request, row, headers)
 
 
-async def _plain(request: web.Request, row: Any, headers: dict[str, str]) -> web.StreamResponse:  # noqa: ANN401
+async def _plain(
+    request: web.Request, row: HeldText, headers: dict[str, str]
+) -> web.StreamResponse:
     headers["Content-Type"] = f"{PLAIN_TEXT}; charset=utf-8"
     headers["X-Text-Truncated"] = "true" if row.truncated else "false"
     headers["X-Page-Count"] = str(row.page_count)
-    return await _send_whole(request, row.content.encode(), headers)
+    return await _send_whole(request, (row.content or "").encode(), headers)
 
 
-async def _json(request: web.Request, row: Any, headers: dict[str, str]) -> web.StreamResponse:  # noqa: ANN401
+async def _json(request: web.Request, row: HeldText, headers: dict[str, str]) -> web.StreamResponse:
     headers["Content-Type"] = JSON
     return await _send_whole(request, orjson.dumps(text_document(row)), headers)
 

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import web
-from sqlalchemy import Row
 
 from service.api.callbacks import require_target, require_webhooks
 from service.api.handlers.jobs import DATABASE, json_response, uuid_of
@@ -42,8 +41,8 @@ from service.api.schemas.webhooks import (
     WebhooksQuerySchema,
 )
 from service.db.jobs import JobStore
-from service.db.webhook_deliveries import DeliveryStore
-from service.db.webhooks import WebhookStore
+from service.db.webhook_deliveries import Delivery, DeliveryStore
+from service.db.webhooks import Webhook, WebhookStore
 from service.domain.errors import Conflict, NotFound
 from service.jobs.webhooks.delivery import resend
 from service.jobs.webhooks.subscriptions import add_webhook, change_webhook
@@ -211,11 +210,11 @@ async def resend_delivery(request: web.Request) -> web.Response:
     if delivery_id is None:
         raise NotFound("Delivery not found", code="webhook_not_found")
     async with request.app[DATABASE].transaction() as conn:
-        before = await DeliveryStore(conn).get(delivery_id)
-        is_callback = before.subscription_id is None
-        owner = await JobStore(conn).requested_by(before.job_id) if is_callback else before.owner
+        before, owner, disabled_at = await DeliveryStore(conn).get(delivery_id)
+        if before.subscription_id is None:
+            owner = await JobStore(conn).requested_by(before.job_id)
         require_ownership(request, owner)
-        if before.disabled_at is not None:
+        if disabled_at is not None:
             raise Conflict("The webhook is disabled")
         row = await resend(conn, before)
     return json_response(_delivery_document(row), status=202)
@@ -229,7 +228,7 @@ def _id_of(request: web.Request) -> UUID:
     return found
 
 
-def _document(row: Row[Any]) -> dict[str, Any]:
+def _document(row: Webhook) -> dict[str, Any]:
     return {
         "webhook_id": str(row.id),
         "url": row.url,
@@ -243,7 +242,7 @@ def _document(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _delivery_document(row: Row[Any]) -> dict[str, Any]:
+def _delivery_document(row: Delivery) -> dict[str, Any]:
     return {
         "delivery_id": str(row.id),
         "webhook_id": row.webhook_id,

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-from sqlalchemy import Row
 
 from service.api.job_status import to_iso8601
 from service.api.pagination import CursorField, Cursors, PageQuerySchema, exact_moment
@@ -21,6 +20,7 @@ from service.api.schemas.fields import (
     said,
 )
 from service.api.schemas.ingestion_request import MAX_QUERY_LENGTH, MAX_TERM_LENGTH
+from service.db.held_papers import HeldPaper
 from service.db.paper_rows import SHOWN
 from service.db.paper_search import Found
 from service.db.search_store import Search
@@ -232,14 +232,14 @@ class ListedPaperSchema(PaperSchema):
     )
 
 
-def paper_document(row: Row[Any]) -> dict[str, Any]:
-    """What `PaperSchema` describes, of a row of `HeldPaperStore`.
+def paper_document(paper: HeldPaper) -> dict[str, Any]:
+    """What `PaperSchema` describes.
 
     By hand: an export dumps papers by the hundred thousand.
     """
-    document = dict(zip(SHOWN, row, strict=False))  # one that was searched has a rank behind
-    document["published_at"] = to_iso8601(row.published_at)
-    document["updated_at"] = to_iso8601(row.updated_at)
+    document = dict(zip(SHOWN, paper, strict=True))
+    document["published_at"] = to_iso8601(paper.published_at)
+    document["updated_at"] = to_iso8601(paper.updated_at)
     return document
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Row
 
 from service.api.job_status import to_iso8601
 from service.api.schemas.fields import said
+from service.db.held_papers import HeldText
 from service.domain.papers import TextState
 
 TEXT_EXAMPLE: dict[str, Any] = {
@@ -75,8 +75,8 @@ class TextSchema(Schema):
     extracted_at = fields.DateTime(required=True)
 
 
-def text_document(row: Row[Any]) -> dict[str, Any]:
-    """What `TextSchema` describes, of a row of `HeldPaperStore.get_text` that has a text."""
+def text_document(row: HeldText) -> dict[str, Any]:
+    """What `TextSchema` describes, of a paper that has a text."""
     state = row.text_state or _state_of_old(row)
     return {
         "arxiv_id": row.arxiv_id,
@@ -94,8 +94,8 @@ def text_document(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _state_of_old(row: Row[Any]) -> TextState:
+def _state_of_old(row: HeldText) -> TextState:
     """The state of a text that was stored before there were states."""
     if row.truncated:
         return TextState.CUT
-    return TextState.FULL if any(map(str.isalpha, row.content)) else TextState.EMPTY
+    return TextState.FULL if any(map(str.isalpha, row.content or "")) else TextState.EMPTY

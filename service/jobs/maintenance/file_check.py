@@ -11,14 +11,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import Row
 
 from service.db.engine import Database
 from service.db.html_pages import HtmlPageStore
-from service.db.papers import PaperStore
+from service.db.papers import NamedFile, PaperStore
 from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.papers import StoredPdf
@@ -90,7 +88,7 @@ class FileCheck:
         except TimeoutError as err:
             raise StorageUnavailable("The PDF storage does not answer in time") from err
 
-    async def _lost(self) -> AsyncIterator[Row[Any]]:
+    async def _lost(self) -> AsyncIterator[NamedFile]:
         """The next rows whose file is missing, or is not what they say."""
         async for row in self._rows(self.by_size):
             if await self.store.size_of(row.pdf_path) != row.pdf_bytes:
@@ -99,7 +97,7 @@ class FileCheck:
             if not await self.store.verify(row.pdf_path, row.pdf_sha256, row.pdf_bytes):
                 yield row
 
-    async def _rows(self, walk: Walk) -> AsyncIterator[Row[Any]]:
+    async def _rows(self, walk: Walk) -> AsyncIterator[NamedFile]:
         if walk.is_resting:
             return
         async with self.database.transaction() as conn:
@@ -139,7 +137,7 @@ class FileCheck:
             _log.warning("file missing, path cleared", arxiv_id=str(arxiv_id), path=file.path)
         return is_forgotten
 
-    async def _forget(self, row: Row[Any]) -> bool:
+    async def _forget(self, row: NamedFile) -> bool:
         pdf = StoredPdf(path=row.pdf_path, sha256=row.pdf_sha256, size_bytes=row.pdf_bytes)
         async with self.database.transaction() as conn:
             is_forgotten = await PaperStore(conn).forget_file(

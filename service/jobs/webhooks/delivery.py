@@ -13,14 +13,13 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
 from service.db.engine import Database
 from service.db.jobs import JobStore
 from service.db.retry import with_retry
-from service.db.webhook_deliveries import DeliveryStore
+from service.db.webhook_deliveries import Delivery, DeliveryStore, PendingDelivery
 from service.db.webhooks import WebhookStore
 from service.domain.errors import DatabaseUnavailable, NotFound
 from service.domain.jobs import Job
@@ -59,36 +58,37 @@ class WebhookDelivery:
             return Snooze(OUTAGE_DELAY)
         if found is None:
             return Succeed()
-        row, job = found
-        if row.paused:
+        pending, job = found
+        if pending.paused:
             return Snooze(PAUSED)
-        host = URL(row.url).host or ""
+        host = URL(pending.delivery.url).host or ""
         if self._in_flight[host] >= PER_HOST:
             return Snooze(HOST_BUSY)
         self._in_flight[host] += 1
         try:
-            answer = await self._attempt(row, job)
+            answer = await self._attempt(pending, job)
         finally:
             self._in_flight[host] -= 1
             self._in_flight += Counter()  # forgets hosts at zero
-        await with_retry(lambda: self._record(row, answer))
+        await with_retry(lambda: self._record(pending.delivery, answer))
         return Succeed()
 
-    async def _load(self, delivery_id: UUID) -> tuple[Row[Any], Job] | None:
+    async def _load(self, delivery_id: UUID) -> tuple[PendingDelivery, Job] | None:
         async with self.database.transaction() as conn:
-            row = await DeliveryStore(conn).get_pending(delivery_id)
-            if row is None:
+            found = await DeliveryStore(conn).get_pending(delivery_id)
+            if found is None:
                 return None
             try:
-                return row, await JobStore(conn).get(row.job_id)
+                return found, await JobStore(conn).get(found.delivery.job_id)
             except NotFound:
                 return None  # removed this moment, and the delivery with it
 
-    async def _attempt(self, row: Row[Any], job: Job) -> Answer:
-        if row.disabled_at is not None:
+    async def _attempt(self, pending: PendingDelivery, job: Job) -> Answer:
+        if pending.disabled_at is not None:
             return Answer(error=DISABLED)
+        row = pending.delivery
         try:
-            secrets = (row.secret,) if row.subscription_id else self.settings.secrets
+            secrets = self.settings.secrets if pending.secret is None else (pending.secret,)
             body = self.render(job, row.event)
             message = Message(id=row.webhook_id, url=row.url, body=body, secrets=secrets)
             return await self.sender.send(message)
@@ -96,7 +96,7 @@ class WebhookDelivery:
             _log.exception("webhook attempt failed unexpectedly", delivery_id=str(row.id))
             return Answer(error="internal")
 
-    async def _record(self, row: Row[Any], answer: Answer) -> None:
+    async def _record(self, row: Delivery, answer: Answer) -> None:
         is_delivered = answer.error is None
         status = DeliveryStatus.DELIVERED if is_delivered else DeliveryStatus.FAILED
         async with self.database.transaction() as conn:
@@ -116,7 +116,7 @@ class WebhookDelivery:
                 code=answer.error,
             )
 
-    async def _go_on(self, conn: AsyncConnection, ended: Row[Any], answer: Answer) -> None:
+    async def _go_on(self, conn: AsyncConnection, ended: Delivery, answer: Answer) -> None:
         """Queue the next attempt, unless this was the last or nobody wants one."""
         if answer.is_gone and ended.subscription_id is not None:
             await WebhookStore(conn).disable(ended.subscription_id, "gone")
@@ -133,7 +133,7 @@ class WebhookDelivery:
             await enqueue(conn, [webhook_task(following.id, delay=delay)])
 
 
-async def resend(conn: AsyncConnection, before: Row[Any]) -> Row[Any]:
+async def resend(conn: AsyncConnection, before: Delivery) -> Delivery:
     """Make one more attempt of a delivery now, in place of one that waits; its row."""
     store = DeliveryStore(conn)
     await store.end_pending(before.job_id, before.webhook_id, "superseded")

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.callers import CallerStore
-from service.db.webhooks import WebhookStore
+from service.db.webhooks import Webhook, WebhookStore
 from service.domain.errors import Conflict
 from service.domain.webhooks import new_secret
 
@@ -16,7 +15,7 @@ MAX_PER_CALLER = 20  # each may be a delivery for every job that ends
 
 async def add_webhook(
     conn: AsyncConnection, wanted: Mapping[str, Any], *, caller: str
-) -> tuple[Row[Any], str]:
+) -> tuple[Webhook, str]:
     """Record a subscription of `url`, `events`, `labels` and `paused`; its row and its secret.
 
     Raises Conflict when `caller` has MAX_PER_CALLER.
@@ -30,8 +29,8 @@ async def add_webhook(
 
 
 async def change_webhook(
-    conn: AsyncConnection, before: Row[Any], wanted: Mapping[str, Any]
-) -> Row[Any]:
+    conn: AsyncConnection, before: Webhook, wanted: Mapping[str, Any]
+) -> Webhook:
     """Change a subscription whose row `before` is locked; not paused any more, it is enabled."""
     values = dict(wanted)
     if values.get("paused") is False:
