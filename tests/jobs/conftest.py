@@ -44,7 +44,7 @@ LEASE_SECONDS = 2
 JOB_COUNTERS = (
     "status, pages_fetched, papers_total, papers_fetched, papers_created, papers_updated,"
     " papers_skipped, pdfs_downloaded, pdfs_processed, pdfs_pending, pdfs_failed,"
-    " pdfs_unavailable, errors_total"
+    " pdfs_unavailable, html_pending, documents_html, documents_pdf, errors_total"
 )
 
 
@@ -169,7 +169,7 @@ class Rig:
         job = {"job": job_id}
         return {
             "job_papers": await self.rows(
-                "SELECT arxiv_id, version, state, reason FROM job_papers"
+                "SELECT arxiv_id, version, state, reason, html_state, html_reason FROM job_papers"
                 " WHERE job_id = :job ORDER BY 1",
                 **job,
             ),
@@ -180,6 +180,14 @@ class Rig:
             ),
             "texts": await self.rows(
                 "SELECT arxiv_id, version, md5(content), truncated FROM paper_texts ORDER BY 1"
+            ),
+            "pages": await self.rows(
+                "SELECT arxiv_id, version, path, sha256, pdf_sha256, refused FROM html_pages"
+                " ORDER BY 1"
+            ),
+            "documents": await self.rows(
+                "SELECT arxiv_id, version, source, converter, input_sha256, md5(content::text)"
+                " FROM documents ORDER BY 1, 3"
             ),
             "files": self.files(),
         }
@@ -198,7 +206,7 @@ class Rig:
 
     async def forget(self) -> None:
         """Empty database and storage, to run the same again."""
-        for path in (self.folder / "files").rglob("*.pdf"):
+        for path in (self.folder / "files").rglob("*v*.*[fl]"):
             path.unlink()
         await self.rows("WITH a AS (DELETE FROM jobs), b AS (DELETE FROM papers) SELECT 1")
         self.replica.log.clear()

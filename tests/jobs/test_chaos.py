@@ -20,11 +20,12 @@ JOBS = 5
 PAPERS = 8  # of each job; no two jobs share one, or their counters would depend on who was first
 KILLS = 10
 WORKERS = 2
+WITH_HTML = 11  # the seed whose jobs want HTML, too
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [7, 11])
+@pytest.mark.parametrize("seed", [7, WITH_HTML])
 async def test_ten_kills_change_nothing(rig, seed):
     gold = await everything(rig, kills=0, seed=seed)
     await rig.forget()
@@ -47,6 +48,7 @@ async def everything(rig, *, kills, seed):
             criteria=Criteria(ids=tuple(wanted[first : first + PAPERS]), page_size=3),
             max_papers=PAPERS,
             batch_size=2,
+            process_html=seed == WITH_HTML,
         )
         for first in range(0, JOBS * PAPERS, PAPERS)
     ]
