@@ -155,6 +155,13 @@ async def _papers(conn: AsyncConnection) -> None:
 async def _errors(conn: AsyncConnection) -> None:
     await conn.execute(
         text(
+            "INSERT INTO job_papers (job_id, arxiv_id, version, state, attempts, reason)"
+            " VALUES (:job, '2401.00002', 1, 'failed', 3, 'corrupt')"
+        ),
+        {"job": FAILED},
+    )
+    await conn.execute(
+        text(
             "INSERT INTO job_errors (job_id, stage, error, code, arxiv_id, attempt)"
             " SELECT CAST(:job AS uuid), 'pdf_processing', 'the PDF cannot be read', 'corrupt',"
             " '2401.' || to_char(n, 'FM00000'), 3 FROM generate_series(1, 4) AS n"

@@ -106,11 +106,18 @@ async def test_jobs_say_in_words_what_they_are_and_are_found_by_filters_words_an
     await page.get_by_role("searchbox").fill("")
     await page.get_by_role("button", name="Search").click()
     await expect(rows).to_have_text(["No job matches these filters"])
+    await page.get_by_role("link", name="Clear filters").click()
+    await expect(rows).to_have_count(3)
+    await page.get_by_text("More filters").click()
+    await page.get_by_label("Created from (UTC)").fill("2030-01-02T03:04")
+    await page.get_by_role("button", name="Search").click()
+    await expect(rows).to_have_text(["No job matches these filters"])
+    moment = await page.get_by_label("Created from (UTC)").input_value()
 
     for words in ("running", "search-indexer", "62 %", "400 of 500 papers", "team:search", "/s"):
         assert words in running
-    assert "status=all" in page.url
-    assert "requested_by=nobody" in page.url
+    assert moment == "2030-01-02T03:04"
+    assert "created_after=2030-01-02T03%3A04%3A00Z" in page.url
 
 
 async def test_pages_lead_on_by_the_link_that_the_service_gives(tab, service):
@@ -207,6 +214,17 @@ async def test_a_job_is_cancelled_after_a_question(tab, service):
 
     assert before == [("pending",)]
     assert await page.get_by_label("Author").input_value() == "Noether, E"
+
+
+async def test_what_failed_is_retried_as_a_job_that_names_the_first(tab, service):
+    page = tab.page
+    await tab.open(f"#/job?id={FAILED}")
+    await tab.sign_in()
+    await page.get_by_role("button", name="Retry failed papers").click()
+    await page.get_by_role("link", name=FAILED).wait_for()
+    rows = await service.sql("SELECT id FROM jobs WHERE retry_of IS NOT NULL")
+
+    assert f"id={rows[0].id}" in page.url
 
 
 async def test_a_job_that_does_not_exist_is_a_clear_error(tab):
