@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 2
 LOCKED := tools/install_locked.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test coverage check audit lint types imports migrations faults test-live pooled soak fuzz screenshots text-report bench docs load lock clean
+.PHONY: help run demo test coverage check audit lint types imports migrations faults test-live pooled soak fuzz screenshots text-report bench bench-oai docs load lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -76,6 +76,9 @@ $(VENV)-bench/.done: benchmarks/requirements.lock $(LOCKED) | $(VENV)/.python
 
 bench: $(VENV)/.dev $(VENV)-bench/.done ## measure; BENCH=status: only that one
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-oai: $(VENV)/.dev ## a disturbed harvest of 100,000 records, an audit that heals; options in OAI, as in OAI="--papers 10000"
+	@$(BIN)/python -m benchmarks.oai $(OAI)
 
 $(VENV)-docs/.done: docs/requirements.lock $(LOCKED) | $(VENV)/.python
 	@echo "Installing what the documents' site is made with into $(VENV)-docs ..."
