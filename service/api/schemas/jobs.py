@@ -166,7 +166,7 @@ class EstimateSchema(Schema):
         required=True,
         metadata=said(
             "How long arXiv's rate limit makes it at least, with all papers new and no other"
-            " job at work; PDFs included."
+            " job at work; PDFs and HTML included."
         ),
     )
     search_criteria = fields.Dict(
