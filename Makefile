@@ -47,7 +47,13 @@ test: $(VENV)/.dev $(VENV)-s3/.done ## the whole test suite
 coverage: $(VENV)/.dev $(VENV)-s3/.done ## the same, and which lines and branches it ran
 	@$(TESTS) --cov --cov-report=term:skip-covered --cov-fail-under=95
 
-faults: $(VENV)/.dev $(VENV)-s3/.done ## every case of the fault list, the slow ones too
+$(VENV)-generated/.done: tests/faults/generated_client/requirements.lock $(LOCKED) | $(VENV)/.python
+	@echo "Installing what generates a client of the API into $(VENV)-generated ..."
+	@"$(PYTHON)" -m venv $(VENV)-generated
+	@$(VENV)-generated/bin/python $(LOCKED) $< -r $(<:.lock=.in)
+	@touch $@
+
+faults: $(VENV)/.dev $(VENV)-s3/.done $(VENV)-generated/.done ## every case of the fault list, the slow ones too
 	@$(BIN)/python -m pytest tests/faults
 
 test-live: $(VENV)/.dev ## what differs between arXiv today and docs/arxiv.md: asks arXiv itself, slowly; never in CI
@@ -128,4 +134,4 @@ lock: $(VENV)/.dev ## refresh the pinned versions
 	@$(BIN)/python -m $(LOCK) --extra parquet --extra otel -c requirements-dev.lock setup.cfg -o requirements-extras.lock
 
 clean: ## remove .venv, caches and local data
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-docs $(VENV)-load $(VENV)-s3 site load-report.html .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-docs $(VENV)-generated $(VENV)-load $(VENV)-s3 site load-report.html .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov *.egg-info var

@@ -14,6 +14,8 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 PLAIN_TEXT = "text/plain"
 MARKDOWN = "text/markdown"
+PDF = "application/pdf"
+OCTET_STREAM = "application/octet-stream"
 
 _MEDIA_RANGE = re.compile(r"([\w!#$&^.+-]+|\*)/([\w!#$&^.+-]+|\*)", re.ASCII)
 _WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.IGNORECASE)

@@ -305,3 +305,15 @@ async def test_the_page_is_public_and_all_of_it_is_here(serve, name, kind):
             "Cache-Control": "no-cache",
         }
         assert "//" not in await first.text()
+
+
+def test_files_are_binary_and_no_choice_hides_the_properties_of_a_schema():
+    """So that generators of clients give bytes, and models with fields."""
+    for item in DOCUMENT["paths"].values():
+        for operation in item.values():
+            for answer in operation["responses"].values():
+                for kind, content in answer.get("content", {}).items():
+                    if kind in ("application/pdf", "application/octet-stream", "image/png"):
+                        assert content["schema"] == {"type": "string", "format": "binary"}
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert not ({"oneOf", "anyOf"} & schema.keys() and "properties" in schema), name

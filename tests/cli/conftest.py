@@ -140,7 +140,13 @@ def _is_ready(url):
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory):
-    data_dir = tmp_path_factory.mktemp("cli") / "var"
+    with running_service(tmp_path_factory.mktemp("cli") / "var") as running:
+        yield running
+
+
+@contextmanager
+def running_service(data_dir, **changes):
+    """A service and a stand-in for it, with these settings besides."""
     port = free_port()
     with ExitStack() as stack:
         replica = stack.enter_context(
@@ -158,6 +164,7 @@ def service(tmp_path_factory):
             ARXIV_PDF_PER_SECOND=200,
             ARXIV_HTML_MIN_INTERVAL_SECONDS=0,
             DRAIN_SECONDS=5,
+            **changes,
         )
         log = stack.enter_context((data_dir.parent / "serve.log").open("w"))
         stack.enter_context(started("serve", environ=environ, stdout=log, stderr=log))

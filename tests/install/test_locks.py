@@ -24,6 +24,7 @@ OTHERS = {  # environments beside .venv, each with the folder of its lock
     ".venv-bench": "benchmarks",
     ".venv-docs": "docs",
     ".venv-load": "tests/load",
+    ".venv-generated": "tests/faults/generated_client",
 }
 BACKEND = """
 import sys
@@ -183,7 +184,7 @@ def test_nothing_installs_a_lock_but_the_installer():
     recipes = [line for line in makefile.splitlines() if line.startswith("\t") and "venv" in line]
 
     locks = re.findall(r"^\S+: (\S+\.lock) ", makefile, re.MULTILINE)
-    of_the_image = {"requirements.lock"}  # tests/docs/test_containers.py
+    of_the_image = {"requirements.lock", "requirements-extras.lock"}  # docs/test_containers.py
     assert {str(path.relative_to(ROOT)) for path in _locks()} - of_the_image == set(locks)
     assert [line for line in recipes if re.search(r"\bpip\b", line)] == []
     assert makefile.count("$(LOCKED) $<") == len(locks)

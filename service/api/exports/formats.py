@@ -16,7 +16,7 @@ from aiohttp import web
 
 from service.api.exports import bibtex, comma_separated
 from service.api.negotiation import JSON, NDJSON, preferred
-from service.api.openapi.operation import TEXT_SCHEMA, Content
+from service.api.openapi.operation import BINARY_SCHEMA, TEXT_SCHEMA, Content
 from service.db.paper_rows import SHOWN
 from service.domain.errors import ExtraMissing
 
@@ -98,7 +98,7 @@ CONTENT: Mapping[str, Content] = {
     NDJSON: Content(TEXT_SCHEMA, '{"arxiv_id":"2301.00001","version":1, …}\n'),
     BIBTEX: Content(TEXT_SCHEMA, "@misc{arxiv:2301.00001,\n  title = {A title},\n  …\n}\n"),
     CSV: Content(TEXT_SCHEMA, "arxiv_id,version,title,…\r\n2301.00001,1,A title,…\r\n"),
-    PARQUET: Content({"type": "string", "format": "binary"}, "PAR1…PAR1"),
+    PARQUET: Content(BINARY_SCHEMA, "PAR1…PAR1"),
 }
 
 

@@ -7,6 +7,8 @@ from service.api.handlers.jobs import DATABASE
 from service.api.handlers.papers import arxiv_id_of
 from service.api.negotiation import (
     JSON,
+    OCTET_STREAM,
+    PDF,
     PLAIN_TEXT,
     is_seen,
     preferred,
@@ -39,6 +41,7 @@ _NO_PDF = {
     PdfState.FAILED: "The PDF of this paper could not be fetched",
     PdfState.UNAVAILABLE: "arXiv has no PDF of this paper",
 }
+_PDF_TYPES = (PDF, OCTET_STREAM)
 _ENCRYPTED = "The PDF of this paper is encrypted"
 _NO_TEXT = "The text of this paper has not been extracted"
 
@@ -49,21 +52,22 @@ _NO_TEXT = "The text of this paper has not been extracted"
     summary="Download the PDF",
     description=(
         "The file that is held; its ETag is its SHA-256. One range can be asked for; several,"
-        " or what is not understood, is ignored."
+        f" or what is not understood, is ignored. Where `Accept` wants {OCTET_STREAM} rather than"
+        f" {PDF}, it comes as that; any other Accept changes nothing."
     ),
     headers=("Range", "If-Range", "If-Match", "If-None-Match"),
     answers={
         200: file_answer(
-            "application/pdf",
-            "The whole file.",
+            *_PDF_TYPES,
+            description="The whole file.",
             example="%PDF-1.7 …",
-            headers=("ETag", "Accept-Ranges", "Content-Disposition"),
+            headers=("ETag", "Accept-Ranges", "Content-Disposition", "Vary"),
         ),
         206: file_answer(
-            "application/pdf",
-            "The range.",
+            *_PDF_TYPES,
+            description="The range.",
             example="PDF-1.7 …",
-            headers=("ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"),
+            headers=("ETag", "Accept-Ranges", "Content-Disposition", "Content-Range", "Vary"),
         ),
         304: NOT_MODIFIED,
     },
@@ -90,11 +94,19 @@ async def get_pdf(request: web.Request) -> web.StreamResponse:
     sent = range(file.size_bytes) if part is None else part
     if part is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{file.size_bytes}"
-    headers["Content-Type"] = "application/pdf"
+    headers |= {"Content-Type": _pdf_type(request), "Vary": "Accept"}
     headers["Content-Length"] = str(len(sent))
     headers["Content-Disposition"] = f'attachment; filename="{_file_name(paper)}"'
     response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
     return await send(request, response, request.app[STORE].read(file.path, sent))
+
+
+def _pdf_type(request: web.Request) -> str:
+    """Clients that were generated from the description know bytes, and no PDF."""
+    try:
+        return preferred(request, _PDF_TYPES)
+    except web.HTTPNotAcceptable:
+        return PDF  # as it always was: who asks for the PDF gets it
 
 
 def _file_name(paper: HeldPaper) -> str:

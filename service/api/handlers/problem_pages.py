@@ -34,7 +34,7 @@ _PAGE = """<!doctype html>
     summary="Explain a problem code",
     description="The page that the `type` of a problem leads to.",
     is_public=True,
-    answers={200: file_answer("text/html", "The page.", example="<!doctype html>…")},
+    answers={200: file_answer("text/html", description="The page.", example="<!doctype html>…")},
     problems={404: "Route not found"},
 )
 async def show_problem(request: web.Request) -> web.Response:

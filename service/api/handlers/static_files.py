@@ -71,7 +71,10 @@ class StaticFile:
             headers=("If-None-Match",),
             answers={
                 200: file_answer(
-                    self.kind, f"{self.summary}.", example=self.example, headers=("ETag",)
+                    self.kind,
+                    description=f"{self.summary}.",
+                    example=self.example,
+                    headers=("ETag",),
                 ),
                 304: NOT_MODIFIED,
             },

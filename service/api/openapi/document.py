@@ -104,6 +104,9 @@ _INTRODUCTION = (
 )
 
 
+_CHOICES = frozenset({"oneOf", "anyOf"})
+
+
 class _Converter(OpenAPIConverter):
     """Takes descriptions from docstrings, and what a schema demands beyond its fields."""
 
@@ -111,7 +114,11 @@ class _Converter(OpenAPIConverter):
         kind = schema if isinstance(schema, type) else type(schema)
         document: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
         description = (kind.__doc__ or "").strip()
-        return {"description": description, **document, **getattr(kind, "keywords", {})}
+        demanded = dict(getattr(kind, "keywords", {}))
+        # Beside `properties` generators of clients take a choice for the whole, and lose those.
+        choice = {name: demanded.pop(name) for name in _CHOICES & demanded.keys()}
+        rules = {"allOf": [choice]} if choice else {}
+        return {"description": description, **document, **demanded, **rules}
 
 
 class _Plugin(MarshmallowPlugin):

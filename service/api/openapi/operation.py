@@ -30,6 +30,8 @@ TAGS = {
     DESCRIPTION_TAG: "This document, and the page that shows it.",
 }
 TEXT_SCHEMA: Mapping[str, Any] = {"type": "string"}
+BINARY_SCHEMA: Mapping[str, Any] = {"type": "string", "format": "binary"}  # as generators know it
+_TEXTS = ("text/", "application/javascript", "application/json")
 NO_JOB, NO_PAPER, NO_SCHEDULE = "Job not found", "Paper not found", "Schedule not found"
 NO_DOCUMENT = "The document of this paper has not been made"
 NO_WEBHOOK, NO_DELIVERY = "Webhook not found", "Delivery not found"
@@ -141,10 +143,13 @@ def page_answer(
 
 
 def file_answer(
-    kind: str, description: str, *, example: str, headers: tuple[str, ...] = ()
+    *kinds: str, description: str, example: str, headers: tuple[str, ...] = ()
 ) -> Answer:
-    """A file of the media type `kind`."""
-    content = {kind: Content(TEXT_SCHEMA, example)}
+    """A file, of one of these media types."""
+    content = {
+        kind: Content(TEXT_SCHEMA if kind.startswith(_TEXTS) else BINARY_SCHEMA, example)
+        for kind in kinds
+    }
     return Answer(description=description, content=content, headers=headers)
 
 
