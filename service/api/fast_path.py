@@ -33,7 +33,7 @@ _HEAD = _FIXED + (
     f"{X_REQUEST_ID}: %b\r\n\r\n".encode()
 )
 STATUS_ROUTE = "/api/v1/ingestion/job/{job_id}"  # as the access log names it
-_UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the answer another one
+UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the answer another one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class FastPath:
     is_active: Callable[[str], bool]
     response_headers: ResponseHeaders
     metrics: Metrics
+    unusual: tuple[str, ...] = UNUSUAL
 
     def before(self, long_way: Handler) -> Handler:
         """Handles all requests: some here, the others by `long_way`."""
@@ -66,7 +67,7 @@ class FastPath:
         headers = request.headers
         if HAS_UNKNOWN_EXPECTATION in request or not is_simple_get(request):
             return False
-        if any(name in headers for name in _UNUSUAL):
+        if any(name in headers for name in self.unusual):
             return False
         tokens = headers.getall(hdrs.AUTHORIZATION, ())
         grant = self.tokens.cached(tokens[0]) if len(tokens) == 1 else None

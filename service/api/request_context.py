@@ -18,6 +18,8 @@ TRACEPARENT = "traceparent"
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 # the pattern of the route, which has no id in it; `none` where none matched
 ROUTE: web.RequestKey[str] = web.RequestKey("route", str)
+# of the span that was made for the request, where this process traces
+TRACE_ID: web.RequestKey[str] = web.RequestKey("trace_id", str)
 
 _SAFE = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.+)?")
@@ -41,7 +43,12 @@ def request_id_of(request: web.BaseRequest) -> str:
 
 
 def trace_id_of(request: web.BaseRequest) -> str | None:
-    """The trace id of a valid `traceparent`, 32 hexadecimal digits; None without one."""
+    """The trace id of its span, or of a valid `traceparent`; None without either.
+
+    It has 32 hexadecimal digits.
+    """
+    if (known := request.get(TRACE_ID)) is not None:
+        return str(known)
     match = _TRACEPARENT.fullmatch(request.headers.get(TRACEPARENT, ""))
     if match is None:
         return None

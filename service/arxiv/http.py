@@ -26,6 +26,7 @@ from service import __version__
 from service.arxiv.content_encoding import decoded
 from service.arxiv.http_errors import ConnectionLost, foreign_errors_as_ours
 from service.arxiv.limits import ClientLimits
+from service.arxiv.request_spans import request_spans
 from service.arxiv.resolver import PublicResolver
 from service.arxiv.retry_after import http_date
 from service.domain.errors import UpstreamFaulty, UpstreamUnreachable
@@ -59,6 +60,7 @@ def client_session(*, connections: int, trusted: Collection[str] = ()) -> Client
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
+        trace_configs=request_spans(with_query=True),
         max_line_size=_HEADER_BYTES,
         max_field_size=_HEADER_BYTES,
     )

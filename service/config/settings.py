@@ -117,6 +117,7 @@ class Settings:
     webhook_retry_seconds: Annotated[str, text(webhook_rules.RETRY, rule=webhook_rules.retries)]
     log_level: Annotated[str, one_of("INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))]
     log_format: Annotated[str, one_of("json", ("json", "console"))]
+    otel_exporter_otlp_endpoint: Annotated[str | None, text(rule=urls.http_url)]
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:

@@ -33,9 +33,11 @@ from service.db.failures import (
 )
 from service.db.hosts import Hosts
 from service.db.pgbouncer import expect_pooler, is_pooled
+from service.db.query_spans import trace_queries
 from service.domain.errors import DatabaseUnavailable, TransactionConflict
 from service.domain.measurements import UNMEASURED, Measurements
 from service.domain.outages import OutageLog, Reason
+from service.domain.tracing import tracer
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -83,6 +85,8 @@ def create_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
     )
     _connect_as_libpq_would(engine)
     expect_pooler(engine, settings, hosts)
+    if tracer() is not None:
+        trace_queries(engine.sync_engine)
     return engine
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from service.api.callbacks import WEBHOOKS
 from service.api.change_watch import CHANGE_WATCH, ChangeWatch
-from service.api.fast_path import FastPath
+from service.api.fast_path import UNUSUAL, FastPath
 from service.api.handlers.docs import THE_DESCRIPTION, Description
 from service.api.handlers.health import READINESS, Readiness
 from service.api.handlers.jobs import DATABASE, DRY_RUNS, QUOTAS, REQUEST_RULES
@@ -26,6 +26,7 @@ from service.api.middlewares.compression import compression
 from service.api.middlewares.conflict_retry import retry_conflicts
 from service.api.middlewares.errors import problems
 from service.api.middlewares.rate_limit import Bounds, RateLimits
+from service.api.middlewares.tracing import traced
 from service.api.request_body import BODY_SECONDS, MAX_BODY_BYTES
 from service.api.request_context import request_context
 from service.api.response_headers import ResponseHeaders
@@ -40,6 +41,7 @@ from service.auth.jwks import KeySet
 from service.auth.tokens import TokenRules, Tokens
 from service.config.settings import Settings
 from service.db.engine import Database
+from service.domain.tracing import TRACEPARENT, tracer
 from service.domain.webhooks import WebhookSettings
 from service.files.store import PdfStore
 from service.jobs.dry_run import DryRuns, Intervals
@@ -149,6 +151,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
+            *([traced] if tracer() is not None else []),
             request_context,
             metrics.measure,
             compression,
@@ -202,6 +205,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
         is_active=callers.is_active,
         response_headers=response_headers,
         metrics=metrics,
+        unusual=UNUSUAL if tracer() is None else (*UNUSUAL, TRACEPARENT),
     )
     return app
 

@@ -49,6 +49,7 @@ from service.process.resources import database_of, pdf_store
 from service.process.shared_metrics import shared_metrics
 from service.process.startup import prepared
 from service.process.supervisor import siblings
+from service.process.trace_start import started_tracing
 from service.process.worker_port import worker_port
 
 STOP_SECONDS = 5.0  # for requests in flight, once the listener is closed
@@ -98,6 +99,7 @@ def run(
     signal.signal(signal.SIGTERM, _leave)  # until the event loop takes the signals over
     processes = settings.api_processes if role.api else 1
     with (
+        started_tracing(settings),
         database as url,
         shared_metrics(processes=processes, number=role.number) as folder,
         asyncio.Runner(loop_factory=_loop_factory()) as runner,

@@ -58,9 +58,11 @@ from service.db.engine import Database
 from service.db.notifications import listen
 from service.domain.errors import DatabaseUnavailable
 from service.domain.outcomes import Outcome, Retry, Snooze
+from service.domain.tracing import trace_headers
 from service.worker.connections import RetryingDriver, TransactionDriver, gives_work, wait_for
 from service.worker.leases import LeaseLost, Leases
 from service.worker.queries import CHANNEL, RetryingQueries, builders
+from service.worker.spans import task_span
 from service.worker.task import Handler, Kind, Task
 
 UNKNOWN_VERSION_DELAY = timedelta(seconds=30)  # another replica may be newer than this one
@@ -75,13 +77,14 @@ async def enqueue(conn: AsyncConnection, tasks: Sequence[Task]) -> int:
     """Queue `tasks` in the transaction of `conn`; returns how many were not waiting already."""
     if not tasks:
         return 0
+    trace = trace_headers()
     ids = await Queries(cast(Driver, TransactionDriver(conn)), **builders()).enqueue(
         [task.kind for task in tasks],
         [json.dumps({"v": task.version, **task.payload}).encode() for task in tasks],
         [task.priority for task in tasks],
         [task.delay for task in tasks],
         [f"{task.kind}:{task.job_id}:{task.key}" for task in tasks],
-        [{"job": str(task.job_id)} for task in tasks],
+        [{"job": str(task.job_id), **trace} for task in tasks],
         on_conflict="skip",
     )
     return sum(queue_id is not None for queue_id in ids)
@@ -233,9 +236,11 @@ class Engine:
         if row.headers and "reclaimed" in row.headers:  # see `queries`
             facts = {"arxiv_id": payload["paper"]} if "paper" in payload else {}
             _log.warning("task reclaimed", kind=kind.name, job_id=str(job_id), **facts)
-        work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
-        with self._runs.begun(row.id, kind.name, job_id, work) as run:
-            outcome = await run.outcome()
+        with task_span(kind.name, row.id, job_id, payload, row.headers) as told:
+            work = asyncio.ensure_future(_in_slot(slots, kind.handler, job_id, payload))
+            with self._runs.begun(row.id, kind.name, job_id, work) as run:
+                outcome = await run.outcome()
+            told(outcome)
         if isinstance(outcome, Retry | Snooze):
             raise RetryRequested(outcome.delay, type(outcome).__name__.lower())
 

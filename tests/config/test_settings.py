@@ -67,6 +67,7 @@ GOOD = {
     "SNAPSHOT_DIR": "/srv/snapshots",
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "console",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
     "ROOT_PATH": "/arxiv",
     "WORKER_PORT": "9102",
     "S3_CHECKSUM": "none",

@@ -21,6 +21,7 @@ from standardwebhooks import Webhook
 from yarl import URL
 
 from service import __version__
+from service.arxiv.request_spans import request_spans
 from service.arxiv.retry_after import retry_after
 from service.domain.callback_targets import CallbackTargets
 from service.domain.webhooks import LONGEST_WAIT
@@ -140,6 +141,7 @@ async def webhook_sender(
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
             timeout=aiohttp.ClientTimeout(total=None),  # the deadline covers more
+            trace_configs=request_spans(with_query=False),
         )
         for scheme in ("http", "https")
     }
