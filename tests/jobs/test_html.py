@@ -61,8 +61,12 @@ async def test_a_job_stores_html_and_makes_documents_of_it(rig):
 
 
 async def test_every_page_is_held_once_and_not_asked_for_again(rig):
+    """Of a paper whose PDF is held the HTML is fetched; of one whose HTML is held nothing."""
     criteria = ids(rig, Quality.GOOD, 2)
-    await rig.ingested(criteria=criteria, max_papers=2, process_html=True)
+    await rig.ingested(criteria=criteria, max_papers=2)
+    second = await rig.ingested(criteria=criteria, max_papers=2, process_html=True)
+    assert await states(rig, second.id) == {"stored": 2}
+    assert (second.pdfs_downloaded, second.documents_html) == (0, 2)
     before = len(rig.replica.log.since(lane="html"))
 
     job = await rig.ingested(criteria=criteria, max_papers=2, process_html=True)

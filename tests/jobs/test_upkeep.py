@@ -1,8 +1,10 @@
 """What the dead leave is removed; what the living work on stays."""
 
 import asyncio
+import json
 from datetime import timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
 from service.config.settings import Settings
@@ -117,6 +119,36 @@ async def test_tasks_that_got_lost_are_queued_again(rig):
     assert job.status is JobStatus.COMPLETED
     assert job.papers_fetched == 10
     await rig.assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("request_", "state", "html_state", "kinds"),
+    [
+        ({}, "pending", "pending", ["html", "pdf"]),
+        ({}, "processed", "pending", ["html"]),
+        ({"process_pdfs": False}, "pending", "pending", ["html"]),
+        ({"process_pdfs": False}, "downloaded", None, ["pdf"]),
+        ({}, "processed", "stored", []),
+    ],
+)
+async def test_the_tasks_that_a_paper_still_needs_are_queued_again(
+    rig, request_, state, html_state, kinds
+):
+    wanted = {"search_query": {"category": "cs.AI"}, "source": "search", **request_}
+    await rig.rows(
+        "WITH job AS (INSERT INTO jobs (status, started_at, taken_up_at, is_harvested, request,"
+        " pdfs_pending, html_pending) VALUES ('running', now(), now(), true,"
+        " CAST(:request AS jsonb), 1, 1) RETURNING id), paper AS (INSERT INTO job_papers (job_id,"
+        " arxiv_id, version, state, html_state) SELECT id, '2301.00001', 1, :state, :html FROM job)"
+        " SELECT 1",
+        request=json.dumps(wanted),
+        state=state,
+        html=html_state,
+    )
+
+    assert await queue_orphaned(rig.database) == len(kinds)
+    rows = await rig.rows("SELECT entrypoint FROM pgqueuer ORDER BY 1")
+    assert [row.entrypoint for row in rows] == kinds
 
 
 async def test_a_row_written_by_hand_is_nobodys_work(rig):
