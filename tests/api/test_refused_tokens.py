@@ -19,20 +19,23 @@ def signed(key=None, **claims):
     return jwt.encode(kept, key or RULES.key, algorithm=RULES.algorithm)
 
 
-NOW = int(time.time())
-CASES = {
-    "missing": (None, None),
-    "malformed": ("Bearer x.y.z", None),
-    "expired": (f"Bearer {signed(exp=NOW - 3600)}", "The token has expired"),
-    "not_yet_valid": (f"Bearer {signed(nbf=NOW + 3600)}", "The token is not valid yet"),
-    "no_expiry": (f"Bearer {signed(exp=None)}", "The token has no expiry"),
+CASES = {  # the header, made when it is sent: a suite may take longer than a token lives
+    "missing": (lambda _: None, None),
+    "malformed": (lambda _: "Bearer x.y.z", None),
+    "expired": (lambda now: bearer(exp=now - 3600), "The token has expired"),
+    "not_yet_valid": (lambda now: bearer(nbf=now + 3600), "The token is not valid yet"),
+    "no_expiry": (lambda _: bearer(exp=None), "The token has no expiry"),
     "lifetime_too_long": (
-        f"Bearer {signed(exp=NOW + 10**8)}",
+        lambda now: bearer(exp=now + 10**8),
         "The lifetime of the token is too long",
     ),
-    "no_subject": (f"Bearer {signed(sub=None)}", None),
-    "bad_signature": (f"Bearer {signed(key='another secret of more than 32 bytes!')}", None),
+    "no_subject": (lambda _: bearer(sub=None), None),
+    "bad_signature": (lambda _: bearer(key="another secret of more than 32 bytes!"), None),
 }
+
+
+def bearer(**changes):
+    return f"Bearer {signed(**changes)}"
 
 
 async def refusal(client, header):
@@ -45,7 +48,8 @@ async def refusal(client, header):
 
 @pytest.mark.parametrize("reason", CASES)
 async def test_a_refusal_is_logged_with_its_reason(serve, reason):
-    header, hint = CASES[reason]
+    header_at, hint = CASES[reason]
+    header = header_at(int(time.time()))
     client = await serve(sub=None)
 
     with structlog.testing.capture_logs() as logs:

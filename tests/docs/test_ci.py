@@ -30,11 +30,12 @@ class Checkout:
         make.write_text(
             "#!/bin/sh\n"
             "for target; do :; done\n"
-            f'if [ "$target" = "{waits}" ]; then\n'
-            f"  trap 'kill $!; echo \"{CUT_SHORT}\"; exit 2' INT\nfi\n"
-            'echo "$target" >> "$TARGETS"\n'
             'echo "in $target CI=$CI at $PWD with $(ls ../shared 2>&1)"\n'
-            f'if [ "$target" = "{waits}" ]; then sleep 60 & wait; fi\n'
+            f'if [ "$target" = "{waits}" ]; then\n'
+            "  sleep 60 & asleep=$!\n"
+            f"  trap 'kill $asleep; echo \"{CUT_SHORT}\"; exit 2' INT\nfi\n"
+            'echo "$target" >> "$TARGETS"\n'  # from here on it may be interrupted
+            f'if [ "$target" = "{waits}" ]; then wait; fi\n'
             f'if [ "$target" = test ]; then echo "{closing}"; fi\n'
             f'if [ "$target" = "{failing}" ]; then echo "make: Error 1" >&2; exit 2; fi\n'
         )

@@ -21,6 +21,7 @@ from tests.faults.processes import ended, until_ready
 
 DSN_PASSWORD = "hunter2-of-the-database"
 FLOOD = 2000
+BUSY = {"event loop late"}  # what a process may log besides, where others use the processor
 SENDERS = 8
 
 
@@ -115,7 +116,8 @@ async def test_case_16_a_flood_of_bad_tokens_harms_nobody(server, database):
             valid.append(await status(good))
         refused = set().union(*[flood.result() for flood in floods])
 
-    lines = [(json.loads(line), len(line.encode()) + 1) for line in _written(server, before)]
+    written = [(json.loads(line), len(line.encode()) + 1) for line in _written(server, before)]
+    lines = [(line, size) for line, size in written if line["event"] not in BUSY]
     failures = [size for line, size in lines if line["status"] == 401]
     assert refused == {401}
     assert set(valid) == {200}

@@ -33,9 +33,10 @@ from service.sources.paging import Repeats
 
 QUICK = Timing(
     limits=ClientLimits(
-        api_total=timedelta(seconds=5),
-        pdf_total=timedelta(seconds=10),
-        sock_read=timedelta(seconds=2),
+        # longer than a busy machine needs: a request that is given up uses a fault up
+        api_total=timedelta(seconds=20),
+        pdf_total=timedelta(seconds=60),
+        sock_read=timedelta(seconds=20),
     ),
     waits=Waits(outage=timedelta(milliseconds=50), probe=timedelta(milliseconds=200)),
     repeats=Repeats(first=timedelta(milliseconds=20)),

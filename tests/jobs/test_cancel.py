@@ -14,7 +14,7 @@ async def test_cancelling_a_running_job_stops_its_work_within_seconds(rig):
             assert await JobStore(conn).cancel(job_id) == "cancelled"
         before = await rig.job(job_id)
         await rig.replica.log.wait_for(
-            lambda log: len([r for r in log.since(lane="pdf") if not r.complete]) >= 2, timeout=5
+            lambda log: len([r for r in log.since(lane="pdf") if not r.complete]) >= 2, timeout=30
         )
     after = await rig.job(job_id)
 

@@ -26,7 +26,7 @@ from tests.soak.stand_in import StandIn
 SECRET = "a secret of the soak, long enough to be taken"
 PASSWORD = "soak-dsn-password"
 ROLES = 10_000  # incarnations that one run may have
-READY_SECONDS = 60
+READY_SECONDS = 180
 PDF_PLACES = 4  # of one replica
 
 

@@ -27,9 +27,9 @@ from tests.soak.stand_in import running_stand_in
 from tests.soak.verdict import Verdict
 from tests.soak.work import requests
 
-UP_SECONDS = 60  # that a disturbance waits for a replica to be up
+UP_SECONDS = 180  # that a disturbance waits for a replica to be up
 SUBMITTERS = 8
-QUIET_SECONDS = 30  # for the queue to be empty once all jobs are finished
+QUIET_SECONDS = 120  # for the queue to be empty once all jobs are finished
 POLL_SECONDS = 2.0
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 

@@ -14,7 +14,7 @@ import aiohttp
 from tests.soak.plan import Plan
 from tests.soak.work import CORPUS_SEED, hostile_steps
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 OUTAGE_SECONDS = 600.0  # at most; a soak ends its outages itself
 
 
