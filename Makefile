@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 4
 # Programs are run as modules: a script's first line cannot name a path with a blank.
 LOCKED := tools/install_locked.py
 
@@ -54,7 +54,7 @@ $(VENV)-generated/.done: tests/faults/generated_client/requirements.lock $(LOCKE
 	@touch $@
 
 faults: $(VENV)/.dev $(VENV)-s3/.done $(VENV)-generated/.done ## every case of the fault list, the slow ones too
-	@$(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m pytest tests/faults tests/jobs/test_chaos.py
 
 test-live: $(VENV)/.dev ## what differs between arXiv today and docs/arxiv.md: asks arXiv itself, slowly; never in CI
 	@$(BIN)/python -m tests.live $(LIVE)

@@ -188,11 +188,16 @@ async def test_case_73_what_the_crash_left_is_gone_and_nothing_else(rig):
     assert foreign.read_text() == "of an operator"
 
 
+def processor_seconds(process):
+    """What a process has used of the processor: the same on a busy machine."""
+    spent = psutil.Process(process.pid).cpu_times()
+    return spent.user + spent.system
+
+
 @pytest.mark.slow_faults
 async def test_case_77_ten_thousand_queued_jobs_do_not_delay_a_start(rig, tools):
-    begun = time.monotonic()
-    async with serving(rig, tools):
-        empty = time.monotonic() - begun
+    async with serving(rig, tools) as (process, _, _):
+        empty = processor_seconds(process)
     one = await rig.submit(process_pdfs=False, max_papers=5)
     await rig.rows(
         "WITH more AS (INSERT INTO jobs (request, priority) SELECT request, priority FROM jobs,"
@@ -202,13 +207,12 @@ async def test_case_77_ten_thousand_queued_jobs_do_not_delay_a_start(rig, tools)
         " FROM pgqueuer, more RETURNING 1"
     )
 
-    begun = time.monotonic()
-    async with serving(rig, tools, ARXIV_MIN_INTERVAL_SECONDS="0.5"):
-        full = time.monotonic() - begun
+    async with serving(rig, tools, ARXIV_MIN_INTERVAL_SECONDS="0.5") as (process, _, _):
+        full = processor_seconds(process)
         await rig.final(one, seconds=60)
         await until(rig, "SELECT 1 FROM jobs WHERE status = 'completed' OFFSET 2")
 
-    assert full < 10 * empty + 5  # beside all else that the machine has to do
+    assert full < 2 * empty + 1
     proved = pace_of(rig.replica.log.since(lane="api"))
     assert proved.requests >= 3
     assert proved.smallest_gap >= 0.5

@@ -25,7 +25,7 @@ WITH_HTML = 11  # the seed whose jobs want HTML, too
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [7, WITH_HTML])
+@pytest.mark.parametrize("seed", [pytest.param(7, marks=pytest.mark.slow_faults), WITH_HTML])
 async def test_ten_kills_change_nothing(rig, seed):
     gold = await everything(rig, kills=0, seed=seed)
     await rig.forget()
