@@ -16,7 +16,8 @@ SNAPSHOT = "arxiv-metadata-oai-snapshot.json.gz"
 UNKNOWN = "0704.9999"
 WITH_FILES = """\
 SELECT arxiv_id, left(title, 48) AS title, page_count AS pages, pdf_bytes, pdf_path
-FROM job_papers JOIN papers USING (arxiv_id) WHERE job_id = '{job_id}' ORDER BY 1 LIMIT 3"""
+FROM job_papers JOIN papers USING (arxiv_id)
+WHERE job_papers.job_id = '{job_id}' ORDER BY 1 LIMIT 3"""
 WITH_VERSIONS = """\
 SELECT arxiv_id, left(title, 48) AS title, p.version, p.datestamp, p.withdrawn,
        (SELECT count(*) FROM paper_versions v WHERE v.arxiv_id = p.arxiv_id) AS versions

@@ -7,10 +7,12 @@ import sys
 import threading
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import UUID
 
 import psutil
 import pytest
 
+from service.cli import explain
 from service.cli.demo import SOURCES
 from service.cli.demo_scenarios import SCENARIOS
 from service.cli.story import ready
@@ -76,6 +78,13 @@ def test_demo_shows_each_source(tools, environ, source, told):
 
 def test_the_sources_of_the_demo_are_those_that_it_offers():
     assert tuple(SCENARIOS) == SOURCES
+
+
+async def test_the_rows_that_it_shows_are_there_to_be_asked_for(sql):
+    statements = {rows for make in SCENARIOS.values() for rows in make().rows} | {explain.ROWS}
+
+    for statement in statements:
+        await sql(statement.format(job_id=UUID(int=7)))
 
 
 def test_a_port_in_use_is_said_before_anything_starts(tools, environ, tmp_path):
