@@ -1,6 +1,6 @@
 """Stored documents as bodies of answers: whole, in part, as an outline, as Markdown.
 
-`row` is one of `DocumentStore.get`. A long document takes some hundred milliseconds, so all
+A long document takes some hundred milliseconds, so all
 but `whole_of` belong into a thread.
 """
 
@@ -10,14 +10,13 @@ from typing import Any
 
 import orjson
 
+from service.db.documents import HeldDocument
 from service.extraction.document import Document, Origin
 from service.extraction.document_views import with_section
 from service.extraction.markdown import to_markdown
 
-Stored = Any  # a row
 
-
-def whole_of(row: Stored) -> bytes:
+def whole_of(row: HeldDocument) -> bytes:
     """The JSON of the document: what is stored is JSON already, and not read."""
     head = orjson.dumps(
         {
@@ -33,7 +32,7 @@ def whole_of(row: Stored) -> bytes:
     return head[:-1] + b"," + content[1:]
 
 
-def part_of(row: Stored, section: str) -> bytes | None:
+def part_of(row: HeldDocument, section: str) -> bytes | None:
     """The JSON of one section with all below it, as a document; None if there is none."""
     found = with_section(_document(row), section)
     if found is None:
@@ -41,12 +40,12 @@ def part_of(row: Stored, section: str) -> bytes | None:
     return orjson.dumps(found.to_json(Origin(row.arxiv_id, row.version, row.input_sha256)))
 
 
-def outline_of(row: Stored) -> bytes:
+def outline_of(row: HeldDocument) -> bytes:
     """The JSON of the sections, with lengths in place of texts."""
     return orjson.dumps(_document(row).outline())
 
 
-def markdown_of(row: Stored, section: str | None) -> bytes | None:
+def markdown_of(row: HeldDocument, section: str | None) -> bytes | None:
     """The document, or one section, as Markdown in UTF-8; None if there is no such section."""
     document: Document | None = _document(row)
     if document is not None and section is not None:
@@ -54,11 +53,11 @@ def markdown_of(row: Stored, section: str | None) -> bytes | None:
     return None if document is None else to_markdown(document).encode()
 
 
-def quality_of(row: Stored) -> dict[str, Any]:
+def quality_of(row: HeldDocument) -> dict[str, Any]:
     """The figures of the document; `html` has those of a page that was refused for it."""
     if row.html_refused is None:
         return dict(row.quality)
-    return {**row.quality, "html": {"refused": row.html_refused, **row.html_quality}}
+    return {**row.quality, "html": {"refused": row.html_refused, **(row.html_quality or {})}}
 
 
 class References:
@@ -81,7 +80,7 @@ class References:
         return hashlib.sha256("\n".join(sorted(links.values())).encode()).hexdigest()[:16]
 
 
-def _document(row: Stored) -> Document:
+def _document(row: HeldDocument) -> Document:
     content = orjson.loads(row.content)
     about = {"source": row.source, "converter": row.converter, "quality": quality_of(row)}
     return Document.from_json({**content, **about})

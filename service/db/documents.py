@@ -1,20 +1,42 @@
 """Structured documents in SQL: one for each version of a paper, kept as it was made."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Row, Select, Text, and_, bindparam, cast, delete, func, literal, select
+from sqlalchemy import JSON, Select, Text, and_, bindparam, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.held_papers import required
 from service.db.html_tables import html_pages
+from service.db.rows import first_of
 from service.db.tables import documents, papers
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.papers import DocumentSource, StructuredDocument
 
 _ORIGIN = (documents.c.source, documents.c.converter, documents.c.input_sha256)
+
+
+class HeldDocument(NamedTuple):
+    """The document of a version: `content` is JSON in text.
+
+    `html_refused` says why a page of HTML that is held is not used, `html_quality` and
+    `html_tag` are of that page.
+    """
+
+    arxiv_id: str
+    version: int
+    source: str
+    converter: str
+    input_sha256: str
+    made_at: datetime
+    quality: Mapping[str, Any]
+    html_refused: str | None
+    html_quality: Mapping[str, Any] | None
+    html_tag: str | None
+    content: str
 
 
 class DocumentStore:
@@ -60,13 +82,10 @@ class DocumentStore:
             )
         )
 
-    async def get(self, arxiv_id: ArxivId, *, part: str | None = None) -> Row[Any]:
+    async def get(self, arxiv_id: ArxivId, *, part: str | None = None) -> HeldDocument:
         """The document of the version held, or that of `arxiv_id`: of two the one of HTML.
 
-        Returns arxiv_id, version, source, converter, input_sha256, made_at, quality,
-        html_refused (why a page of HTML that is held is not used) with html_quality and
-        html_tag (of these), and content: JSON in text; of `content` only the member `part`,
-        if one is named. Raises NotFound.
+        Of its content only the member `part`, if one is named. Raises NotFound.
         """
         content = documents.c.content if part is None else documents.c.content[part]
         of_this_version = and_(
@@ -92,8 +111,8 @@ class DocumentStore:
             .order_by(documents.c.source)  # html before pdf
             .limit(1)
         )
-        row: Row[Any] = required((await self._conn.execute(statement)).one_or_none(), arxiv_id)
-        if row.source is None:
+        row = required(first_of(HeldDocument, await self._conn.execute(statement)), arxiv_id)
+        if not row.source:  # the join found none
             message = "The document of this paper has not been made"
             raise NotFound(message, code="document_not_found")
         return row

@@ -6,12 +6,13 @@ Reads only, each by an index or over a table that stays small; totals are in `st
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Float, Row, cast, func, select, text
+from sqlalchemy import Float, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.rate_limits import REFUSALS
+from service.db.rows import typed
 from service.db.tables import coverage, fleet_counters, upstream_pace
 
 _TASKS = text(
@@ -84,35 +85,105 @@ class Requests:
     by_status: Mapping[str, int]
 
 
+class TaskCount(NamedTuple):
+    """Tasks of one kind and status: how many, since when, and when one was last heard of."""
+
+    kind: str
+    status: str
+    tasks: int
+    oldest_at: datetime
+    heartbeat_at: datetime | None
+
+
+class QueueDepth(NamedTuple):
+    """Tasks of one kind; `oldest_due_seconds` is 0 where none is due."""
+
+    kind: str
+    queued: int
+    running: int
+    oldest_due_seconds: float
+
+
+class ConnectedProcess(NamedTuple):
+    """Who is connected to the database, by name and address."""
+
+    name: str
+    address: str | None
+    connections: int
+    connected_at: datetime
+    active_at: datetime | None
+
+
+class OverviewJob(NamedTuple):
+    """A job as the view `job_overview` shows it; rates a second, times in seconds."""
+
+    job_id: str
+    status: str
+    requested_by: str | None
+    percent: float | None
+    papers_fetched: int
+    papers_total: int | None
+    pdfs_processed: int
+    pdfs_pending: int
+    errors_total: int
+    papers_per_second: float | None
+    eta_seconds: float | None
+    age_seconds: float
+    seen_at: datetime
+
+
+class FailedPaper(NamedTuple):
+    """A paper as the view `failing_papers` shows it."""
+
+    job_id: str
+    arxiv_id: str
+    title: str | None
+    reason: str | None
+    attempts: int
+    error: str | None
+    failed_at: datetime
+
+
+class TableSize(NamedTuple):
+    """A table: bytes with its indexes; `rows` and `dead_rows` are estimates."""
+
+    name: str
+    bytes: int
+    rows: int
+    dead_rows: int
+    vacuumed_at: datetime | None
+
+
 class FleetStore:
     """The state of all replicas, on a connection whose transaction is the caller's."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def list_tasks(self) -> Sequence[Row[Any]]:
-        """Queue depth: kind, status, tasks, oldest_at, heartbeat_at."""
-        return (await self._conn.execute(_TASKS)).all()
+    async def list_tasks(self) -> Sequence[TaskCount]:
+        """Tasks by kind and status."""
+        return typed(TaskCount, await self._conn.execute(_TASKS))
 
-    async def list_queue(self) -> Sequence[Row[Any]]:
-        """Per kind of task: kind, queued, running, oldest_due_seconds (0: none is due)."""
-        return (await self._conn.execute(_QUEUE)).all()
+    async def list_queue(self) -> Sequence[QueueDepth]:
+        """Tasks by kind."""
+        return typed(QueueDepth, await self._conn.execute(_QUEUE))
 
     async def list_outages(self) -> list[tuple[str, float]]:
         """Per channel to arXiv: its name, and for how long it has not answered (0: it does)."""
         return [(row.channel, row.seconds) for row in await self._conn.execute(_OUTAGES)]
 
-    async def list_processes(self) -> Sequence[Row[Any]]:
-        """Who is connected: name, address, connections, connected_at, active_at."""
-        return (await self._conn.execute(_PROCESSES)).all()
+    async def list_processes(self) -> Sequence[ConnectedProcess]:
+        """Who is connected."""
+        return typed(ConnectedProcess, await self._conn.execute(_PROCESSES))
 
-    async def list_jobs(self, *, active: int, latest: int) -> Sequence[Row[Any]]:
+    async def list_jobs(self, *, active: int, latest: int) -> Sequence[OverviewJob]:
         """The newest active jobs and the newest of all, from `job_overview`; running ones first."""
-        return (await self._conn.execute(_JOBS, {"active": active, "latest": latest})).all()
+        bounds = {"active": active, "latest": latest}
+        return typed(OverviewJob, await self._conn.execute(_JOBS, bounds))
 
-    async def list_failing(self, *, limit: int) -> Sequence[Row[Any]]:
+    async def list_failing(self, *, limit: int) -> Sequence[FailedPaper]:
         """The latest failed papers, from `failing_papers`."""
-        return (await self._conn.execute(_FAILING, {"limit": limit})).all()
+        return typed(FailedPaper, await self._conn.execute(_FAILING, {"limit": limit}))
 
     async def list_requests(self) -> list[Requests]:
         """Per channel to arXiv, by name."""
@@ -125,9 +196,9 @@ class FleetStore:
             for channel, turns in rows
         ]
 
-    async def list_largest(self, *, limit: int) -> Sequence[Row[Any]]:
-        """Tables by size: name, bytes with indexes, rows and dead_rows (estimates), vacuumed_at."""
-        return (await self._conn.execute(_LARGEST, {"limit": limit})).all()
+    async def list_largest(self, *, limit: int) -> Sequence[TableSize]:
+        """Tables by size."""
+        return typed(TableSize, await self._conn.execute(_LARGEST, {"limit": limit}))
 
     async def size(self) -> int:
         """Bytes that the database takes on its server's disk."""

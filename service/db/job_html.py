@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Text,
     and_,
     case,
@@ -22,6 +22,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.jobs import waited_for_arxiv
+from service.db.rows import first_of
 from service.db.tables import job_papers, jobs, papers
 from service.domain.jobs import JobStatus
 from service.domain.papers import HtmlState, PaperState
@@ -39,18 +40,29 @@ _COUNTED = text(
 )
 
 
+class HtmlStart(NamedTuple):
+    """A start on a paper's HTML (`attempts` includes it).
+
+    `waited`: how long the job has waited for arXiv.
+    """
+
+    version: int
+    attempts: int
+    failures: int
+    unfinished_reads: int
+    waited: timedelta
+
+
 class JobHtmlStore:
     """SQL on HTML in `job_papers`, on a connection whose transaction is the caller's."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def begin(self, job_id: UUID, arxiv_id: str) -> Row[Any] | None:
+    async def begin(self, job_id: UUID, arxiv_id: str) -> HtmlStart | None:
         """Count a start on the paper's HTML before any work is done on it.
 
-        Returns version, attempts (this one included), failures, unfinished_reads and how
-        long the job has waited for arXiv (`waited`). None when there is nothing to do: it is
-        done with, or the job is.
+        None when there is nothing to do: it is done with, or the job is.
         """
         of_job = and_(jobs.c.id == job_papers.c.job_id, jobs.c.status == JobStatus.RUNNING)
         statement = (
@@ -72,7 +84,7 @@ class JobHtmlStore:
                 .label("waited"),
             )
         )
-        return (await self._conn.execute(statement)).first()
+        return first_of(HtmlStart, await self._conn.execute(statement))
 
     async def count_read(self, job_id: UUID, arxiv_id: str, *, begins: bool) -> None:
         """Note that the HTML is about to be read, or that the reading ended."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    Row,
     Select,
     Text,
     Uuid,
@@ -25,16 +25,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.jobs import waited_for_arxiv
+from service.db.rows import first_of, typed
 from service.db.tables import job_papers, jobs, papers
 from service.domain.jobs import JobStatus
 from service.domain.papers import HtmlState, PaperState
 
 OPEN_STATES = (PaperState.PENDING, PaperState.DOWNLOADED)
-
-_SHOWN = (
-    *("arxiv_id", "version", "state", "attempts", "failures", "reason", "updated_at"),
-    *("html_state", "html_reason"),
-)
 
 # which states a paper may come from; every other change is somebody's late news
 _BEFORE = {
@@ -77,6 +73,38 @@ class Move:
     attempts: int | None = None
 
 
+class ListedJobPaper(NamedTuple):
+    """A paper of a job; `title` is None where arXiv does not know the paper."""
+
+    arxiv_id: str
+    version: int | None
+    state: str
+    attempts: int
+    failures: int
+    reason: str | None
+    updated_at: datetime
+    html_state: str | None
+    html_reason: str | None
+    title: str | None
+
+
+class PaperStart(NamedTuple):
+    """A start on a paper (`attempts` includes it), and what is held of its file.
+
+    `waited`: how long the job has waited for arXiv.
+    """
+
+    version: int
+    state: str
+    attempts: int
+    failures: int
+    unfinished_reads: int
+    pdf_path: str | None
+    pdf_sha256: str | None
+    pdf_bytes: int | None
+    waited: timedelta
+
+
 class JobPaperStore:
     """All SQL on `job_papers`, on a connection whose transaction is the caller's."""
 
@@ -99,12 +127,10 @@ class JobPaperStore:
 
     async def list_of_job(
         self, job_id: UUID, states: Sequence[PaperState], *, limit: int, after: str = ""
-    ) -> Sequence[Row[Any]]:
+    ) -> Sequence[ListedJobPaper]:
         """Papers of a job in these states, by id, behind the id `after`; at most `limit`.
 
-        Returns arxiv_id, version, state, attempts, failures, reason, updated_at,
-        html_state, html_reason and title (None where arXiv does not know the paper). Each
-        state is read from its own range of the index.
+        Each state is read from its own range of the index.
         """
         ranges = [
             select(job_papers)
@@ -119,15 +145,14 @@ class JobPaperStore:
             for state in states
         ]
         merged = union_all(*(select(one) for one in ranges)).subquery()
-        shown = [merged.c[name] for name in _SHOWN]
+        shown = [merged.c[name] for name in ListedJobPaper._fields if name != "title"]
         statement: Select[Any] = (
             select(*shown, papers.c.title)
             .outerjoin_from(merged, papers, papers.c.arxiv_id == merged.c.arxiv_id)
             .order_by(merged.c.arxiv_id)
             .limit(limit)
         )
-        found: Sequence[Row[Any]] = (await self._conn.execute(statement)).all()
-        return found
+        return typed(ListedJobPaper, await self._conn.execute(statement))
 
     async def add(self, job_id: UUID, batch: Sequence[NewJobPaper]) -> None:
         """Record papers that the job has not met before (see `known`, with the job locked)."""
@@ -149,13 +174,10 @@ class JobPaperStore:
             ],
         )
 
-    async def begin(self, job_id: UUID, arxiv_id: str) -> Row[Any] | None:
+    async def begin(self, job_id: UUID, arxiv_id: str) -> PaperStart | None:
         """Count a start on the paper before any work is done on it.
 
-        Returns version, state, attempts (this one included), failures and
-        unfinished_reads with what is held of the file: pdf_path, pdf_sha256,
-        pdf_bytes, and how long the job has waited for arXiv (`waited`). None when there is
-        nothing to do: the paper has its final state, or the job has.
+        None when there is nothing to do: the paper has its final state, or the job has.
         """
         statement = (
             update(job_papers)
@@ -184,7 +206,7 @@ class JobPaperStore:
                 .label("waited"),
             )
         )
-        return (await self._conn.execute(statement)).first()
+        return first_of(PaperStart, await self._conn.execute(statement))
 
     async def begin_reading(self, job_id: UUID, arxiv_id: str) -> None:
         """Note that the PDF is about to be read, which a hostile one may not let us end."""

@@ -32,7 +32,7 @@ from service.domain.papers import (
 )
 
 
-class HeldVersion(NamedTuple):
+class HeldFile(NamedTuple):
     """The version of a paper that is held, and its file, if there is one."""
 
     arxiv_id: str
@@ -56,7 +56,7 @@ class NamedFile(NamedTuple):
 class PaperStore(MetadataStore):
     """All SQL that writes papers, on a connection whose transaction is the caller's."""
 
-    async def find_many(self, arxiv_ids: Iterable[str]) -> dict[str, HeldVersion]:
+    async def find_many(self, arxiv_ids: Iterable[str]) -> dict[str, HeldFile]:
         """ArXiv id → what is held of it, of those held."""
         statement: Select[Any] = select(
             papers.c.arxiv_id,
@@ -66,7 +66,7 @@ class PaperStore(MetadataStore):
             papers.c.pdf_sha256,
             papers.c.pdf_bytes,
         ).where(papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))))
-        found = typed(HeldVersion, await self._conn.execute(statement))
+        found = typed(HeldFile, await self._conn.execute(statement))
         return {paper.arxiv_id: paper for paper in found}
 
     async def datestamps(self, arxiv_ids: Iterable[str]) -> dict[str, date | None]:

@@ -14,11 +14,9 @@ from time import monotonic
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from service.db.engine import Database
 from service.db.html_pages import HtmlPageStore
-from service.db.job_papers import JobPaperStore
+from service.db.job_papers import JobPaperStore, PaperStart
 from service.db.jobs import JobStore
 from service.domain.errors import (
     BadPdf,
@@ -111,7 +109,7 @@ class PdfAttempt:
     """One try at one paper's PDF; `row` as `JobPaperStore.begin` returned it."""
 
     arxiv_id: ArxivId
-    row: Row[Any]
+    row: PaperStart
 
     @property
     def number(self) -> int:
@@ -127,7 +125,7 @@ class PdfAttempt:
     def held(self) -> StoredPdf | None:
         """The file that the database says we have."""
         row = self.row
-        if row.pdf_path is None:
+        if row.pdf_path is None or row.pdf_sha256 is None or row.pdf_bytes is None:
             return None
         return StoredPdf(path=row.pdf_path, sha256=row.pdf_sha256, size_bytes=row.pdf_bytes)
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from service.db.engine import Database
 from service.db.html_pages import HtmlPageStore
-from service.db.job_html import JobHtmlStore
+from service.db.job_html import HtmlStart, JobHtmlStore
 from service.db.jobs import JobStore
 from service.domain.errors import (
     BadHtml,
@@ -84,7 +82,7 @@ class HtmlAttempt:
     """One try at one paper's HTML; `row` as `JobHtmlStore.begin` returned it."""
 
     arxiv_id: ArxivId
-    row: Row[Any]
+    row: HtmlStart
 
     @property
     def number(self) -> int:

@@ -1,7 +1,5 @@
 """The structured document of a paper over HTTP: whole, in part, as Markdown; its references."""
 
-from typing import Any
-
 import orjson
 from aiohttp import hdrs, web
 
@@ -28,7 +26,7 @@ from service.api.schemas.documents import (
 )
 from service.api.schemas.loading import load_query
 from service.api.streaming import send, whole
-from service.db.documents import DocumentStore
+from service.db.documents import DocumentStore, HeldDocument
 from service.domain.errors import NotFound
 from service.files.blocking import in_thread
 
@@ -119,13 +117,13 @@ async def list_references(request: web.Request) -> web.StreamResponse:
     return await _send(request, orjson.dumps(references.linked(links)), headers)
 
 
-def _tag(row: Any, form: str) -> str:  # noqa: ANN401 - a row of DocumentStore
+def _tag(row: HeldDocument, form: str) -> str:
     refused = "" if row.html_refused is None else f"-{row.html_tag}"
     made_at = f"{row.made_at.timestamp():.6f}"
     return f"{row.version}-{made_at}{refused}-{form.rpartition('/')[2]}"
 
 
-def _headers(request: web.Request, row: Any, form: str) -> dict[str, str] | None:  # noqa: ANN401
+def _headers(request: web.Request, row: HeldDocument, form: str) -> dict[str, str] | None:
     """Headers of the answer; None when the caller has it. Raises HTTPPreconditionFailed."""
     tag = _tag(row, form)
     require_match(request, tag)
@@ -135,7 +133,7 @@ def _headers(request: web.Request, row: Any, form: str) -> dict[str, str] | None
     return {**_HEADERS, hdrs.ETAG: f'"{tag}"', hdrs.VARY: "Accept", hdrs.CONTENT_TYPE: kind}
 
 
-def _not_modified(row: Any, form: str) -> web.Response:  # noqa: ANN401
+def _not_modified(row: HeldDocument, form: str) -> web.Response:
     headers = {**_HEADERS, hdrs.ETAG: f'"{_tag(row, form)}"', hdrs.VARY: "Accept"}
     return web.Response(status=304, headers=headers)
 

@@ -44,7 +44,7 @@ async def show_fleet(request: web.Request) -> web.Response:
         document = {
             "at": to_iso8601(await StatsStore(conn).begin()),
             "workers": worker_rows(await WorkerStore(conn).list_alive()),
-            "queue": [dict(row._mapping) for row in await FleetStore(conn).list_queue()],
+            "queue": [row._asdict() for row in await FleetStore(conn).list_queue()],
             "channels": channel_rows(await RateLimitStore(conn).channels()),
             "storage": "available" if storage is None else "unavailable",
             "database": "read_only" if await is_read_only(conn) else "available",

@@ -3,7 +3,6 @@
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, job_id_of, json_response
 from service.api.job_status import error_document
@@ -12,7 +11,7 @@ from service.api.pagination import MAX_LIMIT, Listed, next_link
 from service.api.schemas.job_status import JOB_ERROR_EXAMPLE
 from service.api.schemas.jobs import JOB_ERRORS, JobErrorOrGroupSchema, JobErrorsQuerySchema
 from service.api.schemas.loading import load_query
-from service.db.job_error_lists import JobErrorStore
+from service.db.job_error_lists import ErrorGroup, JobErrorStore, StoredError
 from service.db.jobs import JobStore
 from service.domain.jobs import JobError, Stage
 
@@ -53,7 +52,7 @@ async def list_errors(request: web.Request) -> web.Response:
     return json_response([error_document(_error(row)) for row in page.rows], headers=headers)
 
 
-def _error(row: Row[Any]) -> JobError:
+def _error(row: StoredError) -> JobError:
     return JobError(
         stage=Stage(row.stage),
         message=row.error,
@@ -65,7 +64,7 @@ def _error(row: Row[Any]) -> JobError:
     )
 
 
-def _group_document(row: Row[Any]) -> dict[str, Any]:
+def _group_document(row: ErrorGroup) -> dict[str, Any]:
     return {
         "stage": row.stage,
         "code": row.code,

@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from aiohttp import web
 from marshmallow import ValidationError
-from sqlalchemy import Row
 
 from service.api.handlers.jobs import DATABASE, job_id_of, json_response
 from service.api.job_status import status_document, to_iso8601
@@ -30,7 +29,7 @@ from service.api.schemas.jobs import (
 )
 from service.api.schemas.loading import load_query
 from service.db.job_lists import JobListStore, JobSort
-from service.db.job_papers import JobPaperStore
+from service.db.job_papers import JobPaperStore, ListedJobPaper
 from service.db.job_rows import JobState, to_job
 from service.db.jobs import JobStore
 from service.domain.errors import InvalidRequest
@@ -141,14 +140,14 @@ async def list_papers(request: web.Request) -> web.Response:
     return json_response([_paper_document(row) for row in page.rows], headers=headers)
 
 
-def _html_document(row: Row[Any]) -> dict[str, Any]:
+def _html_document(row: ListedJobPaper) -> dict[str, Any]:
     """State of the HTML; nothing where it is not wanted, as before there was any."""
     if row.html_state is None:
         return {}
     return {"html_state": row.html_state, "html_reason": row.html_reason}
 
 
-def _paper_document(row: Row[Any]) -> dict[str, Any]:
+def _paper_document(row: ListedJobPaper) -> dict[str, Any]:
     return {
         "arxiv_id": row.arxiv_id,
         "version": row.version,

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
-from sqlalchemy import Row
 
 from service.api.handlers.fleet import channel_rows, worker_rows
 from service.api.handlers.jobs import DATABASE, json_response
@@ -89,8 +88,8 @@ def _freshness(found: Freshness) -> dict[str, str | None]:
     }
 
 
-def _rows(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-    return [{str(name): _shown(value) for name, value in row._mapping.items()} for row in rows]
+def _rows(rows: Sequence[NamedTuple]) -> list[dict[str, Any]]:
+    return [{name: _shown(value) for name, value in row._asdict().items()} for row in rows]
 
 
 def _shown(value: object) -> object:
