@@ -11,7 +11,10 @@ CREATE TABLE paper_search (
     CONSTRAINT paper_search_arxiv_id_fkey FOREIGN KEY (arxiv_id)
         REFERENCES paper_texts (arxiv_id) ON DELETE CASCADE
 );
-CREATE INDEX paper_search_by_word ON paper_search USING gin (words);
+-- New rows wait in the index's pending list until maintenance merges them: who stores a text would
+-- else merge those of many others now and then, for seconds.
+CREATE INDEX paper_search_by_word ON paper_search USING gin (words)
+    WITH (fastupdate = on, gin_pending_list_limit = 65536);
 -- The planner's statistics read whole vectors: few of them do.
 ALTER TABLE paper_search ALTER words SET STATISTICS 20;
 COMMENT ON TABLE paper_search IS

@@ -7,12 +7,13 @@ fleet one process at a time does it.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, bindparam, case, exists, func, select, update
+from sqlalchemy import Column, bindparam, case, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.search_tables import paper_search, search_backfill
 from service.db.tables import paper_texts, papers
 
+MERGER = 8_401_207_355_021_118  # the advisory lock of whoever merges; any number of its own
 AT_ONCE = {"papers": 200, "paper_texts": 10}  # rows; some 100 ms, and half a second
 
 
@@ -23,6 +24,29 @@ class BackfillStep:
     table: str
     rows: int
     is_last: bool
+
+
+class SearchIndexStore:
+    """Upkeep of the index of `paper_search`, on a connection whose transaction is the caller's."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def merge(self) -> int:
+        """Merge the index's pending list; returns how many of its pages went.
+
+        None go where another process merges, or where the role does not own the index:
+        then autovacuum does it.
+        """
+        alone = select(func.pg_try_advisory_xact_lock(MERGER))
+        if not (await self._conn.execute(alone)).scalar_one():
+            return 0
+        statement = text(
+            "SELECT gin_clean_pending_list(oid) FROM pg_class"
+            " WHERE oid = to_regclass('paper_search_by_word')"
+            " AND pg_has_role(relowner, 'USAGE')"
+        )
+        return (await self._conn.execute(statement)).scalar_one_or_none() or 0
 
 
 class SearchBackfillStore:

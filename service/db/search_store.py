@@ -119,10 +119,15 @@ class _Looked(NamedTuple):
 
 
 async def prepare(conn: AsyncConnection) -> None:
-    """Bound what follows in time; let it be planned for these words, not for any."""
+    """Bound what follows in time; let it be planned for these words, not for any.
+
+    Never by a sequential scan: the planner thinks that reading a vector costs nothing, and
+    would rather read all of them than those that the index names.
+    """
     settings = {
         "statement_timeout": f"{STATEMENT_SECONDS}s",
         "plan_cache_mode": "force_custom_plan",
+        "enable_seqscan": "off",
     }
     calls = (func.set_config(name, value, True) for name, value in settings.items())
     await conn.execute(select(*calls))
@@ -252,9 +257,12 @@ class SearchStore:
 
     async def _walk(self, *, limit: int, after: SearchKey | None) -> FoundRows:
         """Papers in the order of dates, those that match, until the page is full or enough read."""
-        in_text = exists().where(
-            paper_search.c.arxiv_id == papers.c.arxiv_id,
-            paper_search.c.words.bool_op("@@")(self._asked),
+        in_text = (  # no EXISTS: that might be planned to read all texts once
+            select(literal(value=True))
+            .where(paper_search.c.arxiv_id == papers.c.arxiv_id)
+            .where(paper_search.c.words.bool_op("@@")(self._asked))
+            .limit(1)
+            .scalar_subquery()
         )
         in_metadata = and_(self._in_metadata, self._not_spoiled())
         matches = case((in_metadata, True), else_=in_text)  # in this order: the cheap one first

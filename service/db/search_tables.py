@@ -39,7 +39,12 @@ paper_search = Table(
         comment="Words of title, abstract and text; kept by the trigger of paper_texts.",
     ),
     # PaperSearchStore
-    Index("paper_search_by_word", "words", postgresql_using="gin"),
+    Index(
+        "paper_search_by_word",
+        "words",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "65536"},
+    ),
     comment="Words of the texts for in=all, apart so that reading and writing texts stays quick.",
 )
 

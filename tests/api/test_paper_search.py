@@ -7,10 +7,11 @@ from sqlalchemy import Text, cast, func, literal
 
 from service.db import search_store
 from service.db.papers import PaperStore
-from service.db.search_backfill import SearchBackfillStore
+from service.db.search_backfill import SearchBackfillStore, SearchIndexStore
 from service.domain.papers import ExtractedText, StoredPdf, TextState
 from service.domain.snippets import HIT_END, HIT_START, MAX_LENGTH
 from service.jobs.maintenance.search_backfill import backfill_search
+from service.jobs.maintenance.search_index import merge_new_words
 from tests.conftest import make_paper
 
 URL = "/api/v1/papers"
@@ -236,6 +237,22 @@ async def test_the_backfill_goes_on_where_it_was(api, hold, sql, database):
     assert await numbers(api, "quark") == [4, 3]
     assert {row[0] for row in await sql("SELECT rows_done FROM search_backfill")} == {4}
     assert await backfill_search(database) == {}
+
+
+async def test_what_waits_for_the_index_is_merged_by_one_process_and_found_all_along(
+    api, hold, database
+):
+    await hold("quark")
+    assert await numbers(api, "quark") == [1]
+
+    async with database.transaction() as conn:
+        merged = await SearchIndexStore(conn).merge()
+        async with database.transaction() as other:
+            assert await SearchIndexStore(other).merge() == 0
+
+    assert merged > 0
+    assert await merge_new_words(database) == 0
+    assert await numbers(api, "quark") == [1]
 
 
 async def test_one_process_at_a_time_fills_a_table(hold, sql, database):

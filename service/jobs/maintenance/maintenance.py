@@ -21,6 +21,7 @@ from service.jobs.maintenance.change_feed import tend_changes
 from service.jobs.maintenance.file_check import FileCheck
 from service.jobs.maintenance.retention import remove_old_jobs
 from service.jobs.maintenance.search_backfill import backfill_search
+from service.jobs.maintenance.search_index import IndexMerge
 from service.jobs.tasks import HTML, harvest_task, html_task, pdf_task
 from service.jobs.webhooks.delivery import queue_overdue
 from service.worker.engine import enqueue, purge_log
@@ -49,6 +50,7 @@ async def run_maintenance(
     one would have been taken over by then.
     """
     reconciler = FileCheck(database, store)
+    merge = IndexMerge(database)
     while True:
         try:
             removed = await store.sweep(older_than=2 * lease)
@@ -69,7 +71,7 @@ async def run_maintenance(
             if any(counts.values()):
                 _log.info("maintenance finished", **counts)
         await _reconcile(reconciler)
-        await _backfill(database)
+        await _backfill(database, merge)
         await asyncio.sleep(lease.total_seconds())
 
 
@@ -86,9 +88,10 @@ async def _reconcile(reconciler: FileCheck) -> None:
             _log.info("files compared", **counts)
 
 
-async def _backfill(database: Database) -> None:
+async def _backfill(database: Database, merge: IndexMerge) -> None:
     try:
         rows = await backfill_search(database)
+        await merge.step()
     except DatabaseUnavailable as err:
         _log.debug("search backfill failed", code=err.code)
     else:
