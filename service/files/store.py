@@ -60,14 +60,13 @@ class PdfStore(ABC):
     ) -> AsyncIterator[Part]:
         """A part of this version: one that a dead process left behind, or a new, empty one.
 
-        It grows to `max_bytes` at most, if that is less than what is usual.
+        It grows to `max_bytes` at most, without them to what the store allows.
 
         It is ours alone until the block ends: two downloads of one version at once get a
         part each. When the block ends without a commit, a part with an ETag is kept to be
         resumed; after a permanent error, or when the storage failed, nothing is kept.
         """
-        most = min(self._max_bytes, max_bytes or self._max_bytes)
-        part = Part(self._root, stem_of(arxiv_id), most, ending)
+        part = Part(self._root, stem_of(arxiv_id), max_bytes or self._max_bytes, ending)
         try:
             await in_thread(part.open)
             yield part
