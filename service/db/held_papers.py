@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.paper_rows import SHOWN
@@ -17,6 +17,7 @@ from service.db.tables import job_papers, paper_texts, papers
 from service.domain.categories import members
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
+from service.domain.licenses import ASSUMED, normalised, spellings
 from service.domain.papers import PaperFilter, StoredPdf
 
 PaperKey = tuple[datetime, str]  # published_at, arxiv_id: the order of lists
@@ -174,6 +175,14 @@ def conditions(wanted: PaperFilter, *, with_words: bool = True) -> Iterator[Colu
         stored = select(papers.c.arxiv_id).where(papers.c.job_id == wanted.job_id)
         yield papers.c.arxiv_id.in_(touched.union_all(stored))
     if wanted.license is not None:
-        yield papers.c.license == wanted.license
+        yield _is_under(wanted.license)
     if wanted.stored_after is not None:
         yield papers.c.stored_at >= wanted.stored_after
+
+
+def _is_under(url: str) -> ColumnElement[bool]:
+    """Whether the licence that holds is that of `url`, in any of its spellings."""
+    told = papers.c.license.in_(spellings(url))
+    if normalised(url) != normalised(ASSUMED):
+        return told
+    return or_(told, and_(papers.c.license.is_(None), papers.c.license_told))

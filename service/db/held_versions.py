@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.db.tables import paper_texts, paper_versions, papers
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
+from service.domain.licenses import license_url
 from service.domain.papers import PdfState
 
 
@@ -59,3 +60,11 @@ class VersionStore:
         if not rows:
             raise NotFound("Paper not found", code="paper_not_found")
         return [HeldVersion(**row._mapping) for row in rows]
+
+    async def license_url(self, arxiv_id: str, version: int) -> str | None:
+        """The licence that holds for a version: as told, or assumed; None where nobody told."""
+        statement = select(paper_versions.c.license, paper_versions.c.license_told).where(
+            paper_versions.c.arxiv_id == arxiv_id, paper_versions.c.version == version
+        )
+        row = (await self._conn.execute(statement)).one_or_none()
+        return None if row is None else license_url(row.license, is_told=row.license_told)

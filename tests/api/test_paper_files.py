@@ -394,3 +394,27 @@ async def test_the_form_is_the_one_that_the_caller_prefers(api, keep):
         answers.append((accept, response.status, response.content_type))
 
     assert answers == ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("told", "is_told", "link"),
+    [
+        ("https://creativecommons.org/licenses/by/4.0/", True, "creativecommons.org/licenses/by"),
+        (None, True, "http://arxiv.org/licenses/assumed-1991-2003/"),
+        (None, False, None),
+        ('http://x/"> rel=y', True, None),
+    ],
+)
+async def test_a_pdf_names_its_licence(api, keep, sql, told, is_told, link):
+    await keep("2301.00001v1")
+    await sql(
+        "UPDATE paper_versions SET license = :told, license_told = :is",
+        told=told,
+        **{"is": is_told},
+    )
+
+    response = await api.get("/api/v1/papers/2301.00001/pdf")
+
+    given = response.headers.get("Link")
+    assert (given is None) is (link is None)
+    assert link is None or (link in given and given.endswith('>; rel="license"'))

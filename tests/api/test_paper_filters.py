@@ -66,3 +66,26 @@ async def test_a_bulk_job_finds_the_papers_that_it_stored(api, database, sql):
     found = await (await api.get(f"/api/v1/papers?job_id={job_id}")).json()
 
     assert [paper["arxiv_id"] for paper in found] == ["2301.00001"]
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://creativecommons.org/licenses/by/4.0", ["2301.00001"]),
+        ("http://creativecommons.org/licenses/by/4.0/", ["2301.00001"]),
+        ("http://arxiv.org/licenses/assumed-1991-2003/", ["2301.00002"]),
+        ("http://creativecommons.org/licenses/by/3.0/", []),
+    ],
+)
+async def test_a_licence_is_found_in_any_spelling_and_when_it_is_assumed(
+    api, database, sql, url, found
+):
+    told = "http://creativecommons.org/licenses/by/4.0/"
+    papers = [make_paper("2301.00001v1", license=told), make_paper("2301.00002v1")]
+    async with database.transaction() as conn:
+        await PaperStore(conn).upsert([*papers, make_paper("2301.00003v1")], overwrite=True)
+    await sql("UPDATE papers SET license_told = true WHERE arxiv_id = '2301.00002'")
+
+    answer = await (await api.get("/api/v1/papers", params={"license": url})).json()
+
+    assert [paper["arxiv_id"] for paper in answer] == found

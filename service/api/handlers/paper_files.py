@@ -1,5 +1,7 @@
 """Handlers of a paper's PDF and text: conditional requests, ranges, streaming."""
 
+import re
+
 import orjson
 from aiohttp import web
 
@@ -27,6 +29,7 @@ from service.api.openapi.operation import (
 from service.api.schemas.texts import TEXT_EXAMPLE, TextSchema, text_document
 from service.api.streaming import send, whole
 from service.db.held_papers import HeldPaper, HeldPaperStore, HeldText
+from service.db.held_versions import VersionStore
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.papers import PdfState, TextState
@@ -42,6 +45,7 @@ _NO_PDF = {
     PdfState.UNAVAILABLE: "arXiv has no PDF of this paper",
 }
 _PDF_TYPES = (PDF, OCTET_STREAM)
+_URL = re.compile(r"https?://[!#-;=?-~]+", re.ASCII)  # nothing that would end the header's value
 _ENCRYPTED = "The PDF of this paper is encrypted"
 _NO_TEXT = "The text of this paper has not been extracted"
 
@@ -61,13 +65,16 @@ _NO_TEXT = "The text of this paper has not been extracted"
             *_PDF_TYPES,
             description="The whole file.",
             example="%PDF-1.7 …",
-            headers=("ETag", "Accept-Ranges", "Content-Disposition", "Vary"),
+            headers=("ETag", "Accept-Ranges", "Content-Disposition", "Link", "Vary"),
         ),
         206: file_answer(
             *_PDF_TYPES,
             description="The range.",
             example="PDF-1.7 …",
-            headers=("ETag", "Accept-Ranges", "Content-Disposition", "Content-Range", "Vary"),
+            headers=(
+                *("ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"),
+                *("Link", "Vary"),
+            ),
         ),
         304: NOT_MODIFIED,
     },
@@ -82,11 +89,12 @@ async def get_pdf(request: web.Request) -> web.StreamResponse:
     arxiv_id = arxiv_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
         paper = await HeldPaperStore(conn).get(arxiv_id)
+        licence = await VersionStore(conn).license_url(paper.arxiv_id, paper.version)
     file = paper.file
     if file is None:
         raise NotFound(_NO_PDF[PdfState(paper.pdf_state)], code="pdf_not_found")
     tag = file.sha256
-    headers = {**_HEADERS, "ETag": f'"{tag}"', "Accept-Ranges": "bytes"}
+    headers = {**_HEADERS, "ETag": f'"{tag}"', "Accept-Ranges": "bytes", **_licence(licence)}
     require_match(request, tag)
     if is_seen(request, tag):
         return web.Response(status=304, headers=headers)
@@ -99,6 +107,12 @@ async def get_pdf(request: web.Request) -> web.StreamResponse:
     headers["Content-Disposition"] = f'attachment; filename="{_file_name(paper)}"'
     response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
     return await send(request, response, request.app[STORE].read(file.path, sent))
+
+
+def _licence(url: str | None) -> dict[str, str]:
+    """The header that names the licence (RFC 4946), if one is known that is a URL."""
+    is_url = url is not None and _URL.fullmatch(url) is not None
+    return {"Link": f'<{url}>; rel="license"'} if is_url else {}
 
 
 def _pdf_type(request: web.Request) -> str:

@@ -73,7 +73,7 @@ _ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
         f"/api/v1/ingestion/job/{JOB_ID_EXAMPLE}",
     ),
     "Link": (
-        "The page that follows, if there is one (RFC 8288).",
+        "The page that follows, or the licence of a PDF, if there is one (RFC 8288).",
         _TEXT,
         '</api/v1/papers?cursor=…>; rel="next"',
     ),
