@@ -263,6 +263,15 @@ async def test_errors_of_one_stage_and_code_come_in_pages_too(api, errors, query
     assert len(found) == count
 
 
+@pytest.mark.parametrize("query", ["code=a%00", "code=A", "stage=nowhere", "stage="])
+async def test_what_is_no_code_or_stage_is_refused_by_name(api, errors, query):
+    response = await api.get(f"{STATUS}/errors?{query}")
+    document = await response.json(content_type=None)
+
+    assert response.status == 422
+    assert list(document["errors"]) == [query.partition("=")[0]]
+
+
 async def test_errors_are_counted_by_stage_and_code(api, errors):
     found = await (await api.get(f"{STATUS}/errors?group=code")).json()
 

@@ -88,7 +88,7 @@ class JobErrorsQuerySchema(PageQuerySchema):
     )
     stage = fields.Enum(Stage, by_value=True, metadata=said("Those of this stage."))
     code = fields.String(
-        validate=validate.Length(max=100),
+        validate=validate.Regexp(r"^[a-z0-9_]{0,100}$", error="Must be a code."),
         metadata=said("Those of this code; empty: those without one."),
     )
     cursor = CursorField(JOB_ERRORS)
