@@ -259,15 +259,22 @@ def test_a_place_behind_the_end_of_a_packed_file_is_an_error(written):
     assert isinstance(error, SnapshotTruncated)
 
 
-def test_a_packed_file_is_passed_over_at_100_megabytes_a_second(written):
+def test_a_packed_file_is_passed_over_about_as_fast_as_it_is_unpacked(written):
+    """Nothing is looked at line by line; of the processor, and measured against unpacking."""
     text = TEXT * 40
-    path = written(gzip.compress(text, 1))
-    began = time.process_time()
-
-    ids, _, _, _ = read(path, place=Place(len(text), 40 * COUNT))
+    packed = gzip.compress(text, 1)
+    path = written(packed)
+    passing, unpacking = [], []
+    for _ in range(3):
+        began = time.process_time()
+        ids, _, _, _ = read(path, place=Place(len(text), 40 * COUNT))
+        passed = time.process_time()
+        gzip.decompress(packed)
+        unpacking.append(time.process_time() - passed)
+        passing.append(passed - began)
 
     assert ids == []
-    assert len(text) / (time.process_time() - began) > 100e6
+    assert min(passing) < 3 * min(unpacking)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.faults.servers import frozen
 
 HELD = {"kind": "hold", "lane": "pdf", "seconds": 60, "times": 20}
 DRAIN_SECONDS = 5
+BUSY_SECONDS = 20  # that a busy machine may take besides; a stop that waits takes far longer
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
@@ -26,7 +27,7 @@ async def test_case_106_a_hung_database_does_not_hold_up_a_stop(own, own_server,
         own.replica.forget_script()
         own.replica.release()
 
-    assert took <= DRAIN_SECONDS
+    assert took <= DRAIN_SECONDS + BUSY_SECONDS
     async with own.process("worker"):
         job = await own.final(job_id)
     assert job.status == "completed"
@@ -39,7 +40,7 @@ async def test_case_106_a_hung_database_does_not_hold_up_a_stop_at_start(own, ow
             await said(own, "listening", seconds=60)
             took = await seconds_to_stop(process)
 
-    assert took <= DRAIN_SECONDS
+    assert took <= DRAIN_SECONDS + BUSY_SECONDS
 
 
 async def seconds_to_stop(process):
