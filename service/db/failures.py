@@ -36,6 +36,7 @@ _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 FAILURES = (SQLAlchemyError, AttributeError, *_DRIVER_ERRORS, *_PASSING_ERRORS)
 
 READ_ONLY = "25006"
+CANCELED = "57014"  # a statement took too long
 CONFLICTS = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing was changed
 
 _LOST = Reason("connection_lost", "the connection broke", is_doubtful=True)
@@ -52,7 +53,7 @@ _BY_STATE = {
     "57P03": Reason("starting", "the server is starting, stopping or recovering"),
     "57P01": Reason("shutting_down", "the server ended the session", is_doubtful=True),
     "57P02": Reason("crashed", "the server ended the session after a crash", is_doubtful=True),
-    "57014": Reason("timeout", "a statement took too long", is_doubtful=True),
+    CANCELED: Reason("timeout", "a statement took too long", is_doubtful=True),
     "53100": Reason("disk_full", "the server's disk is full"),
     "53200": Reason("out_of_memory", "the server has no memory left"),
     "53300": Reason("too_many_connections", "the server has no connection left"),

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.engine import Database
-from service.db.failures import state_of
+from service.db.failures import CANCELED, state_of
 from service.db.held_papers import HeldPaper
 from service.db.search_store import Search, SearchKey, SearchQuery, SearchStore, prepare, understand
 from service.domain.errors import Overloaded
@@ -20,7 +20,6 @@ from service.domain.snippets import Passage, Word, best_passage, pattern_of, pos
 
 SEARCH_SECONDS = 8  # of a transaction; so long that it is the statement that ends first
 RETRY_SECONDS = 5
-_CANCELED = "57014"  # SQLSTATE: a statement took too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class PaperSearch:
                 await prepare(conn)
                 yield conn
             except DBAPIError as err:
-                if state_of(err) != _CANCELED:
+                if state_of(err) != CANCELED:
                     raise
                 message = "The search takes too long: narrow it, or try again later"
                 raise Overloaded(message, retry_after=RETRY_SECONDS) from err

@@ -8,12 +8,16 @@ fleet one process at a time does it.
 from dataclasses import dataclass
 
 from sqlalchemy import Column, bindparam, case, exists, func, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.failures import CANCELED, state_of
 from service.db.search_tables import paper_search, search_backfill
 from service.db.tables import paper_texts, papers
+from service.domain.errors import Overloaded
 
 MERGER = 8_401_207_355_021_118  # the advisory lock of whoever merges; any number of its own
+MERGE_SECONDS = 20
 AT_ONCE = {"papers": 200, "paper_texts": 10}  # rows; some 100 ms, and half a second
 
 
@@ -36,7 +40,7 @@ class SearchIndexStore:
         """Merge the index's pending list; returns how many of its pages went.
 
         None go where another process merges, or where the role does not own the index:
-        then autovacuum does it.
+        then autovacuum does it. Raises Overloaded if it takes too long.
         """
         alone = select(func.pg_try_advisory_xact_lock(MERGER))
         if not (await self._conn.execute(alone)).scalar_one():
@@ -46,7 +50,15 @@ class SearchIndexStore:
             " WHERE oid = to_regclass('paper_search_by_word')"
             " AND pg_has_role(relowner, 'USAGE')"
         )
-        return (await self._conn.execute(statement)).scalar_one_or_none() or 0
+        await self._conn.execute(
+            select(func.set_config("statement_timeout", f"{MERGE_SECONDS}s", True))
+        )
+        try:
+            return (await self._conn.execute(statement)).scalar_one_or_none() or 0
+        except DBAPIError as err:
+            if state_of(err) != CANCELED:
+                raise
+            raise Overloaded("The index takes long to merge", retry_after=MERGE_SECONDS) from err
 
 
 class SearchBackfillStore:
