@@ -54,7 +54,7 @@ $(VENV)-generated/.done: tests/faults/generated_client/requirements.lock $(LOCKE
 	@touch $@
 
 faults: $(VENV)/.dev $(VENV)-s3/.done $(VENV)-generated/.done ## every case of the fault list, the slow ones too
-	@$(BIN)/python -m pytest tests/faults tests/jobs/test_chaos.py
+	@$(BIN)/python -m pytest tests/faults tests/jobs/test_chaos.py tests/jobs/test_schedules.py tests/cli/test_demo.py
 
 test-live: $(VENV)/.dev ## what differs between arXiv today and docs/arxiv.md: asks arXiv itself, slowly; never in CI
 	@$(BIN)/python -m tests.live $(LIVE)
