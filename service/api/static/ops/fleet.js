@@ -63,7 +63,9 @@ function traffic(channels, tools) {
   const state = paused
     ? h("span", { class: "warn" }, `All traffic to arXiv is paused since ${clock(paused.since)}`)
     : h("span", null, "Traffic to arXiv is not paused");
-  const change = paused ? button("Resume arXiv traffic", () => resume(tools)) : button("Pause arXiv traffic", () => pause(tools), { class: "danger" });
+  const change = paused
+    ? button("Resume arXiv traffic", () => resume(tools))
+    : button("Pause arXiv traffic", () => pause(tools), { class: "danger" });
   return h("div", { class: "actions" }, state,
     mayOperate() ? change : h("span", { class: "none" }, "Read-only: this token lacks the operator scope"));
 }
@@ -106,7 +108,10 @@ function requestRates(overview) {
   const counts = new Map(overview.requests.map((one) => [one.channel, one.requests]));
   looks = [...looks.filter((one) => at - one.at < REQUESTS_KEPT_MS && one.at < at), { at, counts }];
   const [first] = looks;
-  return (channel) => (first.at === at || !counts.has(channel) ? null : ((counts.get(channel) - (first.counts.get(channel) ?? 0)) * 60000) / (at - first.at));
+  return (channel) => {
+    if (first.at === at || !counts.has(channel)) return null;
+    return ((counts.get(channel) - (first.counts.get(channel) ?? 0)) * 60000) / (at - first.at);
+  };
 }
 
 function throughput({ throughput: { last_minute: minute, last_hour: hour } }, { limits }, perMinute) {
@@ -204,19 +209,22 @@ function coverage({ coverage: found, overview: { freshness, audited_sets: audite
 }
 
 function schedules(found, tools) {
-  const late = (one) => (one.paused ? null : lag(one.next_run_at, Date.parse(one.next_run_at) > session.now ? Date.parse(one.next_run_at) : session.now));
+  const late = (one) => (one.paused ? 0 : lag(one.next_run_at, session.now));
+  const next = (one) => h("span", { title: clock(one.next_run_at) }, until(one.next_run_at, session.now));
+  const jobs = (one) => link("jobs", { schedule_id: one.schedule_id, status: "all" });
+  const other = (one) => (one.paused ? "Resume" : "Pause");
   return table("Schedules", found ?? [], [
     ["Schedule", (one) => [h("b", null, one.name), h("small", null, describe(one.request))], "wide"],
     ["Cron", (one) => [h("span", { class: "code" }, one.cron), one.timezone === "UTC" ? "" : ` ${one.timezone}`]],
-    ["Next run", (one) => (one.paused ? h("span", { class: "warn" }, "paused") : h("span", { title: clock(one.next_run_at) }, until(one.next_run_at, session.now))), "number"],
+    ["Next run", (one) => (one.paused ? h("span", { class: "warn" }, "paused") : next(one)), "number"],
     ["Lag", (one) => (late(one) ? h("span", { class: "warn" }, span(late(one))) : "none"), "number"],
     ["Last run", (one) => (one.last_job_id
       ? h("a", { href: link("job", { id: one.last_job_id }), title: clock(one.last_run_at) }, ago(one.last_run_at, session.now))
       : "never"), "number"],
-    ["Jobs", (one) => h("a", { href: link("jobs", { schedule_id: one.schedule_id, status: "all" }), "aria-label": `Jobs of ${one.name}` }, "list")],
+    ["Jobs", (one) => h("a", { href: jobs(one), "aria-label": `Jobs of ${one.name}` }, "list")],
     [ACTIONS, (one) => (mayChange(one.created_by) ? h("span", { class: "actions" },
       button("Run now", () => run(one, tools), { "aria-label": `Run ${one.name} now` }),
-      button(one.paused ? "Resume" : "Pause", () => setPaused(one, tools), { "aria-label": `${one.paused ? "Resume" : "Pause"} ${one.name}` })) : "")],
+      button(other(one), () => setPaused(one, tools), { "aria-label": `${other(one)} ${one.name}` })) : "")],
   ], { key: (one) => one.schedule_id, empty: "No schedules" });
 }
 
@@ -239,5 +247,8 @@ const failures = (papers) =>
     ["Reason", (paper) => h("span", { class: "bad" }, paper.reason ?? "–")],
     ["Error", (paper) => paper.error ?? "–", "long"],
     ["Attempts", (paper) => number(paper.attempts), "number"],
-    ["Failed", (paper) => h("a", { href: link("job", { id: paper.job_id, state: "failed" }) }, ago(paper.failed_at, session.now)), "number"],
+    ["Failed", (paper) => {
+      const job = link("job", { id: paper.job_id, state: "failed" });
+      return h("a", { href: job }, ago(paper.failed_at, session.now));
+    }, "number"],
   ], { key: (paper) => `${paper.job_id} ${paper.arxiv_id}`, empty: "No failed papers" });

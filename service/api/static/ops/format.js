@@ -33,7 +33,8 @@ export function until(moment, now) {
   return left > 0 ? `in ${span(left)}` : "now";
 }
 
-export const lag = (moment, now) => Math.max(0, seconds(moment, now));
+// Seconds since a moment that has passed, else 0.
+export const lag = (moment, now) => (moment ? Math.max(0, seconds(moment, now)) : 0);
 
 export const clock = (moment) => (moment ? `${new Date(moment).toISOString().slice(0, 19).replace("T", " ")} UTC` : "–");
 

@@ -64,17 +64,20 @@ export function draw(data, params, tools) {
     section("Errors", errors(data, params)),
     data.deliveries ? section("Callback deliveries", deliveriesTable(data.deliveries, tools)) : null,
     section("Papers", papers(data.page, job, params)),
-    section("Request", h("pre", { tabindex: "0", role: "group", "aria-label": "Request as JSON" }, JSON.stringify(job.details.request, null, 2))),
+    section("Request",
+      h("pre", { tabindex: "0", role: "group", "aria-label": "Request as JSON" }, JSON.stringify(job.details.request, null, 2))),
   ];
 }
 
 function head(job, tools) {
   const { details } = job;
+  const by = details.requested_by ?? "an unknown caller";
+  const schedule = link("jobs", { schedule_id: details.schedule_id, status: "all" });
   return h("section", { class: "head", "data-key": "head", "aria-label": "Job" },
     h("p", null, badge(job.status), " ", waiting(job.stats), h("span", { class: "code" }, job.job_id), labels(details.labels)),
-    h("p", { class: "none" }, `Requested by ${details.requested_by ?? "an unknown caller"} ${ago(job.created_at, session.now)} (${clock(job.created_at)})`,
+    h("p", { class: "none" }, `Requested by ${by} ${ago(job.created_at, session.now)} (${clock(job.created_at)})`,
       details.retry_of ? [", retry of ", h("a", { href: link("job", { id: details.retry_of }) }, details.retry_of)] : null,
-      details.schedule_id ? [", by ", h("a", { href: link("jobs", { schedule_id: details.schedule_id, status: "all" }) }, "a schedule")] : null),
+      details.schedule_id ? [", by ", h("a", { href: schedule }, "a schedule")] : null),
     h("div", { class: "actions" }, actions(job, tools)));
 }
 
@@ -150,7 +153,7 @@ function throughput(series) {
 const EVENT = {
   created: () => "Created",
   started: () => "Started",
-  page: (event) => `${event.first === event.page ? `Page ${number(event.page)}` : `Pages ${number(event.first)} to ${number(event.page)}`} stored`
+  page: (event) => `${event.first === event.page ? "Page" : `Pages ${number(event.first)} to`} ${number(event.page)} stored`
     + ((event.papers_fetched ?? null) === null ? "" : `, ${counted(event.papers_fetched, "paper")} so far`),
   waiting: (event) => `Waited: ${WAITS[event.reason] ?? event.reason}`
     + (event.times > 1 ? `, ${counted(event.times, "time")}` : "") + (event.ended_at ? ` for ${duration(event.at, event.ended_at)}` : ""),

@@ -61,9 +61,10 @@ export const labels = (found) =>
 function progress(job) {
   if (job.status === "pending") return h("span", { class: "none" }, "waits for a worker");
   const { papers_total: total, pdfs_pending: pending } = job.stats;
+  const fetched = job.progress.papers_fetched;
   return [
     h("div", null, bar(percent(job), job.status, "Progress")),
-    h("small", null, (total ? `${number(job.progress.papers_fetched)} of ${counted(total, "paper")}` : counted(job.progress.papers_fetched, "paper"))
+    h("small", null, (total ? `${number(fetched)} of ${counted(total, "paper")}` : counted(fetched, "paper"))
       + (pending ? `, ${number(pending)} PDFs pending` : "")),
   ];
 }

@@ -7,6 +7,7 @@ import * as job from "./job.js";
 import * as jobs from "./jobs.js";
 import { here, link } from "./router.js";
 import { Offline, Problem, get, mayWrite, session, signIn, signOut } from "./session.js";
+import { wrongFields } from "./parts.js";
 import * as submit from "./submit.js";
 
 const EVERY_MS = 3000;
@@ -131,7 +132,9 @@ const warn = (warnings) =>
 function render(mine) {
   navigation(mine.name === "job" ? "jobs" : mine.name);
   heading(mine.view.title(mine.params, mine.data));
-  const next = h("div", { id: "view", class: mine.name, "data-key": mine.name + mine.params.get("id") }, mine.view.draw(mine.data, mine.params, tools));
+  const key = mine.name + mine.params.get("id");
+  const drawn = mine.view.draw(mine.data, mine.params, tools);
+  const next = h("div", { id: "view", class: mine.name, "data-key": key }, drawn);
   morph(byId("content"), h("div", { id: "content" }, next));
 }
 
@@ -171,7 +174,7 @@ function failed(mine, error) {
     morph(byId("content"), h("div", { id: "content" },
       h("div", { id: "view", "data-key": "problem" }, h("section", { class: "problem" },
         h("p", { class: "bad" }, error.message),
-        Object.entries(error.fields).map(([name, wrong]) => h("p", null, h("span", { class: "code" }, name), ` ${[wrong].flat().join(" ")}`)),
+        wrongFields(error),
         h("p", null, h("a", { href: link("jobs") }, "All active jobs"))))));
     return;
   }

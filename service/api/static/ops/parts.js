@@ -79,7 +79,15 @@ export function shown(title, ...children) {
 }
 
 export const field = (label, control, hint) =>
-  h("div", { class: "field" }, h("label", { for: control.id }, label), control, hint ? h("small", { id: `${control.id}-hint` }, hint) : null);
+  h("div", { class: "field" }, h("label", { for: control.id }, label), control,
+    hint ? h("small", { id: `${control.id}-hint` }, hint) : null);
+
+// What a problem says is wrong with each field; null if it names none.
+export function wrongFields({ fields = {} }) {
+  const lines = Object.entries(fields).map(([name, wrong]) =>
+    h("li", null, h("span", { class: "code" }, name), ` ${[wrong].flat().join(" ")}`));
+  return lines.length ? h("ul", null, lines) : null;
+}
 
 export const select = (properties, options, chosen) =>
   h("select", properties, options.map(([value, label]) => h("option", { value, selected: value === chosen }, label)));

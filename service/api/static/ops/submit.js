@@ -2,7 +2,7 @@
 
 import { h, morph } from "./dom.js";
 import { counted, day, describe, span } from "./format.js";
-import { button, field, select, whole } from "./parts.js";
+import { button, field, select, whole, wrongFields } from "./parts.js";
 import { go, link } from "./router.js";
 import { getJob, mayWrite, send } from "./session.js";
 
@@ -86,7 +86,8 @@ function control([name, label, kind, hint], values, prefix) {
   const value = values[name] ?? null;
   const described = hint ? `${id}-hint` : null;
   if (kind === "check") {
-    return h("div", { class: "field check" }, h("input", { id, name: id, type: "checkbox", checked: value === true }), h("label", { for: id }, label));
+    const box = h("input", { id, name: id, type: "checkbox", checked: value === true });
+    return h("div", { class: "field check" }, box, h("label", { for: id }, label));
   }
   if (Array.isArray(kind)) return field(label, select({ id, name: id }, kind, value ?? kind[0][0]));
   return field(label, h("input", {
@@ -173,10 +174,8 @@ async function asked(form, tools, ask) {
   try {
     put(...await ask());
   } catch (error) {
-    const fields = Object.entries(error.fields ?? {});
-    for (const [name] of fields) form.elements[name]?.setAttribute?.("aria-invalid", "true");
-    put(h("p", { class: "bad" }, error.message), fields.length
-      ? h("ul", null, fields.map(([name, wrong]) => h("li", null, h("span", { class: "code" }, name), ` ${[wrong].flat().join(" ")}`))) : null);
+    for (const name of Object.keys(error.fields ?? {})) form.elements[name]?.setAttribute?.("aria-invalid", "true");
+    put(h("p", { class: "bad" }, error.message), wrongFields(error));
   } finally {
     for (const one of form.querySelectorAll("button")) one.disabled = false;
   }
