@@ -23,7 +23,6 @@ def database_url(settings: Settings) -> Iterator[str]:
         return
     from service.devtools.embedded_postgres import EmbeddedPostgres
     from service.devtools.embedded_watch import kept_running
-    from service.process.data_dir import under_data_dir
 
     require(POSTGRES)
     postgres = EmbeddedPostgres.under(settings.data_dir)
@@ -35,3 +34,15 @@ def database_url(settings: Settings) -> Iterator[str]:
             yield postgres.url
     finally:
         postgres.stop()
+
+
+@contextmanager
+def under_data_dir() -> Iterator[None]:
+    """What goes wrong with files in the block is DATA_DIR's fault: SettingsError says so."""
+    from service.config.settings import SettingsError
+
+    try:
+        yield
+    except OSError as err:
+        why = (err.strerror or type(err).__name__).lower()
+        raise SettingsError({"DATA_DIR": f"cannot be made or written ({why})"}) from None

@@ -17,10 +17,9 @@ def serve(*, with_worker: bool, sibling: int) -> None:
     with _uncollected():
         import structlog
 
-        from service.cli.database import database_url
+        from service.cli.database import database_url, under_data_dir
         from service.config.settings import SettingsError
         from service.devtools.development_secret import signing_keys
-        from service.process.data_dir import under_data_dir
 
     settings = load_settings(logged=True)
     if settings.api_processes > 1 and settings.port == 0:

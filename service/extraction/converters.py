@@ -1,7 +1,9 @@
-"""What makes documents, with the version that is part of each document's identity.
+"""What makes documents, and how large one may be.
 
-A new number when the same input gives another document: those made by others are outdated.
+A converter's version is part of each document's identity: a new number when the same
+input gives another document. Those made by others are outdated.
 """
 
 PDF_CONVERTER = "pdf 1"
 HTML_CONVERTER = "latexml-html/1"
+MAX_DOCUMENT_BYTES = 16 << 20  # as it stands in the answer; the longest papers have some 2 MB

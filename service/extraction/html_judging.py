@@ -6,9 +6,8 @@ What is known of the paper comes as JSON (`html_question.HtmlQuestion`).
 import json
 from typing import Any
 
-from service.extraction.converters import HTML_CONVERTER
+from service.extraction.converters import HTML_CONVERTER, MAX_DOCUMENT_BYTES
 from service.extraction.document import Reference
-from service.extraction.document_limits import MAX_DOCUMENT_BYTES
 from service.extraction.html_document import document_from_html
 from service.extraction.html_gate import PdfEvidence, Refusal
 

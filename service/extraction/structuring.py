@@ -10,8 +10,8 @@ from typing import Any
 
 import pypdfium2
 
+from service.extraction.converters import MAX_DOCUMENT_BYTES
 from service.extraction.cpu_alarm import OutOfTime, cpu_alarm
-from service.extraction.document_limits import MAX_DOCUMENT_BYTES
 from service.extraction.layout import PageLayout
 from service.extraction.structure.from_pdf import document_of
 from service.extraction.structure.navigation import Link, read_navigation

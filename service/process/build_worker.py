@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from service.api.webhook_body import webhook_body
+from service.api.callbacks import webhook_body
 from service.arxiv.client import ArxivClient
 from service.arxiv.limits import ClientLimits, Waits
 from service.arxiv.oai_client import OaiClient

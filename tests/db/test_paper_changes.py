@@ -18,7 +18,7 @@ from service.domain.papers import (
     PaperVersion,
     StoredPdf,
 )
-from service.jobs.maintenance.change_feed import tend_changes
+from service.jobs.maintenance.retention import tend_changes
 from tests.conftest import make_paper
 
 ID = ArxivId("2301.00001", 1)

@@ -17,9 +17,8 @@ from service.domain.checkpoint import Checkpoint
 from service.domain.errors import DatabaseUnavailable, StorageUnavailable
 from service.domain.jobs import DOCUMENTS, Job
 from service.files.store import PdfStore
-from service.jobs.maintenance.change_feed import tend_changes
 from service.jobs.maintenance.file_check import FileCheck
-from service.jobs.maintenance.retention import remove_old_jobs
+from service.jobs.maintenance.retention import remove_old_jobs, tend_changes
 from service.jobs.maintenance.search_backfill import backfill_search
 from service.jobs.maintenance.search_index import IndexMerge
 from service.jobs.tasks import HTML, harvest_task, html_task, pdf_task
