@@ -21,6 +21,7 @@ from service.api.schemas.jobs import JOB_ERRORS, JOB_PAPERS
 from service.api.schemas.jobs import RETRY_ID_EXAMPLE as RETRY_ID
 from service.api.schemas.papers import CURSORS as PAPERS
 from service.api.schemas.schedules import RUNS, SCHEDULES
+from service.api.schemas.timeline import JOB_EVENTS
 from service.api.schemas.webhooks import DELIVERIES, WEBHOOKS
 from service.domain.jobs import DEFAULT_PAPERS, SEARCH, SEARCH_WINDOW
 from service.jobs.cron import next_run
@@ -51,6 +52,7 @@ _LISTS = {
         (JobSort.NEWEST, datetime(2026, 11, 22, tzinfo=UTC), UUID(JOB_ID)),
     ),
     "/api/v1/ingestion/job/{job_id}/errors": (JOB_ERRORS, st.tuples(_numbers), (1,)),
+    "/api/v1/ingestion/job/{job_id}/timeline": (JOB_EVENTS, st.tuples(_numbers), (1,)),
     "/api/v1/webhooks": (WEBHOOKS, st.tuples(_uuids.map(UUID)), (UUID(JOB_ID),)),
     "/api/v1/webhooks/deliveries": (DELIVERIES, st.tuples(_uuids.map(UUID)), (UUID(JOB_ID),)),
     "/api/v1/ingestion/job/{job_id}/papers": (JOB_PAPERS, st.tuples(_papers), SEEDED_PAPERS[:1]),
@@ -123,14 +125,27 @@ def _mend_days(given: dict[str, Any]) -> None:
 
 def _mend_query(path: str, given: dict[str, Any]) -> None:
     """Parameters whose text has a form of its own, or that do not go together."""
-    if path == "/api/v1/papers" and "ids" in given:
-        given["ids"] = ",".join(SEEDED_PAPERS)
+    if path == "/api/v1/papers":
+        _mend_search(given)
     if path.endswith("/document") and "part" in given:
         given.pop("section", None)
     if path == "/api/v1/ingestion/jobs" and "cursor" in given:
         order = given.get("sort", JobSort.NEWEST)
         key = (order, datetime(2026, 11, 22, tzinfo=UTC), UUID(JOB_ID))
         given["cursor"] = JOBS.write(*key)
+
+
+def _mend_search(given: dict[str, Any]) -> None:
+    """Ids that are some, an order and a place to search that go with `q`, a cursor of the order."""
+    if "ids" in given:
+        given["ids"] = ",".join(SEEDED_PAPERS)
+    if "q" not in given:
+        given.pop("in", None)
+        given.pop("sort", None)
+    if "cursor" in given:
+        by_relevance = given.get("sort") == "relevance"
+        place = 0.5 if by_relevance else datetime(2023, 1, 1, tzinfo=UTC)
+        given["cursor"] = PAPERS.write(place, SEEDED_PAPERS[0])
 
 
 def _mend_cursor(path: str, given: dict[str, Any]) -> None:
@@ -183,7 +198,10 @@ def _mend_source(request: dict[str, Any]) -> None:
     if isinstance(request.get("labels"), dict):
         request["labels"] = dict.fromkeys(request["labels"], "a label")
     own = "search_query" if source == SEARCH else source
-    for name in {"search_query", "oai", "snapshot", "audit"} - {own}:
+    if source == "documents":  # nothing is downloaded for them
+        request.pop("process_html", None)
+        request.pop("process_pdfs", None)
+    for name in {"search_query", "oai", "snapshot", "audit", "documents"} - {own}:
         request.pop(name, None)
     if not isinstance(request.get(own), dict):
         request[own] = {"category": "cs.AI"} if source == SEARCH else {}
