@@ -7,6 +7,8 @@ from sqlalchemy import text
 
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
+from service.db.webhook_deliveries import DeliveryStore
+from service.domain.webhooks import DeliveryStatus
 from service.jobs.maintenance.maintenance import queue_orphaned
 from service.jobs.results import ResultWriter
 from tests.conftest import make_paper
@@ -143,3 +145,29 @@ async def test_who_queues_lost_tasks_waits_for_their_job(database, other_databas
 
     async with asyncio.timeout(60):
         assert await queueing == 0
+
+
+async def test_who_ends_a_callback_waits_for_its_job_before_it_touches_the_callback(
+    database, other_database, sql
+):
+    """Whoever removes the job has that lock first, and the rows of its callbacks last."""
+    ((job_id,),) = await sql("INSERT INTO jobs DEFAULT VALUES RETURNING id")
+    ((delivery_id,),) = await sql(
+        "INSERT INTO webhook_deliveries (webhook_id, job_id, event, url, attempt, next_attempt_at)"
+        " VALUES ('msg_1', :job, 'job.completed', 'https://example.org', 1, now()) RETURNING id",
+        job=job_id,
+    )
+
+    async def end() -> object:
+        async with database.transaction() as conn:
+            return await DeliveryStore(conn).end(delivery_id, DeliveryStatus.DELIVERED)
+
+    async with other_database.transaction() as conn:
+        await conn.execute(text("SELECT 1 FROM jobs WHERE id = :id FOR UPDATE"), {"id": job_id})
+        ending = asyncio.create_task(end())
+        await until_waiting(conn, 1)
+        await conn.execute(text("DELETE FROM jobs WHERE id = :id"), {"id": job_id})
+
+    async with asyncio.timeout(60):
+        assert await ending is None
+    assert await sql("SELECT 1 FROM job_events") == []
