@@ -18,6 +18,7 @@ from service.db import (  # noqa: F401 - add to the metadata
     html_tables,
     job_event_tables,
     search_tables,
+    version_tables,
     webhook_tables,
 )
 from service.db.engine import create_engine

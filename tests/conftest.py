@@ -28,8 +28,9 @@ from tests.pooler import PGBOUNCER, pgbouncer
 TESTS = Path(__file__).parent
 START_PROCESSES = ("faults", "jobs", "cli", "process", "devtools", "files")  # the longest first
 EMPTIED = (
-    "jobs, papers, paper_texts, paper_search, documents, html_pages, paper_versions, coverage,"
-    " job_papers, job_errors, callers, schedules, workers, fleet_counters, webhooks,"
+    "jobs, papers, paper_texts, paper_search, documents, html_pages, paper_versions,"
+    " older_texts, coverage, job_papers, job_errors, callers, schedules, workers,"
+    " fleet_counters, webhooks,"
     " webhook_deliveries, job_events, job_intervals,"
     " paper_changes, paper_change_batches, paper_change_feed,"
     " pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules"

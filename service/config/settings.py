@@ -30,6 +30,7 @@ from service.config.variables import (
     Variable,
     as_is,
     declared,
+    flag,
     integer,
     number,
     one_of,
@@ -111,6 +112,7 @@ class Settings:
     drain_seconds: Annotated[float, number(30.0, 0, 3600)]
     drain_delay_seconds: Annotated[float, number(5.0, 0, 600)]
     job_retention_days: Annotated[int, integer(0, 0, 36_500)]
+    keep_versions: Annotated[bool, flag(default=False)]
     change_retention_days: Annotated[int, integer(0, 0, 36_500)]
     webhook_secret: Annotated[str | None, secret(rule=webhook_rules.secrets)]
     webhook_allowed_hosts: Annotated[str | None, text(rule=webhook_rules.hosts)]

@@ -65,6 +65,11 @@ def number(default: float, least: float, most: float) -> Variable:
     return Variable(field)
 
 
+def flag(*, default: bool) -> Variable:
+    """`true` or `false`; 1, yes and on, 0, no and off are the same."""
+    return Variable(fields.Boolean(load_default=default))
+
+
 def hidden(_: str) -> str:
     """What is shown of a value that is a secret as a whole."""
     return MASK

@@ -8,10 +8,12 @@ from sqlalchemy import JSON, Select, Text, and_, bindparam, cast, delete, func, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.held_papers import required
+from service.db.at_version import AtVersion
+from service.db.held_papers import not_known
 from service.db.html_tables import html_pages
 from service.db.rows import first_of
 from service.db.tables import documents, papers
+from service.db.version_files import is_kept
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.papers import DocumentSource, StructuredDocument
@@ -48,13 +50,13 @@ class DocumentStore:
     async def save(
         self, arxiv_id: ArxivId, document: StructuredDocument, *, input_sha256: str
     ) -> None:
-        """Store the document of this version and source; those of older versions go.
+        """Store the document of this version and source; those of older versions go, unless kept.
 
         The paper must be held, and locked.
         """
         of_paper = documents.c.arxiv_id == arxiv_id.paper
         older = documents.c.version < arxiv_id.version
-        await self._conn.execute(delete(documents).where(of_paper, older))
+        await self._conn.execute(delete(documents).where(of_paper, older, ~is_kept(documents)))
         values = {
             "converter": document.converter,
             "input_sha256": input_sha256,
@@ -83,21 +85,20 @@ class DocumentStore:
         )
 
     async def get(self, arxiv_id: ArxivId, *, part: str | None = None) -> HeldDocument:
-        """The document of the version held, or that of `arxiv_id`: of two the one of HTML.
+        """The document of the newest version, or of that of `arxiv_id`: of two the one of HTML.
 
         Of its content only the member `part`, if one is named. Raises NotFound.
         """
+        of = AtVersion(arxiv_id)
         content = documents.c.content if part is None else documents.c.content[part]
         of_this_version = and_(
-            documents.c.arxiv_id == papers.c.arxiv_id, documents.c.version == papers.c.version
+            documents.c.arxiv_id == papers.c.arxiv_id, documents.c.version == of.version
         )
-        page = and_(
-            html_pages.c.arxiv_id == papers.c.arxiv_id, html_pages.c.version == papers.c.version
-        )
+        page = and_(html_pages.c.arxiv_id == papers.c.arxiv_id, html_pages.c.version == of.version)
         statement: Select[Any] = (
             select(
                 papers.c.arxiv_id,
-                papers.c.version,
+                of.version.label("version"),
                 *_ORIGIN,
                 documents.c.made_at,
                 documents.c.quality,
@@ -106,12 +107,16 @@ class DocumentStore:
                 func.left(func.md5(cast(html_pages.c.quality, Text)), 8).label("html_tag"),
                 cast(content, Text).label("content"),
             )
-            .select_from(papers.outerjoin(documents, of_this_version).outerjoin(html_pages, page))
-            .where(papers.c.arxiv_id == arxiv_id.paper)
+            .select_from(
+                of.source.outerjoin(documents, of_this_version).outerjoin(html_pages, page)
+            )
+            .where(papers.c.arxiv_id == arxiv_id.paper, of.is_known)
             .order_by(documents.c.source)  # html before pdf
             .limit(1)
         )
-        row = required(first_of(HeldDocument, await self._conn.execute(statement)), arxiv_id)
+        row = first_of(HeldDocument, await self._conn.execute(statement))
+        if row is None:
+            raise await not_known(self._conn, arxiv_id)
         if not row.source:  # the join found none
             message = "The document of this paper has not been made"
             raise NotFound(message, code="document_not_found")

@@ -6,14 +6,16 @@ short, so that a reader who takes its time holds nothing between two of them.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.at_version import AtVersion
 from service.db.paper_rows import SHOWN
 from service.db.rows import first_of, typed
 from service.db.tables import job_papers, paper_texts, papers
+from service.db.version_tables import older_texts
 from service.domain.categories import members
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
@@ -23,6 +25,7 @@ from service.domain.papers import PaperFilter, StoredPdf
 PaperKey = tuple[datetime, str]  # published_at, arxiv_id: the order of lists
 
 SHOWN_COLUMNS = [papers.c[name] for name in SHOWN]
+_TEXT = [c.name for c in older_texts.c if c.name not in ("arxiv_id", "version")]
 
 
 class HeldPaper(NamedTuple):
@@ -101,50 +104,62 @@ class HeldPaperStore:
         return typed(HeldPaper, await self._conn.execute(statement))
 
     async def get(self, arxiv_id: ArxivId) -> HeldPaper:
-        """The paper; raises NotFound, also for another version."""
-        statement = select(*SHOWN_COLUMNS).where(papers.c.arxiv_id == arxiv_id.paper)
-        return required(first_of(HeldPaper, await self._conn.execute(statement)), arxiv_id)
+        """The paper; raises NotFound.
+
+        Of a version that is not the newest, title and the like are those of the newest; dates,
+        licence, withdrawal and file are its own.
+        """
+        of = AtVersion(arxiv_id)
+        statement = (
+            select(*(of.column(name).label(name) for name in SHOWN))
+            .select_from(of.source)
+            .where(papers.c.arxiv_id == arxiv_id.paper, of.is_known)
+        )
+        found = first_of(HeldPaper, await self._conn.execute(statement))
+        if found is None:
+            raise await not_known(self._conn, arxiv_id)
+        return found
+
+    async def newest_version(self, arxiv_id: ArxivId) -> int:
+        """The newest version of a paper that is held: whose metadata `get` returns."""
+        statement = select(papers.c.version).where(papers.c.arxiv_id == arxiv_id.paper)
+        version: int = (await self._conn.execute(statement)).scalar_one()
+        return version
 
     async def get_text(self, arxiv_id: ArxivId) -> HeldText:
-        """The text of the version held; raises NotFound, also for another version."""
-        of_this_version = and_(
-            paper_texts.c.arxiv_id == papers.c.arxiv_id, paper_texts.c.version == papers.c.version
+        """The text of the newest version, or of that of `arxiv_id`; raises NotFound."""
+        of = AtVersion(arxiv_id)
+        newest = and_(
+            paper_texts.c.arxiv_id == papers.c.arxiv_id, paper_texts.c.version == of.version
         )
+        older = and_(
+            older_texts.c.arxiv_id == papers.c.arxiv_id, older_texts.c.version == of.version
+        )
+        texts = [
+            func.coalesce(paper_texts.c[name], older_texts.c[name]).label(name) for name in _TEXT
+        ]
         statement: Select[Any] = select(
             papers.c.arxiv_id,
-            papers.c.version,
-            papers.c.pdf_state,
-            papers.c.page_count,
-            paper_texts.c.content,
-            paper_texts.c.truncated,
-            paper_texts.c.extracted_at,
-            paper_texts.c.text_state,
-            paper_texts.c.pages,
-            paper_texts.c.furniture,
-            paper_texts.c.extractor,
-            paper_texts.c.quality,
-            papers.c.text_state.label("paper_text_state"),
-        ).select_from(papers.outerjoin(paper_texts, of_this_version))
-        chosen = statement.where(papers.c.arxiv_id == arxiv_id.paper)
-        return required(first_of(HeldText, await self._conn.execute(chosen)), arxiv_id)
+            *(of.column(name).label(name) for name in ("version", "pdf_state", "page_count")),
+            *texts,
+            of.column("text_state").label("paper_text_state"),
+        )
+        joined = of.source.outerjoin(paper_texts, newest).outerjoin(older_texts, older)
+        chosen = statement.select_from(joined).where(
+            papers.c.arxiv_id == arxiv_id.paper, of.is_known
+        )
+        found = first_of(HeldText, await self._conn.execute(chosen))
+        if found is None:
+            raise await not_known(self._conn, arxiv_id)
+        return found
 
 
-class _OfVersion(Protocol):
-    @property
-    def version(self) -> int: ...
-
-
-V = TypeVar("V", bound=_OfVersion)
-
-
-def required(row: V | None, arxiv_id: ArxivId) -> V:
-    """The row of the paper, if it is that of `arxiv_id`; else NotFound."""
-    if row is None:
-        raise NotFound("Paper not found", code="paper_not_found")
-    if arxiv_id.version not in (None, row.version):
-        message = f"Only version {row.version} of this paper is held"
-        raise NotFound(message, code="paper_not_found")
-    return row
+async def not_known(conn: AsyncConnection, arxiv_id: ArxivId) -> NotFound:
+    """What is to be said where there is no such paper, or no such version of it."""
+    held = select(papers.c.arxiv_id).where(papers.c.arxiv_id == arxiv_id.paper)
+    if arxiv_id.version is not None and (await conn.execute(held)).first() is not None:
+        return NotFound("This version of the paper is not known", code="paper_not_found")
+    return NotFound("Paper not found", code="paper_not_found")
 
 
 def conditions(wanted: PaperFilter, *, with_words: bool = True) -> Iterator[ColumnElement[bool]]:

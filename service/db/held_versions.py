@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, null, select
+from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.tables import paper_texts, paper_versions, papers
 from service.domain.errors import NotFound
 from service.domain.identifiers import ArxivId
 from service.domain.licenses import license_url
-from service.domain.papers import PdfState
+from service.domain.papers import TextState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldVersion:
-    """One version; `is_cut` says that a limit cut its text short, None where there is none."""
+    """One version, and what is held of its file."""
 
     version: int
     submitted_at: datetime
@@ -26,7 +26,7 @@ class HeldVersion:
     license: str | None
     license_told: bool
     pdf_state: str
-    is_cut: bool | None
+    text_state: str | None
 
 
 class VersionStore:
@@ -38,6 +38,9 @@ class VersionStore:
     async def history(self, arxiv_id: ArxivId) -> Sequence[HeldVersion]:
         """All known versions of the paper, oldest first; raises NotFound."""
         is_newest = papers.c.version == paper_versions.c.version
+        state = case((is_newest, papers.c.text_state), else_=paper_versions.c.text_state)
+        # of a text that was stored before states were told apart
+        of_old = case((paper_texts.c.truncated, TextState.CUT), else_=TextState.FULL)
         has_text = paper_texts.c.version == paper_versions.c.version
         statement = (
             select(
@@ -48,8 +51,10 @@ class VersionStore:
                 paper_versions.c.withdrawn,
                 paper_versions.c.license,
                 paper_versions.c.license_told,
-                case((is_newest, papers.c.pdf_state), else_=PdfState.NONE).label("pdf_state"),
-                case((has_text, paper_texts.c.truncated), else_=null()).label("is_cut"),
+                case((is_newest, papers.c.pdf_state), else_=paper_versions.c.pdf_state).label(
+                    "pdf_state"
+                ),
+                func.coalesce(state, case((has_text, of_old))).label("text_state"),
             )
             .join_from(papers, paper_versions, papers.c.arxiv_id == paper_versions.c.arxiv_id)
             .outerjoin(paper_texts, paper_texts.c.arxiv_id == papers.c.arxiv_id)

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.html_tables import html_pages
 from service.db.tables import documents, paper_texts, papers
+from service.db.version_files import is_kept
 from service.domain.identifiers import ArxivId
 from service.domain.papers import (
     NO_PAPER,
@@ -52,13 +53,13 @@ class HtmlPageStore:
         return HtmlPage(file=file, etag=row.etag, pdf_sha256=row.pdf_sha256, refused=row.refused)
 
     async def save(self, arxiv_id: ArxivId, page: HtmlPage, verdict: HtmlVerdict) -> list[str]:
-        """Record the page of this version, and what was made of it; those of older ones go.
+        """Record the page of this version, and what was made of it; older ones go, unless kept.
 
         Returns the paths that no row names any more. The paper must be held, and locked.
         """
         of_paper = html_pages.c.arxiv_id == arxiv_id.paper
         moved = and_(html_pages.c.version == arxiv_id.version, html_pages.c.path != page.file.path)
-        older = html_pages.c.version < arxiv_id.version
+        older = and_(html_pages.c.version < arxiv_id.version, ~is_kept(html_pages))
         gone = delete(html_pages).where(of_paper, moved | older).returning(html_pages.c.path)
         left = list((await self._conn.execute(gone)).scalars())
         values = {

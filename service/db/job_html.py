@@ -31,8 +31,8 @@ PDF_NOT_WANTED = "pdf_not_wanted"
 
 _COUNTED = text(
     "SELECT jp.job_id, 'documents_' || d.source AS counter, count(*)::integer AS papers"
-    " FROM unnest(CAST(:jobs AS uuid[]), CAST(:papers AS text[])) AS given (job_id, arxiv_id)"
-    " JOIN job_papers jp USING (job_id, arxiv_id)"
+    " FROM unnest(CAST(:jobs AS uuid[]), CAST(:papers AS text[])) AS given (job_id, item)"
+    " JOIN job_papers jp USING (job_id, item)"
     " JOIN LATERAL (SELECT source FROM documents d WHERE d.arxiv_id = jp.arxiv_id"
     " AND d.version = jp.version ORDER BY source LIMIT 1) AS d ON true"
     " WHERE jp.state NOT IN ('pending', 'downloaded') AND jp.html_state IS DISTINCT FROM 'pending'"
@@ -123,8 +123,8 @@ class JobHtmlStore:
         *,
         reason: str | None,
         attempts: int | None,
-    ) -> bool:
-        """Let the HTML of a paper reach `state`; False if it had reached one before.
+    ) -> str | None:
+        """Let the HTML of a paper reach `state`; None if it had reached one before, else its item.
 
         A paper whose PDF is not wanted is done with then. With `attempts` only if that is
         still the number of attempts.
@@ -144,8 +144,10 @@ class JobHtmlStore:
                 reason=case((is_done, literal(PDF_NOT_WANTED)), else_=job_papers.c.reason),
                 updated_at=func.clock_timestamp(),
             )
+            .returning(job_papers.c.item)
         )
-        return (await self._conn.execute(statement)).rowcount == 1
+        item: str | None = (await self._conn.execute(statement)).scalar_one_or_none()
+        return item
 
     async def count_documents(self, moved: Iterable[tuple[UUID, str]]) -> dict[UUID, Counter[str]]:
         """What papers that have just been moved add to the counters of documents of their jobs.

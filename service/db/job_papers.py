@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     func,
     literal,
     or_,
@@ -26,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.jobs import waited_for_arxiv
 from service.db.rows import first_of, typed
-from service.db.tables import job_papers, jobs, papers
+from service.db.tables import job_papers, jobs, paper_versions, papers
 from service.domain.jobs import JobStatus
 from service.domain.papers import HtmlState, PaperState
 
@@ -43,20 +44,29 @@ _BEFORE = {
 _MET = text(
     "WITH RECURSIVE retried AS (SELECT id, retry_of FROM jobs WHERE id = :job"
     " UNION SELECT j.id, j.retry_of FROM jobs j JOIN retried r ON j.id = r.retry_of)"
-    " SELECT count(DISTINCT p.arxiv_id) FROM job_papers p JOIN retried r ON p.job_id = r.id"
+    " SELECT count(DISTINCT p.item) FROM job_papers p JOIN retried r ON p.job_id = r.id"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJobPaper:
-    """A paper that a job touches for the first time."""
+    """A paper that a job touches for the first time.
+
+    `pinned`: the version that was asked for by its number; 0: the newest.
+    """
 
     arxiv_id: str
     version: int | None
     state: PaperState
+    pinned: int = 0
     reason: str | None = None
     html_state: HtmlState | None = None
     html_reason: str | None = None
+
+    @property
+    def item(self) -> str:
+        """The paper as it was asked for, with its version if one was named."""
+        return f"{self.arxiv_id}v{self.pinned}" if self.pinned else self.arxiv_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Move:
     """
 
     job_id: UUID
-    arxiv_id: str
+    item: str
     state: PaperState
     reason: str | None = None
     attempts: int | None = None
@@ -76,6 +86,7 @@ class Move:
 class ListedJobPaper(NamedTuple):
     """A paper of a job; `title` is None where arXiv does not know the paper."""
 
+    item: str
     arxiv_id: str
     version: int | None
     state: str
@@ -111,8 +122,16 @@ class JobPaperStore:
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def known(self, job_id: UUID, arxiv_ids: Iterable[str]) -> set[str]:
-        """Those of `arxiv_ids` that the job has met before."""
+    async def known(self, job_id: UUID, items: Iterable[str]) -> set[str]:
+        """Those of `items` (ids as they were asked for) that the job has met before."""
+        statement = select(job_papers.c.item).where(
+            job_papers.c.job_id == job_id,
+            job_papers.c.item == func.any(bindparam("ids", list(items))),
+        )
+        return set((await self._conn.execute(statement)).scalars())
+
+    async def known_papers(self, job_id: UUID, arxiv_ids: Iterable[str]) -> set[str]:
+        """Those of `arxiv_ids` (without version) of which the job has met any version before."""
         statement = select(job_papers.c.arxiv_id).where(
             job_papers.c.job_id == job_id,
             job_papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
@@ -128,7 +147,7 @@ class JobPaperStore:
     async def list_of_job(
         self, job_id: UUID, states: Sequence[PaperState], *, limit: int, after: str = ""
     ) -> Sequence[ListedJobPaper]:
-        """Papers of a job in these states, by id, behind the id `after`; at most `limit`.
+        """Papers of a job in these states, by id, behind the item `after`; at most `limit`.
 
         Each state is read from its own range of the index.
         """
@@ -137,9 +156,9 @@ class JobPaperStore:
             .where(
                 job_papers.c.job_id == job_id,
                 job_papers.c.state == state,
-                job_papers.c.arxiv_id > after,
+                job_papers.c.item > after,
             )
-            .order_by(job_papers.c.arxiv_id)
+            .order_by(job_papers.c.item)
             .limit(limit)
             .subquery()
             for state in states
@@ -149,7 +168,7 @@ class JobPaperStore:
         statement: Select[Any] = (
             select(*shown, papers.c.title)
             .outerjoin_from(merged, papers, papers.c.arxiv_id == merged.c.arxiv_id)
-            .order_by(merged.c.arxiv_id)
+            .order_by(merged.c.item)
             .limit(limit)
         )
         return typed(ListedJobPaper, await self._conn.execute(statement))
@@ -165,6 +184,7 @@ class JobPaperStore:
                     "job_id": job_id,
                     "arxiv_id": paper.arxiv_id,
                     "version": paper.version,
+                    "pinned": paper.pinned,
                     "state": paper.state,
                     "reason": paper.reason,
                     "html_state": paper.html_state,
@@ -174,7 +194,7 @@ class JobPaperStore:
             ],
         )
 
-    async def begin(self, job_id: UUID, arxiv_id: str) -> PaperStart | None:
+    async def begin(self, job_id: UUID, item: str) -> PaperStart | None:
         """Count a start on the paper before any work is done on it.
 
         None when there is nothing to do: the paper has its final state, or the job has.
@@ -183,7 +203,7 @@ class JobPaperStore:
             update(job_papers)
             .where(
                 job_papers.c.job_id == job_id,
-                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.item == item,
                 job_papers.c.state.in_(OPEN_STATES),
                 papers.c.arxiv_id == job_papers.c.arxiv_id,
                 select(jobs.c.id)
@@ -192,14 +212,12 @@ class JobPaperStore:
             )
             .values(attempts=job_papers.c.attempts + 1)
             .returning(
-                papers.c.version,
+                _target().label("version"),
                 job_papers.c.state,
                 job_papers.c.attempts,
                 job_papers.c.failures,
                 job_papers.c.unfinished_reads,
-                papers.c.pdf_path,
-                papers.c.pdf_sha256,
-                papers.c.pdf_bytes,
+                *(_of_target(name) for name in ("pdf_path", "pdf_sha256", "pdf_bytes")),
                 select(waited_for_arxiv())
                 .where(jobs.c.id == job_papers.c.job_id)
                 .scalar_subquery()
@@ -208,29 +226,29 @@ class JobPaperStore:
         )
         return first_of(PaperStart, await self._conn.execute(statement))
 
-    async def begin_reading(self, job_id: UUID, arxiv_id: str) -> None:
+    async def begin_reading(self, job_id: UUID, item: str) -> None:
         """Note that the PDF is about to be read, which a hostile one may not let us end."""
-        await self._count_read(job_id, arxiv_id, job_papers.c.unfinished_reads + 1)
+        await self._count_read(job_id, item, job_papers.c.unfinished_reads + 1)
 
-    async def end_reading(self, job_id: UUID, arxiv_id: str) -> None:
+    async def end_reading(self, job_id: UUID, item: str) -> None:
         """Note that the reading ended, so that a later death is not blamed on the PDF."""
-        await self._count_read(job_id, arxiv_id, literal(0))
+        await self._count_read(job_id, item, literal(0))
 
-    async def _count_read(self, job_id: UUID, arxiv_id: str, count: ColumnElement[int]) -> None:
+    async def _count_read(self, job_id: UUID, item: str, count: ColumnElement[int]) -> None:
         # It must survive our death, not that of PostgreSQL: no need to wait for its disk.
         await self._conn.execute(text("SET LOCAL synchronous_commit TO off"))
         await self._conn.execute(
             update(job_papers)
             .where(
                 job_papers.c.job_id == job_id,
-                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.item == item,
                 job_papers.c.state.in_(OPEN_STATES),
             )
             .values(unfinished_reads=count)
         )
 
     async def release(
-        self, job_id: UUID, arxiv_id: str, *, attempts: int, failed: bool, has_read: bool
+        self, job_id: UUID, item: str, *, attempts: int, failed: bool, has_read: bool
     ) -> None:
         """Note that an attempt ended in order: `failed`, or as if it had never begun.
 
@@ -242,7 +260,7 @@ class JobPaperStore:
             update(job_papers)
             .where(
                 job_papers.c.job_id == job_id,
-                job_papers.c.arxiv_id == arxiv_id,
+                job_papers.c.item == item,
                 job_papers.c.state.in_(OPEN_STATES),
                 job_papers.c.attempts == attempts,
                 job_papers.c.attempts > job_papers.c.failures,
@@ -255,7 +273,7 @@ class JobPaperStore:
         )
 
     async def move(self, moves: Sequence[Move]) -> set[tuple[UUID, str]]:
-        """Apply the moves that still apply; returns the (job, paper) pairs that changed.
+        """Apply the moves that still apply; returns the (job, item) pairs that changed.
 
         All moves must be to one state. A paper that is there already, or past
         it, does not match: a task that runs twice counts once.
@@ -268,21 +286,39 @@ class JobPaperStore:
             update(job_papers)
             .where(
                 job_papers.c.job_id == given.c.job_id,
-                job_papers.c.arxiv_id == given.c.arxiv_id,
+                job_papers.c.item == given.c.item,
                 job_papers.c.state.in_(_BEFORE[state]),
                 or_(given.c.attempts.is_(None), given.c.attempts == job_papers.c.attempts),
             )
             .values(state=state, reason=given.c.reason, updated_at=func.clock_timestamp())
-            .returning(job_papers.c.job_id, job_papers.c.arxiv_id)
+            .returning(job_papers.c.job_id, job_papers.c.item)
         )
-        return {(row.job_id, row.arxiv_id) for row in await self._conn.execute(statement)}
+        return {(row.job_id, row.item) for row in await self._conn.execute(statement)}
 
 
 def _unnested(moves: Sequence[Move]) -> Any:  # noqa: ANN401 - a FROM clause
     job_ids = bindparam("job_ids", [move.job_id for move in moves], type_=ARRAY(Uuid()))
-    arxiv_ids = bindparam("arxiv_ids", [move.arxiv_id for move in moves], type_=ARRAY(Text()))
+    items = bindparam("items", [move.item for move in moves], type_=ARRAY(Text()))
     reasons = bindparam("reasons", [move.reason for move in moves], type_=ARRAY(Text()))
     attempts = bindparam("attempts", [move.attempts for move in moves], type_=ARRAY(Integer()))
-    given = func.unnest(job_ids, arxiv_ids, reasons, attempts)
-    columns = ("job_id", "arxiv_id", "reason", "attempts")
+    given = func.unnest(job_ids, items, reasons, attempts)
+    columns = ("job_id", "item", "reason", "attempts")
     return given.table_valued(*columns, name="given").render_derived()
+
+
+def _target() -> ColumnElement[int]:
+    """The version that a row of a job is for: the one that was asked for, else the newest."""
+    return case((job_papers.c.pinned > 0, job_papers.c.pinned), else_=papers.c.version)
+
+
+def _of_target(name: str) -> ColumnElement[Any]:
+    """What is held of the file of that version."""
+    older = (
+        select(paper_versions.c[name])
+        .where(
+            paper_versions.c.arxiv_id == job_papers.c.arxiv_id,
+            paper_versions.c.version == job_papers.c.pinned,
+        )
+        .scalar_subquery()
+    )
+    return case((_target() == papers.c.version, papers.c[name]), else_=older).label(name)

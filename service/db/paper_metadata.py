@@ -111,6 +111,14 @@ class MetadataStore:
             await self._save_history(wanted, told, written)
         return merged
 
+    async def save_versions(self, batch: Sequence[Paper]) -> None:
+        """Write the versions that these records tell of, of papers that are held.
+
+        For records of older versions, which change nothing else.
+        """
+        for told, group in by_told(batch).items():
+            await self._save_versions(group, told)
+
     async def _compare(
         self, group: Sequence[Paper], told: frozenset[str], job_id: UUID | None
     ) -> dict[str, Any]:

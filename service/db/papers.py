@@ -22,6 +22,7 @@ from service.db.paper_metadata import MetadataStore
 from service.db.paper_rows import NO_FILE
 from service.db.rows import typed
 from service.db.tables import documents, paper_texts, papers
+from service.db.version_files import NamedFile, VersionFileStore
 from service.domain.identifiers import ArxivId
 from service.domain.papers import (
     DocumentSource,
@@ -43,18 +44,12 @@ class HeldFile(NamedTuple):
     pdf_bytes: int | None
 
 
-class NamedFile(NamedTuple):
-    """A file that the row of a paper names."""
-
-    arxiv_id: str
-    version: int
-    pdf_path: str
-    pdf_sha256: str
-    pdf_bytes: int
-
-
 class PaperStore(MetadataStore):
     """All SQL that writes papers, on a connection whose transaction is the caller's."""
+
+    @property
+    def _older(self) -> VersionFileStore:
+        return VersionFileStore(self._conn)
 
     async def find_many(self, arxiv_ids: Iterable[str]) -> dict[str, HeldFile]:
         """ArXiv id → what is held of it, of those held."""
@@ -102,7 +97,7 @@ class PaperStore(MetadataStore):
         return typed(NamedFile, await self._conn.execute(statement))
 
     async def save_file(self, arxiv_id: ArxivId, pdf: StoredPdf) -> str | None:
-        """Record the file of this version; a row that has moved to another version stays.
+        """Record the file of this version, with that version if it is not the newest any more.
 
         So does one that has this very file: a late worker must not undo `processed`.
         Returns the path that the row named before, if it moved away from one. The
@@ -124,7 +119,10 @@ class PaperStore(MetadataStore):
             )
             .returning(before.c.pdf_path)
         )
-        left: str | None = (await self._conn.execute(statement)).scalar_one_or_none()
+        row = (await self._conn.execute(statement)).one_or_none()
+        if row is None:  # it is there already, or the paper has a newer version
+            return await self._older.save_file(arxiv_id, pdf)
+        left: str | None = row.pdf_path
         return left if left != pdf.path else None
 
     async def save_text(self, arxiv_id: ArxivId, text: ExtractedText) -> bool:
@@ -135,9 +133,10 @@ class PaperStore(MetadataStore):
             "page_count": text.page_count,
             "text_state": text.text_state,
         }
-        if not await self._update(arxiv_id, has_file, **state):
-            return False
         values = _text_values(text)
+        if not await self._update(arxiv_id, has_file, **state):
+            return await self._older.save_text(arxiv_id, values, page_count=text.page_count)
+        await self._older.save_replaced_text(arxiv_id)
         statement = insert(paper_texts).values(
             arxiv_id=arxiv_id.paper, version=arxiv_id.version, **values
         )
@@ -155,11 +154,13 @@ class PaperStore(MetadataStore):
     async def save_encrypted(self, arxiv_id: ArxivId) -> None:
         """Record that the text of this version's PDF cannot be had; the file stays."""
         has_no_text = papers.c.pdf_state != PdfState.PROCESSED
-        await self._update(arxiv_id, has_no_text, text_state=TextState.ENCRYPTED)
+        if not await self._update(arxiv_id, has_no_text, text_state=TextState.ENCRYPTED):
+            await self._older.save_encrypted(arxiv_id)
 
     async def save_no_file(self, arxiv_id: ArxivId, state: PdfState) -> None:
         """Record that this version's PDF is `unavailable` or `failed`; a file we hold stays."""
-        await self._update(arxiv_id, papers.c.pdf_path.is_(None), pdf_state=state)
+        if not await self._update(arxiv_id, papers.c.pdf_path.is_(None), pdf_state=state):
+            await self._older.save_no_file(arxiv_id, state)
 
     async def forget_file(self, arxiv_id: ArxivId, pdf: StoredPdf) -> bool:
         """Record that `pdf` of this version is gone or damaged: fetch it again.
@@ -168,7 +169,7 @@ class PaperStore(MetadataStore):
         """
         is_this = [papers.c.pdf_path == pdf.path, papers.c.pdf_sha256 == pdf.sha256]
         if not await self._update(arxiv_id, *is_this, **NO_FILE):
-            return False
+            return await self._older.forget_file(arxiv_id, pdf)
         await self._conn.execute(
             delete(paper_texts).where(
                 paper_texts.c.arxiv_id == arxiv_id.paper, paper_texts.c.version == arxiv_id.version

@@ -105,20 +105,20 @@ class RetryStore:
         return found
 
     async def list_unfinished(self, retrying: UUID, *, after: str, limit: int) -> Sequence[str]:
-        """Papers that the job which `retrying` retries did not finish, by id, behind `after`.
+        """Items that the job which `retrying` retries did not finish, in order, behind `after`.
 
         Each state is read from its own range of the index: among millions of
         papers that went well the others are found at once.
         """
         retried = select(jobs.c.retry_of).where(jobs.c.id == bindparam("retrying", retrying))
         ranges = [
-            select(job_papers.c.arxiv_id)
+            select(job_papers.c.item)
             .where(
                 job_papers.c.job_id == retried.scalar_subquery(),
                 is_in,
-                job_papers.c.arxiv_id > bindparam("after", after),
+                job_papers.c.item > bindparam("after", after),
             )
-            .order_by(job_papers.c.arxiv_id)
+            .order_by(job_papers.c.item)
             .limit(limit)
             .subquery()
             for is_in in (
@@ -126,6 +126,6 @@ class RetryStore:
                 *(job_papers.c.html_state == state for state in HTML_UNFINISHED),
             )
         ]
-        found = union(*(select(one.c.arxiv_id) for one in ranges)).subquery()
-        statement = select(found.c.arxiv_id).order_by(found.c.arxiv_id).limit(limit)
+        found = union(*(select(one.c.item) for one in ranges)).subquery()
+        statement = select(found.c.item).order_by(found.c.item).limit(limit)
         return (await self._conn.execute(statement)).scalars().all()

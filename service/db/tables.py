@@ -75,6 +75,12 @@ def _counter(name: str, comment: str) -> Column[int]:
     return Column(name, Integer, nullable=False, server_default="0", comment=comment)
 
 
+_FILE_IFF_DOWNLOADED = (
+    "(pdf_state IN ('downloaded', 'processed')) = (pdf_path IS NOT NULL)"
+    " AND (pdf_path IS NULL) = (pdf_sha256 IS NULL)"
+    " AND (pdf_path IS NULL) = (pdf_bytes IS NULL)"
+)
+
 COUNTERS = (
     "pages_fetched",
     "papers_fetched",
@@ -374,12 +380,7 @@ papers = Table(
     CheckConstraint("version >= 1", name="version_from_one"),
     CheckConstraint(_within_years("published_at", "updated_at"), name="moments_in_range"),
     CheckConstraint("jsonb_typeof(affiliations) = 'array'", name="affiliations_by_author"),
-    CheckConstraint(
-        "(pdf_state IN ('downloaded', 'processed')) = (pdf_path IS NOT NULL)"
-        " AND (pdf_path IS NULL) = (pdf_sha256 IS NULL)"
-        " AND (pdf_path IS NULL) = (pdf_bytes IS NULL)",
-        name="file_iff_downloaded",
-    ),
+    CheckConstraint(_FILE_IFF_DOWNLOADED, name="file_iff_downloaded"),
     CheckConstraint("pdf_sha256 ~ '^[0-9a-f]{64}$'", name="pdf_sha256_hexadecimal"),
     CheckConstraint("pdf_bytes > 0", name="pdf_bytes_positive"),
     # StatsStore.count_papers, and its throughput
@@ -429,8 +430,45 @@ paper_versions = Table(
         server_default=text("false"),
         comment="True when a source that tells licences described it while it was the newest.",
     ),
+    Column(
+        "pdf_state",
+        Text,
+        nullable=False,
+        server_default=PdfState.NONE,
+        comment="Our copy of its PDF, while it is not the newest version: see papers.pdf_state.",
+    ),
+    Column(
+        "pdf_path",
+        Text,
+        comment="Place of the file, relative to the storage root; the newest version's is in"
+        " papers.",
+    ),
+    Column("pdf_sha256", Text, comment="SHA-256 of the file, hexadecimal."),
+    Column("pdf_bytes", BigInteger, comment="Size of the file in bytes."),
+    Column("page_count", Integer, comment="Pages of the PDF; null until its text was extracted."),
+    Column("text_state", Text, comment="full, cut, empty or encrypted: its text; null: none held."),
+    Column(
+        "is_kept",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="True when its file stays though a newer one is processed: a job asked for this"
+        " very version, or KEEP_VERSIONS.",
+    ),
     CheckConstraint("version >= 1", name="version_from_one"),
     CheckConstraint("size_kb >= 0", name="size_kb_not_negative"),
+    CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
+    CheckConstraint(_one_of("text_state", TextState), name="text_state_known"),
+    CheckConstraint(_FILE_IFF_DOWNLOADED, name="file_iff_downloaded"),
+    CheckConstraint("pdf_sha256 ~ '^[0-9a-f]{64}$'", name="pdf_sha256_hexadecimal"),
+    CheckConstraint("pdf_bytes > 0", name="pdf_bytes_positive"),
+    # VersionFileStore.list_with_file, of the few versions that have one
+    Index(
+        "paper_versions_with_file",
+        "arxiv_id",
+        "version",
+        postgresql_where=text("pdf_path IS NOT NULL"),
+    ),
     comment="Every known version of every paper, from arXiv's history of it.",
 )
 
@@ -551,10 +589,29 @@ job_papers = Table(
     Column(
         "arxiv_id",
         Text,
-        primary_key=True,
+        nullable=False,
         comment="The paper; in papers too, unless arXiv does not know it.",
     ),
     Column("version", Integer, comment="Version that this job is to bring in."),
+    Column(
+        "pinned",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="The version that the job asked for by its number; 0: the newest.",
+    ),
+    Column(
+        "item",
+        Text,
+        Computed(
+            "arxiv_id || CASE WHEN pinned > 0 THEN 'v' || pinned::text ELSE '' END",
+            persisted=True,
+        ),
+        primary_key=True,
+        comment="The paper as it was asked for: with its version, if one was named. The key of"
+        " its task.",
+    ),
+    CheckConstraint("pinned >= 0", name="pinned_not_negative"),
     Column(
         "state",
         Text,
@@ -605,7 +662,7 @@ job_papers = Table(
         name="html_counts_not_negative",
     ),
     # JobPaperStore.list_of_job with ?state=…, and the view failing_papers
-    Index("job_papers_by_state", "job_id", "state", "arxiv_id"),
+    Index("job_papers_by_state", "job_id", "state", "item"),
     # RetryStore.list_unfinished, and the view stranded_work
     Index(
         "job_papers_by_html_state",

@@ -73,6 +73,11 @@ class ArxivId:
             raise ValueError(f"not an arXiv id: {_named(given)}") from None
 
     @property
+    def canonical(self) -> Self:
+        """The id as arXiv names it in answers: `math/0309136` for `math.GT/0309136`."""
+        return type(self)(_SUBJECT_CLASS.sub("", self.paper), self.version)
+
+    @property
     def is_old_style(self) -> bool:
         """True for ids of the scheme used until March 2007 (`hep-th/9901001`)."""
         return "/" in self.paper

@@ -157,6 +157,11 @@ class IngestionRequest:
         return self.source in BULK
 
     @property
+    def pinned(self) -> frozenset[ArxivId]:
+        """The versions that a list of ids asks for by their numbers."""
+        return frozenset(one.canonical for one in self.criteria.ids if one.version is not None)
+
+    @property
     def estimated_papers(self) -> int | None:
         """The most papers that a search can ingest, before asking arXiv; None for the others."""
         if self.source != SEARCH:

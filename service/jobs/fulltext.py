@@ -139,7 +139,7 @@ class FetchPdf:
     """
 
     job_id: UUID
-    paper: str
+    paper: str  # as it was asked for: with its version, if one was named
     again: bool
     tools: PdfTools
     is_local: bool = False
@@ -151,7 +151,9 @@ class FetchPdf:
         """Count the start; None when the paper or its job is done."""
         async with self.tools.database.transaction() as conn:
             row = await JobPaperStore(conn).begin(self.job_id, self.paper)
-        return None if row is None else PdfAttempt(ArxivId(self.paper, row.version), row)
+        if row is None:
+            return None
+        return PdfAttempt(ArxivId(ArxivId.parse(self.paper).paper, row.version), row)
 
     async def run(self, attempt: PdfAttempt) -> None:
         """Bring the file in unless it is there, then its text."""
@@ -178,11 +180,12 @@ class FetchPdf:
         for _ in range(MOST_JUDGEMENTS):
             html = await self._judged(attempt, pdf, text)
             try:
-                await self._record(
+                replaced = await self._record(
                     attempt, PaperState.PROCESSED, text=text, sha256=pdf.sha256, html=html
                 )
             except JudgedOtherwise:  # another page has come meanwhile
                 continue
+            await self._remove(replaced)
             return
         raise JudgedOtherwise("the HTML of the paper changes all the time")
 
@@ -351,6 +354,7 @@ class FetchPdf:
                 arxiv_id=attempt.arxiv_id,
                 state=state,
                 was_interrupted=interrupted,
+                item=self.paper,
                 **what,
             )
         )

@@ -98,15 +98,16 @@ async def _commit(database: Database, result: HtmlResult) -> _Recorded:
 
 async def _move(conn: AsyncConnection, result: HtmlResult, left: Sequence[str]) -> _Recorded:
     store, jobs, paper = JobHtmlStore(conn), JobStore(conn), result.arxiv_id.paper
-    has_moved = await store.move(
+    item = await store.move(
         result.job_id, paper, result.state, reason=result.reason, attempts=result.attempts
     )
-    if not has_moved:
-        return _Recorded(left, has_moved, completed=())
+    if item is None:
+        return _Recorded(left, has_moved=False, completed=())
     counters = Counter({"html_pending": -1, "resumed": int(result.was_interrupted)})
-    made = await store.count_documents([(result.job_id, paper)])
+    made = await store.count_documents([(result.job_id, item)])
     counters.update(made.get(result.job_id, {}))
     await jobs.move_counters(result.job_id, counters)
     if result.error is not None:
         await jobs.add_errors(result.job_id, [result.error])
-    return _Recorded(left, has_moved, await jobs.complete_finished([result.job_id]))
+    completed = await jobs.complete_finished([result.job_id])
+    return _Recorded(left, has_moved=True, completed=completed)

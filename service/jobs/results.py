@@ -27,6 +27,7 @@ from service.db.jobs import JobStore
 from service.db.paper_changes import ChangeStore
 from service.db.papers import PaperStore
 from service.db.retry import with_retry
+from service.db.version_files import VersionFileStore
 from service.domain.errors import DatabaseUnavailable, JudgedOtherwise
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import EndedJob, JobError
@@ -80,6 +81,12 @@ class Result:
     attempts: int | None = None
     upstream_status: int | None = None  # of arXiv's response, for the log
     was_interrupted: bool = False
+    item: str = ""  # the paper as the job asked for it, if with its version
+
+    @property
+    def key(self) -> tuple[UUID, str]:
+        """The job, and its item."""
+        return self.job_id, self.item or self.arxiv_id.paper
 
 
 Entry = tuple[Result, "asyncio.Future[str | None]"]
@@ -95,11 +102,14 @@ class ResultWriter:
 
     database: Database
     gathering: timedelta = GATHERING
+    keep_versions: bool = False
     _waiting: list[Entry] = field(default_factory=list)
     _came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def record(self, result: Result) -> str | None:
         """Return when `result` is committed: the path of the file that its `pdf` took the place of.
+
+        With `text` it is that of the older version, which is not kept any longer.
 
         No row names that file any more. Raises DatabaseUnavailable when it took too long, and
         JudgedOtherwise when another page of HTML is held than the one that its text was
@@ -142,7 +152,7 @@ class ResultWriter:
 
     async def _commit(self, results: Sequence[Result]) -> "_Recorded":
         async with self.database.transaction() as conn:
-            return await _record(conn, results)
+            return await _record(conn, results, keep_versions=self.keep_versions)
 
 
 def _refuse(batch: Sequence[Entry], error: Exception) -> None:
@@ -168,11 +178,13 @@ class _Recorded:
             log_completed(job)
 
 
-async def _record(conn: AsyncConnection, results: Sequence[Result]) -> _Recorded:
+async def _record(
+    conn: AsyncConnection, results: Sequence[Result], *, keep_versions: bool
+) -> _Recorded:
     """Write `results` in the transaction of `conn`."""
     jobs = JobStore(conn)
     running = await jobs.lock(sorted({result.job_id for result in results}))
-    left = await _save_files(conn, results)
+    left = await _save_files(conn, results, keep_versions=keep_versions)
     stored = [result for result in results if result.pdf is not None or result.text is not None]
     await ChangeStore(conn).name_jobs({one.arxiv_id.paper: one.job_id for one in stored})
     counters: dict[UUID, Counter[str]] = {}
@@ -180,7 +192,7 @@ async def _record(conn: AsyncConnection, results: Sequence[Result]) -> _Recorded
     ended: list[tuple[UUID, str]] = []
     for state in _COUNTER_OF:
         of_state = [r for r in results if r.state is state and r.job_id in running]
-        by_paper = {(r.job_id, r.arxiv_id.paper): r for r in of_state}  # each once
+        by_paper = {r.key: r for r in of_state}  # each once
         moved = await JobPaperStore(conn).move(
             [Move(*key, state, r.reason, r.attempts) for key, r in by_paper.items()]
         )
@@ -208,10 +220,15 @@ def _steps(result: Result) -> dict[str, int]:
     return steps
 
 
-async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> Sequence[str | None]:
+async def _save_files(
+    conn: AsyncConnection, results: Sequence[Result], *, keep_versions: bool
+) -> Sequence[str | None]:
     """Record what is true of the papers themselves, whatever became of the jobs."""
     papers = PaperStore(conn)
     await papers.lock({result.arxiv_id.paper for result in results})
+    read = {result.arxiv_id.paper for result in results if result.text is not None}
+    if keep_versions and read:
+        await VersionFileStore(conn).keep_older(read)
     left: list[str | None] = []
     for result in results:
         left.append(None)
@@ -223,6 +240,12 @@ async def _save_files(conn: AsyncConnection, results: Sequence[Result]) -> Seque
             await papers.save_no_file(result.arxiv_id, _NO_FILE[result.state])
             if result.reason == TextState.ENCRYPTED:
                 await papers.save_encrypted(result.arxiv_id)
+    if read:
+        dropped = await VersionFileStore(conn).drop_replaced(read)
+        paths = {one.arxiv_id: one.path for one in dropped}
+        for number, result in enumerate(results):
+            if result.text is not None:  # of several versions one goes now, the rest is found
+                left[number] = paths.pop(result.arxiv_id.paper, None)
     return left
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +12,9 @@ from service.db.html_pages import HtmlPageStore
 from service.db.job_papers import OPEN_STATES, JobPaperStore, NewJobPaper
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
+from service.db.version_files import VersionFileStore
 from service.domain.checkpoint import Checkpoint
+from service.domain.identifiers import ArxivId
 from service.domain.jobs import DOCUMENTS, IngestionRequest, JobError, Stage
 from service.domain.papers import EntryError, HtmlState, Paper, PaperState, PdfState
 from service.jobs.tasks import harvest_task, html_task, pdf_task
@@ -56,15 +58,23 @@ class BatchStorer:
         """
         conn, job_id, request = self.conn, self.job_id, self.request
         by_age = sorted(records, key=lambda one: (one.arxiv_id.version or 0, str(one.datestamp)))
-        by_id = {paper.arxiv_id.paper: paper for paper in by_age}  # the newest of each
+        newest = {paper.arxiv_id.paper: paper for paper in by_age}
         if request.is_bulk:
-            return await self._merge(list(by_id.values()), batch)
-        known = await JobPaperStore(conn).known(job_id, by_id)
-        new = [paper for arxiv_id, paper in by_id.items() if arxiv_id not in known]
+            return await self._merge(list(newest.values()), batch)
+        items = {_item(paper, request.pinned): paper for paper in by_age}
+        known = await JobPaperStore(conn).known(job_id, items)
+        new = {item: paper for item, paper in items.items() if item not in known}
+        newest = {paper.arxiv_id.paper: paper for paper in new.values()}
         written = await PaperStore(conn).upsert(
-            new, overwrite=not request.skip_duplicates, job_id=job_id
+            list(newest.values()), overwrite=not request.skip_duplicates, job_id=job_id
         )
-        counters = await self._begin([paper.arxiv_id.paper for paper in new], written)
+        await PaperStore(conn).save_versions(
+            [paper for item, paper in new.items() if item != paper.arxiv_id.paper]
+        )
+        stored = {paper.arxiv_id for name, paper in newest.items() if name in written}
+        counters = await self._begin(
+            list(new), {item for item, paper in new.items() if paper.arxiv_id in stored}
+        )
         return {
             **counters,
             "papers_created": sum(written.values()),
@@ -111,14 +121,17 @@ class BatchStorer:
         if batch.days and self.request.audit is not None:
             await CoverageStore(self.conn).save(self.request.audit.set or "", batch.days)
         known = await JobPaperStore(self.conn).known(self.job_id, batch.held)
-        counters = await self._begin([one for one in batch.held if one not in known], {})
+        counters = await self._begin([one for one in batch.held if one not in known], ())
         counters["pdfs_unavailable"] = await self._record_errors(batch.errors)
         counters["errors_total"] = batch.untold
         return counters
 
-    async def _begin(self, arxiv_ids: Sequence[str], written: Mapping[str, bool]) -> dict[str, int]:
-        """Begin papers that the job has not met, `written` of them just now."""
-        rows = await self._rows(arxiv_ids, written)
+    async def _begin(self, items: Sequence[str], written: Collection[str]) -> dict[str, int]:
+        """Begin items that the job has not met, `written` of them just now."""
+        rows = await self._rows(items, written)
+        await VersionFileStore(self.conn).keep(
+            [ArxivId(row.arxiv_id, row.pinned) for row in rows if row.pinned]
+        )
         await JobPaperStore(self.conn).add(self.job_id, rows)
         return {
             "papers_fetched": len(rows),
@@ -126,25 +139,34 @@ class BatchStorer:
             **await self._queue_files(rows),
         }
 
-    async def _rows(self, arxiv_ids: Sequence[str], written: Collection[str]) -> list[NewJobPaper]:
-        """The papers as rows of this job; those that are not in `papers` are left out."""
+    async def _rows(self, items: Sequence[str], written: Collection[str]) -> list[NewJobPaper]:
+        """The items as rows of this job; those whose papers are not held are left out."""
         request = self.request
-        held = await PaperStore(self.conn).find_many(arxiv_ids)
-        ids = [one for one in arxiv_ids if one in held]
+        asked = {item: ArxivId.parse(item) for item in items}
+        held = await PaperStore(self.conn).find_many({one.paper for one in asked.values()})
+        asked = {item: one for item, one in asked.items() if one.paper in held}
+        versions = {
+            item: ArxivId(one.paper, one.version or held[one.paper].version)
+            for item, one in asked.items()
+        }
+        older = {one for one in versions.values() if one.version != held[one.paper].version}
+        states = await VersionFileStore(self.conn).states(older)
         pages: set[tuple[str, int]] = set()
         if request.process_html or request.source == DOCUMENTS:
-            versions = [(one, held[one].version) for one in ids]
-            pages = await HtmlPageStore(self.conn).held(versions)
+            wanted = [(one.paper, one.version or 0) for one in versions.values()]
+            pages = await HtmlPageStore(self.conn).held(wanted)
         rows = []
-        for one in ids:
-            paper = HeldFiles(
-                arxiv_id=one,
-                version=held[one].version,
-                pdf_state=held[one].pdf_state,
-                has_page=(one, held[one].version) in pages,
-                is_new=one in written,
+        for item, one in versions.items():
+            is_older = one in older
+            files = HeldFiles(
+                arxiv_id=one.paper,
+                version=one.version or 0,
+                pdf_state=states.get(one, PdfState.NONE) if is_older else held[one.paper].pdf_state,
+                has_page=(one.paper, one.version) in pages,
+                is_new=item in written,
             )
-            rows.append(paper.wanted_by(request))
+            row = files.wanted_by(request, is_older=is_older)
+            rows.append(replace(row, pinned=asked[item].version or 0))
         return rows
 
     async def _queue_files(self, rows: Sequence[NewJobPaper]) -> Mapping[str, int]:
@@ -153,13 +175,13 @@ class BatchStorer:
         pdfs = [row for row in rows if _wants_pdf(row, request)]
         pages = [row for row in rows if row.html_state is HtmlState.PENDING]
         makers = [(pdf_task, row) for row in pdfs] + [(html_task, row) for row in pages]
-        place = {row.arxiv_id: self.position + number for number, row in enumerate(rows)}
+        place = {row.item: self.position + number for number, row in enumerate(rows)}
         tasks = [
             make(
                 self.job_id,
                 request.priority,
-                row.arxiv_id,
-                position=place[row.arxiv_id],
+                row.item if make is pdf_task else row.arxiv_id,
+                position=place[row.item],
                 again=not request.skip_duplicates,
                 is_local=request.source == DOCUMENTS,
             )
@@ -180,7 +202,7 @@ class BatchStorer:
         row of the job.
         """
         gone = {one.unavailable.paper: one for one in errors if one.unavailable is not None}
-        known = await JobPaperStore(self.conn).known(self.job_id, gone)
+        known = await JobPaperStore(self.conn).known_papers(self.job_id, gone)
         state = PaperState.UNAVAILABLE
         rows = [
             NewJobPaper(arxiv_id=paper, version=None, state=state, reason=error.code)
@@ -202,8 +224,13 @@ class HeldFiles:
     has_page: bool = False
     is_new: bool = False
 
-    def wanted_by(self, request: IngestionRequest) -> NewJobPaper:
-        """The paper's row of a job: what is to be done for it."""
+    def wanted_by(self, request: IngestionRequest, *, is_older: bool = False) -> NewJobPaper:
+        """The paper's row of a job: what is to be done for it.
+
+        `is_older`: of a version that is not the newest only the PDF is fetched.
+        """
+        if is_older:
+            request = replace(request, process_html=False)
         return self._anew() if request.source == DOCUMENTS else self._fetched(request)
 
     def _fetched(self, request: IngestionRequest) -> NewJobPaper:
@@ -247,6 +274,11 @@ class HeldFiles:
             html_state=html_state,
             html_reason=html_reason,
         )
+
+
+def _item(paper: Paper, pinned: Collection[ArxivId]) -> str:
+    """The record as the job asked for it: with its version, if it named that."""
+    return str(paper.arxiv_id) if paper.arxiv_id in pinned else paper.arxiv_id.paper
 
 
 def _is_open(row: NewJobPaper) -> bool:

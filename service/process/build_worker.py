@@ -133,7 +133,7 @@ async def running_worker(
         store = pdf_store(settings)
         extractor = Extractor(settings.extract_processes, ExtractLimits())
         stack.push_async_callback(extractor.close)
-        recorder = ResultWriter(database)
+        recorder = ResultWriter(database, keep_versions=settings.keep_versions)
         tools = PdfTools(
             database=database,
             arxiv=arxiv,

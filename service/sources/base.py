@@ -68,8 +68,8 @@ class Batch:
 
     `records` are in the source's order; of several records of one paper the
     newest version counts. `errors` are entries that could not be read and papers
-    that were asked for in vain. `held` are ids (without version) of papers that
-    are held and whose files the job is to have. `facts` are shown in the job's
+    that were asked for in vain. `held` are ids of papers (with a version, if that was
+    asked for) that are held and whose files the job is to have. `facts` are shown in the job's
     `stats` under their names; later ones replace earlier ones. `days` are days
     that were listed whole. Records of papers in `again` came before in this job, so
     that they do not count; they are stored all the same. `untold`: errors that are only

@@ -1,6 +1,5 @@
 """Source: a list of arXiv ids, a hundred in a request."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -15,8 +14,6 @@ from service.sources.paging import USUAL_REPEATS, PageSource, Repeats
 
 ID_LIST = "id_list"
 FORMAT = 1
-
-_SUBJECT_CLASS = re.compile(r"\.[A-Z]{2}(?=/)")
 
 
 class _State(NamedTuple):
@@ -92,7 +89,7 @@ class IdListSource:
         return Batch(
             records=page.papers,
             errors=(*errors, *_errors(unknown, page, held)),
-            held=[_canonical(one) for one in is_held],
+            held=[str(one.canonical) for one in is_held],
         )
 
     def _is_doubtful(self, page: Page, checkpoint: Checkpoint) -> bool:
@@ -153,5 +150,5 @@ def _errors(
 
 
 def _canonical(arxiv_id: ArxivId) -> str:
-    """The paper as arXiv names it in answers: `math/0309136` for `math.GT/0309136`."""
-    return _SUBJECT_CLASS.sub("", arxiv_id.paper)
+    """The paper as arXiv names it in answers."""
+    return arxiv_id.canonical.paper

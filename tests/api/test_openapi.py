@@ -19,6 +19,7 @@ from service.api.routes import add_routes, is_public
 from service.api.schemas import loading
 from service.api.schemas.fields import PLAIN_ID
 from service.api.schemas.job_status import JobErrorSchema, StatusSchema
+from service.api.schemas.papers import PaperSchema
 from service.api.schemas.sources import WindowSchema
 from service.db.jobs import JobStore
 from service.db.papers import PaperStore
@@ -36,7 +37,7 @@ def of_routes():
 
 TABLE = of_routes()
 DOCUMENT = json.loads(json.dumps(document(TABLE)))
-BASES = {WindowSchema, loading.StrictSchema, pagination.PageQuerySchema}
+BASES = {WindowSchema, PaperSchema, loading.StrictSchema, pagination.PageQuerySchema}
 
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -169,7 +169,7 @@ async def test_a_paper_without_a_document_says_so(api, keep, path):
     unknown = await problem_of(await api.get(f"/api/v1/papers/2301.00002/{path}"))
     assert unknown == (404, "paper_not_found", "Paper not found")
     other = await problem_of(await api.get(f"{URL}v2/{path}"))
-    assert other == (404, "paper_not_found", "Only version 1 of this paper is held")
+    assert other == (404, "paper_not_found", "This version of the paper is not known")
 
 
 @pytest.mark.parametrize("path", ["document", "references"])

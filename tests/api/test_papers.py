@@ -86,13 +86,16 @@ async def test_ids_of_both_styles_name_their_paper(api, hold, held, quoted):
         assert (response.status, (await response.json())["arxiv_id"]) == (200, shown)
 
 
-async def test_another_version_than_the_one_held_is_not_found(api, hold):
+async def test_a_version_that_is_not_known_is_not_found(api, hold):
     await hold(make_paper("2301.00001v2"))
 
     for part in ("", "/pdf", "/text"):
-        response = await api.get(f"{URL}/2301.00001v1{part}")
+        response = await api.get(f"{URL}/2301.00001v3{part}")
         problem = await response.json(content_type="application/problem+json")
-        assert (response.status, problem["detail"]) == (404, "Only version 2 of this paper is held")
+        assert (response.status, problem["detail"]) == (
+            404,
+            "This version of the paper is not known",
+        )
 
 
 HOSTILE = [

@@ -60,14 +60,15 @@ async def test_a_document_is_read_as_it_was_stored(database):
     assert (whole.source, whole.quality, part.content) == ("pdf", {"headings": 0}, "[1]")
 
 
-async def test_the_document_of_another_version_is_not_found(database):
+async def test_the_document_of_a_version_that_has_none_is_not_found(database):
     await save(database, FIRST, document("old"))
     async with database.transaction() as conn:
         await PaperStore(conn).upsert([make_paper(str(SECOND))], overwrite=True)
 
     for arxiv_id, code in [
         (ArxivId("2301.00001"), "document_not_found"),
-        (FIRST, "paper_not_found"),
+        (SECOND, "document_not_found"),
+        (ArxivId("2301.00001", 3), "paper_not_found"),
     ]:
         with pytest.raises(NotFound) as caught:
             async with database.transaction() as conn:

@@ -19,6 +19,11 @@ DOCUMENT = (
     "INSERT INTO documents (arxiv_id, version, source, converter, input_sha256, quality, content)"
     " SELECT arxiv_id, 1, '{}', 'c', repeat('{}', 64), '{{}}', '{{}}' FROM papers"
 )
+VERSION = (
+    "INSERT INTO paper_versions (arxiv_id, version, submitted_at, {0}) VALUES"
+    " ('2301.00001', 1, now(), {1})"
+)
+FILE = "pdf_state, pdf_path, pdf_sha256, pdf_bytes"
 WEBHOOK = (
     "INSERT INTO webhooks (url, secret, events, labels, disabled_at)"
     " VALUES ('https://x', 's', {events}, {labels}, {disabled_at})"
@@ -131,6 +136,23 @@ BROKEN = [
     ("webhook_deliveries_status_known", DELIVERY.format(DONE, 1, "lost", "now()", "NULL")),
     ("webhook_deliveries_ended_iff_final", DELIVERY.format(DONE, 1, "failed", "NULL", "NULL")),
     ("webhook_deliveries_due_iff_pending", DELIVERY.format(DONE, 1, "pending", "NULL", "NULL")),
+    ("job_papers_pinned_not_negative", "UPDATE job_papers SET pinned = -1"),
+    ("paper_versions_pdf_state_known", VERSION.format("pdf_state", "'lost'")),
+    ("paper_versions_text_state_known", VERSION.format("text_state", "'lost'")),
+    ("paper_versions_file_iff_downloaded", VERSION.format("pdf_path", "'p'")),
+    (
+        "paper_versions_pdf_sha256_hexadecimal",
+        VERSION.format(FILE, "'downloaded', 'p', repeat('g', 64), 1"),
+    ),
+    (
+        "paper_versions_pdf_bytes_positive",
+        VERSION.format(FILE, "'downloaded', 'p', repeat('a', 64), 0"),
+    ),
+    (
+        "older_texts_text_state_known",
+        "INSERT INTO older_texts (arxiv_id, version, content, truncated, text_state)"
+        " VALUES ('2301.00001', 1, 't', false, 'lost')",
+    ),
     (
         "paper_changes_kind_known",
         "INSERT INTO paper_changes (batch_id, arxiv_id, version, kind) VALUES (1, 'x', 1, 'lost')",

@@ -229,6 +229,8 @@ class Rig:
             await self._assert_told(row)
         held = await self.rows(
             "SELECT pdf_path, pdf_sha256, pdf_bytes FROM papers WHERE pdf_path IS NOT NULL"
+            " UNION ALL SELECT pdf_path, pdf_sha256, pdf_bytes FROM paper_versions"
+            " WHERE pdf_path IS NOT NULL"
         )
         assert {row.pdf_path: row.pdf_sha256 for row in held} == self.files()
         for row in held:

@@ -91,7 +91,7 @@ async def test_case_117_an_id_is_in_its_version_or_is_an_error_naming_it(asked, 
 async def test_a_version_that_is_held_and_not_returned_is_begun_as_it_is_held():
     step = await ended(listed("2401.00001v2"), page(total=0), page(), held=Held({"2401.00001": 2}))
 
-    assert step.batch.held == ["2401.00001"]
+    assert step.batch.held == ["2401.00001v2"]
 
 
 async def test_an_old_id_asked_for_with_its_subject_class_is_found_without():

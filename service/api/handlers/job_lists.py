@@ -136,7 +136,7 @@ async def list_papers(request: web.Request) -> web.Response:
     page = Listed.of(found, limit=limit)
     headers = {}
     if page.has_more:
-        headers = next_link(request, JOB_PAPERS.write(page.rows[-1].arxiv_id))
+        headers = next_link(request, JOB_PAPERS.write(page.rows[-1].item))
     return json_response([_paper_document(row) for row in page.rows], headers=headers)
 
 

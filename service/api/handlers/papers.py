@@ -23,8 +23,8 @@ from service.api.schemas.papers import (
     CURSORS,
     PAPER_EXAMPLE,
     ListedPaperSchema,
+    OnePaperSchema,
     PaperQuerySchema,
-    PaperSchema,
     filter_of,
     found_document,
     paper_document,
@@ -127,12 +127,13 @@ async def _batches(
     summary="Get a paper",
     description=(
         "Metadata of the newest version seen, and what is held of its PDF; in the forms of the"
-        " list, too."
+        " list, too. Of an id with a version: of that version, if it is known; title and the like"
+        " are those of `metadata_version`."
     ),
     answers={
         200: Answer(
             description="The paper.",
-            content={JSON: Content(PaperSchema, PAPER_EXAMPLE), **FORMS_CONTENT},
+            content={JSON: Content(OnePaperSchema, PAPER_EXAMPLE), **FORMS_CONTENT},
             headers=("Vary",),
         )
     },
@@ -145,7 +146,10 @@ async def get_paper(request: web.Request) -> web.StreamResponse:
     """GET /papers/{arxiv_id} → 200 with the metadata of the version held."""
     form, arxiv_id = wanted_form(request), arxiv_id_of(request)
     async with request.app[DATABASE].transaction() as conn:
-        document = paper_document(await HeldPaperStore(conn).get(arxiv_id))
+        store = HeldPaperStore(conn)
+        document = paper_document(await store.get(arxiv_id))
+        if arxiv_id.version is not None:
+            document["metadata_version"] = await store.newest_version(arxiv_id)
     if form is None:
         return json_response(document, headers=_FRESH)
     name = str(arxiv_id).replace("/", "_")

@@ -218,6 +218,14 @@ class PaperSchema(Schema):
     )
 
 
+class OnePaperSchema(PaperSchema):
+    """A paper by its id; of an id with a version, that version."""
+
+    metadata_version = fields.Integer(
+        metadata=said("With a version in the id: whose title, authors and the like these are.")
+    )
+
+
 class ListedPaperSchema(PaperSchema):
     """A paper in a list; a search adds how well it matches, and where."""
 

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from service.api.job_status import to_iso8601
 from service.api.schemas.fields import said
 from service.db.held_versions import HeldVersion
 from service.domain.licenses import license_url, may_redistribute
-from service.domain.papers import PdfState
-
-TEXT_STATES = ("full", "cut")
+from service.domain.papers import PdfState, TextState
 
 # as the service has answered it: the example in the API description
 VERSION_EXAMPLE: dict[str, Any] = {
@@ -51,10 +49,11 @@ class VersionSchema(Schema):
         required=True, allow_none=True, metadata=said("Null where nobody told a licence.")
     )
     pdf_state = fields.Enum(PdfState, by_value=True, required=True)
-    text_state = fields.String(
+    text_state = fields.Enum(
+        TextState,
+        by_value=True,
         required=True,
         allow_none=True,
-        validate=validate.OneOf(TEXT_STATES),
         metadata=said("Null where there is no text."),
     )
 
@@ -72,5 +71,5 @@ def version_document(one: HeldVersion) -> dict[str, Any]:
         "license_url": url,
         "may_redistribute": may_redistribute(url),
         "pdf_state": str(one.pdf_state),
-        "text_state": None if one.is_cut is None else TEXT_STATES[one.is_cut],
+        "text_state": one.text_state,
     }

@@ -76,18 +76,19 @@ class Synthetic:
         self, asked: tuple[ArxivId, ...], parameters: Parameters
     ) -> list[tuple[int, int | None]]:
         """Number and version of the papers asked for that exist and match the query, if any."""
-        found = {
-            number: arxiv_id.version
+        found = [
+            (number, arxiv_id.version)
             for arxiv_id in asked
             if (number := self.corpus.find(arxiv_id)) is not None
-        }
+        ]
         if node := parameters.search():
             mask = self.search.mask(node)
-            found = {n: version for n, version in found.items() if mask >> 8 * n & 1}
+            found = [(number, version) for number, version in found if mask >> 8 * number & 1]
         if parameters.sort_by == "relevance":  # by id, relevance is the order asked
-            return list(found.items())
-        order = self.search.ordered(sorted(found), parameters.sort_by, parameters.sort_order)
-        return [(number, found[number]) for number in order]
+            return found
+        numbers = sorted({number for number, _ in found})
+        order = self.search.ordered(numbers, parameters.sort_by, parameters.sort_order)
+        return sorted(found, key=lambda one: order.index(one[0]))
 
     async def pdf(self, arxiv_id: ArxivId, generation: int = 0) -> PdfFile | None:
         """The PDF, unless there is no such paper or that version is a withdrawal."""

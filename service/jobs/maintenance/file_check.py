@@ -16,7 +16,8 @@ import structlog
 
 from service.db.engine import Database
 from service.db.html_pages import HtmlPageStore
-from service.db.papers import NamedFile, PaperStore
+from service.db.papers import PaperStore
+from service.db.version_files import NamedFile, VersionFileStore
 from service.domain.errors import StorageUnavailable
 from service.domain.identifiers import ArxivId
 from service.domain.papers import StoredPdf
@@ -72,6 +73,8 @@ class FileCheck:
     by_content: Walk = field(default_factory=lambda: Walk(1, timedelta(days=1)))
     pages_by_size: Walk = field(default_factory=lambda: Walk(200, timedelta(hours=1)))
     pages_by_content: Walk = field(default_factory=lambda: Walk(1, timedelta(days=1)))
+    versions_by_size: Walk = field(default_factory=lambda: Walk(200, timedelta(hours=1)))
+    versions_by_content: Walk = field(default_factory=lambda: Walk(1, timedelta(days=1)))
     files: Walk = field(default_factory=lambda: Walk(200, timedelta(hours=1)))
 
     async def step(self) -> dict[str, int]:
@@ -89,13 +92,15 @@ class FileCheck:
             raise StorageUnavailable("The PDF storage does not answer in time") from err
 
     async def _lost(self) -> AsyncIterator[NamedFile]:
-        """The next rows whose file is missing, or is not what they say."""
-        async for row in self._rows(self.by_size):
-            if await self.store.size_of(row.pdf_path) != row.pdf_bytes:
-                yield row
-        async for row in self._rows(self.by_content):
-            if not await self.store.verify(row.pdf_path, row.pdf_sha256, row.pdf_bytes):
-                yield row
+        """The next rows whose file is missing, or is not what they say; older versions' too."""
+        for rows in (self._rows(self.by_size), self._older_rows(self.versions_by_size)):
+            async for row in rows:
+                if await self.store.size_of(row.pdf_path) != row.pdf_bytes:
+                    yield row
+        for rows in (self._rows(self.by_content), self._older_rows(self.versions_by_content)):
+            async for row in rows:
+                if not await self.store.verify(row.pdf_path, row.pdf_sha256, row.pdf_bytes):
+                    yield row
 
     async def _rows(self, walk: Walk) -> AsyncIterator[NamedFile]:
         if walk.is_resting:
@@ -104,6 +109,18 @@ class FileCheck:
             rows = await PaperStore(conn).list_with_file(after=walk.after, limit=walk.at_once)
         for row in rows:
             walk.after = row.arxiv_id  # now, so that one bad place cannot hold up the walk
+            yield row
+        if len(rows) < walk.at_once:
+            walk.end()
+
+    async def _older_rows(self, walk: Walk) -> AsyncIterator[NamedFile]:
+        if walk.is_resting:
+            return
+        after = ArxivId.parse(walk.after) if walk.after else None
+        async with self.database.transaction() as conn:
+            rows = await VersionFileStore(conn).list_with_file(after=after, limit=walk.at_once)
+        for row in rows:
+            walk.after = str(ArxivId(row.arxiv_id, row.version))
             yield row
         if len(rows) < walk.at_once:
             walk.end()
@@ -164,9 +181,10 @@ class FileCheck:
         ours = {path: arxiv_id.paper for path, arxiv_id in old.items() if arxiv_id is not None}
         async with self.database.transaction() as conn:
             held = await PaperStore(conn).find_many(ours.values())
-            pages = await HtmlPageStore(conn).named(ours)
+            named = await HtmlPageStore(conn).named(ours)
+            named |= await VersionFileStore(conn).paths(ours.values())
         removed = 0
         for path, paper in ours.items():
-            if paper in held and held[paper].pdf_path != path and path not in pages:
+            if paper in held and held[paper].pdf_path != path and path not in named:
                 removed += await self.store.remove(path, older_than=self.safe_age)
         return removed
