@@ -131,13 +131,13 @@ WHERE j.status = 'running' AND j.taken_up_at IS NOT NULL AND j.pdfs_pending > 0
         WHERE q.dedupe_key = 'pdf:' || jp.job_id || ':' || jp.item AND q.status IN ('queued', 'picked')
     )
 UNION ALL
-SELECT jp.job_id, jp.arxiv_id, 'html'
+SELECT jp.job_id, jp.item, 'html'
 FROM jobs j
 JOIN job_papers jp ON jp.job_id = j.id AND jp.html_state = 'pending'
 WHERE j.status = 'running' AND j.taken_up_at IS NOT NULL AND j.html_pending > 0
     AND NOT EXISTS (
         SELECT FROM pgqueuer q
-        WHERE q.dedupe_key = 'html:' || jp.job_id || ':' || jp.arxiv_id AND q.status IN ('queued', 'picked')
+        WHERE q.dedupe_key = 'html:' || jp.job_id || ':' || jp.item AND q.status IN ('queued', 'picked')
     );
 COMMENT ON COLUMN stranded_work.arxiv_id IS
     'The paper whose file is wanted, with its version if that was asked for; null: the harvest.';

@@ -20,9 +20,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.at_version import AtVersion
 from service.db.html_tables import html_pages
 from service.db.tables import documents, paper_texts, papers
 from service.db.version_files import is_kept
+from service.db.version_tables import older_texts
 from service.domain.identifiers import ArxivId
 from service.domain.papers import (
     NO_PAPER,
@@ -97,33 +99,40 @@ class HtmlPageStore:
 
     async def pdf_sha256(self, arxiv_id: ArxivId) -> str | None:
         """SHA-256 of the PDF that a page of this version is to be compared with, if any."""
-        found = await self._conn.execute(select(papers.c.pdf_sha256).where(*_has_text(arxiv_id)))
-        sha256: str | None = found.scalar_one_or_none()
+        of = AtVersion(arxiv_id)
+        statement = select(of.column("pdf_sha256")).select_from(of.source).where(*_has_text(of))
+        sha256: str | None = (await self._conn.execute(statement)).scalar_one_or_none()
         return sha256
 
     async def find_text(self, arxiv_id: ArxivId) -> tuple[str, ExtractedText] | None:
         """That PDF's SHA-256, its text and the document that was made of it."""
+        of = AtVersion(arxiv_id)
         of_pdf = and_(
             documents.c.arxiv_id == papers.c.arxiv_id,
-            documents.c.version == papers.c.version,
+            documents.c.version == of.version,
             documents.c.source == DocumentSource.PDF,
         )
+        newest, older = (
+            and_(texts.c.arxiv_id == papers.c.arxiv_id, texts.c.version == of.version)
+            for texts in (paper_texts, older_texts)
+        )
+        content = func.coalesce(paper_texts.c.content, older_texts.c.content)
         statement: Select[Any] = (
             select(
-                papers.c.pdf_sha256,
-                papers.c.page_count,
-                paper_texts.c.content,
-                paper_texts.c.pages,
+                of.column("pdf_sha256").label("pdf_sha256"),
+                of.column("page_count").label("page_count"),
+                content.label("content"),
+                func.coalesce(paper_texts.c.pages, older_texts.c.pages).label("pages"),
                 documents.c.converter,
                 documents.c.quality,
                 cast(documents.c.content, Text).label("document"),
             )
             .select_from(
-                papers.join(paper_texts, paper_texts.c.arxiv_id == papers.c.arxiv_id).outerjoin(
-                    documents, of_pdf
-                )
+                of.source.outerjoin(paper_texts, newest)
+                .outerjoin(older_texts, older)
+                .outerjoin(documents, of_pdf)
             )
-            .where(*_has_text(arxiv_id), paper_texts.c.version == papers.c.version)
+            .where(*_has_text(of), content.is_not(None))
         )
         row = (await self._conn.execute(statement)).one_or_none()
         return None if row is None else (row.pdf_sha256, _text(row))
@@ -175,11 +184,10 @@ def _is(arxiv_id: ArxivId) -> ColumnElement[bool]:
     return and_(of_paper, html_pages.c.version == arxiv_id.version)
 
 
-def _has_text(arxiv_id: ArxivId) -> list[ColumnElement[bool]]:
+def _has_text(of: AtVersion) -> list[ColumnElement[bool]]:
     return [
-        papers.c.arxiv_id == arxiv_id.paper,
-        papers.c.version == arxiv_id.version,
-        papers.c.pdf_state == PdfState.PROCESSED,
+        papers.c.arxiv_id == of.arxiv_id.paper,
+        of.column("pdf_state") == PdfState.PROCESSED,
     ]
 
 

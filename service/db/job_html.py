@@ -59,7 +59,7 @@ class JobHtmlStore:
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def begin(self, job_id: UUID, arxiv_id: str) -> HtmlStart | None:
+    async def begin(self, job_id: UUID, item: str) -> HtmlStart | None:
         """Count a start on the paper's HTML before any work is done on it.
 
         None when there is nothing to do: it is done with, or the job is.
@@ -68,7 +68,7 @@ class JobHtmlStore:
         statement = (
             update(job_papers)
             .where(
-                *_pending(job_id, arxiv_id),
+                *_pending(job_id, item),
                 papers.c.arxiv_id == job_papers.c.arxiv_id,
                 select(jobs.c.id).where(of_job).exists(),
             )
@@ -86,25 +86,23 @@ class JobHtmlStore:
         )
         return first_of(HtmlStart, await self._conn.execute(statement))
 
-    async def count_read(self, job_id: UUID, arxiv_id: str, *, begins: bool) -> None:
+    async def count_read(self, job_id: UUID, item: str, *, begins: bool) -> None:
         """Note that the HTML is about to be read, or that the reading ended."""
         # It must survive our death, not that of PostgreSQL: no need to wait for its disk.
         await self._conn.execute(text("SET LOCAL synchronous_commit TO off"))
         count = job_papers.c.html_unfinished_reads + 1 if begins else literal(0)
         await self._conn.execute(
-            update(job_papers)
-            .where(*_pending(job_id, arxiv_id))
-            .values(html_unfinished_reads=count)
+            update(job_papers).where(*_pending(job_id, item)).values(html_unfinished_reads=count)
         )
 
     async def release(
-        self, job_id: UUID, arxiv_id: str, *, attempts: int, failed: bool, has_read: bool
+        self, job_id: UUID, item: str, *, attempts: int, failed: bool, has_read: bool
     ) -> None:
         """Note that an attempt ended in order; as `JobPaperStore.release`."""
         await self._conn.execute(
             update(job_papers)
             .where(
-                *_pending(job_id, arxiv_id),
+                *_pending(job_id, item),
                 job_papers.c.html_attempts == attempts,
                 job_papers.c.html_attempts > job_papers.c.html_failures,
             )
@@ -118,13 +116,13 @@ class JobHtmlStore:
     async def move(
         self,
         job_id: UUID,
-        arxiv_id: str,
+        item: str,
         state: HtmlState,
         *,
         reason: str | None,
         attempts: int | None,
-    ) -> str | None:
-        """Let the HTML of a paper reach `state`; None if it had reached one before, else its item.
+    ) -> bool:
+        """Let the HTML of a paper reach `state`; False if it had reached one before.
 
         A paper whose PDF is not wanted is done with then. With `attempts` only if that is
         still the number of attempts.
@@ -136,7 +134,7 @@ class JobHtmlStore:
             is_ours = job_papers.c.html_attempts == attempts
         statement = (
             update(job_papers)
-            .where(*_pending(job_id, arxiv_id), is_ours, jobs.c.id == job_papers.c.job_id)
+            .where(*_pending(job_id, item), is_ours, jobs.c.id == job_papers.c.job_id)
             .values(
                 html_state=state,
                 html_reason=reason,
@@ -144,10 +142,8 @@ class JobHtmlStore:
                 reason=case((is_done, literal(PDF_NOT_WANTED)), else_=job_papers.c.reason),
                 updated_at=func.clock_timestamp(),
             )
-            .returning(job_papers.c.item)
         )
-        item: str | None = (await self._conn.execute(statement)).scalar_one_or_none()
-        return item
+        return (await self._conn.execute(statement)).rowcount == 1
 
     async def count_documents(self, moved: Iterable[tuple[UUID, str]]) -> dict[UUID, Counter[str]]:
         """What papers that have just been moved add to the counters of documents of their jobs.
@@ -164,9 +160,9 @@ class JobHtmlStore:
         return counters
 
 
-def _pending(job_id: UUID, arxiv_id: str) -> list[ColumnElement[bool]]:
+def _pending(job_id: UUID, item: str) -> list[ColumnElement[bool]]:
     return [
         job_papers.c.job_id == job_id,
-        job_papers.c.arxiv_id == arxiv_id,
+        job_papers.c.item == item,
         job_papers.c.html_state == HtmlState.PENDING,
     ]

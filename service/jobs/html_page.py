@@ -104,7 +104,7 @@ class FetchHtml:
     """
 
     job_id: UUID
-    paper: str
+    paper: str  # as it was asked for: with its version, if one was named
     again: bool
     is_local: bool
     tools: HtmlTools
@@ -116,7 +116,9 @@ class FetchHtml:
         """Count the start; None when the paper's HTML or its job is done."""
         async with self.tools.database.transaction() as conn:
             row = await JobHtmlStore(conn).begin(self.job_id, self.paper)
-        return None if row is None else HtmlAttempt(ArxivId(self.paper, row.version), row)
+        if row is None:
+            return None
+        return HtmlAttempt(ArxivId(ArxivId.parse(self.paper).paper, row.version), row)
 
     async def run(self, attempt: HtmlAttempt) -> None:
         """Bring the page in unless it is there, make the document, and record both."""
@@ -293,6 +295,7 @@ class FetchHtml:
                 arxiv_id=attempt.arxiv_id,
                 state=state,
                 was_interrupted=attempt.crashes > 0,
+                item=self.paper,
                 **what,
             ),
         )

@@ -41,6 +41,7 @@ class HtmlResult:
     attempts: int | None = None
     upstream_status: int | None = None
     was_interrupted: bool = False
+    item: str = ""  # the paper as the job asked for it, if with its version
 
 
 class _Recorded(NamedTuple):
@@ -97,11 +98,12 @@ async def _commit(database: Database, result: HtmlResult) -> _Recorded:
 
 
 async def _move(conn: AsyncConnection, result: HtmlResult, left: Sequence[str]) -> _Recorded:
-    store, jobs, paper = JobHtmlStore(conn), JobStore(conn), result.arxiv_id.paper
-    item = await store.move(
-        result.job_id, paper, result.state, reason=result.reason, attempts=result.attempts
+    store, jobs = JobHtmlStore(conn), JobStore(conn)
+    item = result.item or result.arxiv_id.paper
+    has_moved = await store.move(
+        result.job_id, item, result.state, reason=result.reason, attempts=result.attempts
     )
-    if item is None:
+    if not has_moved:
         return _Recorded(left, has_moved=False, completed=())
     counters = Counter({"html_pending": -1, "resumed": int(result.was_interrupted)})
     made = await store.count_documents([(result.job_id, item)])

@@ -165,7 +165,7 @@ class BatchStorer:
                 has_page=(one.paper, one.version) in pages,
                 is_new=item in written,
             )
-            row = files.wanted_by(request, is_older=is_older)
+            row = files.wanted_by(request)
             rows.append(replace(row, pinned=asked[item].version or 0))
         return rows
 
@@ -180,7 +180,7 @@ class BatchStorer:
             make(
                 self.job_id,
                 request.priority,
-                row.item if make is pdf_task else row.arxiv_id,
+                row.item,
                 position=place[row.item],
                 again=not request.skip_duplicates,
                 is_local=request.source == DOCUMENTS,
@@ -224,13 +224,8 @@ class HeldFiles:
     has_page: bool = False
     is_new: bool = False
 
-    def wanted_by(self, request: IngestionRequest, *, is_older: bool = False) -> NewJobPaper:
-        """The paper's row of a job: what is to be done for it.
-
-        `is_older`: of a version that is not the newest only the PDF is fetched.
-        """
-        if is_older:
-            request = replace(request, process_html=False)
+    def wanted_by(self, request: IngestionRequest) -> NewJobPaper:
+        """The paper's row of a job: what is to be done for it."""
         return self._anew() if request.source == DOCUMENTS else self._fetched(request)
 
     def _fetched(self, request: IngestionRequest) -> NewJobPaper:

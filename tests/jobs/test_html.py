@@ -223,3 +223,23 @@ async def test_hostile_html_costs_one_paper_its_page_and_nothing_else(rig, body,
     assert (job.status, error.code) == (JobStatus.COMPLETED, code)
     assert (job.pdfs_processed, job.documents_html, job.documents_pdf) == (2, 1, 1)
     assert await states(rig, job.id) == {"failed": 1, "stored": 1}
+
+
+async def test_two_versions_of_a_paper_have_each_its_own_html(rig):
+    corpus = rig.replica.corpus
+    number = next(
+        n
+        for n in range(60)
+        if corpus.versions(n) > 1
+        and {rig.replica.pages.quality(n, v) for v in (1, corpus.versions(n))} == {Quality.GOOD}
+    )
+    name, newest = corpus.id_of(number).paper, corpus.versions(number)
+    both = Criteria(ids=(ArxivId(name, 1), ArxivId(name)))
+
+    job = await rig.ingested(criteria=both, max_papers=2, process_html=True)
+
+    assert (job.status, job.errors_total, job.documents_html) == (JobStatus.COMPLETED, 0, 2)
+    assert await states(rig, job.id) == {"stored": 2}
+    pages = await rig.rows(PAGES)
+    assert [(row.version, row.refused) for row in pages] == [(1, None), (newest, None)]
+    assert all(row.pdf_sha256 for row in pages)
