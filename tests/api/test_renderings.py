@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from typing import get_type_hints
 from uuid import uuid4
 
 import orjson
@@ -9,17 +10,33 @@ import pytest
 
 from service.api.job_status import MAX_LENGTH, REMEMBERED, _remembered, rendered, status_document
 from service.db.job_rows import to_job
+from service.domain.jobs import Job
 
 NOON, ONE = "2026-01-01T12:00:00+00:00", "2026-01-01T13:00:00+00:00"
+COUNTERS = [name for name, kind in get_type_hints(Job).items() if kind is int]
 ERROR = [NOON, "store", "it failed", None, None, None, None]
 
 
 def state_of(job_id, *, status="running", request=None, papers=0, completed_at=None, errors=None):
     """What PostgreSQL hands over for a job, all of one version."""
-    names = [status, "normal", request or {"source": "search"}, None, None, None]
-    moments = [NOON, NOON, NOON, completed_at, NOON]
-    row = [str(job_id), *names, 100, *[papers] * 12, *moments, 1, None, None, {}, errors]
-    return orjson.dumps(row).decode()
+    told = {
+        "id": str(job_id),
+        "status": status,
+        "priority": "normal",
+        "request": request or {"source": "search"},
+        "papers_fetched": papers,
+        "papers_created": papers,
+        "created_at": NOON,
+        "taken_up_at": NOON,
+        "started_at": NOON,
+        "completed_at": completed_at,
+        "updated_at": NOON,
+        "version": 1,
+        "facts": {},
+        "errors": errors,
+    }
+    zero = dict.fromkeys(COUNTERS, 0)
+    return orjson.dumps([(zero | told).get(name) for name in Job._fields]).decode()
 
 
 @pytest.fixture

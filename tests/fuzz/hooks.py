@@ -127,6 +127,11 @@ def _mend_query(path: str, given: dict[str, Any]) -> None:
     """Parameters whose text has a form of its own, or that do not go together."""
     if path == "/api/v1/papers":
         _mend_search(given)
+    if path == "/api/v1/papers/changes":
+        if "after" in given:  # tokens are given out by the feed; this word always is one
+            given["after"] = "latest"
+        if "wait" in given:
+            given["wait"] = "1"
     if path.endswith("/document") and "part" in given:
         given.pop("section", None)
     if path == "/api/v1/ingestion/jobs" and "cursor" in given:
