@@ -38,15 +38,13 @@ CREATE OR REPLACE TRIGGER soak_note AFTER UPDATE OR DELETE ON pgqueuer
 FOR EACH ROW EXECUTE FUNCTION soak_note();
 CREATE TABLE IF NOT EXISTS soak_checkpoints (job_id uuid, done integer, at timestamptz);
 CREATE OR REPLACE FUNCTION soak_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    state jsonb := coalesce(NEW.checkpoint #> '{state,then,state}', NEW.checkpoint -> 'state');
 BEGIN
-    INSERT INTO soak_checkpoints
-    VALUES (
-        NEW.id,
-        coalesce(
-            NEW.checkpoint #>> '{state,then,state,offset}', NEW.checkpoint #>> '{state,offset}'
-        )::integer,
-        clock_timestamp()
-    );
+    IF jsonb_array_length(state -> 'left') = 0 THEN  -- else its last page is to be asked again
+        INSERT INTO soak_checkpoints
+        VALUES (NEW.id, (state ->> 'offset')::integer, clock_timestamp());
+    END IF;
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER soak_checkpoint AFTER UPDATE OF checkpoint ON jobs
