@@ -111,7 +111,8 @@ async def pages_asked_again(
             passed.setdefault((row["job_id"], offset), row["at"])
     found = []
     for request in requests:
-        match = re.search(r"id_list=([^,&]+)", request["path"])
+        # what has no start is no page: one known id, asked for to tell an outage from a bad request
+        match = re.search(r"id_list=([^,&]+)[^&]*&start=", request["path"])
         page = first_ids.get(match[1]) if match else None
         if page in passed and request["wall"] > passed[page]:
             found.append(f"page {page[1]} of job {page[0]} was asked again after its commit")
