@@ -1,5 +1,6 @@
 """HTML in the process that may die: its document with the PDF's evidence, or why there is none."""
 
+import asyncio
 import json
 import os
 import signal
@@ -99,10 +100,15 @@ async def test_a_hostile_page_ends_in_a_refusal_and_the_next_is_read(
 async def test_a_page_that_kills_its_process_is_known_by_that(make_extractor, make_page):
     extractor = await make_extractor()
     (pid,) = extractor.pids
+    os.kill(pid, signal.SIGSTOP)  # so that it does not answer first
+    verdict = asyncio.create_task(extractor.judge_html(make_page(p(FILLER)), HtmlQuestion(ID)))
+    async with asyncio.timeout(30):
+        while extractor._idle:  # noqa: ASYNC110 - until the child has its question
+            await asyncio.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(ChildDied):
-        await extractor.judge_html(make_page(p(FILLER)), HtmlQuestion(ID))
+        await verdict
 
 
 async def test_a_page_that_is_not_there_is_the_storages_fault(make_extractor, tmp_path):
