@@ -19,8 +19,8 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.attempts import AttemptStore
 from service.db.jobs import waited_for_arxiv
 from service.db.rows import first_of
 from service.db.tables import job_papers, jobs, papers
@@ -41,10 +41,7 @@ _COUNTED = text(
 
 
 class HtmlStart(NamedTuple):
-    """A start on a paper's HTML (`attempts` includes it).
-
-    `waited`: how long the job has waited for arXiv.
-    """
+    """A start on a paper's HTML (see `Start`)."""
 
     version: int
     attempts: int
@@ -53,11 +50,21 @@ class HtmlStart(NamedTuple):
     waited: timedelta
 
 
-class JobHtmlStore:
+class JobHtmlStore(AttemptStore[HtmlStart]):
     """SQL on HTML in `job_papers`, on a connection whose transaction is the caller's."""
 
-    def __init__(self, conn: AsyncConnection) -> None:
-        self._conn = conn
+    attempts = job_papers.c.html_attempts
+    failures = job_papers.c.html_failures
+    unfinished_reads = job_papers.c.html_unfinished_reads
+
+    @staticmethod
+    def is_open(job_id: UUID, item: str) -> list[ColumnElement[bool]]:
+        """A paper whose HTML is pending."""
+        return [
+            job_papers.c.job_id == job_id,
+            job_papers.c.item == item,
+            job_papers.c.html_state == HtmlState.PENDING,
+        ]
 
     async def begin(self, job_id: UUID, item: str) -> HtmlStart | None:
         """Count a start on the paper's HTML before any work is done on it.
@@ -68,7 +75,7 @@ class JobHtmlStore:
         statement = (
             update(job_papers)
             .where(
-                *_pending(job_id, item),
+                *self.is_open(job_id, item),
                 papers.c.arxiv_id == job_papers.c.arxiv_id,
                 select(jobs.c.id).where(of_job).exists(),
             )
@@ -85,33 +92,6 @@ class JobHtmlStore:
             )
         )
         return first_of(HtmlStart, await self._conn.execute(statement))
-
-    async def count_read(self, job_id: UUID, item: str, *, begins: bool) -> None:
-        """Note that the HTML is about to be read, or that the reading ended."""
-        # It must survive our death, not that of PostgreSQL: no need to wait for its disk.
-        await self._conn.execute(text("SET LOCAL synchronous_commit TO off"))
-        count = job_papers.c.html_unfinished_reads + 1 if begins else literal(0)
-        await self._conn.execute(
-            update(job_papers).where(*_pending(job_id, item)).values(html_unfinished_reads=count)
-        )
-
-    async def release(
-        self, job_id: UUID, item: str, *, attempts: int, failed: bool, has_read: bool
-    ) -> None:
-        """Note that an attempt ended in order; as `JobPaperStore.release`."""
-        await self._conn.execute(
-            update(job_papers)
-            .where(
-                *_pending(job_id, item),
-                job_papers.c.html_attempts == attempts,
-                job_papers.c.html_attempts > job_papers.c.html_failures,
-            )
-            .values(
-                html_unfinished_reads=0 if has_read else job_papers.c.html_unfinished_reads,
-                html_attempts=job_papers.c.html_attempts - int(not failed),
-                html_failures=job_papers.c.html_failures + int(failed),
-            )
-        )
 
     async def move(
         self,
@@ -134,7 +114,7 @@ class JobHtmlStore:
             is_ours = job_papers.c.html_attempts == attempts
         statement = (
             update(job_papers)
-            .where(*_pending(job_id, item), is_ours, jobs.c.id == job_papers.c.job_id)
+            .where(*self.is_open(job_id, item), is_ours, jobs.c.id == job_papers.c.job_id)
             .values(
                 html_state=state,
                 html_reason=reason,
@@ -158,11 +138,3 @@ class JobHtmlStore:
         for row in await self._conn.execute(_COUNTED, given):
             counters.setdefault(row.job_id, Counter())[row.counter] += row.papers
         return counters
-
-
-def _pending(job_id: UUID, item: str) -> list[ColumnElement[bool]]:
-    return [
-        job_papers.c.job_id == job_id,
-        job_papers.c.item == item,
-        job_papers.c.html_state == HtmlState.PENDING,
-    ]

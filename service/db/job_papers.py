@@ -15,7 +15,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal,
     or_,
     select,
     text,
@@ -23,13 +22,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.attempts import AttemptStore
 from service.db.jobs import waited_for_arxiv
 from service.db.rows import first_of, typed
 from service.db.tables import job_papers, jobs, paper_versions, papers
 from service.domain.jobs import JobStatus
-from service.domain.papers import HtmlState, PaperState
+from service.domain.papers import HtmlState, PaperState, StoredPdf
 
 OPEN_STATES = (PaperState.PENDING, PaperState.DOWNLOADED)
 
@@ -100,10 +99,7 @@ class ListedJobPaper(NamedTuple):
 
 
 class PaperStart(NamedTuple):
-    """A start on a paper (`attempts` includes it), and what is held of its file.
-
-    `waited`: how long the job has waited for arXiv.
-    """
+    """A start on a paper's PDF (see `Start`), and what is held of its file."""
 
     version: int
     state: str
@@ -115,12 +111,29 @@ class PaperStart(NamedTuple):
     pdf_bytes: int | None
     waited: timedelta
 
+    @property
+    def held(self) -> StoredPdf | None:
+        """The file that the database says we have."""
+        if self.pdf_path is None or self.pdf_sha256 is None or self.pdf_bytes is None:
+            return None
+        return StoredPdf(path=self.pdf_path, sha256=self.pdf_sha256, size_bytes=self.pdf_bytes)
 
-class JobPaperStore:
+
+class JobPaperStore(AttemptStore[PaperStart]):
     """All SQL on `job_papers`, on a connection whose transaction is the caller's."""
 
-    def __init__(self, conn: AsyncConnection) -> None:
-        self._conn = conn
+    attempts = job_papers.c.attempts
+    failures = job_papers.c.failures
+    unfinished_reads = job_papers.c.unfinished_reads
+
+    @staticmethod
+    def is_open(job_id: UUID, item: str) -> list[ColumnElement[bool]]:
+        """A paper without a final state."""
+        return [
+            job_papers.c.job_id == job_id,
+            job_papers.c.item == item,
+            job_papers.c.state.in_(OPEN_STATES),
+        ]
 
     async def known(self, job_id: UUID, items: Iterable[str]) -> set[str]:
         """Those of `items` (ids as they were asked for) that the job has met before."""
@@ -202,9 +215,7 @@ class JobPaperStore:
         statement = (
             update(job_papers)
             .where(
-                job_papers.c.job_id == job_id,
-                job_papers.c.item == item,
-                job_papers.c.state.in_(OPEN_STATES),
+                *self.is_open(job_id, item),
                 papers.c.arxiv_id == job_papers.c.arxiv_id,
                 select(jobs.c.id)
                 .where(jobs.c.id == job_papers.c.job_id, jobs.c.status == JobStatus.RUNNING)
@@ -225,52 +236,6 @@ class JobPaperStore:
             )
         )
         return first_of(PaperStart, await self._conn.execute(statement))
-
-    async def begin_reading(self, job_id: UUID, item: str) -> None:
-        """Note that the PDF is about to be read, which a hostile one may not let us end."""
-        await self._count_read(job_id, item, job_papers.c.unfinished_reads + 1)
-
-    async def end_reading(self, job_id: UUID, item: str) -> None:
-        """Note that the reading ended, so that a later death is not blamed on the PDF."""
-        await self._count_read(job_id, item, literal(0))
-
-    async def _count_read(self, job_id: UUID, item: str, count: ColumnElement[int]) -> None:
-        # It must survive our death, not that of PostgreSQL: no need to wait for its disk.
-        await self._conn.execute(text("SET LOCAL synchronous_commit TO off"))
-        await self._conn.execute(
-            update(job_papers)
-            .where(
-                job_papers.c.job_id == job_id,
-                job_papers.c.item == item,
-                job_papers.c.state.in_(OPEN_STATES),
-            )
-            .values(unfinished_reads=count)
-        )
-
-    async def release(
-        self, job_id: UUID, item: str, *, attempts: int, failed: bool, has_read: bool
-    ) -> None:
-        """Note that an attempt ended in order: `failed`, or as if it had never begun.
-
-        With `has_read` the PDF was read and the worker survived it: what happened
-        before is forgiven. `attempts` is the number that `begin` returned; if another has
-        begun since (or this was noted already) nothing changes.
-        """
-        await self._conn.execute(
-            update(job_papers)
-            .where(
-                job_papers.c.job_id == job_id,
-                job_papers.c.item == item,
-                job_papers.c.state.in_(OPEN_STATES),
-                job_papers.c.attempts == attempts,
-                job_papers.c.attempts > job_papers.c.failures,
-            )
-            .values(
-                unfinished_reads=0 if has_read else job_papers.c.unfinished_reads,
-                attempts=job_papers.c.attempts - int(not failed),
-                failures=job_papers.c.failures + int(failed),
-            )
-        )
 
     async def move(self, moves: Sequence[Move]) -> set[tuple[UUID, str]]:
         """Apply the moves that still apply; returns the (job, item) pairs that changed.

@@ -6,60 +6,41 @@ the one before it left: a partial file to go on with, or a file that only wants
 its text.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
-from uuid import UUID
 
-from service.db.engine import Database
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service.db.html_pages import HtmlPageStore
 from service.db.job_papers import JobPaperStore, PaperStart
-from service.db.jobs import JobStore
 from service.domain.errors import (
     BadPdf,
     CorruptPdf,
-    ExtractorCrashed,
     JudgedOtherwise,
     NotFound,
     NotPdf,
     StorageUnavailable,
     Unavailable,
     UpstreamFaulty,
-    UpstreamUnavailable,
     status_of,
 )
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError, Stage
-from service.domain.outcomes import Fail, Outcome, Retry, Snooze, Succeed
 from service.domain.papers import ExtractedText, HtmlVerdict, PaperState, StoredPdf
 from service.extraction.html_question import HtmlQuestion
-from service.extraction.pool import ChildDied
-from service.extraction.quarantine import Readers
 from service.files.partial_file import Part
-from service.files.store import PdfStore
-from service.jobs.events import log_failed
+from service.jobs.file_task import Attempt, Download, FileTask, FileTools, Reader, download
 from service.jobs.html_judge import Judged, judge_again, refusal
 from service.jobs.patience import patience
 from service.jobs.results import Result, ResultWriter
 
+PdfAttempt = Attempt[PaperStart]
+
 MOST_JUDGEMENTS = 5  # of the HTML beside a PDF, while others come and go
 ENCRYPTED = "encrypted"  # a good file whose text we cannot have
-
-
-class Download(Protocol):
-    """A PDF on its way from arXiv."""
-
-    offset: int
-    total_bytes: int | None
-    etag: str | None
-    content_type: str
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Its bytes."""
-        ...
 
 
 class PdfSource(Protocol):
@@ -72,12 +53,8 @@ class PdfSource(Protocol):
         ...
 
 
-class TextSource(Protocol):
+class TextSource(Reader, Protocol):
     """What reads PDFs, and the HTML beside them."""
-
-    async def prepare(self) -> None:
-        """Be ready to read at once."""
-        ...
 
     async def check(self, path: Path) -> None:
         """Raise BadPdf if the file cannot be opened."""
@@ -93,67 +70,23 @@ class TextSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PdfTools:
+class PdfTools(FileTools):
     """What the work on any PDF needs."""
 
-    database: Database
     arxiv: PdfSource
-    store: PdfStore
     extractor: TextSource
     recorder: ResultWriter
-    readers: Readers
-
-
-@dataclass(frozen=True, slots=True)
-class PdfAttempt:
-    """One try at one paper's PDF; `row` as `JobPaperStore.begin` returned it."""
-
-    arxiv_id: ArxivId
-    row: PaperStart
-
-    @property
-    def number(self) -> int:
-        """Which try it is, counted from 1; tries that a crash cut off do not count."""
-        return int(self.row.failures) + 1
-
-    @property
-    def crashes(self) -> int:
-        """Tries before it that never ended."""
-        return int(self.row.attempts - self.row.failures) - 1
-
-    @property
-    def held(self) -> StoredPdf | None:
-        """The file that the database says we have."""
-        row = self.row
-        if row.pdf_path is None or row.pdf_sha256 is None or row.pdf_bytes is None:
-            return None
-        return StoredPdf(path=row.pdf_path, sha256=row.pdf_sha256, size_bytes=row.pdf_bytes)
 
 
 @dataclass(slots=True)
-class FetchPdf:
-    """The work of a pdf task: one paper of one job.
+class FetchPdf(FileTask[PaperStart]):
+    """The work of a pdf task."""
 
-    With `again` the file is fetched although another job has stored it; with `is_local`
-    never.
-    """
-
-    job_id: UUID
-    paper: str  # as it was asked for: with its version, if one was named
-    again: bool
+    kind = "PDF"
     tools: PdfTools
-    is_local: bool = False
-    max_attempts: int = 5
-    _stage: Stage = Stage.PDF_DOWNLOAD
-    _has_read: bool = False
 
-    async def begin(self) -> PdfAttempt | None:
-        """Count the start; None when the paper or its job is done."""
-        async with self.tools.database.transaction() as conn:
-            row = await JobPaperStore(conn).begin(self.job_id, self.paper)
-        if row is None:
-            return None
-        return PdfAttempt(ArxivId(ArxivId.parse(self.paper).paper, row.version), row)
+    def _attempts(self, conn: AsyncConnection) -> JobPaperStore:
+        return JobPaperStore(conn)
 
     async def run(self, attempt: PdfAttempt) -> None:
         """Bring the file in unless it is there, then its text."""
@@ -162,7 +95,7 @@ class FetchPdf:
         pdf = await self._usable(attempt)
         if pdf is None:
             pdf = await self._fetched(attempt)
-        if attempt.row.state == PaperState.PENDING or pdf != attempt.held:
+        if attempt.row.state == PaperState.PENDING or pdf != attempt.row.held:
             await self._remove(await self._record(attempt, PaperState.DOWNLOADED, pdf=pdf))
         self._stage = Stage.PDF_PROCESSING
         try:
@@ -205,63 +138,20 @@ class FetchPdf:
             verdict = refusal(code="html_missing")
         return Judged(replace(page, pdf_sha256=pdf.sha256), verdict)
 
-    async def conclude(
-        self, attempt: PdfAttempt, outcome: Outcome, error: Exception | None
-    ) -> None:
-        """Record a failure for good, or give the start back."""
-        match outcome:
-            case Succeed():
-                return
-            case Fail(code=code, message=message) if isinstance(error, UpstreamUnavailable):
-                await self._fail_job(code, message, status_of(error))
-            case Fail(code=code, message=message):
-                gone = isinstance(error, Unavailable)
-                state = PaperState.UNAVAILABLE if gone else PaperState.FAILED
-                what = JobError(
-                    stage=self._stage,
-                    message=message,
-                    code=code,
-                    arxiv_id=self.paper,
-                    attempt=attempt.number,
-                )
-                attempts = attempt.row.attempts
-                await self._record(
-                    attempt,
-                    state,
-                    reason=code,
-                    error=what,
-                    attempts=attempts,
-                    upstream_status=status_of(error),
-                )
-            case Retry() | Snooze():
-                await self._release(attempt, outcome)
-
-    async def _release(self, attempt: PdfAttempt, outcome: Retry | Snooze) -> None:
-        """Give the start back; the job row first, as everywhere."""
-        async with self.tools.database.transaction() as conn:
-            if isinstance(outcome, Snooze) and outcome.waiting_for is not None:
-                await JobStore(conn).wait(self.job_id, outcome.waiting_for)
-            await JobPaperStore(conn).release(
-                self.job_id,
-                self.paper,
-                attempts=attempt.row.attempts,
-                failed=isinstance(outcome, Retry),
-                has_read=self._has_read,
-            )
-
-    async def _fail_job(self, code: str, message: str, upstream_status: int | None) -> None:
-        """Fail the whole job: arXiv has been unavailable for too long."""
-        what = JobError(stage=self._stage, message=message, code=code)
-        async with self.tools.database.transaction() as conn:
-            failed = await JobStore(conn).fail(self.job_id)
-            if failed is not None:
-                await JobStore(conn).add_errors(self.job_id, [what])
-        if failed is not None:
-            log_failed(failed, what, upstream_status=upstream_status)
+    async def _give_up(self, attempt: PdfAttempt, what: JobError, error: Exception | None) -> None:
+        gone = isinstance(error, Unavailable)
+        await self._record(
+            attempt,
+            PaperState.UNAVAILABLE if gone else PaperState.FAILED,
+            reason=what.code,
+            error=what,
+            attempts=attempt.row.attempts,
+            upstream_status=status_of(error),
+        )
 
     async def _usable(self, attempt: PdfAttempt) -> StoredPdf | None:
         """The file that we hold, if it is whole and this job may use it."""
-        held = attempt.held
+        held = attempt.row.held
         may_use = not self.again or attempt.row.state == PaperState.DOWNLOADED
         if held and may_use and await self._is_whole(held):
             return held
@@ -282,23 +172,14 @@ class FetchPdf:
             return await self.tools.store.commit(part, arxiv_id)
 
     async def _download(self, arxiv_id: ArxivId, part: Part) -> None:
-        had = part.size
+        asked = self.tools.arxiv.open_pdf(arxiv_id, offset=part.size, etag=part.etag)
         try:
-            async with self.tools.arxiv.open_pdf(arxiv_id, offset=had, etag=part.etag) as answer:
-                # What is announced as too large is not begun.
-                await part.expect(answer.total_bytes or 0)
-                if answer.offset == 0:
-                    await part.truncate()
-                await part.record_etag(answer.etag)
-                async for chunk in answer.chunks():
-                    await part.write(chunk)
-                if "html" in answer.content_type and not await part.looks_like_pdf():
-                    await part.discard()
-                    raise NotPdf("a web page came in place of the PDF")
+            content_type = await download(asked, part)
         except UpstreamFaulty as err:
-            if had and part.size == had:
-                await part.truncate()  # what we had may be why: begin anew next time
             raise CorruptPdf(str(err)) from err
+        if "html" in content_type and not await part.looks_like_pdf():
+            await part.discard()
+            raise NotPdf("a web page came in place of the PDF")
 
     async def _check(self, part: Part, attempt: PdfAttempt) -> None:
         """Raise BadPdf, and CorruptPdf for what another download may bring whole."""
@@ -314,26 +195,6 @@ class FetchPdf:
             if err.code == CorruptPdf.code:
                 raise CorruptPdf(str(err)) from err
             raise
-
-    @asynccontextmanager
-    async def _reading(self, attempt: PdfAttempt) -> AsyncIterator[None]:
-        """Count the read in the database while it lasts: who dies of it must leave a trace.
-
-        Only while it lasts, and neither for the whole attempt nor while a process is
-        waited for or started: a worker may be killed at any moment, and nearly all of an
-        attempt's moments are spent on something else.
-        """
-        async with self.tools.readers.turn(attempt.row.unfinished_reads):
-            await self.tools.extractor.prepare()
-            self._has_read = True
-            async with self.tools.database.transaction() as conn:
-                await JobPaperStore(conn).begin_reading(self.job_id, self.paper)
-            try:
-                yield
-            except ChildDied as err:  # may have been bad luck: worth another try, twice
-                raise ExtractorCrashed("the process that read the PDF died") from err
-            async with self.tools.database.transaction() as conn:
-                await JobPaperStore(conn).end_reading(self.job_id, self.paper)
 
     async def _remove(self, replaced: str | None) -> None:
         """Remove the file that the row has just moved away from; what stays is found later."""

@@ -5,40 +5,33 @@ only then the row. What was made of the page is stored with it and the state of 
 one transaction, and only if the page was compared with the PDF that is held then.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
-from uuid import UUID
 
-from service.db.engine import Database
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service.db.html_pages import HtmlPageStore
 from service.db.job_html import HtmlStart, JobHtmlStore
-from service.db.jobs import JobStore
 from service.domain.errors import (
     BadHtml,
     CorruptHtml,
-    ExtractorCrashed,
     JudgedOtherwise,
     NotFound,
     NotHtml,
     StorageUnavailable,
     Unavailable,
     UpstreamFaulty,
-    UpstreamUnavailable,
     status_of,
 )
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import JobError, Stage
-from service.domain.outcomes import Fail, Outcome, Retry, Snooze, Succeed
 from service.domain.papers import NO_PAPER, HtmlPage, HtmlState, HtmlVerdict
-from service.extraction.pool import ChildDied
-from service.extraction.quarantine import Readers
 from service.files.partial_file import Part
 from service.files.paths import Ending
 from service.files.store import PdfStore
-from service.jobs.events import log_failed
-from service.jobs.fulltext import Download
+from service.jobs.file_task import Attempt, Download, FileTask, FileTools, Reader, download
 from service.jobs.html_judge import HtmlReader, Judged, is_worth_keeping, judge, judge_again
 from service.jobs.html_results import HtmlResult, record_html
 from service.jobs.patience import patience
@@ -46,6 +39,8 @@ from service.jobs.patience import patience
 MAX_HTML_BYTES = 16 << 20  # more is refused whatever is in it
 MOST_JUDGEMENTS = 5  # while PDFs of the same version come and go beside us
 _PREFIX = "html_"
+
+HtmlAttempt = Attempt[HtmlStart]
 
 
 class HtmlSource(Protocol):
@@ -58,67 +53,29 @@ class HtmlSource(Protocol):
         ...
 
 
-class HtmlExtractor(HtmlReader, Protocol):
+class HtmlExtractor(HtmlReader, Reader, Protocol):
     """What reads pages of HTML, and can be made ready for it."""
-
-    async def prepare(self) -> None:
-        """Be ready to read at once."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HtmlTools:
+class HtmlTools(FileTools):
     """What the work on any page of HTML needs."""
 
-    database: Database
     arxiv: HtmlSource
-    store: PdfStore
     extractor: HtmlExtractor
-    readers: Readers
-
-
-@dataclass(frozen=True, slots=True)
-class HtmlAttempt:
-    """One try at one paper's HTML; `row` as `JobHtmlStore.begin` returned it."""
-
-    arxiv_id: ArxivId
-    row: HtmlStart
-
-    @property
-    def number(self) -> int:
-        """Which try it is, counted from 1; tries that a crash cut off do not count."""
-        return int(self.row.failures) + 1
-
-    @property
-    def crashes(self) -> int:
-        """Tries before it that never ended."""
-        return int(self.row.attempts - self.row.failures) - 1
 
 
 @dataclass(slots=True)
-class FetchHtml:
-    """The work of an HTML task: one paper of one job.
+class FetchHtml(FileTask[HtmlStart]):
+    """The work of an HTML task; `rank` is its place among those that wait for arXiv."""
 
-    With `again` the page is fetched although one is held; with `is_local` never. `rank` is
-    its place among those that wait for arXiv.
-    """
-
-    job_id: UUID
-    paper: str  # as it was asked for: with its version, if one was named
-    again: bool
-    is_local: bool
+    kind = "HTML"
     tools: HtmlTools
+    _stage: Stage = Stage.PDF_PROCESSING
     rank: int = 0
-    max_attempts: int = 5
-    _has_read: bool = False
 
-    async def begin(self) -> HtmlAttempt | None:
-        """Count the start; None when the paper's HTML or its job is done."""
-        async with self.tools.database.transaction() as conn:
-            row = await JobHtmlStore(conn).begin(self.job_id, self.paper)
-        if row is None:
-            return None
-        return HtmlAttempt(ArxivId(ArxivId.parse(self.paper).paper, row.version), row)
+    def _attempts(self, conn: AsyncConnection) -> JobHtmlStore:
+        return JobHtmlStore(conn)
 
     async def run(self, attempt: HtmlAttempt) -> None:
         """Bring the page in unless it is there, make the document, and record both."""
@@ -142,59 +99,21 @@ class FetchHtml:
                 return
         raise JudgedOtherwise("the PDF of the paper changes all the time")
 
-    async def conclude(
-        self, attempt: HtmlAttempt, outcome: Outcome, error: Exception | None
-    ) -> None:
-        """Record a failure for good, or give the start back."""
-        match outcome:
-            case Succeed():
-                return
-            case Fail(code=code, message=message) if isinstance(error, UpstreamUnavailable):
-                await self._fail_job(code, message, status_of(error))
-            case Fail() if isinstance(error, Unavailable):
-                await self._record(attempt, HtmlState.UNAVAILABLE, attempts=attempt.row.attempts)
-            case Fail(code=code, message=message):
-                code = code if code.startswith(_PREFIX) else f"{_PREFIX}{code}"
-                what = JobError(
-                    stage=Stage.PDF_PROCESSING,
-                    message=message,
-                    code=code,
-                    arxiv_id=self.paper,
-                    attempt=attempt.number,
-                )
-                await self._record(
-                    attempt,
-                    HtmlState.FAILED,
-                    reason=code,
-                    error=what,
-                    attempts=attempt.row.attempts,
-                    upstream_status=status_of(error),
-                )
-            case Retry() | Snooze():
-                await self._release(attempt, outcome)
-
-    async def _release(self, attempt: HtmlAttempt, outcome: Retry | Snooze) -> None:
-        """Give the start back; the job row first, as everywhere."""
-        async with self.tools.database.transaction() as conn:
-            if isinstance(outcome, Snooze) and outcome.waiting_for is not None:
-                await JobStore(conn).wait(self.job_id, outcome.waiting_for)
-            await JobHtmlStore(conn).release(
-                self.job_id,
-                self.paper,
-                attempts=attempt.row.attempts,
-                failed=isinstance(outcome, Retry),
-                has_read=self._has_read,
-            )
-
-    async def _fail_job(self, code: str, message: str, upstream_status: int | None) -> None:
-        """Fail the whole job: arXiv has been unavailable for too long."""
-        what = JobError(stage=Stage.PDF_PROCESSING, message=message, code=code)
-        async with self.tools.database.transaction() as conn:
-            failed = await JobStore(conn).fail(self.job_id)
-            if failed is not None:
-                await JobStore(conn).add_errors(self.job_id, [what])
-        if failed is not None:
-            log_failed(failed, what, upstream_status=upstream_status)
+    async def _give_up(self, attempt: HtmlAttempt, what: JobError, error: Exception | None) -> None:
+        attempts = attempt.row.attempts
+        if isinstance(error, Unavailable):
+            await self._record(attempt, HtmlState.UNAVAILABLE, attempts=attempts)
+            return
+        if not (what.code or "").startswith(_PREFIX):
+            what = replace(what, code=f"{_PREFIX}{what.code}")
+        await self._record(
+            attempt,
+            HtmlState.FAILED,
+            reason=what.code,
+            error=what,
+            attempts=attempts,
+            upstream_status=status_of(error),
+        )
 
     async def _held(self, arxiv_id: ArxivId) -> HtmlPage | None:
         """The page that we hold, if it is whole and this job may use it."""
@@ -234,19 +153,11 @@ class FetchHtml:
         return HtmlPage(file=file, etag=etag, pdf_sha256=sha256), verdict
 
     async def _download(self, arxiv_id: ArxivId, part: Part) -> None:
-        had = part.size
-        asked = self.tools.arxiv.open_html(arxiv_id, offset=had, etag=part.etag, rank=self.rank)
+        open_html = self.tools.arxiv.open_html
+        asked = open_html(arxiv_id, offset=part.size, etag=part.etag, rank=self.rank)
         try:
-            async with asked as answer:
-                await part.expect(answer.total_bytes or 0)  # too large: not begun
-                if answer.offset == 0:
-                    await part.truncate()
-                await part.record_etag(answer.etag)
-                async for chunk in answer.chunks():
-                    await part.write(chunk)
+            await download(asked, part)
         except UpstreamFaulty as err:
-            if had and part.size == had:
-                await part.truncate()  # what we had may be why: begin anew next time
             raise CorruptHtml(str(err)) from err
         if not part.size:
             raise CorruptHtml("the page came empty")
@@ -263,23 +174,6 @@ class FetchHtml:
         except NotFound as err:  # it was lost in this very moment
             raise StorageUnavailable("The stored HTML is missing") from err
         return Judged(HtmlPage(file=page.file, etag=page.etag, pdf_sha256=sha256), verdict)
-
-    @asynccontextmanager
-    async def _reading(self, attempt: HtmlAttempt) -> AsyncIterator[None]:
-        """Count the read in the database while it lasts, as with PDFs."""
-        async with self.tools.readers.turn(attempt.row.unfinished_reads):
-            await self.tools.extractor.prepare()
-            self._has_read = True
-            await self._count_read(begins=True)
-            try:
-                yield
-            except ChildDied as err:  # may have been bad luck: worth another try, twice
-                raise ExtractorCrashed("the process that read the HTML died") from err
-            await self._count_read(begins=False)
-
-    async def _count_read(self, *, begins: bool) -> None:
-        async with self.tools.database.transaction() as conn:
-            await JobHtmlStore(conn).count_read(self.job_id, self.paper, begins=begins)
 
     async def _record(
         self,

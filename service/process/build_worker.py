@@ -223,8 +223,8 @@ def _kinds(
             job_id,
             payload["paper"],
             payload["again"],
-            payload.get("local", False),
             html_tools,
+            is_local=payload.get("local", False),
             rank=payload["rank"],
         )
         return await measured(HTML, run_work(work, jitter=random.random), measurements)

@@ -65,7 +65,7 @@ async def fetch(database, pages, tmp_path):
         tools = HtmlTools(
             database=database, arxiv=pages, store=store, extractor=pages, readers=readers
         )
-        return FetchHtml(job_id, PAPER, False, False, tools, **more)
+        return FetchHtml(job_id, PAPER, False, tools, **more)
 
     return fetch
 
