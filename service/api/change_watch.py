@@ -6,7 +6,6 @@ since an announcement may be lost. All are notified when the feed has grown.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from service.api.job_watch import WatchLimits
 from service.api.middlewares.auth import PRINCIPAL
+from service.api.watch_room import WatchLimits, WatchRoom, dismiss
 from service.db.engine import Database
 from service.db.paper_changes import ChangeStore, hear_changes
 from service.domain.errors import DatabaseUnavailable, Unauthenticated
@@ -70,34 +69,30 @@ class ChangeWatch:
         self._is_active = is_active
         self._database = database
         self._watchers: set[FeedWatcher] = set()
-        self._count_of: Counter[str] = Counter()  # by caller
+        self._room = WatchRoom(self.limits)
         self._came = asyncio.Event()  # a watcher
         self._bell = asyncio.Event()
         self._last_position = 0
-        self._is_closed = False
 
     def __len__(self) -> int:
-        return len(self._watchers)
+        return len(self._room)
 
     def has_room(self, caller: str) -> bool:
         """False at the limit for all or for `caller`, and once the process is about to stop."""
-        if self._is_closed or len(self._watchers) >= self.limits.waiters:
-            return False
-        return self._count_of[caller] < self.limits.waiters_per_caller
+        return self._room.has_room(caller)
 
     @contextmanager
     def watch(self, request: web.Request) -> Iterator[FeedWatcher]:
         """Watch the feed from now on; the caller has asked `has_room`."""
         caller = request[PRINCIPAL].caller
-        watcher = FeedWatcher(request, asyncio.Event(), is_over=self._is_closed)
+        watcher = FeedWatcher(request, asyncio.Event(), is_over=self._room.is_closed)
         self._watchers.add(watcher)
-        self._count_of[caller] += 1
         self._came.set()
         try:
-            yield watcher
+            with self._room.taken(caller):
+                yield watcher
         finally:
             self._watchers.remove(watcher)
-            self._count_of -= Counter([caller])  # drops those at zero
             if not self._watchers:
                 self._came.clear()
 
@@ -109,7 +104,7 @@ class ChangeWatch:
 
     def close(self) -> None:
         """Release all watchers, and take no new ones: the process is about to stop."""
-        self._is_closed = True
+        self._room.close()
         for watcher in tuple(self._watchers):
             watcher.end()
 
@@ -127,7 +122,7 @@ class ChangeWatch:
             await asyncio.sleep(max(self.limits.rest.total_seconds(), loop.time() - began))
 
     async def _look(self) -> None:
-        self._dismiss()
+        dismiss(tuple(self._watchers), self._is_active)
         try:
             async with self._database.transaction() as conn:
                 last_position = await ChangeStore(conn).order()
@@ -138,13 +133,6 @@ class ChangeWatch:
             self._last_position = last_position
             for watcher in tuple(self._watchers):
                 watcher.has_grown.set()
-
-    def _dismiss(self) -> None:
-        """End the waiting of those whose connection is gone, or whose caller is blocked."""
-        for watcher in tuple(self._watchers):
-            watcher.is_refused = not self._is_active(watcher.request[PRINCIPAL].caller)
-            if watcher.is_refused or watcher.request.transport is None:
-                watcher.end()
 
 
 CHANGE_WATCH: web.AppKey[ChangeWatch] = web.AppKey("change_watch", ChangeWatch)

@@ -8,11 +8,9 @@ that is slow finds the newest state when it comes back, and none in between.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +19,7 @@ from aiohttp import web
 
 from service.api.job_status import RenderedStatus, render
 from service.api.middlewares.auth import PRINCIPAL
+from service.api.watch_room import WatchLimits, WatchRoom, dismiss
 from service.db.changes import hear, versions_of
 from service.db.engine import Database
 from service.db.jobs import JobStore
@@ -31,18 +30,6 @@ RETRY_SECONDS = 5  # for those who found no room to wait
 ROUSE_AT_ONCE = 250  # watchers; other requests get their turn in between
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchLimits:
-    """Bounds on waiting: `waiters` of one process, `send` for a consumer to take an event."""
-
-    waiters: int = 5_000
-    waiters_per_caller: int = 2_500  # so that none keeps the others out
-    poll: timedelta = timedelta(seconds=0.5)
-    rest: timedelta = timedelta(seconds=0.05)  # between polls, so that one serves many changes
-    heartbeat: timedelta = timedelta(seconds=15)
-    send: timedelta = timedelta(seconds=10)
 
 
 @dataclass(slots=True, eq=False)
@@ -124,20 +111,16 @@ class JobWatch:
         self._is_active = is_active
         self._database = database
         self._topics: dict[UUID, _Topic] = {}
-        self._count = 0
-        self._count_of: Counter[str] = Counter()  # by caller; who has none is not in it
+        self._room = WatchRoom(self.limits)
         self._hinted: set[UUID] = set()
         self._bell = asyncio.Event()
-        self._is_closed = False
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._room)
 
     def has_room(self, caller: str) -> bool:
         """False at the limit for all or for `caller`, and once the process is about to stop."""
-        if self._is_closed or self._count >= self.limits.waiters:
-            return False
-        return self._count_of[caller] < self.limits.waiters_per_caller
+        return self._room.has_room(caller)
 
     @contextmanager
     def watch(self, request: web.Request, job_id: UUID) -> Iterator[Watch]:
@@ -148,15 +131,10 @@ class JobWatch:
         topic = self._topics.setdefault(job_id, _Topic())
         watch = Watch(request, topic)
         topic.watches.add(watch)
-        self._count += 1
-        self._count_of[caller] += 1
         try:
-            yield watch
+            with self._room.taken(caller):
+                yield watch
         finally:
-            self._count -= 1
-            self._count_of[caller] -= 1
-            if not self._count_of[caller]:
-                del self._count_of[caller]
             topic.watches.remove(watch)
             if not topic.watches:
                 del self._topics[job_id]
@@ -169,7 +147,7 @@ class JobWatch:
 
     def close(self) -> None:
         """Release all watchers, and take no new ones: the process is about to stop."""
-        self._is_closed = True
+        self._room.close()
         for watch in self._watches():
             watch.end()
 
@@ -197,7 +175,7 @@ class JobWatch:
         hinted, self._hinted = self._hinted, set()
         try:
             if at_all:
-                self._dismiss()
+                dismiss(self._watches(), self._is_active)
                 hinted |= await self._changed()
             await self._publish([job_id for job_id in hinted if job_id in self._topics])
         except DatabaseUnavailable:
@@ -228,13 +206,6 @@ class JobWatch:
                 else:
                     topic.is_gone = True
                 await _notify(tuple(topic.watches))
-
-    def _dismiss(self) -> None:
-        """End the waiting of those whose connection is gone, or whose caller is blocked."""
-        for watch in self._watches():
-            watch.is_refused = not self._is_active(watch.request[PRINCIPAL].caller)
-            if watch.is_refused or watch.request.transport is None:
-                watch.end()
 
     def _watches(self) -> Iterator[Watch]:
         return (watch for topic in self._topics.values() for watch in tuple(topic.watches))

@@ -20,7 +20,7 @@ from service.api.handlers.ops import ARXIV_LIMITS, ArxivLimits
 from service.api.handlers.paper_files import STORE
 from service.api.handlers.stats import STATS, Stats
 from service.api.job_status import JOB_STATUS_READER, JobStatusReader
-from service.api.job_watch import JOB_WATCH, JobWatch, WatchLimits
+from service.api.job_watch import JOB_WATCH, JobWatch
 from service.api.middlewares.auth import authentication
 from service.api.middlewares.compression import compression
 from service.api.middlewares.conflict_retry import retry_conflicts
@@ -35,6 +35,7 @@ from service.api.routes import add_routes, is_public, status_route
 from service.api.server import FIRST_HANDLER
 from service.api.shutdown_delay import SHUTDOWN_DELAY, ShutdownDelay
 from service.api.streaming import STREAMS, Streams
+from service.api.watch_room import WatchLimits
 from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN
 from service.auth.blocklist import Blocklist
 from service.auth.jwks import KeySet
@@ -179,7 +180,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     _look_at(app, database, store)
     app[JOB_WATCH] = JobWatch(database, is_active=callers.is_active, limits=wait_limits)
     app[CHANGE_WATCH] = ChangeWatch(database, is_active=callers.is_active, limits=wait_limits)
-    app.on_shutdown.append(_let_waiters_go)
+    app.on_shutdown.append(release_watchers)
     response_headers = ResponseHeaders(
         lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY]
     )
@@ -223,7 +224,8 @@ def _look_at(app: web.Application, database: Database, store: PdfStore) -> None:
     app.on_cleanup.append(lambda app: app[JOB_STATUS_READER].close())
 
 
-async def _let_waiters_go(app: web.Application) -> None:
+async def release_watchers(app: web.Application) -> None:
+    """Let all go who wait for a change: the process is about to stop."""
     app[JOB_WATCH].close()
     app[CHANGE_WATCH].close()
 

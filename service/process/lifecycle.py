@@ -25,7 +25,6 @@ from aiohttp import web
 from service.api.access_log import AccessLog
 from service.api.handlers.health import READINESS
 from service.api.handlers.metrics import METRICS, Metrics
-from service.api.job_watch import JOB_WATCH
 from service.api.server import ConnectionLimits, Runner, affordable, base_url
 from service.api.shutdown_delay import SHUTDOWN_DELAY
 from service.config.settings import Settings, SettingsError
@@ -41,6 +40,7 @@ from service.process.build_api import (
     bounds,
     build_api,
     give_dry_runs,
+    release_watchers,
     request_rules,
     token_rules,
 )
@@ -160,7 +160,7 @@ async def _drain(settings: Settings, app: web.Application | None, worker: Worker
     async with asyncio.TaskGroup() as group:
         if app is not None:
             app[READINESS].is_stopping = True
-            app[JOB_WATCH].close()
+            await release_watchers(app)
             group.create_task(app[SHUTDOWN_DELAY].wait_until_idle(_drain_delay(settings)))
         if worker is not None:
             group.create_task(worker.drain(settings.drain_seconds - _to_close(settings)))

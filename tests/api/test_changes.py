@@ -6,7 +6,7 @@ import json
 import pytest
 
 from service.api.change_watch import CHANGE_WATCH
-from service.api.job_watch import WatchLimits
+from service.api.watch_room import WatchLimits
 from tests.api.conftest import PREFIX, is_problem
 from tests.db.test_paper_changes import INSERT
 

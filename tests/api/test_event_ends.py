@@ -6,7 +6,8 @@ from time import time
 
 import pytest
 
-from service.api.job_watch import JOB_WATCH, WatchLimits
+from service.api.job_watch import JOB_WATCH
+from service.api.watch_room import WatchLimits
 from tests.api.conftest import JOB, STATUS, bearer, token
 from tests.api.waiters import EVENTS, LONG, MOVE, begun, crowd, emptied, events
 

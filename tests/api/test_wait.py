@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from service.api.job_status import JOB_STATUS_READER
-from service.api.job_watch import JOB_WATCH, WatchLimits
+from service.api.job_watch import JOB_WATCH
 from service.api.middlewares.auth import PRINCIPAL
+from service.api.watch_room import WatchLimits
 from service.auth.tokens import Principal
 from tests.api.conftest import JOB, STATUS
 from tests.api.waiters import LONG, MOVE, begun, emptied

@@ -68,7 +68,7 @@ async def emptied(api: TestClient) -> None:
         while len(waiting):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
     assert not waiting._topics
-    assert not waiting._count_of
+    assert not waiting._room._count_of
 
 
 def crowd(api: TestClient) -> ClientSession:

@@ -56,11 +56,15 @@ async def test_case_90_those_who_wait_do_not_hold_it_up(rig, tools):
         async with client.get(f"{path}/events", headers=headers(), timeout=None) as stream:
             await stream.content.readuntil(b"\r\n\r\n")
             polling = asyncio.create_task(status_of(client.get(path, headers=asks, timeout=None)))
+            feed = f"{url}/api/v1/papers/changes"
+            reading = {"headers": headers(), "timeout": None}
+            following = asyncio.create_task(status_of(client.get(f"{feed}?wait=60", **reading)))
             assert await status_of(client.get(path, headers=headers())) == 200
+            assert await status_of(client.get(feed, headers=headers())) == 200
 
             process.send_signal(signal.SIGTERM)
 
-            assert await polling == 200
+            assert await polling == await following == 200
             await stream.read()
             assert await ended(process) == 0
 

@@ -23,11 +23,12 @@ from aiohttp_sse import EventSourceResponse
 
 from service.api.handlers.jobs import job_id_of
 from service.api.job_status import JOB_STATUS_READER, RenderedStatus
-from service.api.job_watch import JOB_WATCH, Watch, WatchLimits
+from service.api.job_watch import JOB_WATCH, Watch
 from service.api.middlewares.auth import PRINCIPAL
 from service.api.negotiation import JSON
 from service.api.openapi.operation import JOBS_TAG, NO_JOB, Answer, Content, describe
 from service.api.schemas.fields import JOB_ID_EXAMPLE
+from service.api.watch_room import WatchLimits
 from service.domain.errors import NotFound, Unauthenticated
 
 EVENT, END = "status", "end"
