@@ -1,6 +1,6 @@
 ALTER TABLE jobs ADD COLUMN html_pending integer NOT NULL DEFAULT 0;
 COMMENT ON COLUMN jobs.html_pending IS
-    'HTML pages of this job still to be brought in; likewise.';
+    'HTML pages of this job that are not fetched yet; likewise.';
 ALTER TABLE jobs ADD COLUMN documents_html integer NOT NULL DEFAULT 0;
 COMMENT ON COLUMN jobs.documents_html IS
     'Papers of this job, done with, whose document is made of HTML.';

@@ -154,7 +154,7 @@ LEFT JOIN LATERAL (
 WHERE jp.state = 'failed'
 ORDER BY jp.updated_at DESC;
 
--- Files and texts of older versions in the change feed: what is brought in is a change of its
+-- Files and texts of older versions in the change feed: what is stored is a change of its
 -- own; that a file has moved here, or was dropped for a newer one, is none.
 CREATE FUNCTION paper_versions_note_updated() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -160,10 +160,10 @@ jobs = Table(
     _counter("papers_skipped", "Papers left as they were: already held in this version."),
     _counter("pdfs_downloaded", "PDFs of this job that are in storage."),
     _counter("pdfs_processed", "PDFs of this job whose text is stored."),
-    _counter("pdfs_pending", "PDFs of this job still to be brought in; 0 lets it complete."),
-    _counter("pdfs_failed", "PDFs of this job given up on; see job_errors."),
+    _counter("pdfs_pending", "PDFs of this job that are not processed yet; 0 lets it complete."),
+    _counter("pdfs_failed", "PDFs of this job that failed for good; see job_errors."),
     _counter("pdfs_unavailable", "PDFs of this job that arXiv does not have."),
-    _counter("html_pending", "HTML pages of this job still to be brought in; likewise."),
+    _counter("html_pending", "HTML pages of this job that are not fetched yet; likewise."),
     _counter("documents_html", "Papers of this job, done with, whose document is made of HTML."),
     _counter("documents_pdf", "Papers of this job, done with, whose document is made of the PDF."),
     _counter("errors_total", "Rows of this job in job_errors, ever."),
@@ -393,7 +393,7 @@ papers = Table(
     Index("papers_by_word", "words", postgresql_using="gin"),
     Index("papers_by_author", "author_words", postgresql_using="gin"),
     Index("papers_by_category", "categories", postgresql_using="gin"),
-    comment="Metadata of every paper brought in, newest version only; CC0 (arXiv).",
+    comment="Metadata of every paper ingested, newest version only; CC0 (arXiv).",
 )
 
 paper_versions = Table(

@@ -94,7 +94,7 @@ export function describe(request) {
   return words ? words(request) + wanted(request) : `Source ${request.source}`;
 }
 
-// How far a job is, in percent; null when its total is unknown.
+// Progress of a job in percent; null when its total is unknown.
 export function percent(job) {
   if (job.status === "completed") return 100;
   const { papers_total: total, pdfs_pending: pending = 0 } = job.stats;
