@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from service.db.attempts import AttemptStore
+from service.db.html_tables import html_pages
 from service.db.jobs import waited_for_arxiv
 from service.db.rows import first_of, typed
 from service.db.tables import job_papers, jobs, paper_versions, papers
@@ -99,7 +100,7 @@ class ListedJobPaper(NamedTuple):
 
 
 class PaperStart(NamedTuple):
-    """A start on a paper's PDF (see `Start`), and what is held of its file."""
+    """A start on a paper's PDF (see `Start`), and what is held of its file and of its HTML."""
 
     version: int
     state: str
@@ -109,6 +110,7 @@ class PaperStart(NamedTuple):
     pdf_path: str | None
     pdf_sha256: str | None
     pdf_bytes: int | None
+    has_html: bool
     waited: timedelta
 
     @property
@@ -229,6 +231,7 @@ class JobPaperStore(AttemptStore[PaperStart]):
                 job_papers.c.failures,
                 job_papers.c.unfinished_reads,
                 *(_of_target(name) for name in ("pdf_path", "pdf_sha256", "pdf_bytes")),
+                _has_html().label("has_html"),
                 select(waited_for_arxiv())
                 .where(jobs.c.id == job_papers.c.job_id)
                 .scalar_subquery()
@@ -274,6 +277,16 @@ def _unnested(moves: Sequence[Move]) -> Any:  # noqa: ANN401 - a FROM clause
 def _target() -> ColumnElement[int]:
     """The version that a row of a job is for: the one that was asked for, else the newest."""
     return case((job_papers.c.pinned > 0, job_papers.c.pinned), else_=papers.c.version)
+
+
+def _has_html() -> ColumnElement[bool]:
+    """Whether a page of HTML of that version is held."""
+    return (
+        select(html_pages.c.arxiv_id)
+        .where(html_pages.c.arxiv_id == job_papers.c.arxiv_id, html_pages.c.version == _target())
+        .correlate(job_papers, papers)
+        .exists()
+    )
 
 
 def _of_target(name: str) -> ColumnElement[Any]:

@@ -110,13 +110,15 @@ class FetchPdf(FileTask[PaperStart]):
 
     async def _record_text(self, attempt: PdfAttempt, pdf: StoredPdf, text: ExtractedText) -> None:
         """Record the text, and what the page of HTML that is held is worth beside it."""
+        has_html = attempt.row.has_html  # what has come since is noticed when this is recorded
         for _ in range(MOST_JUDGEMENTS):
-            html = await self._judged(attempt, pdf, text)
+            html = await self._judged(attempt, pdf, text) if has_html else None
             try:
                 replaced = await self._record(
                     attempt, PaperState.PROCESSED, text=text, sha256=pdf.sha256, html=html
                 )
             except JudgedOtherwise:  # another page has come meanwhile
+                has_html = True
                 continue
             await self._remove(replaced)
             return
