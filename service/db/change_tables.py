@@ -10,21 +10,18 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
-    DateTime,
     Identity,
     Index,
     Integer,
     Table,
     Text,
     Uuid,
-    func,
     text,
 )
 
+from service.db.columns import moment, one_of
 from service.db.tables import metadata
 from service.domain.changes import ChangeKind
-
-_KINDS = ", ".join(repr(str(kind)) for kind in ChangeKind)
 
 paper_change_batches = Table(
     "paper_change_batches",
@@ -41,7 +38,7 @@ paper_change_batches = Table(
         BigInteger,
         comment="Its place in the feed, given once it is committed; null: readers do not see it.",
     ),
-    Column("ordered_at", DateTime(timezone=True), comment="When it got its place."),
+    moment("ordered_at", "When it got its place."),
     # ChangeStore.page: the order of the feed
     Index("paper_change_batches_by_position", "position", unique=True),
     # paper_change_batch() and order_paper_changes(): the few that have no place yet
@@ -58,13 +55,7 @@ paper_changes = Table(
     metadata,
     Column("batch_id", BigInteger, primary_key=True, comment="Row of paper_change_batches."),
     Column("id", BigInteger, Identity(), primary_key=True, comment="Order within the batch."),
-    Column(
-        "at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment="When it changed: when the transaction began.",
-    ),
+    moment("at", "When it changed: when the transaction began.", now=True),
     Column("arxiv_id", Text, nullable=False, comment="The paper; it may be removed by now."),
     Column("version", Integer, nullable=False, comment="Its version, or that of the file."),
     Column(
@@ -85,7 +76,7 @@ paper_changes = Table(
         comment="What changed: paper, pdf, text or document; each once in a transaction.",
     ),
     Column("job_id", Uuid, comment="The job that changed it; null for operators' SQL."),
-    CheckConstraint(f"kind IN ({_KINDS})", name="kind_known"),
+    CheckConstraint(one_of("kind", ChangeKind), name="kind_known"),
     Index("paper_changes_once", "batch_id", "arxiv_id", "subject", unique=True),
     comment="What changed of papers, for GET /papers/changes; written by triggers.",
 )

@@ -5,33 +5,18 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    DateTime,
-    ForeignKey,
-    Integer,
     Table,
     Text,
-    func,
 )
 
+from service.db.columns import moment, paper_key, version_key
 from service.db.tables import metadata
 
 html_pages = Table(
     "html_pages",
     metadata,
-    Column(
-        "arxiv_id",
-        Text,
-        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="The paper.",
-    ),
-    Column(
-        "version",
-        Integer,
-        primary_key=True,
-        autoincrement=False,
-        comment="Its version.",
-    ),
+    paper_key(),
+    version_key("Its version."),
     Column(
         "path", Text, nullable=False, comment="Place of the file, relative to the storage root."
     ),
@@ -44,13 +29,7 @@ html_pages = Table(
     Column("pdf_sha256", Text, comment="SHA-256 of the PDF it was compared with; null: none."),
     Column("refused", Text, comment="Why no document is made of it, a stable word; null: one is."),
     Column("quality", JSON, nullable=False, comment="Figures of that judgement."),
-    Column(
-        "fetched_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment="When it was fetched.",
-    ),
+    moment("fetched_at", "When it was fetched.", now=True),
     CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256_hexadecimal"),
     CheckConstraint("pdf_sha256 ~ '^[0-9a-f]{64}$'", name="pdf_sha256_hexadecimal"),
     CheckConstraint("bytes > 0", name="bytes_positive"),

@@ -9,30 +9,21 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
-    ForeignKey,
     Identity,
     Integer,
     Table,
     Text,
-    Uuid,
     func,
 )
 
+from service.db.columns import job_key, moment, one_of
 from service.db.tables import metadata
 from service.domain.job_events import JobEventKind
-
-_KINDS = ", ".join(repr(str(kind)) for kind in JobEventKind)
 
 job_events = Table(
     "job_events",
     metadata,
-    Column(
-        "job_id",
-        Uuid,
-        ForeignKey("jobs.id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="The job.",
-    ),
+    job_key(),
     Column(
         "id",
         BigInteger,
@@ -61,11 +52,7 @@ job_events = Table(
         server_default="1",
         comment="How many pages or waits the row stands for; from the 501st on several share one.",
     ),
-    Column(
-        "ended_at",
-        DateTime(timezone=True),
-        comment="When the wait ended, null while it lasts; the last of several pages.",
-    ),
+    moment("ended_at", "When the wait ended, null while it lasts; the last of several pages."),
     Column("papers_fetched", Integer, comment="Papers of the job fetched with this page."),
     Column("reason", Text, comment="What was waited for: a value of jobs.waiting_for."),
     Column("status", Text, comment="How the job finished, or what became of the callback."),
@@ -73,7 +60,7 @@ job_events = Table(
     Column("attempt", Integer, comment="Which attempt of the callback it was, from 1."),
     Column("http_status", Integer, comment="What the receiver answered, if it did."),
     Column("error", Text, comment="Why the attempt failed: a stable word."),
-    CheckConstraint(f"event IN ({_KINDS})", name="event_known"),
+    CheckConstraint(one_of("event", JobEventKind), name="event_known"),
     CheckConstraint("times >= 1", name="times_from_one"),
     CheckConstraint(
         "at >= '0001-01-01 00:00:00+00' AND at < '10000-01-01 00:00:00+00'",
@@ -86,13 +73,7 @@ job_events = Table(
 job_intervals = Table(
     "job_intervals",
     metadata,
-    Column(
-        "job_id",
-        Uuid,
-        ForeignKey("jobs.id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="The job.",
-    ),
+    job_key(),
     Column(
         "at",
         DateTime(timezone=True),

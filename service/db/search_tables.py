@@ -4,21 +4,16 @@ A trigger writes the former (migrations/sql/0010_search.sql), so that a text is 
 as soon as it is committed, whoever wrote it.
 """
 
-from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Index, Integer, Table, Text, func
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
+from service.db.columns import moment, paper_key
 from service.db.tables import metadata
 
 paper_search = Table(
     "paper_search",
     metadata,
-    Column(
-        "arxiv_id",
-        Text,
-        ForeignKey("paper_texts.arxiv_id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="The paper.",
-    ),
+    paper_key("paper_texts"),
     Column(
         "part",
         Integer,
@@ -26,12 +21,7 @@ paper_search = Table(
         autoincrement=False,
         comment="Which 80,000 characters of its text have their places here, from 0.",
     ),
-    Column(
-        "published_at",
-        DateTime(timezone=True),
-        nullable=False,
-        comment="When version 1 was submitted, as it was then.",
-    ),
+    moment("published_at", "When version 1 was submitted, as it was then.", required=True),
     Column(
         "words",
         TSVECTOR,
@@ -54,24 +44,8 @@ search_backfill = Table(
     Column("of_table", Text, primary_key=True, comment="papers or paper_texts: whose rows."),
     Column("after_id", Text, nullable=False, comment="The rows up to this arXiv id are done."),
     Column("rows_done", BigInteger, nullable=False, comment="Rows looked at so far."),
-    Column(
-        "started_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment="When it began.",
-    ),
-    Column(
-        "updated_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment="When the last step was done.",
-    ),
-    Column(
-        "finished_at",
-        DateTime(timezone=True),
-        comment="When all rows were done; null while it goes on.",
-    ),
+    moment("started_at", "When it began.", now=True),
+    moment("updated_at", "When the last step was done.", now=True),
+    moment("finished_at", "When all rows were done; null while it goes on."),
     comment="How far rows older than the search have their words; workers go on with it.",
 )

@@ -5,9 +5,6 @@ COMMENT. The queue's own tables (`pgqueuer…`) and everything that is no table
 (views, functions, triggers) live in the migrations only.
 """
 
-from datetime import datetime
-from enum import StrEnum
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -16,7 +13,6 @@ from sqlalchemy import (
     Column,
     Computed,
     Date,
-    DateTime,
     Float,
     ForeignKey,
     Identity,
@@ -26,11 +22,20 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
+from service.db.columns import (
+    counter,
+    job_key,
+    moment,
+    one_of,
+    paper_key,
+    text_columns,
+    version_key,
+    within_years,
+)
 from service.domain.channels import WaitReason
 from service.domain.jobs import JobStatus, Priority, Stage
 from service.domain.papers import DocumentSource, HtmlState, PaperState, PdfState, TextState
@@ -44,35 +49,6 @@ metadata = MetaData(
         "pk": "%(table_name)s_pkey",
     }
 )
-
-
-def _one_of(column: str, values: type[StrEnum]) -> str:
-    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
-
-
-def _within_years(*names: str) -> str:
-    """SQL that is false for a moment that no ISO 8601 date of four digits can name."""
-    return " AND ".join(
-        f"{name} >= '0001-01-01 00:00:00+00' AND {name} < '10000-01-01 00:00:00+00'"
-        for name in names
-    )
-
-
-def _moment(
-    name: str, comment: str, *, now: bool = False, required: bool = False
-) -> Column[datetime]:
-    """A `timestamptz` column; with `now` it is required and set by the database clock."""
-    return Column(
-        name,
-        DateTime(timezone=True),
-        nullable=not (now or required),
-        server_default=func.now() if now else None,
-        comment=comment,
-    )
-
-
-def _counter(name: str, comment: str) -> Column[int]:
-    return Column(name, Integer, nullable=False, server_default="0", comment=comment)
 
 
 _FILE_IFF_DOWNLOADED = (
@@ -151,23 +127,21 @@ jobs = Table(
         comment="Where the harvest goes on after a crash (opaque); null before the first page.",
     ),
     Column("papers_total", Integer, comment="Papers this job will bring in; null until known."),
-    _counter("pages_fetched", "Answers of arXiv stored completely."),
-    _counter("papers_fetched", "Papers of this job seen at arXiv, each once."),
-    _counter("papers_created", "Papers that were new to us."),
-    _counter(
-        "papers_updated", "Papers written over an older (or, if asked for, the same) version."
-    ),
-    _counter("papers_skipped", "Papers left as they were: already held in this version."),
-    _counter("pdfs_downloaded", "PDFs of this job that are in storage."),
-    _counter("pdfs_processed", "PDFs of this job whose text is stored."),
-    _counter("pdfs_pending", "PDFs of this job that are not processed yet; 0 lets it complete."),
-    _counter("pdfs_failed", "PDFs of this job that failed for good; see job_errors."),
-    _counter("pdfs_unavailable", "PDFs of this job that arXiv does not have."),
-    _counter("html_pending", "HTML pages of this job that are not fetched yet; likewise."),
-    _counter("documents_html", "Papers of this job, done with, whose document is made of HTML."),
-    _counter("documents_pdf", "Papers of this job, done with, whose document is made of the PDF."),
-    _counter("errors_total", "Rows of this job in job_errors, ever."),
-    _counter("resumed", "Times a task of this job was taken over from a worker that vanished."),
+    counter("pages_fetched", "Answers of arXiv stored completely."),
+    counter("papers_fetched", "Papers of this job seen at arXiv, each once."),
+    counter("papers_created", "Papers that were new to us."),
+    counter("papers_updated", "Papers written over an older (or, if asked for, the same) version."),
+    counter("papers_skipped", "Papers left as they were: already held in this version."),
+    counter("pdfs_downloaded", "PDFs of this job that are in storage."),
+    counter("pdfs_processed", "PDFs of this job whose text is stored."),
+    counter("pdfs_pending", "PDFs of this job that are not processed yet; 0 lets it complete."),
+    counter("pdfs_failed", "PDFs of this job that failed for good; see job_errors."),
+    counter("pdfs_unavailable", "PDFs of this job that arXiv does not have."),
+    counter("html_pending", "HTML pages of this job that are not fetched yet; likewise."),
+    counter("documents_html", "Papers of this job, done with, whose document is made of HTML."),
+    counter("documents_pdf", "Papers of this job, done with, whose document is made of the PDF."),
+    counter("errors_total", "Rows of this job in job_errors, ever."),
+    counter("resumed", "Times a task of this job was taken over from a worker that vanished."),
     Column(
         "harvest_attempts",
         Integer,
@@ -202,12 +176,12 @@ jobs = Table(
         comment="Why a running job does not move: arxiv_unavailable, arxiv_cooldown,"
         " arxiv_paused or storage_unavailable; null when it moves.",
     ),
-    _moment("waiting_since", "Since when it waits for that; null when it moves."),
-    _moment("created_at", "When the job was submitted.", now=True),
-    _moment("taken_up_at", "When a worker first took the job up; null for rows written by hand."),
-    _moment("started_at", "When its work began."),
-    _moment("completed_at", "When it reached a final status."),
-    _moment("updated_at", "Last visible change.", now=True),
+    moment("waiting_since", "Since when it waits for that; null when it moves."),
+    moment("created_at", "When the job was submitted.", now=True),
+    moment("taken_up_at", "When a worker first took the job up; null for rows written by hand."),
+    moment("started_at", "When its work began."),
+    moment("completed_at", "When it reached a final status."),
+    moment("updated_at", "Last visible change.", now=True),
     Column(
         "version",
         BigInteger,
@@ -215,8 +189,8 @@ jobs = Table(
         server_default="1",
         comment="Grows with every visible change (by trigger); the ETag of the status.",
     ),
-    CheckConstraint(_one_of("status", JobStatus), name="status_known"),
-    CheckConstraint(_one_of("priority", Priority), name="priority_known"),
+    CheckConstraint(one_of("status", JobStatus), name="status_known"),
+    CheckConstraint(one_of("priority", Priority), name="priority_known"),
     CheckConstraint(
         "(status NOT IN ('pending', 'running')) = (completed_at IS NOT NULL)",
         name="completed_iff_final",
@@ -226,13 +200,13 @@ jobs = Table(
         name="counters_not_negative",
     ),
     CheckConstraint("length(idempotency_key) <= 255", name="idempotency_key_short"),
-    CheckConstraint(_one_of("waiting_for", WaitReason), name="waiting_for_known"),
+    CheckConstraint(one_of("waiting_for", WaitReason), name="waiting_for_known"),
     CheckConstraint(
         "(waiting_for IS NULL) = (waiting_since IS NULL)", name="waiting_since_some_moment"
     ),
     CheckConstraint("jsonb_typeof(facts) = 'object'", name="facts_by_name"),
     CheckConstraint(
-        _within_years(
+        within_years(
             *("created_at", "taken_up_at", "started_at"),
             *("completed_at", "updated_at", "waiting_since"),
         ),
@@ -309,8 +283,8 @@ papers = Table(
     Column("authors", ARRAY(Text), nullable=False, comment="Authors in arXiv's order."),
     Column("categories", ARRAY(Text), nullable=False, comment="Categories, the primary one first."),
     Column("primary_category", Text, nullable=False, comment="Primary category, like cs.AI."),
-    _moment("published_at", "When version 1 was submitted.", required=True),
-    _moment("updated_at", "When this version was submitted.", required=True),
+    moment("published_at", "When version 1 was submitted.", required=True),
+    moment("updated_at", "When this version was submitted.", required=True),
     Column("doi", Text, comment="DOI of the published article, where the authors gave one."),
     Column("journal_ref", Text, comment="Journal reference, where the authors gave one."),
     Column("comments", Text, comment="The authors' comment; the reason of a withdrawal, too."),
@@ -339,8 +313,8 @@ papers = Table(
         comment="full, cut, empty or encrypted: the text of this version's PDF;"
         " null: none made yet.",
     ),
-    _moment("first_seen_at", "When we first stored the paper.", now=True),
-    _moment("stored_at", "When its metadata was last written.", now=True),
+    moment("first_seen_at", "When we first stored the paper.", now=True),
+    moment("stored_at", "When its metadata was last written.", now=True),
     Column(
         "affiliations",
         JSONB,
@@ -375,10 +349,10 @@ papers = Table(
         Computed("author_words(authors)", persisted=True),
         comment="Words of the authors' names, likewise.",
     ),
-    CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
-    CheckConstraint(_one_of("text_state", TextState), name="text_state_known"),
+    CheckConstraint(one_of("pdf_state", PdfState), name="pdf_state_known"),
+    CheckConstraint(one_of("text_state", TextState), name="text_state_known"),
     CheckConstraint("version >= 1", name="version_from_one"),
-    CheckConstraint(_within_years("published_at", "updated_at"), name="moments_in_range"),
+    CheckConstraint(within_years("published_at", "updated_at"), name="moments_in_range"),
     CheckConstraint("jsonb_typeof(affiliations) = 'array'", name="affiliations_by_author"),
     CheckConstraint(_FILE_IFF_DOWNLOADED, name="file_iff_downloaded"),
     CheckConstraint("pdf_sha256 ~ '^[0-9a-f]{64}$'", name="pdf_sha256_hexadecimal"),
@@ -399,15 +373,9 @@ papers = Table(
 paper_versions = Table(
     "paper_versions",
     metadata,
-    Column(
-        "arxiv_id",
-        Text,
-        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="The paper.",
-    ),
+    paper_key(),
     Column("version", Integer, primary_key=True, comment="Its version, counted from 1."),
-    _moment("submitted_at", "When this version was submitted.", required=True),
+    moment("submitted_at", "When this version was submitted.", required=True),
     Column("size_kb", Integer, comment="Size of its source in kilobytes, where arXiv tells it."),
     Column(
         "source_type",
@@ -457,8 +425,8 @@ paper_versions = Table(
     ),
     CheckConstraint("version >= 1", name="version_from_one"),
     CheckConstraint("size_kb >= 0", name="size_kb_not_negative"),
-    CheckConstraint(_one_of("pdf_state", PdfState), name="pdf_state_known"),
-    CheckConstraint(_one_of("text_state", TextState), name="text_state_known"),
+    CheckConstraint(one_of("pdf_state", PdfState), name="pdf_state_known"),
+    CheckConstraint(one_of("text_state", TextState), name="text_state_known"),
     CheckConstraint(_FILE_IFF_DOWNLOADED, name="file_iff_downloaded"),
     CheckConstraint("pdf_sha256 ~ '^[0-9a-f]{64}$'", name="pdf_sha256_hexadecimal"),
     CheckConstraint("pdf_bytes > 0", name="pdf_bytes_positive"),
@@ -487,7 +455,7 @@ coverage = Table(
         nullable=False,
         comment="Of these, how many are held with an older datestamp, or without one.",
     ),
-    _moment("checked_at", "When the last audit of this set compared this day.", required=True),
+    moment("checked_at", "When the last audit of this set compared this day.", required=True),
     CheckConstraint(
         "missing >= 0 AND stale >= 0 AND missing + stale <= listed", name="counts_add_up"
     ),
@@ -497,59 +465,18 @@ coverage = Table(
 paper_texts = Table(
     "paper_texts",
     metadata,
-    Column(
-        "arxiv_id",
-        Text,
-        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="The paper.",
-    ),
+    paper_key(),
     Column("version", Integer, nullable=False, comment="Version of the PDF that the text is from."),
-    Column("content", Text, nullable=False, comment="Plain text of the PDF, cleaned."),
-    Column("truncated", Boolean, nullable=False, comment="True when a limit cut the text short."),
-    _moment("extracted_at", "When the text was stored.", now=True),
-    Column(
-        "text_state",
-        Text,
-        comment="full, cut or empty; null: stored before states were told apart.",
-    ),
-    Column(
-        "pages",
-        JSON,
-        comment="Where each page stands in content: number, start, end (code points).",
-    ),
-    Column(
-        "furniture",
-        JSON,
-        comment="Lines left out of content: page, kind (head, foot, page_number, stamp), text.",
-    ),
-    Column("extractor", Text, comment="What made the text, with its version."),
-    Column(
-        "quality",
-        JSON,
-        comment="Figures of the extraction: ms, unknown_characters, pages_without_text.",
-    ),
-    CheckConstraint(_one_of("text_state", TextState), name="text_state_known"),
+    *text_columns(text_state="full, cut or empty; null: stored before states were told apart."),
+    CheckConstraint(one_of("text_state", TextState), name="text_state_known"),
     comment="Text of papers, apart so that reading metadata stays quick.",
 )
 
 documents = Table(
     "documents",
     metadata,
-    Column(
-        "arxiv_id",
-        Text,
-        ForeignKey("papers.arxiv_id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="The paper.",
-    ),
-    Column(
-        "version",
-        Integer,
-        primary_key=True,
-        autoincrement=False,
-        comment="Version it was made of.",
-    ),
+    paper_key(),
+    version_key("Version it was made of."),
     Column(
         "source",
         Text,
@@ -570,8 +497,8 @@ documents = Table(
         nullable=False,
         comment="Title, abstract, sections, equations, captions, references.",
     ),
-    _moment("made_at", "When it was stored.", now=True),
-    CheckConstraint(_one_of("source", DocumentSource), name="source_known"),
+    moment("made_at", "When it was stored.", now=True),
+    CheckConstraint(one_of("source", DocumentSource), name="source_known"),
     CheckConstraint("input_sha256 ~ '^[0-9a-f]{64}$'", name="input_sha256_hexadecimal"),
     comment="Structured documents of papers: sections, captions, references.",
 )
@@ -579,13 +506,7 @@ documents = Table(
 job_papers = Table(
     "job_papers",
     metadata,
-    Column(
-        "job_id",
-        Uuid,
-        ForeignKey("jobs.id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="The job.",
-    ),
+    job_key(),
     Column(
         "arxiv_id",
         Text,
@@ -640,7 +561,7 @@ job_papers = Table(
         comment="Times reading the PDF was begun and its worker died; three: quarantined.",
     ),
     Column("reason", Text, comment="Why it failed, was skipped or is unavailable: a stable word."),
-    _moment("updated_at", "Last change of state.", now=True),
+    moment("updated_at", "Last change of state.", now=True),
     Column(
         "html_state",
         Text,
@@ -648,11 +569,11 @@ job_papers = Table(
         " null: its HTML is not wanted.",
     ),
     Column("html_reason", Text, comment="Why the HTML failed or was refused: a stable word."),
-    _counter("html_attempts", "Times work on its HTML was begun, counted like attempts."),
-    _counter("html_failures", "Of these, how many ended in an error worth another try."),
-    _counter("html_unfinished_reads", "Times reading its HTML was begun and its worker died."),
-    CheckConstraint(_one_of("state", PaperState), name="state_known"),
-    CheckConstraint(_one_of("html_state", HtmlState), name="html_state_known"),
+    counter("html_attempts", "Times work on its HTML was begun, counted like attempts."),
+    counter("html_failures", "Of these, how many ended in an error worth another try."),
+    counter("html_unfinished_reads", "Times reading its HTML was begun and its worker died."),
+    CheckConstraint(one_of("state", PaperState), name="state_known"),
+    CheckConstraint(one_of("html_state", HtmlState), name="html_state_known"),
     CheckConstraint(
         "attempts >= failures AND failures >= 0 AND unfinished_reads >= 0",
         name="counts_not_negative",
@@ -693,7 +614,7 @@ job_errors = Table(
         nullable=False,
         comment="The job.",
     ),
-    _moment("occurred_at", "When it happened.", now=True),
+    moment("occurred_at", "When it happened.", now=True),
     Column(
         "stage",
         Text,
@@ -705,8 +626,8 @@ job_errors = Table(
     Column("arxiv_id", Text, comment="The paper concerned, if one is."),
     Column("attempt", Integer, comment="The attempt that failed, counted from 1."),
     Column("line", Integer, comment="Line of a snapshot's file, counted from 1."),
-    CheckConstraint(_one_of("stage", Stage), name="stage_known"),
-    CheckConstraint(_within_years("occurred_at"), name="moments_in_range"),
+    CheckConstraint(one_of("stage", Stage), name="stage_known"),
+    CheckConstraint(within_years("occurred_at"), name="moments_in_range"),
     # JobStore.get: the latest errors of one job
     Index("job_errors_latest", "job_id", text("occurred_at DESC"), text("id DESC")),
     comment="What went wrong in jobs; the status shows the latest 100 of each.",
@@ -724,7 +645,7 @@ callers = Table(
         comment="True: every token of this subject is answered with 401.",
     ),
     Column("reason", Text, comment="Why, for other operators."),
-    _moment("changed_at", "When it was blocked or unblocked.", now=True),
+    moment("changed_at", "When it was blocked or unblocked.", now=True),
     comment="Callers that an operator has blocked; a caller without a row is active.",
 )
 
@@ -754,13 +675,13 @@ schedules = Table(
     Column(
         "created_by", Text, comment="Subject of the token that made it; blocked: no run is due."
     ),
-    _moment("created_at", "When it was made.", now=True),
-    _moment("next_run_at", "When it is due next; null while paused, or for a worker to compute."),
-    _moment(
+    moment("created_at", "When it was made.", now=True),
+    moment("next_run_at", "When it is due next; null while paused, or for a worker to compute."),
+    moment(
         "missed_at",
         "First moment that was left out because its last job was unfinished: made up when it ends.",
     ),
-    _moment("last_run_at", "When it last submitted a job."),
+    moment("last_run_at", "When it last submitted a job."),
     Column(
         "last_job_id",
         Uuid,
@@ -791,10 +712,10 @@ upstream_pace = Table(
         primary_key=True,
         comment="api (query API and OAI-PMH), pdf or html.",
     ),
-    _moment("next_at", "No request of the fleet may start before this moment.", now=True),
-    _moment("silent_until", "Cooldown: arXiv asked us to wait until then, or refused us."),
+    moment("next_at", "No request of the fleet may start before this moment.", now=True),
+    moment("silent_until", "Cooldown: arXiv asked us to wait until then, or refused us."),
     Column("holder", Uuid, comment="Whose request is in flight; not of pdf."),
-    _moment("held_until", "When the holder counts as dead unless it renews."),
+    moment("held_until", "When the holder counts as dead unless it renews."),
     Column(
         "strikes",
         Integer,
@@ -823,7 +744,7 @@ upstream_pace = Table(
         server_default="{}",
         comment="Not used any more: see failures.",
     ),
-    _moment("failing_since", "First request without an answer; null when arXiv answers."),
+    moment("failing_since", "First request without an answer; null when arXiv answers."),
     Column(
         "failures",
         Integer,
@@ -832,8 +753,8 @@ upstream_pace = Table(
         comment="Requests without an answer in a row; from three on all wait for a probe.",
     ),
     Column("reason", Text, comment="Why the last of them had no answer."),
-    _moment("retry_at", "When the next request may find out whether arXiv is back."),
-    _moment("cooldown_since", "When the first of the cooldowns in a row began."),
+    moment("retry_at", "When the next request may find out whether arXiv is back."),
+    moment("cooldown_since", "When the first of the cooldowns in a row began."),
     Column(
         "is_blocked",
         Boolean,
@@ -841,12 +762,12 @@ upstream_pace = Table(
         server_default=text("false"),
         comment="True when the cooldown is because arXiv forbids us everything (403).",
     ),
-    _moment("answered_at", "About when arXiv last gave a proper answer."),
-    _moment("paused_since", "When an operator stopped all requests; null: they may go out."),
-    _moment("waiting_from", "When the next of the tasks that wait is to come back."),
+    moment("answered_at", "About when arXiv last gave a proper answer."),
+    moment("paused_since", "When an operator stopped all requests; null: they may go out."),
+    moment("waiting_from", "When the next of the tasks that wait is to come back."),
     Column("waiter", Uuid, comment="Who gets the next slot, of those who wait for one now."),
     Column("waiter_rank", BigInteger, comment="The rank of its task; higher goes first."),
-    _moment("waiter_until", "When it counts as gone unless it asks again."),
+    moment("waiter_until", "When it counts as gone unless it asks again."),
     CheckConstraint("lane IN ('api', 'pdf', 'html')", name="lane_known"),
     CheckConstraint("(holder IS NULL) = (held_until IS NULL)", name="held_by_someone"),
     comment="The one clock that keeps arXiv's rules for all replicas together.",
@@ -865,9 +786,9 @@ workers = Table(
         nullable=False,
         comment="Its LEASE_SECONDS; silent for two of them it counts as gone.",
     ),
-    _moment("started_at", "When it started.", now=True),
-    _moment("heartbeat_at", "When it was last heard of, by the database clock.", now=True),
-    _counter("tasks", "Tasks it had in hand then."),
+    moment("started_at", "When it started.", now=True),
+    moment("heartbeat_at", "When it was last heard of, by the database clock.", now=True),
+    counter("tasks", "Tasks it had in hand then."),
     CheckConstraint("tasks >= 0", name="tasks_not_negative"),
     CheckConstraint("lease_seconds > 0", name="lease_positive"),
     comment="Worker processes; each removes its row when it ends in order.",

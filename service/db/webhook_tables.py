@@ -4,31 +4,23 @@ The rows of an ending job are written by a trigger (migrations/sql/0006_webhooks
 that they are there whoever ends it: the service, or an operator in SQL.
 """
 
-from enum import StrEnum
-
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
     Table,
     Text,
     Uuid,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from service.db.columns import listed, moment
 from service.db.tables import metadata
 from service.domain.webhooks import DeliveryStatus, WebhookEvent
-
-
-def _list(values: type[StrEnum]) -> str:
-    return ", ".join(repr(str(value)) for value in values)
-
 
 webhooks = Table(
     "webhooks",
@@ -62,18 +54,12 @@ webhooks = Table(
         server_default=text("false"),
         comment="True: it gets nothing; what happens meanwhile is not made up for.",
     ),
-    Column("disabled_at", DateTime(timezone=True), comment="When its receiver answered 410."),
+    moment("disabled_at", "When its receiver answered 410."),
     Column("disabled_reason", Text, comment="Why it was disabled: a stable word."),
     Column("created_by", Text, comment="Subject of the token that made it."),
-    Column(
-        "created_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment="When it was made.",
-    ),
+    moment("created_at", "When it was made.", now=True),
     CheckConstraint(
-        f"cardinality(events) > 0 AND events <@ ARRAY[{_list(WebhookEvent)}]", name="events_known"
+        f"cardinality(events) > 0 AND events <@ ARRAY[{listed(WebhookEvent)}]", name="events_known"
     ),
     CheckConstraint("jsonb_typeof(labels) = 'object'", name="labels_by_name"),
     CheckConstraint(
@@ -124,17 +110,11 @@ webhook_deliveries = Table(
     ),
     Column("http_status", Integer, comment="What the receiver answered, if it did."),
     Column("error", Text, comment="Why the attempt failed: a stable word."),
-    Column(
-        "created_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment="When the attempt was queued.",
-    ),
-    Column("next_attempt_at", DateTime(timezone=True), comment="When it is due; null once final."),
-    Column("ended_at", DateTime(timezone=True), comment="When it was delivered or failed."),
-    CheckConstraint(f"event IN ({_list(WebhookEvent)})", name="event_known"),
-    CheckConstraint(f"status IN ({_list(DeliveryStatus)})", name="status_known"),
+    moment("created_at", "When the attempt was queued.", now=True),
+    moment("next_attempt_at", "When it is due; null once final."),
+    moment("ended_at", "When it was delivered or failed."),
+    CheckConstraint(f"event IN ({listed(WebhookEvent)})", name="event_known"),
+    CheckConstraint(f"status IN ({listed(DeliveryStatus)})", name="status_known"),
     CheckConstraint("attempt >= 1", name="attempt_from_one"),
     CheckConstraint("(status = 'pending') = (ended_at IS NULL)", name="ended_iff_final"),
     CheckConstraint("(status = 'pending') = (next_attempt_at IS NOT NULL)", name="due_iff_pending"),
