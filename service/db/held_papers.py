@@ -55,9 +55,7 @@ class HeldPaper(NamedTuple):
     @property
     def file(self) -> StoredPdf | None:
         """The PDF that the row names."""
-        if self.pdf_path is None or self.pdf_sha256 is None or self.pdf_bytes is None:
-            return None
-        return StoredPdf(path=self.pdf_path, sha256=self.pdf_sha256, size_bytes=self.pdf_bytes)
+        return StoredPdf.of(self.pdf_path, self.pdf_sha256, self.pdf_bytes)
 
 
 class HeldText(NamedTuple):

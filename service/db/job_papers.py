@@ -116,9 +116,7 @@ class PaperStart(NamedTuple):
     @property
     def held(self) -> StoredPdf | None:
         """The file that the database says we have."""
-        if self.pdf_path is None or self.pdf_sha256 is None or self.pdf_bytes is None:
-            return None
-        return StoredPdf(path=self.pdf_path, sha256=self.pdf_sha256, size_bytes=self.pdf_bytes)
+        return StoredPdf.of(self.pdf_path, self.pdf_sha256, self.pdf_bytes)
 
 
 class JobPaperStore(AttemptStore[PaperStart]):

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import JSON, Table, TableValuedAlias, Text, bindparam, cast, column, func
 
-from service.domain.papers import Paper, PdfState
+from service.domain.papers import Paper, PdfState, StoredPdf
 
 # Column → how it is read from a paper, and the field that tells it (`Paper.told`).
 _FIELDS: Mapping[str, tuple[Callable[[Paper], Any], str]] = {
@@ -40,6 +40,16 @@ SHOWN = ("arxiv_id", *(name for name in METADATA if name not in _INTERNAL), *FIL
 
 # Forgetting the file of an older version goes with writing a newer one.
 NO_FILE: Mapping[str, Any] = {**dict.fromkeys(FILE), "pdf_state": PdfState.NONE}
+
+
+def file_columns(pdf: StoredPdf) -> dict[str, Any]:
+    """A file that has been downloaded, by column; of `papers` or of `paper_versions`."""
+    return {
+        "pdf_state": PdfState.DOWNLOADED,
+        "pdf_path": pdf.path,
+        "pdf_sha256": pdf.sha256,
+        "pdf_bytes": pdf.size_bytes,
+    }
 
 
 def told_columns(told: frozenset[str]) -> frozenset[str]:

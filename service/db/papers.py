@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from service.db.paper_metadata import MetadataStore
-from service.db.paper_rows import NO_FILE
+from service.db.paper_rows import NO_FILE, file_columns
 from service.db.rows import typed
 from service.db.tables import documents, paper_texts, papers
 from service.db.version_files import NamedFile, VersionFileStore
@@ -111,12 +111,7 @@ class PaperStore(MetadataStore):
         statement = (
             update(papers)
             .where(_is(arxiv_id), is_another, before.c.arxiv_id == papers.c.arxiv_id)
-            .values(
-                pdf_state=PdfState.DOWNLOADED,
-                pdf_path=pdf.path,
-                pdf_sha256=pdf.sha256,
-                pdf_bytes=pdf.size_bytes,
-            )
+            .values(file_columns(pdf))
             .returning(before.c.pdf_path)
         )
         row = (await self._conn.execute(statement)).one_or_none()

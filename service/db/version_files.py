@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Integer, Text
 
-from service.db.paper_rows import NO_FILE
+from service.db.paper_rows import NO_FILE, file_columns
 from service.db.rows import typed
 from service.db.tables import documents, paper_texts, paper_versions, papers
 from service.db.version_tables import older_texts
@@ -137,12 +137,7 @@ class VersionFileStore:
         statement = (
             update(paper_versions)
             .where(*_is_older(arxiv_id), is_another, is_same_row)
-            .values(
-                pdf_state=PdfState.DOWNLOADED,
-                pdf_path=pdf.path,
-                pdf_sha256=pdf.sha256,
-                pdf_bytes=pdf.size_bytes,
-            )
+            .values(file_columns(pdf))
             .returning(before.c.pdf_path)
         )
         left: str | None = (await self._conn.execute(statement)).scalar_one_or_none()

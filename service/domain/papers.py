@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from service.domain.identifiers import ArxivId
@@ -206,6 +206,13 @@ class StoredPdf:
     path: str
     sha256: str
     size_bytes: int
+
+    @classmethod
+    def of(cls, path: str | None, sha256: str | None, size_bytes: int | None) -> Self | None:
+        """What three columns of a row tell; None where one is null."""
+        if path is None or sha256 is None or size_bytes is None:
+            return None
+        return cls(path=path, sha256=sha256, size_bytes=size_bytes)
 
 
 class TextState(StrEnum):
