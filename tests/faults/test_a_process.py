@@ -116,9 +116,12 @@ async def test_case_16_a_flood_of_bad_tokens_harms_nobody(server, database):
             valid.append(await status(good))
         refused = set().union(*[flood.result() for flood in floods])
 
-    written = [(json.loads(line), len(line.encode()) + 1) for line in _written(server, before)]
-    lines = [(line, size) for line, size in written if line["event"] not in BUSY]
-    failures = [size for line, size in lines if line["status"] == 401]
+    # A line is written by a thread, after the answer that it tells of.
+    wait_for(
+        lambda: len(_refusals(_written(server, before))) >= FLOOD, seconds=60, what="all lines"
+    )
+    lines = _written(server, before)
+    failures = _refusals(lines)
     assert refused == {401}
     assert set(valid) == {200}
     assert len(valid) > 10
@@ -127,10 +130,18 @@ async def test_case_16_a_flood_of_bad_tokens_harms_nobody(server, database):
     assert max(failures) <= 700
 
 
-def _written(server: Server, since: int) -> list[str]:
-    with server.log.open() as log:
+def _written(server: Server, since: int) -> list[tuple[dict[str, Any], int]]:
+    """The lines after the byte `since` that are whole, but BUSY ones, each with its bytes."""
+    with server.log.open("rb") as log:
         log.seek(since)
-        return log.read().splitlines()
+        whole = [line for line in log.read().splitlines(keepends=True) if line.endswith(b"\n")]
+    read = [(json.loads(line), len(line)) for line in whole]
+    return [(line, size) for line, size in read if line["event"] not in BUSY]
+
+
+def _refusals(lines: list[tuple[dict[str, Any], int]]) -> list[int]:
+    """How long each line of a request answered 401 is, in bytes."""
+    return [size for line, size in lines if line["status"] == 401]
 
 
 async def test_nothing_secret_is_in_logs_answers_or_rows(server, database, sql):
@@ -145,9 +156,12 @@ async def test_nothing_secret_is_in_logs_answers_or_rows(server, database, sql):
         "garbage": "c2VjcmV0LWdhcmJhZ2U.c2VjcmV0LWdhcmJhZ2U.c2VjcmV0LWdhcmJhZ2U",
     }
 
+    before = server.log.stat().st_size
+
     async with aiohttp.ClientSession(server.url) as http:
         answers = [answer for text in tokens.values() for answer in await _used(http, good, text)]
 
+    wait_for(lambda: len(_written(server, before)) >= len(answers), seconds=60, what="all lines")
     rows = await sql("SELECT row_to_json(j)::text FROM jobs j")
     seen = "\n".join([server.log.read_text(), *answers, *(row[0] for row in rows)])
     parts = {part for text in tokens.values() for part in text.split(".")[1:] if part}

@@ -35,7 +35,7 @@ async def test_case_84_a_link_cut_at_the_commit_and_the_same_key_is_one_job(
     link.cut_at_commit(arrives=cut == "after the commit")
 
     lost = await api.post("/api/v1/ingestion/arxiv", json=BODY, headers=key)
-    async with asyncio.timeout(10):  # the server hears of the COMMIT, or of the end, by itself
+    async with asyncio.timeout(60):  # the server hears of the COMMIT, or of the end, by itself
         while await sql("SELECT count(*) FROM jobs") != written:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     link.mend()

@@ -128,7 +128,7 @@ async def test_case_92_a_plain_runner_drains_when_it_is_cleaned_up(api_database,
             cleaning = asyncio.create_task(runner.cleanup())
             await stream.read()
             assert not cleaning.done()
-            async with asyncio.timeout(10), aiohttp.ClientSession() as other:
+            async with asyncio.timeout(60), aiohttp.ClientSession() as other:
                 while await answered(other, f"{url}/healthz") is not None:  # noqa: ASYNC110
                     await asyncio.sleep(0)
         assert await reading == 200

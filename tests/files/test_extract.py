@@ -169,7 +169,7 @@ async def test_cancelling_kills_the_child_at_work_and_frees_its_place(stopped, m
         await task
 
     assert not psutil.pid_exists(pid)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await extractor.text_of(make_pdf("next"))).text == "next"
 
 
@@ -226,7 +226,7 @@ async def test_closing_stops_work_without_blaming_the_pdf(stopped, make_pdf):
     path = make_pdf("page")
     working, waiting = await begun(extractor, path), await begun(extractor, path)
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         await extractor.close()
     outcomes = await asyncio.gather(working, waiting, return_exceptions=True)
 

@@ -56,7 +56,7 @@ def age(root: Path, seconds: float) -> None:
 
 async def test_a_part_of_a_killed_process_is_taken_over(store, root, arxiv_id, other_process):
     other_process.send_signal(signal.SIGKILL)
-    other_process.wait(10)
+    other_process.wait(60)
 
     async with store.partial(arxiv_id) as part:
         found = (part.size, part.etag)
@@ -85,7 +85,7 @@ async def test_a_part_of_a_living_process_is_left_to_it(store, root, arxiv_id, o
 
 async def test_another_version_is_not_resumed_from_the_part(store, arxiv_id, other_process):
     other_process.kill()
-    other_process.wait(10)
+    other_process.wait(60)
 
     async with store.partial(ArxivId(arxiv_id.paper, 4)) as part:
         assert part.size == 0
@@ -161,7 +161,7 @@ async def test_no_byte_over_the_limit_reaches_the_disk(root, arxiv_id):
 
 async def test_a_part_over_a_lowered_limit_is_not_resumed(root, arxiv_id, other_process):
     other_process.kill()
-    other_process.wait(10)
+    other_process.wait(60)
 
     async with LocalStore(root, max_bytes=20).partial(arxiv_id) as part:
         assert part.size == 0
@@ -209,7 +209,7 @@ async def test_a_cancelled_write_ends_before_the_file_is_closed(store, root, arx
 
 async def test_the_sweep_removes_old_parts_and_nothing_else(store, root, arxiv_id, other_process):
     other_process.kill()
-    other_process.wait(10)
+    other_process.wait(60)
     outside = root.parent / "outside.part"
     outside.write_text("outside")
     partial = root / ".partial"

@@ -54,7 +54,7 @@ async def test_a_suspect_is_read_by_itself_and_two_do_not_block_each_other():
     readers, reading, most, go_on = Readers(2, calm=CALM), [], [], asyncio.Event()
     go_on.set()
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         for unfinished in (0, SUSPECT_READS, 1, SUSPECT_READS, 0):
             group.create_task(read(readers, unfinished, reading=reading, most=most, go_on=go_on))
 
@@ -65,7 +65,7 @@ async def test_a_suspect_is_read_by_itself_and_two_do_not_block_each_other():
 async def test_as_many_are_read_at_once_as_there_are_processes():
     readers, reading, most, go_on = Readers(2, calm=CALM), [], [], asyncio.Event()
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         for _ in range(5):
             group.create_task(read(readers, 0, reading=reading, most=most, go_on=go_on))
         while len(most) < 2:  # noqa: ASYNC110 - until they had their turn
@@ -86,7 +86,7 @@ async def test_a_suspect_that_is_cancelled_while_it_waits_gives_back_what_it_too
     go_on.set()
     await holder
 
-    async with asyncio.timeout(5), readers.turn(SUSPECT_READS):
+    async with asyncio.timeout(60), readers.turn(SUSPECT_READS):
         pass
 
 
@@ -94,7 +94,7 @@ async def test_two_suspects_that_come_while_all_places_are_taken_both_get_their_
     """Each would get one of the two places as they come free, and wait for the other's for ever."""
     readers, reading, most, go_on = Readers(2, calm=CALM), [], [], asyncio.Event()
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         for unfinished in (0, 0, SUSPECT_READS, SUSPECT_READS):
             group.create_task(read(readers, unfinished, reading=reading, most=most, go_on=go_on))
         for _ in range(10):  # all have come to where they wait

@@ -81,7 +81,7 @@ async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
                 rig.database, store, lease=lease, jobs_kept=timedelta(days=1), changes_kept=None
             )
         )
-        await asyncio.wait_for(looked_again.wait(), 20)
+        await asyncio.wait_for(looked_again.wait(), 60)
         tidying.cancel()
         await asyncio.wait([tidying])
 
@@ -92,7 +92,7 @@ async def test_a_bucket_that_may_not_be_listed_holds_up_no_other_tidying(rig):
 async def _until_gone(database: Database, paths):
     """Return once none of `paths` exists; TimeoutError after some leases."""
     async with database.transaction() as conn:
-        for _ in range(int(timedelta(seconds=15) / timedelta(milliseconds=100))):
+        for _ in range(int(timedelta(seconds=60) / timedelta(milliseconds=100))):
             if not any(path.exists() for path in paths):
                 return
             await conn.exec_driver_sql("SELECT pg_sleep(0.1)")

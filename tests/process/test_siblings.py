@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import psutil
 
-from tests.faults.processes import answered, ended, headers, serving
+from tests.faults.processes import answered, ended, headers, said, serving
 
 
 @asynccontextmanager
@@ -67,6 +67,7 @@ async def test_both_serve_the_port_and_one_of_them_works(rig, tools):
             ):
                 assert answer.status == 200
                 assert (await answer.json())["job_id"] == str(job_id)
+        await said(rig, "worker started")
         assert len(lines(rig, "worker started")) == 1
 
 

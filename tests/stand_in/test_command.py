@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli.replica import replica
+from tests.cli.conftest import wait_for
 
 COMMAND = (sys.executable, "-c", "from service.cli.replica import replica; replica()")
 
@@ -55,7 +56,7 @@ def test_a_signal_ends_it_with_exit_code_0(number):
         sentence = process.stdout.readline()
         process.send_signal(number)
 
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
         for name in ("ARXIV_API_URL=", "ARXIV_OAI_URL=", "ARXIV_PDF_URL="):
             assert f"{name}http://127.0.0.1:" in sentence
 
@@ -68,6 +69,7 @@ def test_a_reset_is_a_reset_under_the_loop_of_the_command(tmp_path):
         with pytest.raises(ConnectionResetError):
             urllib.request.urlopen(url)
 
+        wait_for(lambda: log.read_text().endswith("\n"), what="a line of the log")
         assert json.loads(log.read_text())["fault"] == "reset"
 
 

@@ -72,7 +72,7 @@ class Leases:
             self.at_once -= 1
         return self.outcome
 
-    async def begun(self, seconds: float = 5) -> UUID:
+    async def begun(self, seconds: float = 60) -> UUID:
         """The job of the next run that begins."""
         async with asyncio.timeout(seconds):
             return await self.began.get()
@@ -142,7 +142,7 @@ async def drained(engine: Engine, task: asyncio.Task[None]) -> None:
         task.result()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Return when `condition`, which only the database can tell, has come true."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110

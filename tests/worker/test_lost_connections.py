@@ -93,7 +93,7 @@ async def test_it_claims_again_when_all_its_places_were_lost_to_an_outage(
             finally:
                 await sql("ALTER TABLE away RENAME TO pgqueuer")
             runs.free.set()
-            await until(lambda: gone(sql), seconds=20)
+            await until(lambda: gone(sql))
 
     assert runs.count >= 7  # three twice, and one
 
