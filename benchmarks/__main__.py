@@ -3,7 +3,18 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from benchmarks import claims, growth, overload, queue, search, start, status, waiters, workers
+from benchmarks import (
+    claims,
+    growth,
+    overload,
+    queue,
+    records,
+    search,
+    start,
+    status,
+    waiters,
+    workers,
+)
 
 BENCHES: Mapping[str, Callable[[], None]] = {
     "status": status.run,
@@ -15,6 +26,7 @@ BENCHES: Mapping[str, Callable[[], None]] = {
     "growth": growth.run,
     "search": search.run,
     "start": start.run,
+    "records": records.run,
 }
 
 

@@ -199,17 +199,25 @@ COMMENT ON FUNCTION papers_note_truncated() IS
 
 -- What a history says of a paper besides its newest version, unless the paper itself was written.
 CREATE FUNCTION paper_versions_note_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    batch bigint := (
+        SELECT id FROM paper_change_batches
+        WHERE transaction_id = pg_current_xact_id()::text::bigint AND position IS NULL
+    );
+    untold text[] := ARRAY(
+        SELECT DISTINCT arxiv_id FROM new_rows n WHERE batch IS NULL OR NOT EXISTS (
+            SELECT FROM paper_changes c
+            WHERE c.batch_id = batch AND c.arxiv_id = n.arxiv_id AND c.subject = 'paper'
+        )
+    );
 BEGIN
-    INSERT INTO paper_changes (batch_id, arxiv_id, version, kind, job_id)
-    SELECT (SELECT paper_change_batch()), p.arxiv_id, p.version, 'metadata',
-        CASE WHEN p.stored_at = now() THEN p.job_id END
-    FROM papers p
-    WHERE p.arxiv_id IN (SELECT arxiv_id FROM new_rows) AND NOT EXISTS (
-        SELECT FROM paper_changes c JOIN paper_change_batches b ON b.id = c.batch_id
-        WHERE b.transaction_id = pg_current_xact_id()::text::bigint AND b.position IS NULL
-            AND c.arxiv_id = p.arxiv_id AND c.subject = 'paper'
-    )
-    ON CONFLICT (batch_id, arxiv_id, subject) DO NOTHING;
+    IF untold <> '{}' THEN
+        INSERT INTO paper_changes (batch_id, arxiv_id, version, kind, job_id)
+        SELECT (SELECT paper_change_batch()), p.arxiv_id, p.version, 'metadata',
+            CASE WHEN p.stored_at = now() THEN p.job_id END
+        FROM papers p WHERE p.arxiv_id IN (SELECT unnest(untold))
+        ON CONFLICT (batch_id, arxiv_id, subject) DO NOTHING;
+    END IF;
     RETURN NULL;
 END
 $$;

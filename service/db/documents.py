@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Select, Text, and_, bindparam, cast, delete, func, literal, select
+from sqlalchemy import JSON, Select, Text, and_, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.at_version import AtVersion
+from service.db.conditions import is_any_of
 from service.db.held_papers import not_known
 from service.db.html_tables import html_pages
 from service.db.rows import first_of
@@ -124,7 +125,5 @@ class DocumentStore:
 
     async def list_held(self, arxiv_ids: Iterable[str]) -> Sequence[str]:
         """Those of the ids (without version) whose papers are held."""
-        statement = select(papers.c.arxiv_id).where(
-            papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids)))
-        )
+        statement = select(papers.c.arxiv_id).where(is_any_of(papers.c.arxiv_id, arxiv_ids))
         return (await self._conn.execute(statement)).scalars().all()

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    bindparam,
     cast,
     delete,
     func,
@@ -21,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.at_version import AtVersion
+from service.db.conditions import is_any_of
 from service.db.html_tables import html_pages
 from service.db.tables import documents, paper_texts, papers
 from service.db.version_files import is_kept
@@ -158,9 +158,7 @@ class HtmlPageStore:
 
     async def named(self, paths: Iterable[str]) -> set[str]:
         """Those of the paths that a row names."""
-        statement = select(html_pages.c.path).where(
-            html_pages.c.path == func.any(bindparam("paths", list(paths)))
-        )
+        statement = select(html_pages.c.path).where(is_any_of(html_pages.c.path, paths))
         return set((await self._conn.execute(statement)).scalars())
 
     async def forget(self, arxiv_id: ArxivId, file: StoredPdf) -> bool:

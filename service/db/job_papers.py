@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from service.db.attempts import AttemptStore
+from service.db.conditions import is_any_of
 from service.db.html_tables import html_pages
 from service.db.jobs import waited_for_arxiv
 from service.db.rows import first_of, typed
@@ -139,7 +140,7 @@ class JobPaperStore(AttemptStore[PaperStart]):
         """Those of `items` (ids as they were asked for) that the job has met before."""
         statement = select(job_papers.c.item).where(
             job_papers.c.job_id == job_id,
-            job_papers.c.item == func.any(bindparam("ids", list(items))),
+            is_any_of(job_papers.c.item, items),
         )
         return set((await self._conn.execute(statement)).scalars())
 
@@ -147,7 +148,7 @@ class JobPaperStore(AttemptStore[PaperStart]):
         """Those of `arxiv_ids` (without version) of which the job has met any version before."""
         statement = select(job_papers.c.arxiv_id).where(
             job_papers.c.job_id == job_id,
-            job_papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
+            is_any_of(job_papers.c.arxiv_id, arxiv_ids),
         )
         return set((await self._conn.execute(statement)).scalars())
 

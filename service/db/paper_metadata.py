@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import Text
 
+from service.db.conditions import is_any_of
 from service.db.paper_rows import (
     METADATA,
     NO_FILE,
@@ -125,7 +126,7 @@ class MetadataStore:
         """Id → is_current, differs, is_met of those of `group` that are held."""
         ids = [paper.arxiv_id.paper for paper in group]
         found = await self._conn.execute(
-            select(papers.c.arxiv_id).where(papers.c.arxiv_id == _any(ids))
+            select(papers.c.arxiv_id).where(is_any_of(papers.c.arxiv_id, ids))
         )
         held = set(found.scalars())
         rows = [paper_row(paper) for paper in group if paper.arxiv_id.paper in held]
@@ -196,7 +197,7 @@ class MetadataStore:
             newest = and_(
                 paper_versions.c.arxiv_id == papers.c.arxiv_id,
                 paper_versions.c.version == papers.c.version,
-                papers.c.arxiv_id == _any(updated),
+                is_any_of(papers.c.arxiv_id, updated),
             )
             license_ = {"license": papers.c.license, "license_told": papers.c.license_told}
             await self._conn.execute(update(paper_versions).where(newest).values(license_))

@@ -4,7 +4,8 @@ Whoever writes, compares or shows papers takes names from here. A record goes to
 PostgreSQL as one JSON document, and comes out of it as a row (`given`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -12,27 +13,33 @@ from sqlalchemy import JSON, Table, TableValuedAlias, Text, bindparam, cast, col
 
 from service.domain.papers import Paper, PdfState, StoredPdf
 
-# Column → how it is read from a paper, and the field that tells it (`Paper.told`).
-_FIELDS: Mapping[str, tuple[Callable[[Paper], Any], str]] = {
-    "version": (lambda paper: paper.arxiv_id.version, "version"),
-    "title": (lambda paper: paper.title, "title"),
-    "abstract": (lambda paper: paper.abstract, "abstract"),
-    "authors": (lambda paper: paper.authors, "authors"),
-    "categories": (lambda paper: paper.categories, "categories"),
-    "primary_category": (lambda paper: paper.primary_category, "primary_category"),
-    "published_at": (lambda paper: paper.published_at, "published_at"),
-    "updated_at": (lambda paper: paper.updated_at, "updated_at"),
-    "doi": (lambda paper: paper.doi, "doi"),
-    "journal_ref": (lambda paper: paper.journal_ref, "journal_ref"),
-    "comments": (lambda paper: paper.comments, "comments"),
-    "license": (lambda paper: paper.license, "license"),
-    "withdrawn": (lambda paper: paper.withdrawn, "withdrawn"),
-    "affiliations": (lambda paper: paper.affiliations, "affiliations"),
-    "submitter": (lambda paper: paper.submitter, "submitter"),
-    "datestamp": (lambda paper: paper.datestamp, "datestamp"),
-    "license_told": (lambda paper: paper.tells("license"), "license"),
+# Column → the attribute of a paper, and the field that tells it (`Paper.told`).
+_FIELDS: Mapping[str, tuple[str, str]] = {
+    "version": ("arxiv_id.version", "version"),
+    **{
+        name: (name, name)
+        for name in (
+            "title",
+            "abstract",
+            "authors",
+            "categories",
+            "primary_category",
+            "published_at",
+            "updated_at",
+            "doi",
+            "journal_ref",
+            "comments",
+            "license",
+            "withdrawn",
+            "affiliations",
+            "submitter",
+            "datestamp",
+        )
+    },
+    "license_told": ("tells_license", "license"),
 }
 METADATA = tuple(_FIELDS)
+_values = attrgetter("arxiv_id.paper", *(attribute for attribute, _ in _FIELDS.values()))
 FILE = ("pdf_state", "pdf_path", "pdf_sha256", "pdf_bytes", "page_count", "text_state")
 _INTERNAL = ("affiliations", "submitter", "datestamp", "license_told")
 # What is told of a paper, in this order; text and the like follow elsewhere.
@@ -59,9 +66,7 @@ def told_columns(told: frozenset[str]) -> frozenset[str]:
 
 def paper_row(paper: Paper) -> dict[str, Any]:
     """The metadata of a paper by column; those that its source does not tell, too."""
-    row: dict[str, Any] = {"arxiv_id": paper.arxiv_id.paper}
-    row.update((name, read(paper)) for name, (read, _) in _FIELDS.items())
-    return row
+    return dict(zip(("arxiv_id", *METADATA), _values(paper), strict=True))
 
 
 def version_rows(paper: Paper) -> list[dict[str, Any]]:
@@ -70,7 +75,7 @@ def version_rows(paper: Paper) -> list[dict[str, Any]]:
     Of a source without a history: the version at hand, and the first one's moment.
     """
     newest = paper.arxiv_id.version
-    of_newest = {"license": paper.license, "license_told": paper.tells("license")}
+    of_newest = {"license": paper.license, "license_told": paper.tells_license}
     rows = []
     for one in paper.versions:
         rows.append(
@@ -94,7 +99,7 @@ def _without_history(paper: Paper, of_newest: Mapping[str, Any]) -> list[dict[st
     own = {"arxiv_id": paper.arxiv_id.paper, "version": paper.arxiv_id.version}
     newest = {"submitted_at": paper.updated_at, "withdrawn": paper.withdrawn, **of_newest}
     rows = [{**own, **blank, **newest}]
-    if paper.arxiv_id.version != 1 and paper.tells("published_at"):
+    if paper.arxiv_id.version != 1 and "published_at" in paper.told:
         first = {"submitted_at": paper.published_at, "withdrawn": False}
         unknown = {"license": None, "license_told": False}
         rows.insert(0, {**own, "version": 1, **blank, **first, **unknown})
@@ -112,6 +117,6 @@ def given(table: Table, rows: Sequence[Mapping[str, Any]]) -> TableValuedAlias:
 def by_told(batch: Iterable[Paper]) -> dict[frozenset[str], list[Paper]]:
     """The papers in groups whose sources tell the same fields, each by id."""
     groups: dict[frozenset[str], list[Paper]] = {}
-    for paper in sorted(batch, key=lambda paper: paper.arxiv_id):
+    for paper in sorted(batch, key=attrgetter("arxiv_id.paper")):
         groups.setdefault(paper.told, []).append(paper)
     return groups

@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    bindparam,
     delete,
     func,
     or_,
@@ -18,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from service.db.conditions import is_any_of
 from service.db.paper_metadata import MetadataStore
 from service.db.paper_rows import NO_FILE, file_columns
 from service.db.rows import typed
@@ -60,14 +60,14 @@ class PaperStore(MetadataStore):
             papers.c.pdf_path,
             papers.c.pdf_sha256,
             papers.c.pdf_bytes,
-        ).where(papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))))
+        ).where(is_any_of(papers.c.arxiv_id, arxiv_ids))
         found = typed(HeldFile, await self._conn.execute(statement))
         return {paper.arxiv_id: paper for paper in found}
 
     async def datestamps(self, arxiv_ids: Iterable[str]) -> dict[str, date | None]:
         """ArXiv id → datestamp (None: unknown) of those held."""
         statement = select(papers.c.arxiv_id, papers.c.datestamp).where(
-            papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids)))
+            is_any_of(papers.c.arxiv_id, arxiv_ids)
         )
         return {row.arxiv_id: row.datestamp for row in await self._conn.execute(statement)}
 
@@ -75,7 +75,7 @@ class PaperStore(MetadataStore):
         """Lock papers in the order of their ids."""
         await self._conn.execute(
             select(papers.c.arxiv_id)
-            .where(papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))))
+            .where(is_any_of(papers.c.arxiv_id, arxiv_ids))
             .order_by(papers.c.arxiv_id)
             .with_for_update()
         )

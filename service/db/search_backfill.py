@@ -11,6 +11,7 @@ from sqlalchemy import Column, bindparam, case, exists, func, select, text, upda
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.conditions import is_any_of
 from service.db.failures import CANCELED, state_of
 from service.db.search_tables import paper_search, search_backfill
 from service.db.tables import paper_texts, papers
@@ -92,7 +93,7 @@ class SearchBackfillStore:
         words = func.paper_words(papers.c.title, papers.c.abstract)
         await self._conn.execute(
             update(papers)
-            .where(papers.c.arxiv_id == func.any(bindparam("ids", ids)))
+            .where(is_any_of(papers.c.arxiv_id, ids))
             .where(papers.c.words.is_distinct_from(words))
             .values(title=papers.c.title)  # `words` is generated: any update makes it anew
         )
@@ -104,7 +105,7 @@ class SearchBackfillStore:
         is_indexed = exists().where(paper_search.c.arxiv_id == paper_texts.c.arxiv_id)
         await self._conn.execute(
             select(func.index_paper_text(paper_texts.c.arxiv_id, paper_texts.c.content))
-            .where(paper_texts.c.arxiv_id == func.any(bindparam("ids", ids)))
+            .where(is_any_of(paper_texts.c.arxiv_id, ids))
             .where(~is_indexed)
         )
         return ids

@@ -39,6 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.conditions import is_any_of
 from service.db.held_papers import SHOWN_COLUMNS, HeldPaper, conditions
 from service.db.rows import N, typed
 from service.db.search_tables import paper_search
@@ -184,7 +185,7 @@ class SearchStore:
 
     async def ranks(self, arxiv_ids: Sequence[str]) -> dict[str, float]:
         """ArXiv id → rank."""
-        of_these = papers.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids)))
+        of_these = is_any_of(papers.c.arxiv_id, arxiv_ids)
         ranked = self._ranked(of_these)
         rows = await self._conn.execute(select(ranked.c.arxiv_id, ranked.c.rank))
         return {row.arxiv_id: row.rank for row in rows}
@@ -194,7 +195,7 @@ class SearchStore:
         statement: Select[Any] = select(
             paper_texts.c.arxiv_id,
             func.left(paper_texts.c.content, SNIPPET_SOURCE).label("content"),
-        ).where(paper_texts.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))))
+        ).where(is_any_of(paper_texts.c.arxiv_id, arxiv_ids))
         return {row.arxiv_id: row.content for row in await self._conn.execute(statement)}
 
     async def terms_of(self, words: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -287,7 +288,7 @@ class SearchStore:
 
     async def _read(self, found: Sequence[_Looked], after: SearchKey | None) -> FoundRows:
         ids = [row.arxiv_id for row in found]
-        of_these = papers.c.arxiv_id == func.any(bindparam("ids", ids, type_=ARRAY(Text)))
+        of_these = is_any_of(papers.c.arxiv_id, ids)
         statement = select(*SHOWN_COLUMNS).where(of_these)
         return FoundRows(await self._newest(HeldPaper, statement, len(ids), None), after)
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    bindparam,
     delete,
     func,
     literal,
@@ -26,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Integer, Text
 
+from service.db.conditions import is_any_of
 from service.db.paper_rows import NO_FILE, file_columns
 from service.db.rows import typed
 from service.db.tables import documents, paper_texts, paper_versions, papers
@@ -86,7 +86,7 @@ class VersionFileStore:
         await self._conn.execute(
             update(paper_versions)
             .where(
-                paper_versions.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
+                is_any_of(paper_versions.c.arxiv_id, arxiv_ids),
                 paper_versions.c.pdf_state.in_(_WITH_FILE),
                 ~paper_versions.c.is_kept,
             )
@@ -118,7 +118,7 @@ class VersionFileStore:
     async def paths(self, arxiv_ids: Iterable[str]) -> set[str]:
         """The files that older versions of these papers claim."""
         statement = select(paper_versions.c.pdf_path).where(
-            paper_versions.c.arxiv_id == func.any(bindparam("ids", list(arxiv_ids))),
+            is_any_of(paper_versions.c.arxiv_id, arxiv_ids),
             paper_versions.c.pdf_path.is_not(None),
         )
         return set((await self._conn.execute(statement)).scalars())
@@ -214,7 +214,6 @@ class VersionFileStore:
 
         Kept ones stay. Returns what was dropped; no row names these files any more.
         """
-        ids = literal(sorted(arxiv_ids), ARRAY(Text))
         before = paper_versions.alias("before")
         one = paper_versions.c
         newest_is_there = and_(
@@ -225,7 +224,7 @@ class VersionFileStore:
         statement = (
             update(paper_versions)
             .where(
-                one.arxiv_id == func.any(ids),
+                is_any_of(one.arxiv_id, arxiv_ids),
                 ~one.is_kept,
                 one.pdf_state != PdfState.NONE,
                 newest_is_there,

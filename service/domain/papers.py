@@ -120,9 +120,10 @@ class Paper:
         elif len(self.affiliations) != len(self.authors):
             raise ValueError("as many affiliations as authors, or none at all")
 
-    def tells(self, name: str) -> bool:
-        """True when the source tells the field `name` (see the class)."""
-        return name in self.told
+    @property
+    def tells_license(self) -> bool:
+        """True when the source tells licences: none given then means that there is none."""
+        return "license" in self.told
 
 
 class SearchedIn(StrEnum):

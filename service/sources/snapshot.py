@@ -61,15 +61,34 @@ class _State:
 
 @dataclass(slots=True)
 class _Open:
-    """A file under way: `place` is where its next batch begins."""
+    """A file under way: `place` is where its next batch begins. One is read ahead, in a thread."""
 
     reader: SnapshotReader
     batches: Iterator[snapshot_reader.Batch]
     place: Place
+    _ahead: asyncio.Future[snapshot_reader.Batch | None] | None = None
 
-    def next(self) -> snapshot_reader.Batch | None:
-        """The next batch with lines, or an empty one while unpacking; None at the end."""
-        return next(self.batches, None)
+    def read_ahead(self) -> asyncio.Future[snapshot_reader.Batch | None]:
+        """Begin to read the next batch, unless that is under way."""
+        if self._ahead is None:
+            self._ahead = asyncio.ensure_future(asyncio.to_thread(next, self.batches, None))
+        return self._ahead
+
+    async def next(self) -> snapshot_reader.Batch | None:
+        """The next batch with lines, None at the end."""
+        while True:
+            batch = await asyncio.shield(self.read_ahead())
+            self._ahead = None
+            if batch is None or batch.papers or batch.bad:  # else one of a file that is unpacked
+                return batch
+
+    async def close(self) -> None:
+        """Close the file, once nobody reads it any more."""
+        if self._ahead is not None:
+            await asyncio.wait({self._ahead})
+            if not self._ahead.cancelled():
+                self._ahead.exception()  # of a batch that nobody wants any more
+        self.reader.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +113,21 @@ class SnapshotSource:
         file = self._open.pop(context.job_id, None)
         if file is None or file.place != state.place:
             if file is not None:
-                file.reader.close()
+                await file.close()
             file = await asyncio.to_thread(self._opened, context.request, state)
         try:
-            batch = await _read(file)
+            batch = await file.next()
         except BaseException:
-            file.reader.close()
+            await file.close()
             raise
         if batch is None:
-            file.reader.close()
+            await file.close()
             return Step(following=state.checkpoint(done=True), is_page=False)
         step = _step(state, batch, file.reader, context.request)
         if step.following.done:
-            file.reader.close()
+            await file.close()
         else:
-            self._keep(context.job_id, file, batch.place)
+            await self._keep(context.job_id, file, batch.place)
         return step
 
     def _opened(self, request: IngestionRequest, state: _State) -> _Open:
@@ -119,24 +138,12 @@ class SnapshotSource:
         reader = SnapshotReader(path, place=state.place, expected=state.mark)
         return _Open(reader, reader.batches(request.batch_size), state.place)
 
-    def _keep(self, job_id: UUID, file: _Open, place: Place) -> None:
+    async def _keep(self, job_id: UUID, file: _Open, place: Place) -> None:
         file.place = place
+        file.read_ahead()
         self._open[job_id] = file
         while len(self._open) > MOST_OPEN:
-            self._open.pop(next(iter(self._open))).reader.close()
-
-
-async def _read(file: _Open) -> snapshot_reader.Batch | None:
-    """The next batch with lines, None at the end; a thread is let end before it is left."""
-    while True:
-        reading = asyncio.ensure_future(asyncio.to_thread(file.next))
-        try:
-            batch = await asyncio.shield(reading)
-        except asyncio.CancelledError:
-            await asyncio.wait({reading})
-            raise
-        if batch is None or batch.papers or batch.bad:
-            return batch
+            await self._open.pop(next(iter(self._open))).close()
 
 
 def _step(
