@@ -60,7 +60,7 @@ OLD = f"""
     INSERT INTO job_papers (job_id, arxiv_id, version, state)
     SELECT id, '2301.' || lpad(n::text, 5, '0'), 1, 'processed'
     FROM jobs, generate_series(1, {OLD_PAPERS}) n;
-    CREATE TABLE part (LIKE job_papers INCLUDING ALL);
+    CREATE TABLE part (LIKE job_papers INCLUDING ALL EXCLUDING GENERATED);
     INSERT INTO part SELECT * FROM job_papers;
     VACUUM ANALYZE job_papers;
 """

@@ -64,6 +64,7 @@ class FleetRateLimiter:
     html_interval: timedelta = timedelta(seconds=15)
     waits: Waits = field(default_factory=Waits)
     measurements: Measurements = UNMEASURED
+    _answering: set[Channel] = field(default_factory=set)  # as of the last booking here
 
     def api_slot(
         self, rank: int = 0, *, is_plain: bool = False
@@ -119,15 +120,20 @@ class FleetRateLimiter:
         asked_at = monotonic()
         for _ in range(MOST_BOOKINGS):
             due = await self._booked(is_plain=is_plain)
-            await asyncio.sleep(due - asyncio.get_running_loop().time())
-            async with self.database.transaction() as conn:
-                store = RateLimitStore(conn)
-                closed = await store.closed(Channel.PDF, self.pdf_interval, counts_outage=False)
-            _raise_closed(closed)
+            delay = due - asyncio.get_running_loop().time()
+            if delay > 0:
+                await asyncio.sleep(delay)
+                await self._check_open()
             if asyncio.get_running_loop().time() - due <= PDF_LATEST.total_seconds():
                 self.measurements.slot_taken(Channel.PDF, monotonic() - asked_at)
                 return
         raise SlotMissed("this host is too busy to keep arXiv's rate limit")
+
+    async def _check_open(self) -> None:
+        async with self.database.transaction() as conn:
+            store = RateLimitStore(conn)
+            closed = await store.closed(Channel.PDF, self.pdf_interval, counts_outage=False)
+        _raise_closed(closed)
 
     async def _booked(self, *, is_plain: bool) -> float:
         """Book the next start of a PDF; when that is (loop time)."""
@@ -137,6 +143,7 @@ class FleetRateLimiter:
                 Channel.PDF,
                 interval=self.pdf_interval * PDF_MARGIN,
                 probe=_spread(self.waits.probe),
+                precision=PRECISION,
                 is_plain=is_plain,
             )
             if booked is not None and booked.delay > LONGEST_WAIT:  # the booking is undone
@@ -148,6 +155,10 @@ class FleetRateLimiter:
         _raise_closed(closed)
         if booked is None:
             raise SlotMissed("the channel was closed a moment ago")
+        if booked.is_answering:
+            self._answering.add(Channel.PDF)
+        else:
+            self._answering.discard(Channel.PDF)
         return now + booked.delay.total_seconds()
 
     async def cooldown(
@@ -160,6 +171,7 @@ class FleetRateLimiter:
     ) -> ChannelClosed:
         """Let nobody of the fleet ask for `wish` (None: longer each time in a row)."""
         waits = self.waits
+        self._answering.discard(channel)
         first, longest = waits.cooldown, waits.longest_cooldown
         if is_block:
             first, longest = waits.block, waits.longest_block
@@ -179,6 +191,7 @@ class FleetRateLimiter:
     async def failed(self, channel: Channel, reason: str) -> ChannelClosed:
         """Note that a request had no answer; it is repeated, and from the third on all wait."""
         waits = self.waits
+        self._answering.discard(channel)
         async with self.database.transaction() as conn:
             store = RateLimitStore(conn)
             failures = await store.fail(
@@ -191,7 +204,9 @@ class FleetRateLimiter:
         return ChannelClosed(WaitReason.ARXIV_UNAVAILABLE, closed.delay)
 
     async def answered(self, channel: Channel) -> None:
-        """Note that arXiv answers on the channel."""
+        """Note that arXiv answers on the channel, unless the last booking found that noted."""
+        if channel in self._answering:
+            return
         async with self.database.transaction() as conn:
             await RateLimitStore(conn).answer(channel, precision=PRECISION)
 

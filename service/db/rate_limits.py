@@ -42,6 +42,14 @@ _pace = upstream_pace.c
 
 
 @dataclass(frozen=True, slots=True)
+class Booking:
+    """A start on a channel, `delay` from now; `is_answering`: there is nothing to note of it."""
+
+    delay: timedelta
+    is_answering: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Not yet. Without a reason the slot only is another's: `delay` is the least wait."""
 
@@ -56,6 +64,16 @@ def _is_down() -> ColumnElement[bool]:
 
 def _is_cooling() -> ColumnElement[bool]:
     return (_pace.silent_until > _NOW).is_(True)
+
+
+def _is_news(precision: timedelta) -> ColumnElement[bool]:
+    """Whether an answer of arXiv now would change what is known of the channel."""
+    return or_(
+        _pace.failures > 0,
+        and_(_pace.strikes > 0, _is_cooling().is_(False)),
+        _pace.waiting_from.is_not(None),
+        (_pace.answered_at > _NOW - precision).is_not(True),
+    )
 
 
 def _closed() -> ColumnElement[Any]:
@@ -192,11 +210,13 @@ class RateLimitStore:
         *,
         interval: timedelta,
         probe: timedelta,
+        precision: timedelta,
         is_plain: bool = False,
-    ) -> Wait | None:
-        """Book the next start on the channel; how long it is until then (None: it is closed).
+    ) -> Booking | None:
+        """Book the next start on the channel; None when it is closed.
 
-        Bookings are `interval` apart and in the order in which they were made.
+        Bookings are `interval` apart and in the order in which they were made. `precision`:
+        see `answer`, which would have nothing to write now where the channel `is_answering`.
         """
         is_closed = _closed() if not is_plain else null()
         start = func.greatest(_pace.next_at, _NOW)
@@ -208,10 +228,10 @@ class RateLimitStore:
                 turns=_pace.turns + 1,
                 retry_at=self._next_probe(probe),
             )
-            .returning(_pace.next_at - interval - _NOW)
+            .returning(_pace.next_at - interval - _NOW, ~_is_news(precision))
         )
-        delay = (await self._conn.execute(booked)).scalar_one_or_none()
-        return None if delay is None else Wait(max(delay, _NOTHING))
+        row = (await self._conn.execute(booked)).one_or_none()
+        return None if row is None else Booking(max(row[0], _NOTHING), row[1])
 
     async def closed(
         self, channel: Channel, interval: timedelta, *, counts_outage: bool = True
@@ -319,16 +339,10 @@ class RateLimitStore:
 
         An answer that comes in a cooldown is to a request from before.
         """
-        is_news = or_(
-            _pace.failures > 0,
-            and_(_pace.strikes > 0, _is_cooling().is_(False)),
-            _pace.waiting_from.is_not(None),
-            (_pace.answered_at > _NOW - precision).is_not(True),
-        )
         is_cooling = _is_cooling()
         await self._conn.execute(
             update(upstream_pace)
-            .where(_pace.channel == channel, is_news)
+            .where(_pace.channel == channel, _is_news(precision))
             .values(
                 answered_at=_NOW,
                 strikes=case((is_cooling, _pace.strikes), else_=0),

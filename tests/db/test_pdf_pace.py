@@ -8,6 +8,7 @@ import pytest
 
 from service.arxiv import rate_limiter
 from service.arxiv.pace import Channel
+from service.arxiv.rate_limiter import FleetRateLimiter
 from service.db.rate_limits import RateLimitStore
 from service.domain.errors import ChannelClosed, SlotMissed
 from tests.db.test_pace import INTERVAL, PROBE, gaps, now, pace
@@ -25,24 +26,30 @@ async def pdf_starts(database, other_database, number: int):
     return starts
 
 
+async def book(conn, interval):
+    precision = rate_limiter.PRECISION
+    return await RateLimitStore(conn).book(
+        Channel.PDF, interval=interval, probe=PROBE, precision=precision
+    )
+
+
 async def test_bookings_of_pdfs_are_spaced_over_the_fleet(database, other_database):
-    async def book(pool):
+    async def booked_at(pool):
         async with pool.transaction() as conn:
-            await RateLimitStore(conn).book(Channel.PDF, interval=INTERVAL, probe=PROBE)
+            await book(conn, INTERVAL)
             own = "SELECT next_at FROM upstream_pace WHERE lane = 'pdf'"  # locked until we commit
             return (await conn.exec_driver_sql(own)).scalar_one()
 
-    booked = await asyncio.gather(*(book((database, other_database)[n % 2]) for n in range(20)))
+    booked = await asyncio.gather(
+        *(booked_at((database, other_database)[n % 2]) for n in range(20))
+    )
 
     assert min(gaps(booked)) >= INTERVAL
 
 
 async def test_a_booking_says_how_long_it_is_until_then(database):
     async with database.transaction() as conn:
-        delays = [
-            await RateLimitStore(conn).book(Channel.PDF, interval=timedelta(hours=1), probe=PROBE)
-            for _ in range(3)
-        ]
+        delays = [await book(conn, timedelta(hours=1)) for _ in range(3)]
 
     assert [round(wait.delay / timedelta(hours=1), 2) for wait in delays] == [0, 1, 2]
 
@@ -67,7 +74,7 @@ async def test_those_who_had_booked_before_a_cooldown_do_not_start_in_it(databas
 
 async def booked_until_later(database) -> None:
     """Return when all twelve requests have booked."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             async with database.engine.connect() as conn:
                 statement = (
@@ -80,17 +87,18 @@ async def booked_until_later(database) -> None:
 
 
 def stall(monkeypatch, times: int) -> None:
-    """Let so many looks, between a booked start and the start itself, take too long."""
-    left, look = times, RateLimitStore.closed
+    """Let so many bookings be heard of too late."""
+    left, booked = times, FleetRateLimiter._booked
 
-    async def slow(store, *args, **options):
+    async def slow(fleet, **options):
         nonlocal left
+        due = await booked(fleet, **options)
         if left > 0:
             left -= 1
             await asyncio.sleep(1.5 * rate_limiter.PDF_LATEST.total_seconds())
-        return await look(store, *args, **options)
+        return due
 
-    monkeypatch.setattr(RateLimitStore, "closed", slow)
+    monkeypatch.setattr(FleetRateLimiter, "_booked", slow)
 
 
 async def bookings(sql) -> int:
@@ -126,3 +134,38 @@ async def test_those_who_find_the_channel_closed_come_back_one_after_the_other(d
         waits.append(caught.value.delay.total_seconds())
 
     assert [later - sooner for sooner, later in pairwise(waits)] == pytest.approx([2, 2], abs=1)
+
+
+ANSWERED = "SELECT failures, answered_at FROM upstream_pace WHERE lane = 'pdf'"
+
+
+async def test_an_answer_that_tells_nothing_new_is_not_written(database, sql):
+    fleet = pace(database)
+    await fleet.pdf_slot()
+    await fleet.answered(Channel.PDF)
+    first = await sql(ANSWERED)
+    await fleet.pdf_slot()
+    await sql("UPDATE upstream_pace SET answered_at = answered_at - interval '6 seconds'")
+    await fleet.answered(Channel.PDF)
+    unwritten = await sql(ANSWERED)
+    await fleet.pdf_slot()
+    await fleet.answered(Channel.PDF)
+
+    assert unwritten[0].answered_at == first[0].answered_at - timedelta(seconds=6)
+    assert (await sql(ANSWERED))[0].answered_at > first[0].answered_at
+
+
+@pytest.mark.parametrize("whose", ["here", "elsewhere"])
+async def test_an_answer_behind_a_failure_is_noted(database, other_database, sql, whose):
+    """A failure counts with those before it only where no answer came between them."""
+    fleet = pace(database)
+    await fleet.pdf_slot()
+    await fleet.answered(Channel.PDF)
+    await fleet.pdf_slot()
+    await (fleet if whose == "here" else pace(other_database)).failed(Channel.PDF, "reset")
+    if whose == "elsewhere":
+        await fleet.pdf_slot()  # the booking tells it
+
+    await fleet.answered(Channel.PDF)
+
+    assert (await sql(ANSWERED))[0].failures == 0

@@ -1,8 +1,8 @@
 """A snapshot between steps: what is open, and what is read before it is asked for."""
 
-import os
 from uuid import UUID
 
+import psutil
 import pytest
 
 from service.arxiv.pace import Requester
@@ -40,8 +40,7 @@ def path(tmp_path):
 
 def opened(path) -> int:
     """How often this process has the file open."""
-    names = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
-    return sum(os.path.lexists(name) and os.path.realpath(name) == str(path) for name in names)
+    return sum(one.path == str(path) for one in psutil.Process().open_files())
 
 
 async def test_many_jobs_in_turns_all_get_every_line_with_few_files_open(path):
