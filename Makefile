@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 4
 # Programs are run as modules: a script's first line cannot name a path with a blank.
 LOCKED := tools/install_locked.py
+# The hundreds of processes that tests start would each compile all modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test coverage check audit lint types imports migrations faults test-live pooled soak fuzz screenshots text-report bench bench-oai docs load lock clean
