@@ -53,8 +53,9 @@ async def test_all_goes_on_from_a_promoted_standby_and_nothing_is_lost(
         client = await stack.enter_async_context(aiohttp.ClientSession())
         await until_ready(client, url)
         await rig.replica.wait_until_held(timeout=90)
-        accepted, stop = [], asyncio.Event()
+        accepted, stop, is_over = [], asyncio.Event(), asyncio.Event()
         posting = asyncio.create_task(post_on(client, url, accepted, stop))
+        following = asyncio.create_task(follow_changes(client, url, is_over))
         await until_accepted(accepted, 5)
 
         stack.enter_context(ended_of(pair.primary, end))
@@ -67,9 +68,14 @@ async def test_all_goes_on_from_a_promoted_standby_and_nothing_is_lost(
 
         await rig.database.engine.dispose()
         await all_goes_on(rig, [*jobs, *accepted])
+        is_over.set()
+        told, after = await following
+        told += await changes_behind(client, after)
         assert await answered(client, f"{url}/readyz") == 200
     begun, _, ended = lines_of_the_outage(rig)
     assert (len(begun), len(ended)) == (1, 1)
+    written = await rig.rows("SELECT arxiv_id, version, kind FROM paper_changes")
+    assert sorted(told) == sorted(map(tuple, written))  # each once, none missed
     await rig.assert_sound()
 
 
@@ -108,3 +114,37 @@ async def post_on(client, url, accepted, stop):
                 if answer.status == 202:
                     accepted.append(UUID((await answer.json())["job_id"]))
         await asyncio.sleep(0.3)
+
+
+async def follow_changes(client, url, is_over):
+    """What the change feed tells from its beginning on until `is_over`, and the URL behind it."""
+    told, after = [], f"{url}/api/v1/papers/changes?limit=7"
+    while not is_over.is_set():
+        with suppress(aiohttp.ClientError, TimeoutError):
+            page, after = await changes_at(client, after)
+            told += page
+        await asyncio.sleep(0.1)
+    return told, after
+
+
+async def changes_behind(client, url):
+    """What the feed tells from there on to its end."""
+    told = []
+    while True:
+        page, url = await changes_at(client, url)
+        told += page
+        if not page:
+            return told
+
+
+async def changes_at(client, url):
+    """One page of the feed, and the URL of the next; nothing, and the same, while it fails."""
+    async with client.get(url, headers=headers()) as answer:
+        if answer.status != 200:
+            assert answer.status in (500, 503)
+            return [], url
+        page = await answer.json()
+        return (
+            [(one["arxiv_id"], one["version"], one["kind"]) for one in page],
+            str(answer.links["next"]["url"]),
+        )
