@@ -22,7 +22,10 @@ _NOT_HELD = "Ask for it with a job (POST /api/v1/ingestion/arxiv), or check the 
 
 PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "malformed_request": ProblemType(
-        400, "The request is not valid HTTP, its body is not valid JSON, or a header is.", _MEND
+        400,
+        "The request is not valid HTTP, its body is not valid JSON, a header is not, or the request"
+        " line or a header is longer than 8,190 bytes.",
+        _MEND,
     ),
     "unauthenticated": ProblemType(
         401,

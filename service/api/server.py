@@ -28,7 +28,9 @@ from service.api.root_path import ROOT_PATH, without_root_path
 
 SERVER_NAME = "arxiv-ingestion"
 UNREADABLE = "The request is malformed"
-MAX_HEADERS = 64  # of at most 8,190 bytes each: half a megabyte for one head
+MAX_LINE_BYTES = 8_190  # of the request line and of each header
+TOO_LONG = f"The request line or one of the headers is longer than {MAX_LINE_BYTES:,} bytes"
+MAX_HEADERS = 64  # half a megabyte for one head
 BACKLOG = 1024  # a full one loses clients who wait for us to speak first
 TELL_EVERY_SECONDS = 10.0
 RESERVED_FILES = 256  # for the database, storage, child processes and their pipes
@@ -97,6 +99,8 @@ class Runner(web.AppRunner):
             keepalive_timeout=self._limits.idle_seconds,
             lingering_time=self._limits.linger_seconds,
             max_headers=MAX_HEADERS,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
             **options,
         )
 
@@ -216,7 +220,8 @@ class _Protocol(RequestHandler):
         headers = {"Server": SERVER_NAME}
         if status == 401:
             headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
-        code, detail = _CODES.get(status, ("malformed_request", UNREADABLE))
+        unreadable = TOO_LONG if isinstance(exc, LineTooLong) else UNREADABLE
+        code, detail = _CODES.get(status, ("malformed_request", unreadable))
         root = getattr(self._manager, "root_path", "")  # none once the connection is lost
         response = problem(request, code, detail, headers=headers, root=root)
         response.force_close()

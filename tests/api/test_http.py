@@ -1,6 +1,7 @@
 """Manners of the protocol: methods, paths, headers, broken requests."""
 
 import asyncio
+import json
 
 import pytest
 from aiohttp import web
@@ -61,6 +62,17 @@ async def test_what_is_no_http_is_a_problem_too(port, request_bytes):
     answer = await raw(port, request_bytes)
 
     assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("request_bytes", [BROKEN[0], BROKEN[2]], ids=["header", "path"])
+async def test_what_is_too_long_to_be_read_is_told_so(port, request_bytes):
+    answer = await raw(port, request_bytes)
+
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (problem["status"], problem["code"]) == (400, "malformed_request")
+    assert problem["detail"] == (
+        "The request line or one of the headers is longer than 8,190 bytes"
+    )
 
 
 async def test_a_broken_chunk_is_malformed(api):
