@@ -252,7 +252,7 @@ async def test_a_preview_says_how_many_papers_come_and_a_mistake_names_its_field
     await page.get_by_label("Most papers").fill("12")
     await page.get_by_role("button", name="Preview").click()
     preview = await page.get_by_text("the job would bring 12 papers").inner_text()
-    await page.get_by_label("Labels").fill("by:browser")
+    await page.get_by_label("Labels").fill("by:browser, team:search and rescue, Oslo")
     await page.get_by_role("button", name="Create job").click()
     await page.get_by_text("by:browser").first.wait_for()
     rows = await service.sql("SELECT request FROM jobs WHERE request -> 'labels' ? 'by'")
@@ -263,6 +263,7 @@ async def test_a_preview_says_how_many_papers_come_and_a_mistake_names_its_field
     assert len(rows) == 1
     assert rows[0].request["search_query"]["category"] == "cs.AI"
     assert rows[0].request["max_papers"] == 12
+    assert rows[0].request["labels"] == {"by": "browser", "team": "search and rescue, Oslo"}
 
 
 async def test_traffic_is_paused_and_resumed_and_the_warning_is_on_every_view(tab, service):

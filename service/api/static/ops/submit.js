@@ -33,7 +33,7 @@ const OF_SOURCE = {
 };
 const COMMON = [
   ["max_papers", "Most papers", "number"], ["batch_size", "Batch size", "number"], ["priority", "Priority", PRIORITIES],
-  ["labels", "Labels", "labels", "key:value, separated by blanks"], ["callback_url", "Callback URL", "text"],
+  ["labels", "Labels", "labels", "key:value, key:other value"], ["callback_url", "Callback URL", "text"],
   ["process_pdfs", "Download PDFs and extract text", "check"], ["process_html", "Fetch arXiv's HTML too", "check"],
   ["skip_duplicates", "Skip papers that are held in the same version", "check"],
 ];
@@ -100,9 +100,15 @@ function written(kind, value) {
   if (value === null) return "";
   if (kind === "ids") return value.join(" ");
   if (kind === "day") return day(value);
-  if (kind === "labels") return Object.entries(value).map(([name, one]) => `${name}:${one}`).join(" ");
+  if (kind === "labels") return Object.entries(value).map(([name, one]) => `${name}:${one}`).join(", ");
   return String(value);
 }
+
+// A label ends where the next one's key begins, so that values may hold blanks and commas.
+const labelsIn = (text) => Object.fromEntries(text.split(/[\s,]+(?=[\w.-]+:)/).map((one) => {
+  const [name, ...rest] = one.split(":");
+  return [name.trim(), rest.join(":").trim()];
+}));
 
 const words = (text) => text.split(/[\s,]+/).filter(Boolean);
 
@@ -112,7 +118,7 @@ function read(kind, input) {
   if (text === "") return undefined;
   if (kind === "number") return /^-?\d+$/.test(text) ? Number(text) : text; // the service says what is wrong
   if (kind === "ids") return words(text);
-  if (kind === "labels") return Object.fromEntries(words(text).map((one) => [one.split(":")[0], one.split(":").slice(1).join(":")]));
+  if (kind === "labels") return labelsIn(text);
   return text;
 }
 
