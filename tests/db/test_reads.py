@@ -153,7 +153,7 @@ async def test_a_read_sees_what_was_committed_before_it_was_asked_for(
 
 
 async def test_a_query_asks_for_so_many_jobs_and_no_more(watched, open_reads, ids):
-    reads = open_reads(watched, Sharing(max_jobs=4))
+    reads = open_reads(watched, Sharing(max_jobs=4, patience=timedelta(hours=1)))
 
     await asyncio.gather(*asked(reads, *ids))
 
