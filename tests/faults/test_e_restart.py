@@ -231,7 +231,7 @@ async def test_case_78_a_bug_in_a_handler_fails_its_paper_and_no_other(rig, monk
 
     monkeypatch.setattr(FetchPdf, "run", with_a_bug)
     monkeypatch.setattr(outcomes, "BACKOFF_FIRST", timedelta(milliseconds=200))
-    async with rig.worker():
+    async with rig.worker(LEASE_SECONDS="60"):  # that of a stalled process would be another try
         job = await rig.final(await rig.submit(criteria=Criteria(ids=tuple(wanted)), max_papers=3))
 
     waits = [after - before for before, after in pairwise(tries)]
