@@ -77,7 +77,7 @@ FOLDED = [
 ]
 
 
-async def test_accents_tex_hyphens_and_greek_letters_are_folded(api, hold):
+async def test_case_127_accents_tex_hyphens_and_greek_letters_are_folded(api, hold):
     await hold(*(text for text, _ in FOLDED))
 
     for number, (_, queries) in enumerate(FOLDED, 1):

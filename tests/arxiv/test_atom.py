@@ -157,7 +157,7 @@ BAD_CHARACTERS = {
 
 
 @pytest.mark.parametrize("bad", BAD_CHARACTERS.values(), ids=BAD_CHARACTERS)
-def test_characters_that_xml_forbids_are_dropped_and_every_entry_kept(http, bad):
+def test_case_103_characters_that_xml_forbids_are_dropped_and_every_entry_kept(http, bad):
     body = http.feed(
         http.entry("2401.00001v1"),
         http.entry("2401.00002v1", title=f"he{bad}at b&#xe4;th &amp;#x1; &#x1F600;"),

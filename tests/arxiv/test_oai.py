@@ -257,7 +257,7 @@ def test_more_headers_than_any_page_has_are_refused():
 
 
 @pytest.mark.parametrize("bad", ["&#x1;", "&#xD800;", "\x0b", "\uffff", "\x00"])
-def test_characters_that_xml_forbids_cost_no_record(bad):
+def test_case_103_characters_that_xml_forbids_cost_no_record(bad):
     body = feeds.listed(
         feeds.record("2401.00001"),
         feeds.record("2401.00002", metadata=feeds.raw(abstract=f"he{bad}at")),

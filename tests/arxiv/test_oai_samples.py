@@ -135,7 +135,7 @@ def test_recorded_parted_records_are_read_field_by_field(samples, pattern):
     assert papers >= 3
 
 
-def test_recorded_affiliations_are_kept(samples):
+def test_case_127_recorded_affiliations_are_kept(samples):
     paper = oai.record(recording(samples, "paperhive__getrecord*"))
 
     assert paper.affiliations == (("Radboud Universiteit",),) * 2

@@ -53,7 +53,7 @@ from service.domain.papers import PaperVersion
         "This e-print was withdrawn by its author from the arXiv",
     ],
 )
-def test_a_clause_about_this_paper_means_withdrawn(comment):
+def test_case_128_a_clause_about_this_paper_means_withdrawn(comment):
     assert is_withdrawn(comment)
 
 

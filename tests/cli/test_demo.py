@@ -109,7 +109,9 @@ class Foreign(BaseHTTPRequestHandler):
         pass
 
 
-async def test_a_program_that_took_the_port_meanwhile_is_not_taken_for_the_service(tools, tmp_path):
+async def test_case_135_a_program_that_took_the_port_meanwhile_is_not_taken_for_the_service(
+    tools, tmp_path
+):
     environ = tools.clean_environ(DATA_DIR=tmp_path / "var", LOG_LEVEL="INFO")
     with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()

@@ -80,7 +80,7 @@ def _curl():
 
 
 @pytest.mark.timeout(300)
-def test_the_commands_of_the_readme_run_as_written(document, environ, root):
+def test_case_134_the_commands_of_the_readme_run_as_written(document, environ, root):
     token, submitted, listed = run(document("README.md"), environ, root)
 
     assert token == ""
@@ -90,7 +90,7 @@ def test_the_commands_of_the_readme_run_as_written(document, environ, root):
 
 
 @pytest.mark.timeout(300)
-def test_the_example_in_python_brings_pdfs_home(document, environ, root, tmp_path):
+def test_case_134_the_example_in_python_brings_pdfs_home(document, environ, root, tmp_path):
     (example,) = document("README.md").fences("python")
     url = f"http://127.0.0.1:{environ['PORT']}"
     token = subprocess.check_output(

@@ -38,7 +38,7 @@ def generated(tmp_path):
         yield service, tmp_path
 
 
-def test_132_a_generated_client_uses_every_route(generated):
+def test_case_132_a_generated_client_uses_every_route(generated):
     service, folder = generated
     job_id = service.submit()
     wait_for(lambda: service.job(job_id)["status"] == "completed", seconds=60, what="the job")

@@ -76,7 +76,7 @@ async def claims_again(sql):
 
 @pytest.mark.usefixtures("claims_again")
 @pytest.mark.parametrize("fleet_limit", [0, 5])
-async def test_due_tasks_that_a_free_worker_does_not_claim_are_a_stall(
+async def test_case_101_due_tasks_that_a_free_worker_does_not_claim_are_a_stall(
     engine, queue, job_id, sql, database, monkeypatch, fleet_limit
 ):
     """Whatever the cause; here each claim loses the rows that it has found."""
