@@ -26,7 +26,7 @@ import asyncpg
 from arxiv_ingestion_client import IngestionClient, JobReport
 
 from benchmarks.servers import answered, free_port, running, token
-from benchmarks.stand_in import Site, site
+from benchmarks.stand_in import Site, Wrong, site
 from service.db.addresses import libpq_url
 from service.devtools.stand_in.corpus import Corpus
 from service.devtools.stand_in.records import Record, Records
@@ -53,10 +53,6 @@ HELD = (
     " FROM papers p"
 )
 EMPTY = "TRUNCATE jobs, papers, coverage, pgqueuer, pgqueuer_log CASCADE"
-
-
-class Wrong(Exception):
-    """What came of it is not what it has to be."""
 
 
 @dataclass(slots=True)

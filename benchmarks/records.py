@@ -19,7 +19,7 @@ from typing import Any
 import asyncpg
 
 from benchmarks.servers import START_SECONDS, cpu_seconds
-from benchmarks.stand_in import EMPTY, Site, load, site
+from benchmarks.stand_in import EMPTY, Site, Wrong, load, site
 from service.db.engine import Database
 from service.devtools.stand_in.corpus import Corpus
 from service.devtools.stand_in.records import Records
@@ -54,10 +54,6 @@ class Figures:
     copied: float
     cpu: float
     server_cpu: float
-
-
-class Wrong(Exception):
-    """What came of it is not what it has to be."""
 
 
 def run() -> None:

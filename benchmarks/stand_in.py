@@ -26,6 +26,10 @@ EMPTY = (
 )
 
 
+class Wrong(Exception):
+    """What came of a bench's work is not what it has to be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A database at the newest schema, and a stand-in beside it, for as long as a bench runs."""

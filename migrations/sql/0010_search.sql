@@ -49,7 +49,7 @@ INSERT INTO search_backfill (of_table, after_id, rows_done, finished_at) VALUES
 
 -- Greek letters become their English names, so that `\alpha`, "α" and "alpha" are one word. By
 -- replace(), which passes over 80,000 characters in a few microseconds where there is nothing;
--- most texts are ASCII once their accents are gone, and translate() looks at every character.
+-- most texts are ASCII once their accents are gone.
 CREATE FUNCTION search_letters(input text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
@@ -98,6 +98,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION search_tex(text) IS 'The text without what in it is TeX''s alone.';
 
+-- By replace() here as well: translate() compares every character.
 CREATE FUNCTION search_words(input text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN to_tsvector(

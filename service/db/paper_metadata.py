@@ -31,6 +31,7 @@ from sqlalchemy.types import Text
 
 from service.db.conditions import is_any_of
 from service.db.paper_rows import (
+    COLUMNS,
     METADATA,
     NO_FILE,
     by_told,
@@ -168,10 +169,9 @@ class MetadataStore:
     ) -> dict[str, bool]:
         """Insert rows, and write those over that are held where `where` holds."""
         new = given(papers, rows)
-        names = ("arxiv_id", *METADATA)
-        source = select(*(new.c[name] for name in names), literal(job_id).label("job_id"))
+        source = select(*(new.c[name] for name in COLUMNS), literal(job_id).label("job_id"))
         statement = insert(papers).from_select(
-            [*names, "job_id"], source.order_by(new.c.arxiv_id), include_defaults=False
+            [*COLUMNS, "job_id"], source.order_by(new.c.arxiv_id), include_defaults=False
         )
         changes = {**_changes(statement.excluded, told), "job_id": statement.excluded.job_id}
         written = await self._conn.execute(

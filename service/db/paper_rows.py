@@ -39,6 +39,7 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
     "license_told": ("tells_license", "license"),
 }
 METADATA = tuple(_FIELDS)
+COLUMNS = ("arxiv_id", *METADATA)
 _values = attrgetter("arxiv_id.paper", *(attribute for attribute, _ in _FIELDS.values()))
 FILE = ("pdf_state", "pdf_path", "pdf_sha256", "pdf_bytes", "page_count", "text_state")
 _INTERNAL = ("affiliations", "submitter", "datestamp", "license_told")
@@ -66,7 +67,7 @@ def told_columns(told: frozenset[str]) -> frozenset[str]:
 
 def paper_row(paper: Paper) -> dict[str, Any]:
     """The metadata of a paper by column; those that its source does not tell, too."""
-    return dict(zip(("arxiv_id", *METADATA), _values(paper), strict=True))
+    return dict(zip(COLUMNS, _values(paper), strict=True))
 
 
 def version_rows(paper: Paper) -> list[dict[str, Any]]:

@@ -76,13 +76,15 @@ def _is_news(precision: timedelta) -> ColumnElement[bool]:
     )
 
 
-def _closed() -> ColumnElement[Any]:
+def _closed(*, counts_outage: bool = True) -> ColumnElement[Any]:
     """Why the channel is closed, as a WaitReason; null when it is open."""
-    return case(
+    reasons = [
         (_pace.paused_since.is_not(None), literal(str(WaitReason.ARXIV_PAUSED))),
         (_is_cooling(), literal(str(WaitReason.ARXIV_COOLDOWN))),
-        (_is_down(), literal(str(WaitReason.ARXIV_UNAVAILABLE))),
-    )
+    ]
+    if counts_outage:
+        reasons.append((_is_down(), literal(str(WaitReason.ARXIV_UNAVAILABLE))))
+    return case(*reasons)
 
 
 def _moment(expression: Any) -> ColumnElement[Any]:  # noqa: ANN401 - moments plus intervals
@@ -218,7 +220,7 @@ class RateLimitStore:
         Bookings are `interval` apart and in the order in which they were made. `precision`:
         see `answer`, which would have nothing to write now where the channel `is_answering`.
         """
-        is_closed = _closed() if not is_plain else null()
+        is_closed = _closed(counts_outage=not is_plain)
         start = func.greatest(_pace.next_at, _NOW)
         booked = (
             update(upstream_pace)
@@ -242,10 +244,7 @@ class RateLimitStore:
         they are no more trouble than they will be when the channel is open. Without
         `counts_outage` (for who is to find out whether it is over) that is no reason.
         """
-        reason = _closed()
-        if not counts_outage:
-            paused = (_pace.paused_since.is_not(None), literal(str(WaitReason.ARXIV_PAUSED)))
-            reason = case(paused, (_is_cooling(), literal(str(WaitReason.ARXIV_COOLDOWN))))
+        reason = _closed(counts_outage=counts_outage)
         opens = func.greatest(
             case((_is_down(), _pace.retry_at)),
             case((_is_cooling(), _pace.silent_until)),

@@ -169,3 +169,17 @@ async def test_an_answer_behind_a_failure_is_noted(database, other_database, sql
     await fleet.answered(Channel.PDF)
 
     assert (await sql(ANSWERED))[0].failures == 0
+
+
+@pytest.mark.parametrize("closed", ["paused", "cooling"])
+async def test_a_plain_request_does_not_start_in_a_pause_or_cooldown(database, closed):
+    """It finds out whether an outage or a refusal is over, and stands above nothing else."""
+    fleet = pace(database)
+    if closed == "paused":
+        async with database.transaction() as conn:
+            await RateLimitStore(conn).pause()
+    else:
+        await fleet.cooldown(Channel.PDF, timedelta(seconds=30))
+
+    with pytest.raises(ChannelClosed):
+        await fleet.pdf_slot(is_plain=True)
