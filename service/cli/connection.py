@@ -99,7 +99,7 @@ def make_token(settings: Settings, subject: str = SUBJECT) -> str:
     from service.auth.tokens import issue
     from service.config.settings import SettingsError
     from service.devtools.development_secret import signing_keys
-    from service.process.build_api import token_rules
+    from service.process.token_rules import token_rules
 
     missing = f"no token: give --token or set {TOKEN_VARIABLE}"
     for name in ("JWT_PUBLIC_KEY", "JWT_JWKS_URL"):

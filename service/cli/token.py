@@ -51,7 +51,7 @@ def token(
     from service.auth.keys import Key
     from service.auth.tokens import issue
     from service.devtools.development_secret import signing_keys
-    from service.process.build_api import token_rules
+    from service.process.token_rules import token_rules
 
     settings = load_settings()
     longest = settings.jwt_max_lifetime_seconds

@@ -62,23 +62,6 @@ MIN_INTERVAL_SECONDS = 0.001  # an interval of 0 permits any rate
 API_DEADLINE_SECONDS = 2.5  # an answer within three, whatever the database does
 
 
-def token_rules(settings: Settings, keys: Sequence[str]) -> TokenRules:
-    """What tokens must fulfil, with the keys that are in force, the one that signs first."""
-    return TokenRules(
-        key=keys[0] if keys else None,
-        other_keys=tuple(keys[1:]),
-        key_ids=tuple((settings.jwt_key_ids or "").split()),
-        jwks_url=settings.jwt_jwks_url,
-        algorithm=settings.jwt_algorithm,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
-        leeway=settings.jwt_leeway_seconds,
-        max_lifetime=settings.jwt_max_lifetime_seconds,
-        write_scope=settings.jwt_write_scope,
-        operator_scope=settings.jwt_operator_scope,
-    )
-
-
 def request_rules(settings: Settings) -> RequestRules:
     """What may be asked for, as configured."""
     return RequestRules(

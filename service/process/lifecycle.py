@@ -42,13 +42,13 @@ from service.process.build_api import (
     give_dry_runs,
     release_watchers,
     request_rules,
-    token_rules,
 )
 from service.process.build_worker import Worker, running_worker
 from service.process.resources import database_of, pdf_store
 from service.process.shared_metrics import shared_metrics
 from service.process.startup import prepared
 from service.process.supervisor import siblings
+from service.process.token_rules import token_rules
 from service.process.trace_start import started_tracing
 from service.process.worker_port import worker_port
 

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from service.auth.keys import Key, lines, pems
 from service.config.settings import Settings, SettingsError
 from service.devtools.development_secret import signing_keys
-from service.process.build_api import token_rules
+from service.process.token_rules import token_rules
 
 SECRET, OTHER, THIRD = (f"the {word} secret of thirty-two bytes" for word in ("1st", "2nd", "3rd"))
 URL = "https://login.example.org/keys?policy=ours"

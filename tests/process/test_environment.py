@@ -11,9 +11,10 @@ from aiohttp.test_utils import TestClient
 from service.config.settings import Settings
 from service.files.local import LocalStore
 from service.jobs.tasks import HARVEST, PDF
-from service.process.build_api import build_api, token_rules
+from service.process.build_api import build_api
 from service.process.build_worker import running_worker
 from service.process.resources import pdf_store
+from service.process.token_rules import token_rules
 from tests.api.conftest import GOOD_BODY, OurServer, bearer
 from tests.faults.processes import SECRET, said, serving
 
