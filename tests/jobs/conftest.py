@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +31,7 @@ from service.jobs.submit import submit
 from service.process.build_worker import Timing, running_worker
 from service.process.resources import pdf_store
 from service.sources.paging import Repeats
+from tests.fork_server import Forked, forked
 
 QUICK = Timing(
     limits=ClientLimits(
@@ -101,21 +103,14 @@ class Rig:
     async def process(self, *command: str, **changes: str) -> AsyncIterator[Any]:
         """`python -m service …` (worker) for the block; killed at its end if it still runs."""
         command = command or ("worker",)
-        log = (self.folder / f"{command[0]}.log").open("ab")
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "service", *command),
-            env=self.environment(**changes),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (self.folder / f"{command[0]}.log").open("ab") as log:
+            process = await _begun(command, self.environment(**changes), log)
         try:
             yield process
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
             await asyncio.wait_for(process.wait(), 60)
-            log.close()
 
     async def submit(self, **changes: Any) -> UUID:
         """Record a job for ten papers of cs.AI, changed as the test wants it; its id."""
@@ -257,7 +252,22 @@ class Rig:
         assert (told.papers, told.pdfs) == (job.papers_fetched, job.pdfs_processed)
 
 
-async def kill(process: asyncio.subprocess.Process) -> None:
+async def _begun(
+    command: tuple[str, ...], environ: dict[str, str], log: BinaryIO
+) -> Process | Forked:
+    """`python -m service …`: by itself where it is to measure which of its lines it runs."""
+    if not any(name.startswith("COVERAGE_") for name in environ):
+        return forked(command, environ, log)
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", *command),
+        env=environ,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+async def kill(process: Process | Forked) -> None:
     """SIGKILL a process of `Rig.process`, and all that it has started."""
     os.killpg(process.pid, signal.SIGKILL)
     await asyncio.wait_for(process.wait(), 60)
