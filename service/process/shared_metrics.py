@@ -2,14 +2,16 @@
 
 This is the multiprocess mode of prometheus_client, with the number of the process in the
 place of its id: one that is started again goes on in the files of the one before it, so
-that no counter goes back, and the files do not grow in number.
+that no counter goes back, and the files do not grow in number. Each process holds a lock on
+the folder, so that whoever starts can tell what one that was killed has left behind.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +30,49 @@ def shared_metrics(*, processes: int, number: int) -> Iterator[Path | None]:
     """
     if number:
         folder = Path(os.environ[VARIABLE])
-        _join(number)
-        yield folder
+        with _locked(folder, fcntl.LOCK_SH):
+            _join(number)
+            yield folder
         return
     os.environ.pop(VARIABLE, None)
     values.ValueClass = values.MutexValue
     if processes <= 1:
         yield None
         return
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    os.environ[VARIABLE] = str(folder)
+    _remove_abandoned()
+    made = Path(tempfile.mkdtemp(prefix=f"making-{PREFIX}"))
+    with _locked(made, fcntl.LOCK_SH):
+        # It has its name, by which others look for folders that nobody holds, once it is held.
+        folder = made.rename(made.with_name(made.name.removeprefix("making-")))
+        os.environ[VARIABLE] = str(folder)
+        try:
+            _join(0)
+            yield folder
+        finally:
+            values.ValueClass = values.MutexValue
+            os.environ.pop(VARIABLE, None)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[None]:
+    """Hold `folder` as flock does, until the block or the process ends.
+
+    Raises OSError if it is not there, not ours to read or, with LOCK_NB, held.
+    """
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        _join(0)
-        yield folder
+        fcntl.flock(number, kind)
+        yield
     finally:
-        values.ValueClass = values.MutexValue
-        os.environ.pop(VARIABLE, None)
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(number)
+
+
+def _remove_abandoned() -> None:
+    """Remove the folders that no process holds: theirs were killed, as by SIGKILL."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _join(number: int) -> None:

@@ -1,6 +1,10 @@
 """The folder that the processes behind one port keep their metrics in."""
 
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 from prometheus_client import values
 
@@ -55,3 +59,28 @@ def test_one_process_needs_no_folder_whatever_the_environment_names(monkeypatch)
         assert folder is None
         assert VARIABLE not in os.environ
         assert values.ValueClass is values.MutexValue
+
+
+HOLDER = """
+from service.process.shared_metrics import shared_metrics
+with shared_metrics(processes=2, number=0) as folder:
+    print(folder, flush=True)
+    input()
+"""
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    holders = [subprocess.Popen([sys.executable, "-c", HOLDER], **pipes) for _ in range(2)]
+    killed, alive = (Path(holder.stdout.readline().strip()) for holder in holders)
+    holders[0].send_signal(signal.SIGKILL)
+    holders[0].communicate(timeout=60)
+    assert killed.exists()
+
+    with shared_metrics(processes=2, number=0) as folder:
+        assert set(tmp_path.iterdir()) == {alive, folder}
+
+    holders[1].communicate("\n", 60)
+    assert set(tmp_path.iterdir()) == set()
