@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from time import time
 from typing import Any
@@ -17,6 +18,7 @@ from service.api.access_log import AccessLog
 from service.api.job_watch import WatchLimits
 from service.api.middlewares.rate_limit import Bounds
 from service.api.server import Runner
+from service.auth import blocklist
 from service.auth.tokens import TokenRules
 from service.db.engine import Database
 from service.domain.webhooks import WebhookSettings
@@ -78,12 +80,16 @@ def api_database(database: Database, database_url: str, open_database: OpenDatab
 
 
 @pytest.fixture
-async def serve(api_database: Database, store: LocalStore) -> AsyncIterator[Serve]:
+async def serve(
+    api_database: Database, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Serve]:
     """Start an application; requests carry a token of `sub` unless that is None.
 
     Applications end before the pools that they use, as in a process.
     """
     clients: list[TestClient] = []
+    # a busy machine may take longer to say who is blocked, before which nobody is let in
+    monkeypatch.setattr(blocklist, "START_PATIENCE", timedelta(seconds=30))
 
     async def serve(
         rules: TokenRules = RULES,

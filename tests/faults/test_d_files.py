@@ -17,7 +17,7 @@ from service.process.resources import pdf_store
 from tests.conftest import make_paper
 from tests.faults.processes import file_without_row, until
 from tests.hostile import saying
-from tests.jobs.conftest import kill
+from tests.jobs.conftest import TAKES_OVER, kill
 
 PAPER = ArxivId("2301.00001", 1)
 CLAIMED = "SELECT pdf_path, pdf_sha256 FROM papers WHERE pdf_path IS NOT NULL"
@@ -73,7 +73,7 @@ async def test_case_54_killed_with_other_bytes_in_place_and_the_row_not_written(
         await kill(process)
     in_place, agreed = len(rig.files()), await rows_agree_with_files(rig)
 
-    async with rig.worker():
+    async with rig.worker(**TAKES_OVER):
         job = await rig.final(again)
 
     assert (in_place, agreed) == (2, True)

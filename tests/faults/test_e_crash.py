@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.jobs import JobStatus
 from tests.faults.processes import undisturbed
-from tests.jobs.conftest import kill
+from tests.jobs.conftest import TAKES_OVER, kill
 
 TAKEOVER_SECONDS = 100  # 4 s of lease and poll, up to 5 s of a lock; the rest for a busy machine
 
@@ -163,7 +163,7 @@ async def test_case_61_a_pdf_that_takes_its_worker_along_three_times_is_left_alo
     await rig.rows(
         "UPDATE job_papers SET unfinished_reads = 3, attempts = attempts + 2 RETURNING 1"
     )
-    async with rig.worker():
+    async with rig.worker(**TAKES_OVER):
         job = await rig.final(job_id)
 
     assert job.status is JobStatus.COMPLETED

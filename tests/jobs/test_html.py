@@ -11,16 +11,16 @@ from service.domain.jobs import Criteria, JobStatus
 from service.files.local import LocalStore
 from service.files.paths import Ending
 from service.jobs.retry import retry
-from tests.jobs.conftest import kill
+from tests.jobs.conftest import TAKES_OVER, kill
 
 STATES = "SELECT html_state AS state, count(*) AS n FROM job_papers WHERE job_id = :job GROUP BY 1"
 PAGES = (
     "SELECT arxiv_id, version, path, sha256, bytes, etag, converter, pdf_sha256, refused,"
-    " license FROM html_pages ORDER BY 1"
+    " license FROM html_pages ORDER BY 1, 2"
 )
 DOCUMENTS = (
     "SELECT arxiv_id, version, source, converter, input_sha256, md5(content::text) AS content"
-    " FROM documents ORDER BY 1, 3"
+    " FROM documents ORDER BY 1, 2, 3"
 )
 
 
@@ -188,7 +188,7 @@ async def test_a_worker_killed_at_any_moment_leaves_what_another_one_ends_alike(
         await rig.replica.wait_until_held(1, timeout=60)
         await kill(worker)
     rig.replica.release()
-    async with rig.worker():
+    async with rig.worker(**TAKES_OVER):
         job = await rig.final(job_id)
 
     assert job.resumed >= 1

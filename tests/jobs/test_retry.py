@@ -4,6 +4,7 @@ from yarl import URL
 
 from service.domain.jobs import Criteria, JobStatus
 from service.jobs.retry import retry
+from tests.jobs.conftest import TAKES_OVER
 
 STATES = "SELECT state, count(*) FROM job_papers WHERE job_id = :job GROUP BY 1"
 BROKEN = {"kind": "body", "lane": "pdf", "status": 451, "body": "no PDF"}  # at once, for good
@@ -128,7 +129,7 @@ async def test_taking_over_goes_on_after_a_crash_between_two_batches(rig):
             await process.wait()
         await holder.rollback()
 
-    async with rig.worker():
+    async with rig.worker(**TAKES_OVER):
         ended = await rig.final(again.id)
 
     await rig.assert_sound()

@@ -8,7 +8,7 @@ import pytest
 from service.domain.jobs import JobStatus
 from service.files.s3 import bucket_of
 from tests.files.s3_fixtures import CREDENTIALS, aws, s3_server
-from tests.jobs.conftest import kill
+from tests.jobs.conftest import TAKES_OVER, kill
 
 __all__ = ["aws", "s3_server"]
 
@@ -34,7 +34,7 @@ async def test_the_rows_are_right_about_the_objects_after_a_crash(rig, place):
         await rig.replica.wait_until_held(timeout=90)
         await kill(process)
     rig.replica.release()
-    async with rig.worker(**variables):
+    async with rig.worker(**variables, **TAKES_OVER):
         job = await rig.final(job_id)
 
     assert (job.status, job.pdfs_processed, job.errors_total) == (JobStatus.COMPLETED, 10, 0)

@@ -7,7 +7,7 @@ import pytest
 from service.devtools.stand_in.server import ReplicaOptions, running_replica
 from service.devtools.stand_in.snapshot import lines, write_snapshot
 from service.domain.jobs import JobStatus, OaiCriteria, SnapshotCriteria
-from tests.jobs.conftest import kill
+from tests.jobs.conftest import TAKES_OVER, kill
 
 PAPERS = 2000
 
@@ -76,7 +76,7 @@ async def test_it_goes_on_after_a_crash(rig, folder, ending):
         async with rig.process(**settings) as process:
             await rig.until(job_id, lambda job, n=papers: job.papers_fetched >= n)
             await kill(process)
-    async with rig.worker(**settings):
+    async with rig.worker(**settings, **TAKES_OVER):
         job = await rig.final(job_id)
 
     assert (job.status, job.papers_created) == (JobStatus.COMPLETED, PAPERS)
@@ -138,7 +138,7 @@ async def test_a_file_that_changed_since_the_checkpoint_fails(rig, folder):
         await kill(process)
     os.utime(path, (1, 1))
 
-    async with rig.worker(SNAPSHOT_DIR=str(folder)):
+    async with rig.worker(SNAPSHOT_DIR=str(folder), **TAKES_OVER):
         job = await rig.final(job_id)
 
     assert [error.code for error in job.errors] == ["snapshot_changed"]

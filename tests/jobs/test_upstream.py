@@ -10,13 +10,10 @@ from service.domain.jobs import Criteria, JobStatus
 from tests.jobs.conftest import QUICK
 
 IMPATIENT = replace(QUICK, limits=replace(QUICK.limits, sock_read=timedelta(seconds=2)))
-UNHURRIED = {"LEASE_SECONDS": "60"}  # requests are counted: none is to be made for a lost lease
 
 
 async def test_an_empty_first_page_is_asked_again_before_it_is_believed(rig):
-    once = await rig.ingested(
-        {"kind": "empty_zero", "number": 1}, settings=UNHURRIED, process_pdfs=False
-    )
+    once = await rig.ingested({"kind": "empty_zero", "number": 1}, process_pdfs=False)
     asked = len(rig.replica.log.since(lane="api"))
 
     assert once.status is JobStatus.COMPLETED
@@ -25,7 +22,7 @@ async def test_an_empty_first_page_is_asked_again_before_it_is_believed(rig):
 
 
 async def test_an_empty_page_in_the_middle_is_asked_again(rig):
-    job = await rig.ingested({"kind": "empty", "number": 2}, settings=UNHURRIED, process_pdfs=False)
+    job = await rig.ingested({"kind": "empty", "number": 2}, process_pdfs=False)
 
     assert job.status is JobStatus.COMPLETED
     assert job.papers_fetched == 10
@@ -39,7 +36,6 @@ async def test_an_empty_answer_to_later_ids_is_asked_again_before_they_are_unkno
 
     job = await rig.ingested(
         step,
-        settings=UNHURRIED,
         criteria=Criteria(ids=tuple(ids), page_size=3),
         process_pdfs=False,
     )

@@ -8,6 +8,7 @@ import pytest
 from service.domain.identifiers import ArxivId
 from service.domain.jobs import Criteria, JobStatus
 from service.jobs.retry import retry
+from tests.jobs.conftest import TAKES_OVER
 
 FILES = (
     "SELECT version, pdf_state, pdf_path, text_state, is_kept FROM paper_versions"
@@ -151,7 +152,7 @@ async def test_a_worker_that_is_killed_with_an_older_version_in_work_loses_nothi
         job_id = await rig.submit(criteria=Criteria(ids=(ArxivId(paper, 1),)))
         await rig.replica.log.wait_for(lambda log: log.since(lane="pdf"), timeout=30)
         os.killpg(process.pid, signal.SIGKILL)
-    async with rig.worker():
+    async with rig.worker(**TAKES_OVER):
         job = await rig.final(job_id)
     await rig.assert_sound()
 

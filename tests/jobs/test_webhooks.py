@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from service.domain.webhooks import new_secret
+from tests.jobs.conftest import TAKES_OVER
 from tests.receiver import running_receiver
 
 SECRET, OTHER = new_secret(), new_secret()
@@ -226,7 +227,7 @@ async def test_what_a_dead_worker_left_is_delivered_by_the_next(rig, receiver, s
     async with rig.process(**SETTINGS):
         await receiver.until(1)  # then it is killed
 
-    async with rig.worker(**SETTINGS):
+    async with rig.worker(**SETTINGS, **TAKES_OVER):
         assert await attempts(rig, 1) == [(1, "delivered", 204, None)]
     ids = {headers["webhook-id"] for headers, _ in receiver.received}
     assert (len(receiver.received), len(ids)) == (2, 1)
