@@ -5,17 +5,12 @@ several members (RFC 1952 §2.2). Nothing is unpacked beyond the cap: what a bom
 would have become is never held.
 """
 
-import sys
 import zlib
 from typing import Protocol
 
 from service.arxiv.http_errors import foreign_errors_as_ours
+from service.domain import zstd
 from service.domain.errors import UpstreamFaulty
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 CUT_SHORT = "arXiv's answer was cut short"
 _GZIP, _ZLIB, _RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS

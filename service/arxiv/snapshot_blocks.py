@@ -15,11 +15,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from service.domain.errors import PermanentError
-
-if sys.version_info >= (3, 14):  # pragma: no cover
-    from compression.zstd import ZstdDecompressor, ZstdError
-else:
-    from backports.zstd import ZstdDecompressor, ZstdError
+from service.domain.zstd import ZstdDecompressor, ZstdError
 
 BLOCK_BYTES = 1024 * 1024  # of unpacked data given out at once
 _READ_BYTES = 128 * 1024  # read from a packed file at once

@@ -5,11 +5,11 @@ import zlib
 from contextlib import suppress
 
 import pytest
-from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.arxiv.content_encoding import decoded
+from service.domain import zstd
 from service.domain.errors import UpstreamFaulty
 
 CAP = 100_000

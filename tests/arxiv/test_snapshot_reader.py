@@ -7,7 +7,6 @@ import zipfile
 
 import orjson
 import pytest
-from backports import zstd
 
 from service.arxiv.snapshot import MAX_LINE_BYTES
 from service.arxiv.snapshot_blocks import BLOCK_BYTES, SnapshotTruncated, SnapshotUnreadable, blocks
@@ -19,6 +18,7 @@ from service.arxiv.snapshot_reader import (
     SnapshotReader,
     find,
 )
+from service.domain import zstd
 
 COUNT = 1200
 

@@ -6,9 +6,9 @@ import json
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
-from backports import zstd
 
 from service.api.root_path import ROOT_PATH
+from service.domain import zstd
 from service.domain.errors import StorageUnavailable
 from service.files.s3 import S3Store, bucket_of
 from service.process.build_api import build_api

@@ -1,6 +1,5 @@
 import gzip
 import json
-import sys
 import zipfile
 
 import pytest
@@ -10,11 +9,7 @@ from service.cli.replica import replica
 from service.devtools.stand_in.corpus import Corpus
 from service.devtools.stand_in.records import Records
 from service.devtools.stand_in.snapshot import INSIDE, lines, write_snapshot
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from service.domain import zstd
 
 RECORDS = Records(Corpus(200, 7))
 KEYS = [

@@ -6,18 +6,13 @@ the second must not be held back, the third is compressed by itself.
 
 import asyncio
 import gzip
-import sys
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from aiohttp.web_response import ContentCoding
 
 from service.api.response_headers import add_vary
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from service.domain import zstd
 
 MIN_BYTES = 1024
 LARGE_BYTES = 1 << 16  # compressing more takes milliseconds: not on the event loop

@@ -7,7 +7,6 @@ name's ending: `.gz`, `.zst`, `.zip`. The same corpus gives the same bytes.
 
 import gzip
 import json
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +16,7 @@ from typing import Any, Protocol
 
 from service.devtools.stand_in import tex
 from service.devtools.stand_in.records import Record, Records, Version
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from service.domain import zstd
 
 
 class Writable(Protocol):
