@@ -148,6 +148,7 @@ HOSTILE = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_hostile_pdfs_end_in_a_state_and_the_good_ones_between_them_are_fine(rig: Rig):
     names = list(HOSTILE)
     criteria = Criteria(query="testing", page_size=10, sort_by="relevance")
@@ -169,7 +170,7 @@ async def test_hostile_pdfs_end_in_a_state_and_the_good_ones_between_them_are_fi
 
     async with rig.worker(EXTRACT_PROCESSES="2"):
         job_id = await rig.submit(criteria=criteria, max_papers=60)
-        job = await rig.final(job_id, seconds=110)
+        job = await rig.final(job_id, seconds=500)
 
     rows = await rig.rows("SELECT arxiv_id, state, reason FROM job_papers")
     state = {row.arxiv_id: (row.state, row.reason) for row in rows}
