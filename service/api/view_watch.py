@@ -49,15 +49,15 @@ class Snapshot:
     failure: TransientError | None = None
     _changes: dict[int, dict[str, bytes]] = field(default_factory=dict)
 
-    def changes_since(self, known: "Snapshot | None") -> Pieces:
-        """The pieces that are not as in `known`; worked out once for all who know the same."""
-        if known is None:
-            return self.pieces
+    def changes_since(self, known: "Snapshot") -> Pieces:
+        """The pieces that are not as in `known`; worked out once for all who know the same.
+
+        Those that are gone are null.
+        """
         if known.number not in self._changes:
+            now = dict.fromkeys(known.pieces, b"null") | dict(self.pieces)
             self._changes[known.number] = {
-                name: piece
-                for name, piece in self.pieces.items()
-                if known.pieces.get(name) != piece
+                name: piece for name, piece in now.items() if known.pieces.get(name) != piece
             }
         return self._changes[known.number]
 

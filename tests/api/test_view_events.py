@@ -71,7 +71,7 @@ async def test_jobs_come_as_they_are_listed_and_then_only_the_one_that_changed(s
     assert changed[0] == "changed"
     assert set(changed[1]["pieces"]) == {JOB}
     assert changed[1]["pieces"][JOB]["progress"]["papers_fetched"] == 1
-    assert gone[1]["pieces"] == {"page": {"order": [JOB], "next": None}}
+    assert gone[1]["pieces"] == {OTHER: None, "page": {"order": [JOB], "next": None}}
     await left(api)
 
 
