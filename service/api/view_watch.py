@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+import structlog
 from aiohttp import web
 
 from service.api.job_watch import RETRY_SECONDS
@@ -26,6 +27,8 @@ MAX_VIEWS = 64
 NO_ROOM = "Too many concurrent viewers"
 
 Pieces = Mapping[str, bytes]  # name → JSON
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Viewer:
     async def first(self) -> Snapshot:
         """The state, read after the viewer came; raises what hinders that."""
         while not self.is_over and self.view.ended <= self.came:
+            if self.view.task.done():
+                self.view.task.result()  # raises what nobody had reckoned with
             await self._notified()
         if self.view.failure is not None:
             raise self.view.failure.with_traceback(None)
@@ -86,26 +91,28 @@ class Viewer:
     async def newer(self, known: Snapshot, *, until: float) -> Snapshot | None:
         """The newest state: one newer than `known`, or `known` at `until` (loop time).
 
-        None when the waiting is over: the connection is lost, or the process is to stop.
+        None when the waiting is over: the connection is lost, the process is to stop, or
+        reading has failed as nobody had reckoned with.
         Raises Unauthenticated when the caller has been blocked.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
-                while not self.is_over and self.view.newest is known:
+                while not self._has_ended() and self.view.newest is known:
                     await self._notified()
         if self.is_refused:
             raise Unauthenticated("blocked")
-        return None if self.is_over else self.view.newest
+        return None if self._has_ended() else self.view.newest
 
     def end(self) -> None:
         """Release the viewer."""
         self.is_over = True
         self.is_notified.set()
 
+    def _has_ended(self) -> bool:
+        return self.is_over or self.view.task.done()
+
     async def _notified(self) -> None:
         self.is_notified.clear()
-        if self.view.task.done():
-            self.view.task.result()  # raises what nobody had reckoned with
         await self.is_notified.wait()
 
 
@@ -144,6 +151,12 @@ class _View:
         else:
             number = 1 if before is None else before.number + 1
             self.newest = Snapshot(number, found.at, found.pieces)
+
+    def end(self, task: asyncio.Task[None]) -> None:
+        """Let those who are left go; all of them come back, and begin another."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("view not read", exc_info=error)
+        self.notify()
 
     def notify(self) -> None:
         """Wake the viewers."""
@@ -206,7 +219,7 @@ class ViewWatch:
     def _begin(self, key: Hashable, read: Callable[[], Awaitable[Look]]) -> _View:
         view = self._views[key] = _View(read)
         view.task = asyncio.create_task(self._keep(key, view), name="look at a view")
-        view.task.add_done_callback(lambda _: view.notify())
+        view.task.add_done_callback(view.end)
         return view
 
     async def _keep(self, key: Hashable, view: _View) -> None:

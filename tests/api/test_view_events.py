@@ -242,7 +242,7 @@ async def test_a_stream_ends_when_its_caller_is_blocked(serve, sql, job):
 
     async with streaming(api, JOBS) as events:
         await events.next()
-        await sql("SELECT block_caller('alice')")
+        await sql("INSERT INTO callers (sub, is_blocked) VALUES ('alice', true)")
         with pytest.raises(EOFError):
             await events.next()
 
@@ -283,7 +283,7 @@ async def test_an_absence_of_the_database_is_told_and_so_is_its_return(
 
 
 async def test_a_mistake_of_ours_ends_the_streams_of_that_view_alone(serve, job, monkeypatch):
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     api = await serve(wait_limits=FAST)

@@ -63,8 +63,8 @@ VIEW_EXAMPLE = (
     'event: confirmed\ndata: {"at":"2026-11-30T10:50:05Z"}\n\n'
 )
 _SAID = (
-    " `snapshot` has all pieces, `changed` those that are not as they were (null: gone), `confirmed` none;"
-    " `failed` says in `code` and `detail` why they cannot be read now. Until the token expires"
+    " `snapshot` has all pieces, `changed` those that are not as they were (null: gone),"
+    " `confirmed` none; `failed` says in `code` and `detail` why they cannot be read now. Until the token expires"
     " or the process stops; 503 where there are too many viewers: poll."
 )
 
