@@ -237,6 +237,16 @@ async def test_a_stream_ends_with_its_token(serve, job):
     await left(api)
 
 
+async def test_a_stream_ends_after_the_seconds_that_are_preferred(serve, job):
+    api = await serve(wait_limits=FAST)
+
+    async with api.get(JOBS, headers={"Prefer": "wait=0"}) as response:
+        (only,) = [block async for block in blocks(response)]
+
+    assert response.headers["Preference-Applied"] == "wait=0"
+    assert dict(only)["event"] == "snapshot"
+
+
 async def test_a_stream_ends_when_its_caller_is_blocked(serve, sql, job):
     api = await serve(wait_limits=FAST)
 

@@ -28,7 +28,7 @@ from service.api.handlers.stats import STATS
 from service.api.handlers.webhooks import delivery_document, webhook_document
 from service.api.job_status import status_document, to_iso8601
 from service.api.middlewares.auth import PRINCIPAL
-from service.api.negotiation import JSON
+from service.api.negotiation import JSON, applied, preferred_wait
 from service.api.openapi.operation import JOBS_TAG, OPERATIONS_TAG, Answer, Content, describe
 from service.api.schemas.coverage import coverage_document
 from service.api.schemas.fleet import FleetEventsQuerySchema
@@ -64,8 +64,9 @@ VIEW_EXAMPLE = (
 )
 _SAID = (
     " `snapshot` has all pieces, `changed` those that are not as they were (null: gone),"
-    " `confirmed` none; `failed` says in `code` and `detail` why they cannot be read now. Until the token expires"
-    " or the process stops; 503 where there are too many viewers: poll."
+    " `confirmed` none; `failed` says in `code` and `detail` why they cannot be read now. Until"
+    " the token expires, the process stops, or the seconds of `Prefer: wait=N` are over; 503"
+    " where there are too many viewers: poll."
 )
 
 
@@ -84,6 +85,7 @@ def _stream_answer() -> dict[int, Answer]:
         + _SAID
     ),
     query=JobsQuerySchema,
+    headers=("Prefer",),
     answers=_stream_answer(),
 )
 async def stream_jobs(request: web.Request) -> web.StreamResponse:
@@ -106,6 +108,7 @@ async def stream_jobs(request: web.Request) -> web.StreamResponse:
         " after its origin, as in `fleet.workers`." + _SAID
     ),
     query=FleetEventsQuerySchema,
+    headers=("Prefer",),
     answers=_stream_answer(),
 )
 async def stream_fleet(request: web.Request) -> web.StreamResponse:
@@ -122,6 +125,8 @@ async def _stream(
     async with watch.watch(request, key, read) as viewer:
         shown = await viewer.first()
         stream = EventStream(watch.limits)
+        if (wait := preferred_wait(request)) is not None:
+            stream.headers.update(applied(wait))
         # Gone, too slow, or blocked: the stream has begun, and just ends.
         with suppress(ConnectionError, TimeoutError, Unauthenticated):
             await stream.prepare(request)
@@ -132,9 +137,11 @@ async def _stream(
 
 
 async def _follow(viewer: Viewer, stream: EventStream, shown: Snapshot, confirm: float) -> None:
-    """Send `shown`, then what changes, until the token ends."""
+    """Send `shown`, then what changes, until the token or the time that is preferred ends."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + viewer.request[PRINCIPAL].ends - time()
+    seconds = viewer.request[PRINCIPAL].ends - time()
+    wait = preferred_wait(viewer.request)
+    until = loop.time() + (seconds if wait is None else min(seconds, wait.total_seconds()))
     await stream.send(_told(shown.at, b"pieces", _object(shown.pieces)), event=SNAPSHOT)
     while loop.time() < until:
         newest = await viewer.newer(shown, until=min(until, loop.time() + confirm))
