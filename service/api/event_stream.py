@@ -1,4 +1,4 @@
-"""Server-Sent Events: a response that waits for its client, and pings it in silence."""
+"""Server-Sent Events: a response that waits for its client, and pings it when there is nothing."""
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
