@@ -22,6 +22,7 @@ from service.api.handlers import (
     schedules,
     stats,
     versions,
+    view_events,
     webhooks,
 )
 from service.api.handlers.static_files import STATIC_FILES, show_ops_file, static_routes
@@ -69,6 +70,7 @@ def add_routes(app: web.Application) -> None:
     )
     app.router.add_post(f"{INGESTION}/arxiv", jobs.create_job)
     app.router.add_get(f"{INGESTION}/jobs", job_lists.list_jobs)
+    app.router.add_get(f"{INGESTION}/jobs/events", view_events.stream_jobs)
     app.router.add_get(f"{INGESTION}/stats", stats.get_stats)
     app.router.add_get(PAPERS, papers.list_papers)
     app.router.add_get(f"{PAPERS}/changes", changes.list_changes)  # before those of any id
@@ -95,6 +97,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/metrics", metrics.show_metrics)
     app.router.add_get(f"{INGESTION}/overview", ops.overview)
     app.router.add_get("/api/v1/fleet", fleet.show_fleet)
+    app.router.add_get("/api/v1/fleet/events", view_events.stream_fleet)
     app.router.add_post(f"{ARXIV}/pause", fleet.pause)
     app.router.add_post(f"{ARXIV}/resume", fleet.resume)
     app.router.add_get("/openapi.json", docs.show_description)

@@ -14,7 +14,10 @@ from service.api.middlewares.auth import PRINCIPAL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchLimits:
-    """Bounds on waiting: `waiters` of one process, `send` for a consumer to take an event."""
+    """Bounds on waiting: `waiters` of one process, `send` for a consumer to take an event.
+
+    `viewers` are those of lists and of the fleet, which are read every `look`.
+    """
 
     waiters: int = 5_000
     waiters_per_caller: int = 2_500  # so that none keeps the others out
@@ -22,6 +25,10 @@ class WatchLimits:
     rest: timedelta = timedelta(seconds=0.05)  # between polls, so that one serves many changes
     heartbeat: timedelta = timedelta(seconds=15)
     send: timedelta = timedelta(seconds=10)
+    viewers: int = 500
+    viewers_per_caller: int = 50
+    look: timedelta = timedelta(seconds=2)
+    confirm: timedelta = timedelta(seconds=5)  # that what was sent is what there is
 
 
 class Watcher(Protocol):

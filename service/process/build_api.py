@@ -35,6 +35,7 @@ from service.api.routes import add_routes, is_public, status_route
 from service.api.server import FIRST_HANDLER
 from service.api.shutdown_delay import SHUTDOWN_DELAY, ShutdownDelay
 from service.api.streaming import STREAMS, Streams
+from service.api.view_watch import VIEW_WATCH, ViewWatch
 from service.api.watch_room import WatchLimits
 from service.arxiv.rate_limiter import API_MARGIN, PDF_MARGIN
 from service.auth.blocklist import Blocklist
@@ -163,7 +164,9 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
     _look_at(app, database, store)
     app[JOB_WATCH] = JobWatch(database, is_active=callers.is_active, limits=wait_limits)
     app[CHANGE_WATCH] = ChangeWatch(database, is_active=callers.is_active, limits=wait_limits)
+    app[VIEW_WATCH] = ViewWatch(is_active=callers.is_active, limits=wait_limits)
     app.on_shutdown.append(release_watchers)
+    app.on_cleanup.append(lambda app: app[VIEW_WATCH].join())
     response_headers = ResponseHeaders(
         lambda: app[READINESS].is_stopping, rates, app[SHUTDOWN_DELAY]
     )
@@ -211,6 +214,7 @@ async def release_watchers(app: web.Application) -> None:
     """Let all go who wait for a change: the process is about to stop."""
     app[JOB_WATCH].close()
     app[CHANGE_WATCH].close()
+    app[VIEW_WATCH].close()
 
 
 def _watching(watches: Sequence[Watch], *, first: Watch) -> Any:  # noqa: ANN401 - aiohttp's

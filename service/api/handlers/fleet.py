@@ -39,9 +39,14 @@ from service.domain.channels import ChannelState
 )
 async def show_fleet(request: web.Request) -> web.Response:
     """GET /fleet → 200 with what there is, of one moment."""
-    storage = await request.app[READINESS].storage()
-    async with request.app[DATABASE].transaction() as conn:
-        document = {
+    return json_response(await fleet_document(request.app))
+
+
+async def fleet_document(app: web.Application) -> dict[str, Any]:
+    """The fleet, of one moment."""
+    storage = await app[READINESS].storage()
+    async with app[DATABASE].transaction() as conn:
+        return {
             "at": to_iso8601(await StatsStore(conn).begin()),
             "workers": worker_rows(await WorkerStore(conn).list_alive()),
             "queue": [row._asdict() for row in await FleetStore(conn).list_queue()],
@@ -49,7 +54,6 @@ async def show_fleet(request: web.Request) -> web.Response:
             "storage": "available" if storage is None else "unavailable",
             "database": "read_only" if await is_read_only(conn) else "available",
         }
-    return json_response(document)
 
 
 @describe(

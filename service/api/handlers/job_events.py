@@ -18,9 +18,8 @@ from time import time
 from typing import Any
 
 from aiohttp import hdrs, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp_sse import EventSourceResponse
 
+from service.api.event_stream import EventStream
 from service.api.handlers.jobs import job_id_of
 from service.api.job_status import JOB_STATUS_READER, RenderedStatus
 from service.api.job_watch import JOB_WATCH, Watch
@@ -28,13 +27,10 @@ from service.api.middlewares.auth import PRINCIPAL
 from service.api.negotiation import JSON
 from service.api.openapi.operation import JOBS_TAG, NO_JOB, Answer, Content, describe
 from service.api.schemas.fields import JOB_ID_EXAMPLE
-from service.api.watch_room import WatchLimits
 from service.domain.errors import NotFound, Unauthenticated
 
 EVENT, END = "status", "end"
-RETRY_MILLISECONDS = 2000  # until a client that lost its stream tries again
 ENDED = ".end"  # behind the version, in the id of an `end` that comes by itself
-PING = b": ping\n"  # with a blank line it would be an empty event to plain clients
 LAST_EVENT_ID = "Last-Event-ID"
 
 _VERSION = re.compile(r"([0-9]{1,19})(\.end)?", re.ASCII)
@@ -80,7 +76,7 @@ async def stream_job(request: web.Request) -> web.StreamResponse:
         shown = watch.saw(await request.app[JOB_STATUS_READER].get(job_id))
         if shown.is_final and shown.version == seen and has_ended:
             return web.Response(status=204)
-        stream = _Stream(waiting.limits)
+        stream = EventStream(waiting.limits)
         # Gone, too slow, blocked, or the job was deleted: the stream has begun, and just ends.
         with suppress(ConnectionError, TimeoutError, NotFound, Unauthenticated):
             await stream.prepare(request)
@@ -91,7 +87,7 @@ async def stream_job(request: web.Request) -> web.StreamResponse:
 
 
 async def _follow(
-    watch: Watch, stream: "_Stream", shown: RenderedStatus, *, seen: int | None
+    watch: Watch, stream: EventStream, shown: RenderedStatus, *, seen: int | None
 ) -> None:
     """Send `shown` unless it was seen, then what follows, until the job or the token ends."""
     until = asyncio.get_running_loop().time() + watch.request[PRINCIPAL].ends - time()
@@ -105,40 +101,6 @@ async def _follow(
             await stream.send(data, id=f"{version}{ENDED}" if is_known else version, event=END)
             return
         newest = await watch.newer(newest, until=until)
-
-
-class _Stream(EventSourceResponse):
-    """The library's response, which waits after each write until the client has taken it."""
-
-    def __init__(self, limits: WatchLimits) -> None:
-        super().__init__(
-            headers={"X-Content-Type-Options": "nosniff"},
-            allow_all_methods=True,
-            send_timeout=limits.send.total_seconds(),
-            ping_interval=limits.heartbeat.total_seconds(),
-        )
-        self.headers[hdrs.CACHE_CONTROL] = "no-store"
-        self._writer: AbstractStreamWriter | None = None
-        self._has_begun = False
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the head."""
-        self._writer = await super().prepare(request)
-        return self._writer
-
-    async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write `data`; aiohttp alone would let 64 KiB pile up before it waits.
-
-        The first event brings `retry` along; the library's ping loses its blank line.
-        """
-        if bytes(data).startswith(b": ping"):
-            data = PING
-        elif not self._has_begun:
-            self._has_begun = True
-            data = b"retry: %d\n" % RETRY_MILLISECONDS + bytes(data)
-        await super().write(data)
-        if self._writer is not None:
-            await self._writer.drain()
 
 
 def _last_event_id(request: web.Request) -> tuple[int | None, bool]:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 from marshmallow import ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.api.handlers.jobs import DATABASE, job_id_of, json_response
 from service.api.job_status import status_document, to_iso8601
@@ -56,16 +57,47 @@ async def list_jobs(request: web.Request) -> web.Response:
     """
     query = load_query(JobsQuerySchema(), request.query)
     limit = query["limit"] if request.query else MAX_ACTIVE
-    found = await _find(request, query, limit=limit + 1)
-    page = Listed.of(found, limit=limit)
+    check_query(query)
+    async with request.app[DATABASE].transaction() as conn:
+        page = await find_jobs(conn, query, limit=limit)
     headers = {}
     if page.has_more:
-        last = to_job(page.rows[-1])
         more = {} if request.query else {"limit": str(MAX_LIMIT)}
-        moment = getattr(last, query["sort"].column)
-        headers = next_link(request, JOBS.write(query["sort"], moment, last.id), **more)
-    shown = _detailed if query["details"] else status_document
+        headers = next_link(request, cursor_behind(page, query), **more)
+    shown = detailed if query["details"] else status_document
     return json_response(await job_array(page.rows, shown), headers=headers)
+
+
+def check_query(query: dict[str, Any]) -> None:
+    """Raise InvalidRequest for what only the parameters together show to be wrong."""
+    try:
+        job_filter_of(query), behind_of(query)
+    except ValidationError as err:
+        raise InvalidRequest({err.field_name: [str(err.messages[0])]}) from None
+
+
+async def find_jobs(
+    conn: AsyncConnection, query: dict[str, Any], *, limit: int
+) -> Listed[JobState]:
+    """The jobs of a page; those by status alone have an index, and a query, of their own."""
+    wanted, behind = job_filter_of(query), behind_of(query)
+    if wanted is None:
+        return Listed.of([], limit=limit)
+    is_plain = not query.keys() - {"status", "limit", "cursor", "sort", "details"}
+    if is_plain and query["sort"] is JobSort.NEWEST:
+        statuses = statuses_of(query) or tuple(JobStatus)
+        found = await JobStore(conn).list_jobs(statuses, limit=limit + 1, before=behind)
+    else:
+        found = await JobListStore(conn).list_page(
+            wanted, query["sort"], limit=limit + 1, behind=behind
+        )
+    return Listed.of(found, limit=limit)
+
+
+def cursor_behind(page: Listed[JobState], query: dict[str, Any]) -> str:
+    """The cursor of the page that follows."""
+    last = to_job(page.rows[-1])
+    return JOBS.write(query["sort"], getattr(last, query["sort"].column), last.id)
 
 
 async def job_array(
@@ -76,22 +108,6 @@ async def job_array(
     return await asyncio.to_thread(_array, states, shown) if is_large else _array(states, shown)
 
 
-async def _find(request: web.Request, query: dict[str, Any], *, limit: int) -> list[JobState]:
-    """The jobs of a page; those by status alone have an index, and a query, of their own."""
-    try:
-        wanted, behind = job_filter_of(query), behind_of(query)
-    except ValidationError as err:
-        raise InvalidRequest({err.field_name: [str(err.messages[0])]}) from None
-    if wanted is None:
-        return []
-    is_plain = not query.keys() - {"status", "limit", "cursor", "sort", "details"}
-    async with request.app[DATABASE].transaction() as conn:
-        if is_plain and query["sort"] is JobSort.NEWEST:
-            statuses = statuses_of(query) or tuple(JobStatus)
-            return await JobStore(conn).list_jobs(statuses, limit=limit, before=behind)
-        return await JobListStore(conn).list_page(wanted, query["sort"], limit=limit, behind=behind)
-
-
 def _array(states: Sequence[JobState], shown: Callable[[Job], dict[str, Any]]) -> bytes:
     """What is `shown` of each job as a JSON array.
 
@@ -100,7 +116,7 @@ def _array(states: Sequence[JobState], shown: Callable[[Job], dict[str, Any]]) -
     return b"[" + b",".join(orjson.dumps(shown(to_job(one))) for one in states) + b"]"
 
 
-def _detailed(job: Job) -> dict[str, Any]:
+def detailed(job: Job) -> dict[str, Any]:
     """The status object, and what is known of a job before a worker has taken it up."""
     details = {
         "request": job.request,

@@ -45,9 +45,15 @@ ARXIV_LIMITS: web.AppKey[ArxivLimits] = web.AppKey("arxiv_limits", ArxivLimits)
 )
 async def overview(request: web.Request) -> web.Response:
     """GET /overview → 200 with what the page shows, at one point in time."""
-    async with request.app[DATABASE].transaction() as conn:
+    document = await overview_document(request.app)
+    return json_response({**document, "caller": _caller(request)})
+
+
+async def overview_document(app: web.Application) -> dict[str, Any]:
+    """What the page shows whoever looks, at one point in time."""
+    async with app[DATABASE].transaction() as conn:
         fleet, stats, workers = FleetStore(conn), StatsStore(conn), WorkerStore(conn)
-        document = {
+        return {
             "at": to_iso8601(await stats.begin()),
             "jobs_by_status": (await stats.count_jobs()).counts,
             "papers_by_pdf_state": (await stats.count_papers()).counts,
@@ -58,18 +64,16 @@ async def overview(request: web.Request) -> web.Response:
             "stalls": await workers.stalls(),
             "processes": _rows(await fleet.list_processes()),
             "failing": _rows(await fleet.list_failing(limit=FAILING_SHOWN)),
-            "caller": _caller(request),
-            "limits": asdict(request.app[ARXIV_LIMITS]),
+            "limits": asdict(app[ARXIV_LIMITS]),
             "requests": [asdict(one) for one in await fleet.list_requests()],
             "database": {
                 "bytes": await fleet.size(),
-                "pool": asdict(request.app[DATABASE].pool),
+                "pool": asdict(app[DATABASE].pool),
                 "tables": _rows(await fleet.list_largest(limit=TABLES_SHOWN)),
             },
             "freshness": _freshness(await fleet.freshness()),
             "audited_sets": list(await fleet.list_audited_sets()),
         }
-    return json_response(document)
 
 
 def _caller(request: web.Request) -> dict[str, Any]:

@@ -89,7 +89,7 @@ async def add(request: web.Request) -> web.Response:
         row = await add_schedule(conn, scheduled, wanted, caller=request[PRINCIPAL].caller)
     location = request.app.router["schedule"].url_for(schedule_id=str(row.id))
     return json_response(
-        _document(row), status=201, headers={"Location": public_path(request.app, location)}
+        schedule_document(row), status=201, headers={"Location": public_path(request.app, location)}
     )
 
 
@@ -109,7 +109,7 @@ async def list_schedules(request: web.Request) -> web.Response:
         found = await ScheduleStore(conn).list_all(limit=limit + 1, after=after)
     page = Listed.of(found, limit=limit)
     headers = next_link(request, SCHEDULES.write(page.rows[-1].name)) if page.has_more else {}
-    return json_response([_document(row) for row in page.rows], headers=headers)
+    return json_response([schedule_document(row) for row in page.rows], headers=headers)
 
 
 @describe(
@@ -124,7 +124,7 @@ async def get_schedule(request: web.Request) -> web.Response:
     """GET /schedules/{schedule_id} → 200 with the schedule."""
     async with request.app[DATABASE].transaction() as conn:
         row = await ScheduleStore(conn).get(_id_of(request))
-    return json_response(_document(row))
+    return json_response(schedule_document(row))
 
 
 @describe(
@@ -151,7 +151,7 @@ async def change(request: web.Request) -> web.Response:
         before = await ScheduleStore(conn).get(schedule_id, lock=True)
         require_ownership(request, before.created_by)
         row = await change_schedule(conn, before, wanted, scheduled)
-    return json_response(_document(row))
+    return json_response(schedule_document(row))
 
 
 @describe(
@@ -263,7 +263,8 @@ def _wanted_request(request: web.Request, wanted: dict[str, Any]) -> ScheduledRe
     return scheduled
 
 
-def _document(row: Schedule) -> dict[str, Any]:
+def schedule_document(row: Schedule) -> dict[str, Any]:
+    """A schedule as the API shows it."""
     return {
         "schedule_id": str(row.id),
         "name": row.name,

@@ -76,7 +76,7 @@ async def add(request: web.Request) -> web.Response:
         row, secret = await add_webhook(conn, wanted, caller=request[PRINCIPAL].caller)
     location = request.app.router["webhook"].url_for(webhook_id=str(row.id))
     return json_response(
-        {**_document(row), "secret": secret},
+        {**webhook_document(row), "secret": secret},
         status=201,
         headers={"Location": public_path(request.app, location)},
     )
@@ -100,7 +100,7 @@ async def list_webhooks(request: web.Request) -> web.Response:
         found = await WebhookStore(conn).list_page(limit=limit + 1, after=after)
     page = Listed.of(found, limit=limit)
     headers = next_link(request, WEBHOOKS.write(page.rows[-1].id)) if page.has_more else {}
-    return json_response([_document(row) for row in page.rows], headers=headers)
+    return json_response([webhook_document(row) for row in page.rows], headers=headers)
 
 
 @describe(
@@ -116,7 +116,7 @@ async def get_webhook(request: web.Request) -> web.Response:
     webhook_id = _id_of(request)
     async with request.app[DATABASE].transaction() as conn:
         row = await WebhookStore(conn).get(webhook_id)
-    return json_response(_document(row))
+    return json_response(webhook_document(row))
 
 
 @describe(
@@ -144,7 +144,7 @@ async def change(request: web.Request) -> web.Response:
         before = await WebhookStore(conn).get(webhook_id, lock=True)
         require_ownership(request, before.created_by)
         row = await change_webhook(conn, before, wanted)
-    return json_response(_document(row))
+    return json_response(webhook_document(row))
 
 
 @describe(
@@ -186,7 +186,7 @@ async def list_deliveries(request: web.Request) -> web.Response:
         found = await DeliveryStore(conn).list_page(filters, limit=limit + 1, before=before)
     page = Listed.of(found, limit=limit)
     headers = next_link(request, DELIVERIES.write(page.rows[-1].id)) if page.has_more else {}
-    return json_response([_delivery_document(row) for row in page.rows], headers=headers)
+    return json_response([delivery_document(row) for row in page.rows], headers=headers)
 
 
 @describe(
@@ -217,7 +217,7 @@ async def resend_delivery(request: web.Request) -> web.Response:
         if disabled_at is not None:
             raise Conflict("The webhook is disabled")
         row = await resend(conn, before)
-    return json_response(_delivery_document(row), status=202)
+    return json_response(delivery_document(row), status=202)
 
 
 def _id_of(request: web.Request) -> UUID:
@@ -228,7 +228,8 @@ def _id_of(request: web.Request) -> UUID:
     return found
 
 
-def _document(row: Webhook) -> dict[str, Any]:
+def webhook_document(row: Webhook) -> dict[str, Any]:
+    """A subscription as the API shows it, without its secret."""
     return {
         "webhook_id": str(row.id),
         "url": row.url,
@@ -242,7 +243,8 @@ def _document(row: Webhook) -> dict[str, Any]:
     }
 
 
-def _delivery_document(row: Delivery) -> dict[str, Any]:
+def delivery_document(row: Delivery) -> dict[str, Any]:
+    """An attempt as the API shows it."""
     return {
         "delivery_id": str(row.id),
         "webhook_id": row.webhook_id,

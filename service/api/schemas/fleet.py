@@ -4,6 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from service.api.schemas.fields import said
+from service.api.schemas.sources import SetSpec
 from service.domain.channels import Availability, Channel
 
 # as the service has answered it: the example in the API description
@@ -34,6 +36,12 @@ FLEET_EXAMPLE: dict[str, Any] = {
 }
 PAUSED_EXAMPLE = {"paused": True, "since": "2026-11-30T10:48:12.206475Z"}
 RESUMED_EXAMPLE = {"paused": False, "since": None}
+
+
+class FleetEventsQuerySchema(Schema):
+    """Query parameters of GET /api/v1/fleet/events."""
+
+    set = SetSpec(metadata=said("The set of which coverage is told; not given: all of arXiv."))
 
 
 class WorkerSchema(Schema):

@@ -96,6 +96,8 @@ def main(folder, url, token, job_id, arxiv_id):
     driver.known["delivery_id"] = delivery.delivery_id
     driver.call("resend_delivery")
     driver.call("resume_arxiv")
+    for stream in ("stream_jobs", "stream_fleet"):  # which would go on for ever
+        driver.call(stream, prefer="wait=0")
     driver.read_everything()
     driver.call("remove_webhook")
     driver.call("remove_schedule")

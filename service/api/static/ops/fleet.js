@@ -29,6 +29,18 @@ export async function load(params, signal) {
   return { overview, fleet, stats, coverage, schedules, webhooks, deliveries };
 }
 
+export const stream = (params) => `api/v1/fleet/events?${query({ set: params.get("set") })}`;
+
+// Pieces are named after the route that tells them otherwise: fleet.workers, stats.queue.
+export function assemble({ coverage, schedules, webhooks = null, deliveries = null, ...pieces }) {
+  const data = { coverage, schedules, webhooks, deliveries };
+  for (const [name, value] of Object.entries(pieces)) {
+    const [origin, field] = name.split(".");
+    (data[origin] ??= {})[field] = value;
+  }
+  return data;
+}
+
 export function draw(data, params, tools) {
   const { overview, fleet, stats, webhooks } = data;
   return [
@@ -104,7 +116,7 @@ let looks = []; // when the counts of slots were read, and what they were
 
 // Slots given out on a channel in a minute, over the last minute that this page was open.
 function requestRates(overview) {
-  const at = Date.parse(overview.at);
+  const at = session.now;
   const counts = new Map(overview.requests.map((one) => [one.channel, one.requests]));
   looks = [...looks.filter((one) => at - one.at < REQUESTS_KEPT_MS && one.at < at), { at, counts }];
   const [first] = looks;

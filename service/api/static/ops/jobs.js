@@ -23,12 +23,20 @@ const ORDERS = [
 
 export const title = () => "Jobs";
 
-export async function load(params, signal) {
+export const load = (params, signal) => getPage(`api/v1/ingestion/jobs?${asked(params)}`, signal);
+
+export const stream = (params) => `api/v1/ingestion/jobs/events?${asked(params)}`;
+
+export const assemble = ({ page, ...jobs }) => ({
+  rows: page.order.map((id) => jobs[id]),
+  next: page.next ? new URLSearchParams({ cursor: page.next }) : null,
+});
+
+function asked(params) {
   const wanted = Object.fromEntries(FILTERS.map((name) => [name, params.getAll(name)]));
   const words = params.get("q")?.trim() ?? "";
   if (UUID.test(words)) Object.assign(wanted, { q: [], id: words, status: [] });
-  const asked = query({ details: "true", limit: LIMIT, cursor: params.get("cursor"), ...wanted });
-  return getPage(`api/v1/ingestion/jobs?${asked}`, signal);
+  return query({ details: "true", limit: LIMIT, cursor: params.get("cursor"), ...wanted });
 }
 
 export function draw({ rows, next }, params) {

@@ -1,6 +1,7 @@
 // The operators' page: sign-in, views, refreshes.
 
 import { h, morph } from "./dom.js";
+import { viewEvents } from "./events.js";
 import * as fleet from "./fleet.js";
 import { WAITS, clock } from "./format.js";
 import * as job from "./job.js";
@@ -13,16 +14,21 @@ import * as submit from "./submit.js";
 const EVERY_MS = 3000;
 const HIDDEN_MS = 30000; // in a tab that nobody looks at
 const SAID_MS = 8000;
+const AGAIN_MS = 1000; // until a stream that was lost is opened again; doubled each time
+const AGAIN_MOST_MS = 30000;
+const REFUSED_MS = 30000; // without a stream, where the service has no room for one
 
 // A view: `title(params, data)`, `load(params, signal)` → data, `draw(data, params, tools)` →
 // nodes, and where changes come by themselves `live(params, signal, { data, update, refresh, lost })`;
 // `every(data)` is the time between two refreshes in ms, if it is not the usual one.
+// A view that comes as a stream has `stream(params)`, its path, and `assemble(pieces)` → data;
+// it is loaded only while the service refuses streams.
 const VIEWS = { jobs, job, submit, fleet };
 const NAVIGATION = { jobs: "Jobs", submit: "Submit", fleet: "Fleet" };
 
 const byId = (id) => document.getElementById(id);
 
-let shown = null; // { view, params, data, abort, timer }
+let shown = null; // { view, params, data, abort, timer, stream, refusedUntil }
 
 function say(text, isBad = false) {
   byId("said").textContent = text;
@@ -79,23 +85,77 @@ async function refresh() {
   const mine = shown;
   if (!mine) return;
   clearTimeout(mine.timer);
+  mine.stream?.abort();
+  const isStreamed = mine.view.stream && !document.hidden && Date.now() >= (mine.refusedUntil ?? 0);
+  await (isStreamed ? watch(mine) : poll(mine));
+}
+
+// Opens the view's stream, which goes on by itself; returns when it has begun to tell, or failed to.
+function watch(mine) {
+  mine.stream = new AbortController();
+  const signal = AbortSignal.any([mine.abort.signal, mine.stream.signal]);
+  return new Promise((done) => { keepWatching(mine, signal, done).finally(done); });
+}
+
+async function keepWatching(mine, signal, done) {
+  for (let wait = AGAIN_MS; !signal.aborted; wait = Math.min(2 * wait, AGAIN_MOST_MS)) {
+    try {
+      await readCaller(signal);
+      let pieces = {};
+      for await (const told of viewEvents(mine.view.stream(mine.params), signal)) {
+        wait = AGAIN_MS;
+        if (told.event === "failed") {
+          stale(new Error(told.problem.detail));
+          continue;
+        }
+        pieces = { ...pieces, ...told.pieces };
+        session.now = Date.parse(told.at);
+        show(mine, mine.view.assemble(pieces), readinessWarnings(pieces));
+        done();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 429 || error.status === 503) {
+        mine.refusedUntil = Date.now() + Math.max(REFUSED_MS, error.retryAfter);
+        return poll(mine);
+      }
+      failed(mine, error);
+    }
+    done();
+    await pauseFor(wait * (0.5 + Math.random() / 2), signal);
+  }
+}
+
+const pauseFor = (ms, signal) => new Promise((done) => {
+  const timer = setTimeout(done, ms);
+  signal.addEventListener("abort", () => { clearTimeout(timer); done(); }, { once: true });
+});
+
+function show(mine, data, warnings) {
+  warn(warnings);
+  mine.data = data;
+  mine.retryAfter = 0;
+  byId("content").removeAttribute("aria-busy");
+  render(mine);
+  fresh();
+}
+
+async function poll(mine) {
   try {
     const { signal } = mine.abort;
     await readCaller(signal);
     const [data, warnings] = await Promise.all([mine.view.load(mine.params, signal), readWarnings(signal)]);
     if (mine !== shown) return;
-    warn(warnings);
     const isFirst = mine.data === null;
-    mine.data = data;
-    mine.retryAfter = 0;
-    render(mine);
-    fresh();
+    show(mine, data, warnings);
     if (isFirst) begin(mine);
   } catch (error) {
     if (mine !== shown) return;
     failed(mine, error);
   }
-  if (mine === shown) mine.timer = setTimeout(refresh, pause(mine));
+  if (mine !== shown) return;
+  clearTimeout(mine.timer);
+  mine.timer = setTimeout(refresh, pause(mine));
 }
 
 function pause(mine) {
@@ -115,11 +175,16 @@ const WARNINGS = {
   database_read_only: "The database accepts no writes",
 };
 
+const inWords = ({ code, since }) => `${WARNINGS[code] ?? code}, since ${clock(since)}`;
+
+const readinessWarnings = ({ "readiness.missing": missing, "readiness.warnings": warnings }) =>
+  missing.length ? [`Not ready: ${missing.join(", ")}`] : warnings.map(inWords);
+
 // What is out of order, whatever view is shown.
 async function readWarnings(signal) {
   try {
     const { warnings } = await get("readyz", signal);
-    return warnings.map(({ code, since }) => `${WARNINGS[code] ?? code}, since ${clock(since)}`);
+    return warnings.map(inWords);
   } catch (error) {
     if (error instanceof Problem) return [error.message];
     throw error;
@@ -215,6 +280,9 @@ window.addEventListener("hashchange", () => {
   open();
   byId("title").focus();
 });
-window.addEventListener("online", () => refresh());
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+for (const change of ["online", "offline"]) window.addEventListener(change, () => refresh());
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) refresh();
+  else shown?.stream?.abort(); // nobody looks: the place is for others
+});
 open();
