@@ -26,7 +26,7 @@ from typing import BinaryIO
 
 # Without prometheus_client, which reads its environment when it is imported.
 LIBRARIES = """
-    aiofiles aiohttp aiohttp_jwt aiohttp_sse alembic.command alembic.config asyncpg cachetools
+    aiofiles aiohttp aiohttp_jwt aiohttp_sse alembic.command alembic.config asyncpg
     click croniter cryptography.x509 jwt lxml.etree marshmallow orjson pgqueuer pypdfium2
     sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.ext.asyncio structlog tenacity uvloop
 """

@@ -31,6 +31,8 @@ class AccessLog(AbstractAccessLogger):
         is_debug = _is_routine(request, response)
         if is_debug and not _level.isEnabledFor(logging.DEBUG):
             return
+        if isinstance(response, PrerenderedResponse):
+            request.update(response.noted())
         if is_debug:
             _log.debug("request answered", **_facts(request, response, time))
         else:

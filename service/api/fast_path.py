@@ -10,28 +10,29 @@ line of `process/build_api.py` that puts it in front, nothing changes but speed.
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
-from time import perf_counter, time
+from time import monotonic, time
+from typing import Any
 from uuid import UUID
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
 
-from service.api.expectations import HAS_UNKNOWN_EXPECTATION
 from service.api.handlers.jobs import FAILED, uuid_of
 from service.api.handlers.metrics import STARTED, Metrics
 from service.api.job_status import STATUS_HEADERS, JobStatusReader, RenderedStatus
+from service.api.middlewares.auth import PRINCIPAL
 from service.api.negotiation import PREFER
-from service.api.request_context import ROUTE, X_REQUEST_ID, request_id_of
+from service.api.request_context import REQUEST_ID, ROUTE, X_REQUEST_ID, take_request_id
 from service.api.response_headers import ResponseHeaders
 from service.api.server import SERVER_NAME
-from service.auth.tokens import Tokens
+from service.auth.tokens import Principal, Tokens
 
-_FIXED = "".join(f"{name}: {value}\r\n" for name, value in STATUS_HEADERS.items()).encode()
-_HEAD = _FIXED + (
-    f'ETag: "%d"\r\n{hdrs.CONTENT_LENGTH}: %d\r\n{hdrs.SERVER}: {SERVER_NAME}\r\n'
-    f"{X_REQUEST_ID}: %b\r\n\r\n".encode()
-)
+_FIXED = "".join(f"{name}: {value}\r\n" for name, value in STATUS_HEADERS.items())
+_ANSWER = (
+    f'%b{_FIXED}ETag: "%d"\r\n{hdrs.CONTENT_LENGTH}: %d\r\n{hdrs.SERVER}: {SERVER_NAME}\r\n'
+    f"{X_REQUEST_ID}: %b\r\n\r\n%b"
+).encode()
 STATUS_ROUTE = "/api/v1/ingestion/job/{job_id}"  # as the access log names it
 UNUSUAL = (hdrs.IF_NONE_MATCH, PREFER, hdrs.EXPECT)  # headers that make the answer another one
 
@@ -56,26 +57,31 @@ class FastPath:
         async def handle(request: web.Request) -> web.StreamResponse:
             path = request.raw_path
             job_id = uuid_of(path[len(prefix) :]) if path.startswith(prefix) else None
-            if job_id is None or not self._is_for(request):
+            principal = None if job_id is None else self._principal(request)
+            if job_id is None or principal is None:
                 return await long_way(request)
-            return await self._look(request, job_id) or await long_way(request)
+            return await self._look(request, principal, job_id) or await long_way(request)
 
         return handle
 
-    def _is_for(self, request: web.Request) -> bool:
-        """Whether this is a plain read by an active caller whose token is known."""
+    def _principal(self, request: web.Request) -> Principal | None:
+        """Who asks, if this is a plain read by an active caller whose token is known."""
+        if len(request) or not is_simple_get(request):  # something was noted of it: see `server`
+            return None
         headers = request.headers
-        if HAS_UNKNOWN_EXPECTATION in request or not is_simple_get(request):
-            return False
-        if any(name in headers for name in self.unusual):
-            return False
+        for name in self.unusual:
+            if name in headers:
+                return None
         tokens = headers.getall(hdrs.AUTHORIZATION, ())
         grant = self.tokens.cached(tokens[0]) if len(tokens) == 1 else None
-        return grant is not None and self.is_active(grant.caller) and not self.response_headers.adds
+        is_plain = grant is not None and self.is_active(grant.caller)
+        return grant if is_plain and not self.response_headers.adds else None
 
-    async def _look(self, request: web.Request, job_id: UUID) -> "PrerenderedResponse | None":
+    async def _look(
+        self, request: web.Request, principal: Principal, job_id: UUID
+    ) -> "PrerenderedResponse | None":
         """The answer; None, and the request bears the failure, if it is to be reported."""
-        started = perf_counter()
+        started = monotonic()
         try:
             status = await self.statuses.get(job_id)
         except Exception as err:  # raised again on the regular path, and reported there
@@ -83,11 +89,9 @@ class FastPath:
             return None
         if self.response_headers.adds:  # since we asked
             return None
-        request[ROUTE] = STATUS_ROUTE
-        response = PrerenderedResponse(status)
-        self.response_headers.traffic.note(request, response)
-        self.metrics.note(self.route, hdrs.METH_GET, 200, perf_counter() - started)
-        return response
+        now = self.response_headers.traffic.latest_at = monotonic()
+        self.metrics.note(self.route, hdrs.METH_GET, 200, now - started)
+        return PrerenderedResponse(status, principal)
 
 
 class PrerenderedResponse(web.StreamResponse):
@@ -95,13 +99,26 @@ class PrerenderedResponse(web.StreamResponse):
 
     aiohttp makes the head of each response anew, from a dictionary of headers, which
     takes as long as all else that is done for the request; here it is made as bytes.
+    So it has no `headers` that could be looked at or changed.
     """
 
-    def __init__(self, status: RenderedStatus) -> None:
-        super().__init__()
+    status = 200
+
+    def __init__(self, status: RenderedStatus, principal: Principal) -> None:
+        # not aiohttp's: half of its work would be for the headers
         self._rendered = status
         self._out: AbstractStreamWriter | None = None
-        self._request_id = b""
+        self._principal = principal
+        self._request_id = ""
+
+    def noted(self) -> dict[str | web.RequestKey[Any], Any]:
+        """What the regular path would have noted of the request, for the access log."""
+        return {ROUTE: STATUS_ROUTE, REQUEST_ID: self._request_id, PRINCIPAL: self._principal}
+
+    @property
+    def body_length(self) -> int:
+        """As aiohttp counts it: all that was sent."""
+        return 0 if self._out is None else self._out.output_size
 
     @property
     def keep_alive(self) -> bool:
@@ -111,7 +128,7 @@ class PrerenderedResponse(web.StreamResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Nothing: the head goes out with the body."""
         self._out = request.writer
-        self._request_id = request_id_of(request).encode()
+        self._request_id = take_request_id(request)
         return self._out
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -119,8 +136,8 @@ class PrerenderedResponse(web.StreamResponse):
         assert self._out is not None
         assert not data
         body = self._rendered.body
-        head = _HEAD % (self._rendered.version, len(body), self._request_id)
-        await self._out.write_eof(_beginning(int(time())) + head + body)
+        fields = self._rendered.version, len(body), self._request_id.encode(), body
+        await self._out.write_eof(_ANSWER % (_beginning(int(time())), *fields))
 
 
 def is_simple_get(request: web.Request) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -20,7 +21,7 @@ OCTET_STREAM = "application/octet-stream"
 _MEDIA_RANGE = re.compile(r"([\w!#$&^.+-]+|\*)/([\w!#$&^.+-]+|\*)", re.ASCII)
 _WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.IGNORECASE)
 LONGEST_WAIT = timedelta(seconds=60)
-PREFER = "Prefer"
+PREFER = istr("Prefer")
 PREFERENCE_APPLIED = "Preference-Applied"
 
 _SECONDS = re.compile(r'([0-9]+)|"([0-9]+)"')

@@ -7,17 +7,17 @@ with it costs a look instead of a signature; its times are judged anew each time
 """
 
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import sha256
 from time import time
-from typing import Any, Final
+from typing import Any
 
 import jwt
 from aiohttp import hdrs, web
 from aiohttp_jwt import JWTMiddleware
-from cachetools import TLRUCache
 
 from service.auth.jwks import KeySet
 from service.auth.keys import Key, named
@@ -93,19 +93,19 @@ class Tokens:
         self._published = published
         self._clock = clock
         self._decoder = lru_cache(MAX_DECODERS)(partial(_decoder, rules))
-        self._remembered: Final[TLRUCache[bytes, Principal]] = TLRUCache(
-            most_remembered, ttu=lambda _, grant, __: grant.ends, timer=clock
-        )
+        self._remembered: OrderedDict[bytes, Principal] = OrderedDict()  # latest used last
+        self._most_remembered = most_remembered
         if published is not None:
             published.on_change = self._remembered.clear  # a key may have been withdrawn
 
     def cached(self, text: str) -> Principal | None:
         """The grant that `verify` found for this very text, if it is good now."""
-        try:
-            grant = self._remembered[_hash(text)]
-        except KeyError:
+        key = _hash(text)
+        grant = self._remembered.get(key)
+        if grant is None or not grant.begins <= self._clock() < grant.ends:
             return None
-        return grant if grant.begins <= self._clock() else None
+        self._remembered.move_to_end(key)
+        return grant
 
     async def verify(self, text: str, token: str) -> Principal:
         """The grant of `token`, to be found again by `text`; raises Unauthenticated."""
@@ -117,6 +117,8 @@ class Tokens:
             lasts_too_long = grant.ends - 2 * self.rules.leeway - self.rules.max_lifetime > now
             raise Unauthenticated("lifetime_too_long" if lasts_too_long else "not_yet_valid")
         self._remembered[_hash(text)] = grant
+        if len(self._remembered) > self._most_remembered:
+            self._remembered.popitem(last=False)
         return grant
 
     async def _claims(self, token: str) -> Mapping[str, Any]:

@@ -117,6 +117,9 @@ class JobLoader:
         return is_overdue and len(self._turns) < self._sharing.max_queries
 
     def _next_readers(self) -> Readers:
+        if len(self._waiting) <= self._sharing.max_jobs:
+            readers, self._waiting = self._waiting, {}
+            return readers
         readers = dict(islice(self._waiting.items(), self._sharing.max_jobs))
         for reader in readers:
             del self._waiting[reader]

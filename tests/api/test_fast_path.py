@@ -1,13 +1,16 @@
 """A plain look at a job goes past router and middlewares, and is answered as if it had not."""
 
 import asyncio
+import logging
 import re
 from email.utils import parsedate_to_datetime
 
 import pytest
+import structlog
 from aiohttp import hdrs
 from aiohttp.test_utils import TestClient, TestServer
 
+from service.api.fast_path import STATUS_ROUTE
 from service.api.handlers.health import READINESS
 from service.api.job_status import JOB_STATUS_READER
 from service.api.middlewares.rate_limit import Bounds
@@ -139,6 +142,29 @@ async def test_it_counts_as_traffic_and_in_the_metrics(api, routed):
     assert any('status="200"' in line and line.endswith(" 2.0") for line in counted)
     assert api.app[SHUTDOWN_DELAY].latest_at > 0
     assert routed == ["/metrics"]
+
+
+async def test_both_ways_are_logged_alike(api, routed):
+    logger = logging.getLogger("service.api.access_log")
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    try:
+        with structlog.testing.capture_logs() as logged:
+            async with api.get(URL, headers={"X-Request-ID": "mine-1"}):
+                pass
+            async with api.get(f"{URL}?a=b", headers={"X-Request-ID": "mine-1"}):
+                pass
+            async with api.get("/healthz"):  # behind the lines of those before
+                pass
+    finally:
+        logger.setLevel(level)
+
+    ready, made = ({**one, "duration_ms": 0} for one in logged if one["route"] != "/healthz")
+    assert ready == made
+    assert (ready["request_id"], ready["caller"]) == ("mine-1", "alice")
+    assert ready["route"] == STATUS_ROUTE
+    assert ready["bytes"] > 300
+    assert routed == [URL, "/healthz"]
 
 
 @pytest.mark.parametrize(

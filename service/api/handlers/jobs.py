@@ -62,7 +62,7 @@ QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
 REQUEST_RULES: web.AppKey[RequestRules] = web.AppKey("request_rules", RequestRules)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
-FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)
+FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)  # on the fast path
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)

@@ -7,7 +7,7 @@ of the whole fleet, from the database (`fleet_metrics`).
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import monotonic
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -58,10 +58,10 @@ class Metrics:
     @web.middleware
     async def measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The outermost middleware: every answer counts."""
-        started = request.get(STARTED) or perf_counter()
+        started = request.get(STARTED) or monotonic()
         response = await handler(request)
         route = request.match_info.route
-        self.note(route, request.method, response.status, perf_counter() - started)
+        self.note(route, request.method, response.status, monotonic() - started)
         return response
 
     async def keep_published(self) -> None:
