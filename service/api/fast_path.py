@@ -19,10 +19,10 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
 
 from service.api.handlers.jobs import FAILED, uuid_of
-from service.api.handlers.metrics import STARTED, Metrics
 from service.api.job_status import STATUS_HEADERS, JobStatusReader, RenderedStatus
 from service.api.middlewares.auth import PRINCIPAL
 from service.api.negotiation import PREFER
+from service.api.process_metrics import STARTED, HttpMetrics
 from service.api.request_context import REQUEST_ID, ROUTE, X_REQUEST_ID, take_request_id
 from service.api.response_headers import ResponseHeaders
 from service.api.server import SERVER_NAME
@@ -46,7 +46,7 @@ class FastPath:
     tokens: Tokens
     is_active: Callable[[str], bool]
     response_headers: ResponseHeaders
-    metrics: Metrics
+    metrics: HttpMetrics
     unusual: tuple[str, ...] = UNUSUAL
 
     def before(self, long_way: Handler) -> Handler:

@@ -7,9 +7,11 @@ and no counter goes back when one of them ends.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
+from time import monotonic
 from typing import Literal
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -40,6 +42,8 @@ OUTCOMES = ("succeeded", "retried", "failed", "cancelled")
 FINISHED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 
+STARTED: web.RequestKey[float] = web.RequestKey("started", float)  # on the fast path
+
 Lags = Callable[[], Mapping[str, float]]  # of the event loop: what → seconds
 
 _DISABLE: Callable[[], None] = disable_created_metrics
@@ -59,6 +63,15 @@ class HttpMetrics:
             registry=registry,
         )
         self._series: dict[tuple[web.AbstractRoute, int], Histogram] = {}
+
+    @web.middleware
+    async def measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A middleware: every answer counts."""
+        started = request.get(STARTED) or monotonic()
+        response = await handler(request)
+        route = request.match_info.route
+        self.note(route, request.method, response.status, monotonic() - started)
+        return response
 
     def note(self, route: web.AbstractRoute, method: str, status: int, seconds: float) -> None:
         """Count one answer."""

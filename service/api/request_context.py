@@ -52,9 +52,13 @@ def trace_id_of(request: web.BaseRequest) -> str | None:
 
     It has 32 hexadecimal digits.
     """
-    if (known := request.get(TRACE_ID)) is not None:
-        return str(known)
-    match = _TRACEPARENT.fullmatch(request.headers.get(TRACEPARENT, ""))
+    known: str | None = request.get(TRACE_ID)
+    return _given_trace_id(request) if known is None else known
+
+
+def _given_trace_id(request: web.BaseRequest) -> str | None:
+    given = request.headers.get(TRACEPARENT)
+    match = None if given is None else _TRACEPARENT.fullmatch(given)
     if match is None:
         return None
     version, trace, parent, more = match.groups()
@@ -64,10 +68,14 @@ def trace_id_of(request: web.BaseRequest) -> str | None:
 
 @web.middleware
 async def request_context(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The outermost middleware: binds the ids for everything that is logged inside."""
-    trace_id = trace_id_of(request)
+    """The outermost middleware: binds the ids for everything that is logged inside.
+
+    They need not be unbound: aiohttp gives each request a context of its own.
+    """
     resource = request.match_info.route.resource
     request[ROUTE] = "none" if resource is None else resource.canonical
-    bound = {"request_id": request_id_of(request)} | ({"trace_id": trace_id} if trace_id else {})
-    with structlog.contextvars.bound_contextvars(**bound):
-        return await handler(request)
+    request[REQUEST_ID] = request_id = take_request_id(request)
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    if (trace_id := _given_trace_id(request)) is not None:  # that of a span is bound with it
+        structlog.contextvars.bind_contextvars(trace_id=trace_id)
+    return await handler(request)

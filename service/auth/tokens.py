@@ -77,6 +77,10 @@ class Principal:
     begins: float
     ends: float
 
+    def has(self, scope: str | None) -> bool:
+        """Whether it has `scope`; None: nothing is asked for."""
+        return scope is None or scope in self.scopes
+
 
 class Tokens:
     """Tokens → grants. Only successes are remembered, until they end."""

@@ -138,7 +138,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
         middlewares=[
             *([traced] if tracer() is not None else []),
             request_context,
-            metrics.measure,
+            metrics.http.measure,
             compression,
             problems,
             authentication(
@@ -191,7 +191,7 @@ def build_api(  # noqa: PLR0913 - the parts of a process, each its own
         tokens=tokens,
         is_active=callers.is_active,
         response_headers=response_headers,
-        metrics=metrics,
+        metrics=metrics.http,
         unusual=UNUSUAL if tracer() is None else (*UNUSUAL, TRACEPARENT),
     )
     return app

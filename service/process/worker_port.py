@@ -27,7 +27,7 @@ async def worker_port(host: str, port: int | None) -> AsyncIterator[Metrics]:
     if port is None:
         yield metrics
         return
-    app = web.Application(middlewares=[request_context, metrics.measure, problems])
+    app = web.Application(middlewares=[request_context, metrics.http.measure, problems])
     app[METRICS] = metrics
     app.router.add_get("/healthz", live)
     app.router.add_get("/metrics", show_metrics)

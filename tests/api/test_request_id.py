@@ -74,6 +74,26 @@ async def test_what_is_logged_for_a_request_bears_both(api, monkeypatch, tracepa
     assert seen.get("trace_id") == bound
 
 
+async def test_the_next_request_of_a_connection_is_logged_without_the_trace_of_the_one_before(
+    api, monkeypatch
+):
+    seen = []
+
+    def look(*_):
+        seen.append(structlog.contextvars.get_contextvars())
+        raise RuntimeError
+
+    monkeypatch.setattr("service.api.handlers.job_lists.JobStore", look)
+    token = api.session.headers["Authorization"]
+    head = f"GET /api/v1/ingestion/jobs HTTP/1.1\r\nHost: here\r\nAuthorization: {token}\r\n"
+    traced = f"{head}traceparent: 00-{TRACE}-b7ad6b7169203331-01\r\n\r\n"
+
+    await raw(api.port, f"{traced}{head}Connection: close\r\n\r\n".encode())
+
+    assert [one.get("trace_id") for one in seen] == [TRACE, None]
+    assert seen[0]["request_id"] != seen[1]["request_id"]
+
+
 async def test_a_status_that_is_read_on_the_fast_path_bears_one(api, job):
     first, _ = await id_of(api, URL)
     given, _ = await id_of(api, URL, **{"X-Request-ID": "mine"})

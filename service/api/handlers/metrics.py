@@ -7,10 +7,8 @@ of the whole fleet, from the database (`fleet_metrics`).
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, PlatformCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -22,7 +20,6 @@ from service.api.process_metrics import BuildInfo, HttpMetrics, Lags, SystemMetr
 from service.db.engine import Database
 
 PUBLISH_EVERY_SECONDS = 1.0
-STARTED: web.RequestKey[float] = web.RequestKey("started", float)  # on the fast path
 
 
 class Metrics:
@@ -53,16 +50,6 @@ class Metrics:
         self.fleet = None if fleet is None else FleetMetrics(fleet)
         if self.fleet is not None:
             self.registry.register(self.fleet)
-        self.note = self.http.note
-
-    @web.middleware
-    async def measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """The outermost middleware: every answer counts."""
-        started = request.get(STARTED) or monotonic()
-        response = await handler(request)
-        route = request.match_info.route
-        self.note(route, request.method, response.status, monotonic() - started)
-        return response
 
     async def keep_published(self) -> None:
         """Let the other processes see this one's figures, until cancelled."""

@@ -51,9 +51,9 @@ def authentication(
         grant = tokens.cached(header) or await tokens.verify(header, _token(header))
         require_active(grant.caller)
         request[PRINCIPAL] = grant
-        request[MAY_WRITE] = rules.write_scope in (None, *grant.scopes)
-        request[MAY_OPERATE] = rules.operator_scope in (None, *grant.scopes)
-        if request.method not in READING and not request[MAY_WRITE]:
+        request[MAY_WRITE] = may_write = grant.has(rules.write_scope)
+        request[MAY_OPERATE] = grant.has(rules.operator_scope)
+        if request.method not in READING and not may_write:
             raise NotAllowed(OUT_OF_SCOPE)
         admit(request, grant.caller)
         require_known_expectation(request)
