@@ -51,6 +51,8 @@ class FastPath:
 
     def before(self, long_way: Handler) -> Handler:
         """Handles all requests: some here, the others by `long_way`."""
+        if self.response_headers.rates.counts_reads:  # then each answer says what is left
+            return long_way
         assert self.route.resource is not None
         prefix = str(self.route.resource.url_for(job_id=""))
 
@@ -74,8 +76,7 @@ class FastPath:
                 return None
         tokens = headers.getall(hdrs.AUTHORIZATION, ())
         grant = self.tokens.cached(tokens[0]) if len(tokens) == 1 else None
-        is_plain = grant is not None and self.is_active(grant.caller)
-        return grant if is_plain and not self.response_headers.adds else None
+        return grant if grant is not None and self.is_active(grant.caller) else None
 
     async def _look(
         self, request: web.Request, principal: Principal, job_id: UUID
@@ -87,7 +88,7 @@ class FastPath:
         except Exception as err:  # raised again on the regular path, and reported there
             request[STARTED], request[FAILED] = started, err
             return None
-        if self.response_headers.adds:  # since we asked
+        if self.response_headers.is_stopping():  # the answer says so
             return None
         now = self.response_headers.traffic.latest_at = monotonic()
         self.metrics.note(self.route, hdrs.METH_GET, 200, now - started)

@@ -46,11 +46,6 @@ class ResponseHeaders:
             response.force_close()
         self.traffic.note(request, response)
 
-    @property
-    def adds(self) -> bool:
-        """Whether a plain read gets more than its own headers and the server's name now."""
-        return self.is_stopping() or self.rates.counts_reads
-
 
 def guard_pages(response: web.StreamResponse) -> None:
     """Give a page the headers that it has not set itself."""
