@@ -81,12 +81,13 @@ class FastPath:
     async def _look(
         self, request: web.Request, principal: Principal, job_id: UUID
     ) -> "PrerenderedResponse | None":
-        """The answer; None, and the request bears the failure, if it is to be reported."""
+        """The answer; None, with the failure in the context, if that is to be reported."""
         started = monotonic()
         try:
             status = await self.statuses.get(job_id)
         except Exception as err:  # raised again on the regular path, and reported there
-            request[STARTED], request[FAILED] = started, err
+            STARTED.set(started)  # aiohttp gives each request a context of its own
+            FAILED.set(err)
             return None
         if self.response_headers.is_stopping():  # the answer says so
             return None

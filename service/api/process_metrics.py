@@ -6,6 +6,7 @@ and no counter goes back when one of them ends.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from itertools import product
 from time import monotonic
 from typing import Literal
@@ -42,7 +43,8 @@ OUTCOMES = ("succeeded", "retried", "failed", "cancelled")
 FINISHED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 
-STARTED: web.RequestKey[float] = web.RequestKey("started", float)  # on the fast path
+# on the fast path; found faster than a key of the request that is not there
+STARTED: ContextVar[float | None] = ContextVar("started", default=None)
 
 Lags = Callable[[], Mapping[str, float]]  # of the event loop: what → seconds
 
@@ -67,7 +69,7 @@ class HttpMetrics:
     @web.middleware
     async def measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """A middleware: every answer counts."""
-        started = request.get(STARTED) or monotonic()
+        started = STARTED.get() or monotonic()
         response = await handler(request)
         route = request.match_info.route
         self.note(route, request.method, response.status, monotonic() - started)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -62,7 +63,7 @@ QUOTAS: web.AppKey[Quotas] = web.AppKey("admission", Quotas)
 REQUEST_RULES: web.AppKey[RequestRules] = web.AppKey("request_rules", RequestRules)
 MAX_KEY_LENGTH = 255
 UUID_LENGTH = 36
-FAILED: web.RequestKey[Exception] = web.RequestKey("failed", Exception)  # on the fast path
+FAILED: ContextVar[Exception | None] = ContextVar("failed", default=None)  # on the fast path
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]*", re.ASCII)
@@ -236,7 +237,7 @@ async def get_job(request: web.Request) -> web.Response:
     job_id, wait = job_id_of(request), preferred_wait(request)
     if wait is not None and request.app[JOB_WATCH].has_room(request[PRINCIPAL].caller):
         return await _get_changed_job(request, job_id, wait)
-    if (failed := request.get(FAILED)) is not None:  # the fast path has tried it
+    if (failed := FAILED.get()) is not None:  # the fast path has tried it
         raise failed
     return _status_response(request, await request.app[JOB_STATUS_READER].get(job_id))
 
