@@ -62,7 +62,7 @@ class FastPath:
             principal = None if job_id is None else self._principal(request)
             if job_id is None or principal is None:
                 return await long_way(request)
-            return await self._look(request, principal, job_id) or await long_way(request)
+            return await self._look(principal, job_id) or await long_way(request)
 
         return handle
 
@@ -78,10 +78,8 @@ class FastPath:
         grant = self.tokens.cached(tokens[0]) if len(tokens) == 1 else None
         return grant if grant is not None and self.is_active(grant.caller) else None
 
-    async def _look(
-        self, request: web.Request, principal: Principal, job_id: UUID
-    ) -> "PrerenderedResponse | None":
-        """The answer; None, with the failure in the context, if that is to be reported."""
+    async def _look(self, principal: Principal, job_id: UUID) -> "PrerenderedResponse | None":
+        """The answer; None, the failure in the context, if that is to be reported."""
         started = monotonic()
         try:
             status = await self.statuses.get(job_id)
