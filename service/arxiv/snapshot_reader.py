@@ -1,4 +1,4 @@
-"""The snapshot file as batches of papers, each with the place behind it to go on from.
+"""The snapshot file as batches of records, each with the place behind it to go on from.
 
 A place counts unpacked bytes and lines. A plain file goes on there at once; a
 packed one is unpacked again up to it, without looking at the lines. A file that
@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from service.arxiv.snapshot import MAX_LINE_BYTES, BadLine, paper_in
+from service.arxiv.snapshot import MAX_LINE_BYTES, BadLine, SnapshotRecord, record_in
 from service.arxiv.snapshot_blocks import (
     SnapshotTruncated,
     SnapshotUnreadable,
@@ -23,7 +23,6 @@ from service.arxiv.snapshot_blocks import (
     is_packed,
 )
 from service.domain.errors import PermanentError
-from service.domain.papers import Paper
 
 SKIPPED_AT_ONCE = 64 * 1024 * 1024  # bytes passed over between two empty batches
 
@@ -60,13 +59,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Some lines read: papers and bad ones, in their order, and the place behind them.
+    """Some lines read: records and bad ones, in their order, and the place behind them.
 
     `bytes_read` is how much of the file itself, packed or not, has been read. A
     batch without lines only says that a packed file is being unpacked to its place.
     """
 
-    papers: tuple[Paper, ...]
+    records: tuple[SnapshotRecord, ...]
     bad: tuple[BadLine, ...]
     place: Place
     bytes_read: int
@@ -139,35 +138,35 @@ class SnapshotReader:
         Raises SnapshotTruncated, SnapshotUnreadable and SnapshotChanged after the
         last batch that is good.
         """
-        papers: list[Paper] = []
+        records: list[SnapshotRecord] = []
         bad: list[BadLine] = []
         try:
             for line in self._lines():
                 if line is None:
-                    yield self._batch(papers, bad)
+                    yield self._batch(records, bad)
                     continue
                 read = self._read(line)
-                if isinstance(read, Paper):
-                    papers.append(read)
+                if isinstance(read, SnapshotRecord):
+                    records.append(read)
                 elif read is not None:
                     bad.append(read)
-                if len(papers) + len(bad) >= size:
+                if len(records) + len(bad) >= size:
                     self._check_unchanged()
-                    yield self._batch(papers, bad)
-                    papers, bad = [], []
+                    yield self._batch(records, bad)
+                    records, bad = [], []
         except (SnapshotTruncated, SnapshotUnreadable):
-            if papers or bad:
-                yield self._batch(papers, bad)
+            if records or bad:
+                yield self._batch(records, bad)
             raise
         self._check_unchanged()
-        if papers or bad:
-            yield self._batch(papers, bad)
+        if records or bad:
+            yield self._batch(records, bad)
 
-    def _read(self, line: "_Line") -> Paper | BadLine | None:
+    def _read(self, line: "_Line") -> SnapshotRecord | BadLine | None:
         """What one line holds, None if it is blank; moves the place behind it."""
         number = self._place.line + 1
         text = line.text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line.text
-        read = paper_in(text, number) if text.strip() else None
+        read = record_in(text, number) if text.strip() else None
         if isinstance(read, BadLine) and not line.is_whole:
             raise SnapshotTruncated("the snapshot ends in the middle of a line")
         self._place = Place(self._place.offset + line.length, number)
@@ -197,9 +196,9 @@ class SnapshotReader:
         if rest:
             yield _Line(rest, len(rest) + dropped, is_whole=False)
 
-    def _batch(self, papers: list[Paper], bad: list[BadLine]) -> Batch:
+    def _batch(self, records: list[SnapshotRecord], bad: list[BadLine]) -> Batch:
         return Batch(
-            papers=tuple(papers),
+            records=tuple(records),
             bad=tuple(bad),
             place=self._place,
             bytes_read=self._file.tell() if self.is_packed else self._place.offset,

@@ -32,6 +32,13 @@ class DatabaseHeldReader:
         async with self.database.transaction() as conn:
             return await PaperStore(conn).datestamps(arxiv_ids)
 
+    async def told_by_lines(self, digests: Mapping[str, UUID], job_id: UUID) -> Mapping[str, bool]:
+        """Of papers with digests of a snapshot's lines: those told by them; True: by this job."""
+        if not digests:
+            return {}
+        async with self.database.transaction() as conn:
+            return await PaperStore(conn).told_by_lines(digests, job_id=job_id)
+
     async def outdated(
         self, *, after: str, limit: int, pdf: str, html: str
     ) -> tuple[Sequence[str], str | None]:

@@ -32,6 +32,7 @@ from sqlalchemy.types import Text
 from service.db.conditions import is_any_of
 from service.db.paper_rows import (
     COLUMNS,
+    DIGEST,
     METADATA,
     NO_FILE,
     by_told,
@@ -118,6 +119,9 @@ class MetadataStore:
 
         For records of older versions, which change nothing else.
         """
+        ids = [paper.arxiv_id.paper for paper in batch]
+        has_digest = and_(is_any_of(papers.c.arxiv_id, ids), papers.c[DIGEST].is_not(None))
+        await self._conn.execute(update(papers).where(has_digest).values({DIGEST: None}))
         for told, group in by_told(batch).items():
             await self._save_versions(group, told)
 
@@ -248,6 +252,7 @@ def _differs(new: Columns, told: frozenset[str]) -> ColumnElement[bool]:
 def _changes(new: Columns, told: frozenset[str]) -> dict[str, Any]:
     """The values by which a held row is written over."""
     changes = {name: new[name] for name in METADATA if name in told_columns(told)}
+    changes[DIGEST] = new[DIGEST]
     if "version" in told:
         same = new["version"] == papers.c.version
         changes |= {n: case((same, papers.c[n]), else_=value) for n, value in NO_FILE.items()}

@@ -39,8 +39,9 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
     "license_told": ("tells_license", "license"),
 }
 METADATA = tuple(_FIELDS)
-COLUMNS = ("arxiv_id", *METADATA)
-_values = attrgetter("arxiv_id.paper", *(attribute for attribute, _ in _FIELDS.values()))
+DIGEST = "snapshot_digest"  # of the line that told the row; whoever writes the row writes it, too
+COLUMNS = ("arxiv_id", *METADATA, DIGEST)
+_values = attrgetter("arxiv_id.paper", *(attribute for attribute, _ in _FIELDS.values()), DIGEST)
 FILE = ("pdf_state", "pdf_path", "pdf_sha256", "pdf_bytes", "page_count", "text_state")
 _INTERNAL = ("affiliations", "submitter", "datestamp", "license_told")
 # What is told of a paper, in this order; text and the like follow elsewhere.

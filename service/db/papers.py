@@ -1,9 +1,10 @@
 """Files and texts of papers in SQL; their metadata is written in `paper_metadata`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -70,6 +71,20 @@ class PaperStore(MetadataStore):
             is_any_of(papers.c.arxiv_id, arxiv_ids)
         )
         return {row.arxiv_id: row.datestamp for row in await self._conn.execute(statement)}
+
+    async def told_by_lines(self, digests: Mapping[str, UUID], *, job_id: UUID) -> dict[str, bool]:
+        """Of papers, each with a digest of a snapshot's line: those that this line told last.
+
+        ArXiv id → whether the job has stored the paper itself.
+        """
+        statement = select(papers.c.arxiv_id, papers.c.snapshot_digest, papers.c.job_id).where(
+            is_any_of(papers.c.arxiv_id, digests)
+        )
+        return {
+            row.arxiv_id: row.job_id == job_id
+            for row in await self._conn.execute(statement)
+            if row.snapshot_digest == digests[row.arxiv_id]
+        }
 
     async def lock(self, arxiv_ids: Iterable[str]) -> None:
         """Lock papers in the order of their ids."""

@@ -338,6 +338,11 @@ papers = Table(
     ),
     Column("job_id", Uuid, comment="The last job that stored it; it may be gone by now."),
     Column(
+        "snapshot_digest",
+        Uuid,
+        comment="Digest of the snapshot's line that told all this; null when another source did.",
+    ),
+    Column(
         "words",
         TSVECTOR,
         Computed("paper_words(title, abstract)", persisted=True),

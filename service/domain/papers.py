@@ -91,7 +91,8 @@ class Paper:
 
     `told` names the fields that the source tells; what it does not tell, it does
     not change (`version`: that of `arxiv_id`; `source_types`: sizes and types in
-    `versions`). No source but arXivRaw can tell that a version is *not* withdrawn.
+    `versions`). `snapshot_digest` is that of the line of a snapshot which says all this (None:
+    no snapshot does). No source but arXivRaw can tell that a version is *not* withdrawn.
     Raises ValueError when there are affiliations, but not one entry per author.
     """
 
@@ -113,6 +114,7 @@ class Paper:
     versions: tuple[PaperVersion, ...] = ()
     datestamp: date | None = None
     told: frozenset[str] = TOLD_BY_SEARCH
+    snapshot_digest: UUID | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.affiliations:

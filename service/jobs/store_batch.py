@@ -42,7 +42,7 @@ class BatchStorer:
             self.job_id,
             self.request.priority,
             checkpoint.task,
-            position=self.position + len(step.batch.records),
+            position=self.position + step.batch.papers,
             delay=step.delay if step.delay > NO_DELAY else None,
             repeats=checkpoint.repeats,
         )
@@ -121,10 +121,18 @@ class BatchStorer:
         if batch.days and self.request.audit is not None:
             await CoverageStore(self.conn).save(self.request.audit.set or "", batch.days)
         known = await JobPaperStore(self.conn).known(self.job_id, batch.held)
-        counters = await self._begin([one for one in batch.held if one not in known], ())
+        counters = Counter(await self._begin([one for one in batch.held if one not in known], ()))
+        counters.update(await self._skip(batch.unchanged))
         counters["pdfs_unavailable"] = await self._record_errors(batch.errors)
         counters["errors_total"] = batch.untold
         return counters
+
+    async def _skip(self, papers: Sequence[str]) -> Mapping[str, int]:
+        """Count papers that are held as they came, and begin those of which a file is wanted."""
+        pending: Mapping[str, int] = {}
+        if papers and (self.request.process_pdfs or self.request.process_html):
+            pending = await self._want_files(sorted(papers), ())
+        return {"papers_fetched": len(papers), "papers_skipped": len(papers), **pending}
 
     async def _begin(self, items: Sequence[str], written: Collection[str]) -> dict[str, int]:
         """Begin items that the job has not met, `written` of them just now."""

@@ -35,10 +35,10 @@ class Place:
     checkpoint: Checkpoint
     position: int
 
-    def behind(self, checkpoint: Checkpoint, *, records: int) -> "Place":
-        """The place once `checkpoint` is committed, with so many records."""
+    def behind(self, checkpoint: Checkpoint, *, papers: int) -> "Place":
+        """The place once `checkpoint` is committed, with so many papers."""
         return Place(
-            document=checkpoint.dump(), checkpoint=checkpoint, position=self.position + records
+            document=checkpoint.dump(), checkpoint=checkpoint, position=self.position + papers
         )
 
 
@@ -72,7 +72,8 @@ class StepStorer:
             checkpoint = replace(place.checkpoint, batches_done=number)
             if is_last:
                 checkpoint = step.following
-            following = place.behind(checkpoint, records=len(records))
+            met = len(records) + (len(step.batch.unchanged) if is_last else 0)
+            following = place.behind(checkpoint, papers=met)
             end = None
             async with self.database.transaction() as conn:
                 if not await JobStore(conn).lock_at(self.job_id, place.document):

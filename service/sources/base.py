@@ -35,6 +35,13 @@ class HeldReader(Protocol):
         """The datestamp of each of these papers that is held; None where it is not known."""
         ...
 
+    async def told_by_lines(self, digests: Mapping[str, UUID], job_id: UUID) -> Mapping[str, bool]:
+        """Of papers, each with a digest of a snapshot's line: those that this line told last.
+
+        By id, whether `job_id` has stored the paper itself.
+        """
+        ...
+
     async def outdated(
         self, *, after: str, limit: int, pdf: str, html: str
     ) -> tuple[Sequence[str], str | None]:
@@ -74,7 +81,8 @@ class Batch:
     that were listed whole. Records of papers in `again` came before in this job, so
     that they do not count; they are stored all the same. `untold`: errors that are only
     counted. `healed`: papers among the records that a listed day lacks (`missing`), or
-    has in an older state (`stale`).
+    has in an older state (`stale`). `unchanged`: papers that came, are held just as they came, and
+    were not stored by the job before; they are none of the records.
     """
 
     records: Sequence[Paper] = ()
@@ -85,6 +93,12 @@ class Batch:
     again: frozenset[str] = frozenset()
     untold: int = 0
     healed: Mapping[str, tuple[date, str]] = field(default_factory=dict)
+    unchanged: Sequence[str] = ()
+
+    @property
+    def papers(self) -> int:
+        """How many papers came."""
+        return len(self.records) + len(self.unchanged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

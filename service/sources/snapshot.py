@@ -3,21 +3,28 @@
 A plain file is gone on with at once. A packed one has to be unpacked again up to
 that place, unless the same process read it last: files stay open between steps, a
 few of them, and a run on a packed one may last longer than others.
+
+Lines that told what is held are known by their digests, and not read any further. The
+next batch is made while the last one is stored; what is held may change meanwhile, and then
+it is as if that had come after the batch.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 from uuid import UUID
 
 from service.arxiv import snapshot_reader
+from service.arxiv.snapshot import BadLine, paper_of
 from service.arxiv.snapshot_reader import FileMark, Place, SnapshotNotFound, SnapshotReader, find
 from service.domain.checkpoint import Checkpoint
 from service.domain.jobs import IngestionRequest, SnapshotCriteria
-from service.domain.papers import EntryError
-from service.sources.base import NO_DELAY, Batch, HarvestContext, Step, read_state
+from service.domain.papers import EntryError, Paper
+from service.sources.base import NO_DELAY, Batch, HarvestContext, HeldReader, Step, read_state
 
 SNAPSHOT = "snapshot"
 FORMAT = 1
@@ -59,28 +66,52 @@ class _State:
         return FileMark(self.size, self.modified_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Some lines read, in their order: papers, those that are held as they say (True: met), bad.
+
+    `place` and `bytes_read`: as in the reader's batch.
+    """
+
+    papers: Sequence[Paper | tuple[str, bool]]
+    bad: Sequence[BadLine]
+    place: Place
+    bytes_read: int
+
+
 @dataclass(slots=True)
 class _Open:
-    """A file under way: `place` is where its next batch begins. One is read ahead, in a thread."""
+    """A file under way for a job: `place` is where its next batch begins. One is made ahead."""
 
     reader: SnapshotReader
     batches: Iterator[snapshot_reader.Batch]
     place: Place
-    _ahead: asyncio.Future[snapshot_reader.Batch | None] | None = None
+    held: HeldReader
+    job_id: UUID
+    _ahead: asyncio.Future[_Lines | None] | None = None
 
-    def read_ahead(self) -> asyncio.Future[snapshot_reader.Batch | None]:
-        """Begin to read the next batch, unless that is under way."""
+    def read_ahead(self) -> asyncio.Future[_Lines | None]:
+        """Begin to make the next batch, unless that is under way."""
         if self._ahead is None:
-            self._ahead = asyncio.ensure_future(asyncio.to_thread(next, self.batches, None))
+            self._ahead = asyncio.ensure_future(self._read())
         return self._ahead
 
-    async def next(self) -> snapshot_reader.Batch | None:
+    async def next(self) -> _Lines | None:
         """The next batch with lines, None at the end."""
+        lines = await asyncio.shield(self.read_ahead())
+        self._ahead = None
+        return lines
+
+    async def _read(self) -> _Lines | None:
         while True:
-            batch = await asyncio.shield(self.read_ahead())
-            self._ahead = None
-            if batch is None or batch.papers or batch.bad:  # else one of a file that is unpacked
-                return batch
+            batch = await asyncio.to_thread(next, self.batches, None)
+            if batch is None:
+                return None
+            if batch.records or batch.bad:  # else one of a file that is unpacked
+                break
+        digests = {record.paper: record.digest for record in batch.records}
+        told = await self.held.told_by_lines(digests, self.job_id)
+        return await asyncio.to_thread(_lines, batch, told)
 
     async def close(self) -> None:
         """Close the file, once nobody reads it any more."""
@@ -114,7 +145,7 @@ class SnapshotSource:
         if file is None or file.place != state.place:
             if file is not None:
                 await file.close()
-            file = await asyncio.to_thread(self._opened, context.request, state)
+            file = await asyncio.to_thread(self._opened, context, state)
         try:
             batch = await file.next()
         except BaseException:
@@ -130,13 +161,14 @@ class SnapshotSource:
             await self._keep(context.job_id, file, batch.place)
         return step
 
-    def _opened(self, request: IngestionRequest, state: _State) -> _Open:
-        wanted: SnapshotCriteria | None = request.snapshot
+    def _opened(self, context: HarvestContext, state: _State) -> _Open:
+        wanted: SnapshotCriteria | None = context.request.snapshot
         if self.directory is None or wanted is None:
             raise SnapshotNotFound("SNAPSHOT_DIR is not set")
         path = find(self.directory, wanted.file)
         reader = SnapshotReader(path, place=state.place, expected=state.mark)
-        return _Open(reader, reader.batches(request.batch_size), state.place)
+        batches = reader.batches(context.request.batch_size)
+        return _Open(reader, batches, state.place, context.held, context.job_id)
 
     async def _keep(self, job_id: UUID, file: _Open, place: Place) -> None:
         file.place = place
@@ -146,9 +178,26 @@ class SnapshotSource:
             await self._open.pop(next(iter(self._open))).close()
 
 
-def _step(
-    state: _State, batch: snapshot_reader.Batch, reader: SnapshotReader, request: IngestionRequest
-) -> Step:
+def _lines(batch: snapshot_reader.Batch, told: Mapping[str, bool]) -> _Lines:
+    """Read on what is not `told` by the lines themselves (by id, whether it was met)."""
+    # of a paper with several lines each is read: only one can be what is held
+    several = {paper for paper, n in Counter(one.paper for one in batch.records).items() if n > 1}
+    papers: list[Paper | tuple[str, bool]] = []
+    bad = list(batch.bad)
+    for record in batch.records:
+        if record.paper in told and record.paper not in several:
+            papers.append((record.paper, told[record.paper]))
+            continue
+        read = paper_of(record)
+        if isinstance(read, Paper):
+            papers.append(read)
+        else:
+            bad.append(read)
+    bad.sort(key=attrgetter("line"))
+    return _Lines(papers, bad, batch.place, batch.bytes_read)
+
+
+def _step(state: _State, batch: _Lines, reader: SnapshotReader, request: IngestionRequest) -> Step:
     papers = batch.papers[: max(0, request.bound - state.met)]
     told = batch.bad[: max(0, MOST_ERRORS - state.bad)]
     following = _State(
@@ -161,7 +210,8 @@ def _step(
     )
     return Step(
         batch=Batch(
-            records=papers,
+            records=[one for one in papers if isinstance(one, Paper)],
+            unchanged=[one[0] for one in papers if not isinstance(one, Paper) and not one[1]],
             errors=[EntryError(b.reason, b.arxiv_id, code="bad_line", line=b.line) for b in told],
             untold=len(batch.bad) - len(told),
             facts={"bytes_read": batch.bytes_read, "bytes_total": reader.mark.size},

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.arxiv import oai
-from service.arxiv.snapshot import MAX_LINE_BYTES, BadLine, paper_in
+from service.arxiv.snapshot import MAX_LINE_BYTES, BadLine, paper_of, record_in
 from service.domain.identifiers import ArxivId
 from service.domain.papers import TOLD_BY_SNAPSHOT, Paper, PaperVersion
 from tests.arxiv import oai_feeds as feeds
@@ -34,6 +34,11 @@ DOCUMENT = {
 
 def line(**changes):
     return orjson.dumps(DOCUMENT | changes)
+
+
+def paper_in(text, number):
+    record = record_in(text, number)
+    return record if isinstance(record, BadLine) else paper_of(record)
 
 
 def test_a_line_becomes_a_paper_field_by_field():

@@ -80,7 +80,7 @@ def read(path, *, place=None, expected=None, size=500):
     with SnapshotReader(path, place=place, expected=expected) as reader:
         try:
             for batch in reader.batches(size):
-                ids += [paper.arxiv_id.paper for paper in batch.papers]
+                ids += [record.paper for record in batch.records]
                 bad += batch.bad
                 places.append(batch.place)
                 assert 0 <= batch.bytes_read <= reader.mark.size
@@ -248,9 +248,9 @@ def test_while_a_packed_file_is_unpacked_to_its_place_batches_without_lines_come
     with SnapshotReader(path, place=place) as reader:
         first, *others = list(reader.batches(1000))
 
-    assert (first.papers, first.bad, first.place) == ((), (), place)
+    assert (first.records, first.bad, first.place) == ((), (), place)
     assert first.bytes_read > 0
-    assert sum(len(batch.papers) for batch in others) == COUNT - 1000
+    assert sum(len(batch.records) for batch in others) == COUNT - 1000
 
 
 def test_a_place_behind_the_end_of_a_packed_file_is_an_error(written):

@@ -24,12 +24,20 @@ class Held:
     held: Mapping[str, int] = field(default_factory=dict)
     open: Sequence[str] = ()
     days: Mapping[str, Any] = field(default_factory=dict)
+    lines: Mapping[str, tuple[UUID, bool]] = field(default_factory=dict)
 
     async def versions(self, arxiv_ids: Sequence[str]) -> Mapping[str, int]:
         return {one: self.held[one] for one in arxiv_ids if one in self.held}
 
     async def datestamps(self, arxiv_ids: Sequence[str]) -> Mapping[str, Any]:
         return {one: self.days[one] for one in arxiv_ids if one in self.days}
+
+    async def told_by_lines(self, digests: Mapping[str, UUID], job_id: UUID) -> Mapping[str, bool]:
+        return {
+            one: self.lines[one][1]
+            for one in digests
+            if one in self.lines and self.lines[one][0] == digests[one]
+        }
 
     async def outdated(self, *, after: str, limit: int, pdf: str, html: str):
         ids = [one for one in sorted(self.held) if one > after][:limit]

@@ -80,7 +80,8 @@ def test_records_of_format_arxiv_are_read_as_the_corpus_holds_them(replica):
 
 
 def test_lines_of_the_metadata_file_are_read_as_the_corpus_holds_them(replica):
-    papers = [snapshot.paper_in(line, number) for number, line in enumerate(lines(replica.records))]
+    read = [snapshot.record_in(line, number) for number, line in enumerate(lines(replica.records))]
+    papers = [snapshot.paper_of(record) for record in read]
 
     names = [*TEXTS, "arxiv_id", "published_at", "updated_at", "withdrawn"]
     by_id = {one.arxiv_id.paper: one for one in papers}
