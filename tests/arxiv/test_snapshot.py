@@ -1,3 +1,4 @@
+import hashlib
 from datetime import UTC, date, datetime
 
 import orjson
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.arxiv import oai
-from service.arxiv.snapshot import MAX_LINE_BYTES, BadLine, paper_of, record_in
+from service.arxiv.snapshot import MAX_LINE_BYTES, READING, BadLine, paper_of, record_in
 from service.domain.identifiers import ArxivId
 from service.domain.papers import TOLD_BY_SNAPSHOT, Paper, PaperVersion
 from tests.arxiv import oai_feeds as feeds
@@ -85,6 +86,28 @@ def test_snapshot_and_oai_tell_the_same_of_one_paper():
     for name in TOLD_BY_SNAPSHOT - {"submitter", "datestamp", "version"}:
         assert getattr(imported, name) == getattr(harvested, name), name
     assert imported.arxiv_id == harvested.arxiv_id
+
+
+# Of what the lines below are read as, by the number that is part of their digests.
+READ_AS = {b"1": "bbed252ef37fb390a090ffd9c0a96325c00ae014b8e47c4a31390587a40c032d"}
+FIELDS = ("arxiv_id", *sorted(TOLD_BY_SNAPSHOT - {"version"}), "withdrawn")
+
+
+def test_lines_are_read_as_ever_or_their_digests_have_another_number():
+    """Else what is held of a line that was read in the old way would be left as it is."""
+    texts = [
+        line(),
+        line(comments="This paper has been withdrawn", license="http://x.org/by/4.0/"),
+        line(
+            title="A $x_{1}$ \\'Etude  of\n  {\\L}\\'od\\'z",
+            authors="A. B\\\"ar, C. D\\'e and E (X)",
+        ),
+        line(versions=DOCUMENT["versions"][1:], doi=None, **{"journal-ref": "Nucl.\\ Phys."}),
+    ]
+    papers = [paper_in(text, 1) for text in texts]
+    said = [[(name, getattr(one, name)) for name in FIELDS] for one in papers]
+
+    assert hashlib.sha256(repr(said).encode()).hexdigest() == READ_AS.get(READING)
 
 
 def test_a_subject_class_is_dropped():

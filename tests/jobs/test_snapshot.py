@@ -1,15 +1,20 @@
 """Snapshots: the whole file comes in, from wherever it was broken off; bad lines are told."""
 
 import os
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from service.arxiv.snapshot import paper_of, record_in
+from service.db.papers import PaperStore
 from service.devtools.stand_in.server import ReplicaOptions, running_replica
 from service.devtools.stand_in.snapshot import lines, write_snapshot
 from service.domain.jobs import JobStatus, OaiCriteria, SnapshotCriteria
 from tests.jobs.conftest import TAKES_OVER, kill
 
 PAPERS = 2000
+STATE = "SELECT arxiv_id, ctid::text, xmin::text FROM papers ORDER BY 1"
 
 
 @pytest.fixture
@@ -42,6 +47,19 @@ async def count(rig):
     return papers, versions
 
 
+@pytest.fixture
+def read(monkeypatch):
+    """The papers whose lines are read on: those that are not known by their digests."""
+    found = []
+
+    def reading(record):
+        found.append(record.paper)
+        return paper_of(record)
+
+    monkeypatch.setattr("service.sources.snapshot.paper_of", reading)
+    return found
+
+
 @pytest.mark.parametrize("ending", ["json", "json.gz", "json.zst", "json.zip"])
 async def test_every_line_is_stored(rig, folder, ending):
     write_snapshot(rig.replica.records, folder / f"arxiv.{ending}")
@@ -55,16 +73,78 @@ async def test_every_line_is_stored(rig, folder, ending):
     assert await rig.rows("SELECT 1 FROM job_papers") == []
 
 
-async def test_a_second_import_writes_nothing(rig, folder):
+async def test_a_second_import_writes_nothing_and_reads_no_line_on(rig, folder, read):
     write_snapshot(rig.replica.records, folder / "arxiv.json")
     await imported(rig, folder, "arxiv.json")
-    state = "SELECT arxiv_id, ctid::text, xmin::text FROM papers ORDER BY 1"
-    before = await rig.rows(state)
+    before = await rig.rows(STATE)
+    assert len(read) == PAPERS
+    read.clear()
 
     job = await imported(rig, folder, "arxiv.json")
 
     assert (job.papers_fetched, job.papers_skipped) == (PAPERS, PAPERS)
-    assert await rig.rows(state) == before
+    assert await rig.rows(STATE) == before
+    assert read == []
+
+
+def some_lines(rig, folder, number):
+    """A file of `number` papers: what its lines tell."""
+    text = list(lines(rig.replica.records))[:number]
+    (folder / "arxiv.json").write_bytes(b"".join(text))
+    return [paper_of(record_in(line.rstrip(b"\n"), n)) for n, line in enumerate(text, 1)]
+
+
+async def test_what_others_have_told_since_is_compared_with_the_line(rig, folder, read):
+    harvested, searched, older, *_ = some_lines(rig, folder, 20)
+    await imported(rig, folder, "arxiv.json")
+    others = replace(older.versions[0], submitted_at=older.published_at - timedelta(days=1))
+    async with rig.database.transaction() as conn:
+        store = PaperStore(conn)
+        told = {"title": "Another", "snapshot_digest": None}
+        await store.merge([replace(harvested, **told)])
+        await store.upsert([replace(searched, **told)], overwrite=True)
+        await store.save_versions(
+            [replace(older, versions=(others, *older.versions[1:]), snapshot_digest=None)]
+        )
+    read.clear()
+
+    job = await imported(rig, folder, "arxiv.json")
+
+    wanted = [harvested, searched, older]
+    assert read == [paper.arxiv_id.paper for paper in wanted]
+    assert (job.papers_fetched, job.papers_updated, job.papers_skipped) == (20, 3, 17)
+    held = await rig.rows(
+        "SELECT title, submitted_at FROM papers JOIN paper_versions v USING (arxiv_id)"
+        " WHERE arxiv_id = ANY (:ids) AND v.version = 1 ORDER BY arxiv_id",
+        ids=read,
+    )
+    assert [(row.title, row.submitted_at) for row in held] == [
+        (paper.title, paper.published_at) for paper in wanted
+    ]
+
+
+async def test_lines_that_were_read_in_another_way_are_read_again(rig, folder, read, monkeypatch):
+    some_lines(rig, folder, 20)
+    await imported(rig, folder, "arxiv.json")
+    before = await rig.rows(STATE)
+    read.clear()
+    monkeypatch.setattr("service.arxiv.snapshot.READING", b"another")
+
+    job = await imported(rig, folder, "arxiv.json")
+
+    assert (len(read), job.papers_skipped) == (20, 20)
+    assert await rig.rows(STATE) == before
+
+
+async def test_pdfs_of_papers_that_are_held_as_they_come_are_brought_in(rig, folder, read):
+    some_lines(rig, folder, 20)
+    await imported(rig, folder, "arxiv.json")
+    read.clear()
+
+    job = await imported(rig, folder, "arxiv.json", process_pdfs=True)
+
+    assert (job.papers_skipped, job.pdfs_processed + job.pdfs_unavailable, read) == (20, 20, [])
+    await rig.assert_sound()
 
 
 @pytest.mark.parametrize("ending", ["json", "json.gz"])
