@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import compress, count, repeat
+from itertools import accumulate, compress, count, repeat
 from operator import mul, ne
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ NO_FONT = Font("", is_bold=False, is_italic=False)
 _POINTER, _INT, _SIZE = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
 MAX_GAPS = 64  # a text that lacks more characters is read one by one
 _BROKEN_CODE = 2  # the same mark where characters are asked for one by one
-_WORDS = re.compile(rf"[^\s{BROKEN_WORD}]+")
+_BLANK_MORE = (1).__add__  # a word's length → the distance to the next
 _LINES = re.compile(
     rf"[^\s{BROKEN_WORD}](?:[^\r\n{BROKEN_WORD}]*[^\s{BROKEN_WORD}])?{BROKEN_WORD}?"
 )
@@ -233,33 +233,31 @@ def _object_starts(
     """Where text objects begin, in order, and which; each line's start is among them.
 
     Asked are the ends of each line, in lines of several objects the first
-    character of each word, and all characters before a word of another object.
+    character of each word, and all characters before a word of another object:
+    an object's characters stand together.
     """
-    firsts = _objects(handle, [start for start, _ in bounds])
+    line_starts = [start for start, _ in bounds]
+    firsts = _objects(handle, line_starts)
     lasts = _objects(handle, [end - 1 for _, end in bounds])
-    mixed = compress(bounds, map(ne, firsts, lasts))
     places: list[int] = []
-    stops: set[int] = set()
-    for start, end in mixed:
-        places += _word_starts(text, start, end)
-        places.append(end)
-        stops.add(end)
+    line_ends: set[int] = set()
+    for start, end in compress(bounds, map(ne, firsts, lasts)):
+        words = text[start:end].split(" ")
+        places += compress(accumulate(map(_BLANK_MORE, map(len, words)), initial=start), words)
+        places.append(end - 1)
+        line_ends.add(len(places) - 1)
     objects = _objects(handle, places)
     inside: list[int] = []
     for at in compress(count(), map(ne, objects, objects[1:])):
-        if places[at] not in stops:
-            following = places[at + 1]
-            inside += range(places[at], following + (following not in stops))
+        if at not in line_ends:
+            inside += range(places[at], places[at + 1] + 1)
     there = _objects(handle, inside)
-    starts = dict(zip((start for start, _ in bounds), firsts, strict=True))
+    starts = dict(zip(line_starts, firsts, strict=True))
     for at in compress(count(1), map(ne, there[1:], there)):
         if there[at] and inside[at] == inside[at - 1] + 1:
             starts[inside[at]] = there[at]
-    return dict(sorted(starts.items()))
-
-
-def _word_starts(text: str, start: int, end: int) -> list[int]:
-    return [word.start() for word in _WORDS.finditer(text, start, end)]
+    in_order = sorted(starts)
+    return dict(zip(in_order, map(starts.__getitem__, in_order), strict=True))
 
 
 def _objects(handle: ctypes.c_void_p, places: Sequence[int]) -> list[int | None]:

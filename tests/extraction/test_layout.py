@@ -82,3 +82,20 @@ def test_private_characters_that_hide_ligatures_are_resolved_by_the_words():
     puts = lines(rb"the \1rst signi\1cant de\1nition", rb"of a sym\2ol", font="F3")
 
     assert text_of(pdf(puts, fonts=fonts)) == "the first significant definition\nof a sym\ue001ol"
+
+
+def test_the_first_word_behind_a_broken_word_has_a_font_of_its_own():
+    puts = [
+        Put(b"bold", font="BX"),
+        Put(b"and hyphen-", 97.0, font="F2"),
+        Put(b"ated", 72.0, 688.0, "IT"),
+        Put(b"and goes on", 97.0, 688.0, "F2"),
+    ]
+    fonts = {"BX": font(b"CMBX10"), "IT": font(b"CMTI10")}
+
+    *_, line = layout_of(pdf(puts, fonts=fonts)).lines
+
+    assert [(run.text.strip(), run.font.is_italic) for run in line.runs] == [
+        ("", True),
+        ("and goes on", False),
+    ]
