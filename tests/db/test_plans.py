@@ -26,6 +26,8 @@ FILL = [
     "INSERT INTO papers (arxiv_id, version, title, abstract, authors, categories,"
     " primary_category, published_at, updated_at) SELECT '2301.' || lpad(n::text, 5, '0'), 1,"
     " 't', 'a', '{x}', '{cs.AI}', 'cs.AI', now(), now() FROM generate_series(1, 20000) AS n",
+    "INSERT INTO paper_versions (arxiv_id, version, submitted_at)"
+    " SELECT arxiv_id, version, updated_at FROM papers",
     "INSERT INTO job_papers (job_id, arxiv_id, version, state) SELECT j.id, '2301.' ||"
     " lpad(n::text, 5, '0'), 1, 'pending' FROM (SELECT id FROM jobs LIMIT 20) AS j,"
     " generate_series(1, 1000) AS n",
@@ -47,7 +49,7 @@ async def full(database, sql):
     for statement in FILL:
         await sql(statement)
     await sql(
-        "ANALYZE jobs, papers, job_papers, job_errors, pgqueuer, schedules,"
+        "ANALYZE jobs, papers, paper_versions, job_papers, job_errors, pgqueuer, schedules,"
         " job_events, job_intervals"
     )
     ((job_id,),) = await sql("SELECT job_id FROM job_papers LIMIT 1")
