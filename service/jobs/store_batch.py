@@ -88,9 +88,7 @@ class BatchStorer:
         await self._heal(ids, batch)
         counted = ids - batch.again - merged.met
         created, updated = len(merged.created & counted), len(merged.updated & counted)
-        pending: Mapping[str, int] = {}
-        if self.request.process_pdfs or self.request.process_html:
-            pending = await self._want_files(sorted(ids), merged.created | merged.updated)
+        pending = await self._want_files(sorted(ids), merged.created | merged.updated)
         return {
             "papers_fetched": len(counted),
             "papers_created": created,
@@ -107,6 +105,8 @@ class BatchStorer:
 
     async def _want_files(self, ids: Sequence[str], written: Collection[str]) -> Mapping[str, int]:
         """Begin those of the papers of which a file is wanted; returns how many files of each."""
+        if not (self.request.process_pdfs or self.request.process_html):
+            return {}
         known = await JobPaperStore(self.conn).known(self.job_id, ids)
         rows = await self._rows([one for one in ids if one not in known], written)
         wanted = [row for row in rows if _is_open(row) or row.html_state is HtmlState.PENDING]
@@ -129,9 +129,7 @@ class BatchStorer:
 
     async def _skip(self, papers: Sequence[str]) -> Mapping[str, int]:
         """Count papers that are held as they came, and begin those of which a file is wanted."""
-        pending: Mapping[str, int] = {}
-        if papers and (self.request.process_pdfs or self.request.process_html):
-            pending = await self._want_files(sorted(papers), ())
+        pending = await self._want_files(sorted(papers), ()) if papers else {}
         return {"papers_fetched": len(papers), "papers_skipped": len(papers), **pending}
 
     async def _begin(self, items: Sequence[str], written: Collection[str]) -> dict[str, int]:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from aiohttp import web
@@ -29,12 +31,14 @@ from service.api.schemas.jobs import (
     JobPapersQuerySchema,
 )
 from service.api.schemas.loading import load_query
-from service.db.job_lists import JobListStore, JobSort
+from service.db.job_lists import JobFilter, JobListStore, JobSort
 from service.db.job_papers import JobPaperStore, ListedJobPaper
 from service.db.job_rows import JobState, to_job
 from service.db.jobs import JobStore
 from service.domain.errors import InvalidRequest
 from service.domain.jobs import Job, JobStatus
+
+Terms = tuple[JobFilter | None, tuple[datetime, UUID] | None]
 
 MAX_ACTIVE = 1000  # in the answer to a request without parameters
 
@@ -57,9 +61,9 @@ async def list_jobs(request: web.Request) -> web.Response:
     """
     query = load_query(JobsQuerySchema(), request.query)
     limit = query["limit"] if request.query else MAX_ACTIVE
-    check_query(query)
+    terms = terms_of(query)
     async with request.app[DATABASE].transaction() as conn:
-        page = await find_jobs(conn, query, limit=limit)
+        page = await find_jobs(conn, query, terms, limit=limit)
     headers = {}
     if page.has_more:
         more = {} if request.query else {"limit": str(MAX_LIMIT)}
@@ -68,19 +72,22 @@ async def list_jobs(request: web.Request) -> web.Response:
     return json_response(await job_array(page.rows, shown), headers=headers)
 
 
-def check_query(query: dict[str, Any]) -> None:
-    """Raise InvalidRequest for what only the parameters together show to be wrong."""
+def terms_of(query: dict[str, Any]) -> Terms:
+    """The filter (None: no job can match) and the place behind which the page begins.
+
+    Raises InvalidRequest for what only the parameters together show to be wrong.
+    """
     try:
-        job_filter_of(query), behind_of(query)
+        return job_filter_of(query), behind_of(query)
     except ValidationError as err:
         raise InvalidRequest({err.field_name: [str(err.messages[0])]}) from None
 
 
 async def find_jobs(
-    conn: AsyncConnection, query: dict[str, Any], *, limit: int
+    conn: AsyncConnection, query: dict[str, Any], terms: Terms, *, limit: int
 ) -> Listed[JobState]:
     """The jobs of a page; those by status alone have an index, and a query, of their own."""
-    wanted, behind = job_filter_of(query), behind_of(query)
+    wanted, behind = terms
     if wanted is None:
         return Listed.of([], limit=limit)
     is_plain = not query.keys() - {"status", "limit", "cursor", "sort", "details"}

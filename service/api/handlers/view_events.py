@@ -20,7 +20,7 @@ from service.api.callbacks import WEBHOOKS
 from service.api.event_stream import EventStream
 from service.api.handlers.fleet import fleet_document
 from service.api.handlers.health import READINESS
-from service.api.handlers.job_lists import check_query, cursor_behind, detailed, find_jobs
+from service.api.handlers.job_lists import Terms, cursor_behind, detailed, find_jobs, terms_of
 from service.api.handlers.jobs import DATABASE
 from service.api.handlers.ops import overview_document
 from service.api.handlers.schedules import schedule_document
@@ -91,10 +91,9 @@ def _stream_answer() -> dict[int, Answer]:
 async def stream_jobs(request: web.Request) -> web.StreamResponse:
     """GET /jobs/events → 200, a stream."""
     query = load_query(JobsQuerySchema(), request.query)
-    check_query(query)
-    app = request.app
+    app, terms = request.app, terms_of(query)
     return await _stream(
-        request, ("jobs", *sorted(request.query.items())), lambda: _look_at_jobs(app, query)
+        request, ("jobs", *sorted(request.query.items())), lambda: _look_at_jobs(app, query, terms)
     )
 
 
@@ -179,10 +178,10 @@ async def _readiness(app: web.Application) -> dict[str, bytes]:
     return _nested("readiness", {"missing": missing, "warnings": readiness.warnings()})
 
 
-async def _look_at_jobs(app: web.Application, query: dict[str, Any]) -> Look:
+async def _look_at_jobs(app: web.Application, query: dict[str, Any], terms: Terms) -> Look:
     at = datetime.now(UTC)
     async with app[DATABASE].transaction() as conn:
-        page = await find_jobs(conn, query, limit=query["limit"])
+        page = await find_jobs(conn, query, terms, limit=query["limit"])
     shown = detailed if query["details"] else status_document
 
     def dumped() -> dict[str, bytes]:
